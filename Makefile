@@ -1,0 +1,76 @@
+# Needs only Python 3.11 and make; everything else goes into .venv.
+#   make train    learn to open three doors in sequence (quick profile), then show the table
+#   make test     the tests, without the slow ones
+# Another interpreter: make PYTHON=python3.12 ...    More settings: make train ARGS="seed=1 profile=full"
+
+PYTHON ?= python3.11
+VENV ?= .venv
+ARGS ?=
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+MANIFEST := pyproject.toml constraints.txt crl/__init__.py
+# Small matrices get slower with more threads; crl sets PyTorch's own number itself.
+export OMP_NUM_THREADS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev train test test-slow check format bench docs clean distclean
+
+help:
+	@sed -n 's/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST)) | head -4
+	@echo "Targets: install install-dev train test test-slow check format bench docs clean distclean"
+
+# Stamps: an installation happens again only after a change of what it depends on.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(MANIFEST) | $(BIN)/python
+	@echo "installing crl into $(VENV); the first time, this downloads PyTorch and MuJoCo"
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) --editable ".[dev,viz]"
+	@touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed
+	$(PIP) --editable ".[docs]"
+	@touch $@
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+train: $(VENV)/.installed
+	$(BIN)/crl train env=door_open $(ARGS)
+
+test: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.installed-dev
+	@for script in benchmarks/bench_*.py; do \
+		if [ -e "$$script" ]; then echo "== $$script" && $(BIN)/python "$$script" || exit 1; fi; \
+	done
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf build dist site .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find crl envs robots tests scripts benchmarks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV)

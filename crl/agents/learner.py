@@ -1,0 +1,96 @@
+"""Learning sessions: gradient steps of a retention strategy on the transitions of the current task."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from crl.config import LearningConfig
+from crl.continual.strategy import Strategy
+from crl.dynamics import gaussian
+from crl.dynamics.buffer import Buffer, WindowSampler
+from crl.dynamics.model import DynamicsModel, Scales
+from crl.types import LearnReport
+
+
+class Learner:
+    """Spends gradient steps.
+
+    Args:
+        config: Shares, batch and rates.
+        model: The dynamics model.
+        strategy: Who owns the parameters.
+    """
+
+    def __init__(self, config: LearningConfig, model: DynamicsModel, strategy: Strategy) -> None:
+        self._config = config
+        self._model = model
+        self._strategy = strategy
+        self._bounds_optimiser: torch.optim.Adam | None = None
+
+    def session(
+        self,
+        buffer: Buffer,
+        scales: Scales,
+        steps: int,
+        generator: torch.Generator,
+        *,
+        closing: bool = False,
+        train_bounds: bool = False,
+    ) -> LearnReport:
+        """Take ``steps`` gradient steps.
+
+        Args:
+            buffer: Transitions of the current task.
+            scales: The task's normalisers.
+            steps: Gradient steps.
+            generator: Source of the batches.
+            closing: Let the learning rate fall linearly to ``lr_final`` of itself over the session.
+            train_bounds: Train the Gaussian head's bounds too (first task only).
+
+        Returns:
+            Steps taken and mean losses. A step whose gradient is not finite moves nothing and is counted
+            as ``skipped``.
+        """
+        config, model = self._config, self._model
+        if steps <= 0 or len(buffer) == 0:
+            return LearnReport()
+        observation, _, after = buffer.tensors(model.device)
+        sampler = WindowSampler(
+            buffer,
+            model.is_event(observation, after),
+            length=model.config.rollout,
+            recent=config.recent,
+            recent_window=config.recent_window,
+            events=config.events,
+            device=model.device,
+        )
+        bounds = self._start_bounds() if train_bounds and model.bounds is not None else None
+        rows = config.batch * model.network.ensemble
+        totals: dict[str, torch.Tensor] = {}
+        for index in range(steps):
+            if closing:
+                self._strategy.scale_lr(1 - (1 - config.lr_final) * index / steps)
+            windows = sampler.draw(rows, generator)
+
+            def loss(weights: torch.Tensor, windows=windows) -> torch.Tensor:  # type: ignore[no-untyped-def]
+                value = model.loss(weights, scales, windows)
+                return value if bounds is None else value + gaussian.bounds_penalty(bounds)
+
+            for name, value in self._strategy.step(loss).items():
+                totals[name] = totals[name] + value if name in totals else value
+            if bounds is not None and self._bounds_optimiser is not None:
+                self._bounds_optimiser.step()
+                self._bounds_optimiser.zero_grad(set_to_none=True)
+        if bounds is not None:
+            model.bounds = bounds.detach()
+        losses = {name: float(total) / steps for name, total in totals.items()}
+        return LearnReport(steps, {name: value for name, value in losses.items() if math.isfinite(value)})
+
+    def _start_bounds(self) -> torch.Tensor:
+        assert self._model.bounds is not None
+        self._model.bounds = self._model.bounds.detach().requires_grad_()
+        # The moments start afresh with each session, so that nothing of them has to be saved.
+        self._bounds_optimiser = torch.optim.Adam([self._model.bounds], lr=self._config.lr_embedding)
+        return self._model.bounds

@@ -1,0 +1,225 @@
+"""The model-predictive agent: plans on the generated model of a task and learns it from what was executed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from crl.agents.learner import Learner
+from crl.config import Config
+from crl.continual.strategy import Strategy, make_strategy
+from crl.dynamics.buffer import Buffer
+from crl.dynamics.model import DynamicsModel, Scales
+from crl.noise import coloured_noise, exploration_actions
+from crl.planning.planner import PlanningFailed, make_planner
+from crl.planning.rollout import Rollout
+from crl.seeding import numpy_generator, torch_generator
+from crl.types import ActionSpec, Array, Decision, LearnBudget, LearnReport, ObservationSpec, TaskSpec, Transition, as_array
+
+
+class MPCAgent:
+    """Plans with a sampling MPC on a dynamics model whose weights a retention strategy makes.
+
+    Only the current task's transitions are kept. A finished task keeps its normalisers and whatever its strategy
+    keeps. Training episodes (``explore=True``) first follow the task's exploration prior, then the planner with
+    coloured noise; all others follow the planner alone.
+
+    Args:
+        config: The run's settings.
+        observation: Fields of the observation, the same for all tasks.
+        action: Elements of the action, the same for all tasks.
+        device: Where tensors live.
+    """
+
+    def __init__(
+        self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"
+    ) -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.model = DynamicsModel(config.dynamics, observation, action, self.device)
+        self.strategy: Strategy = make_strategy(
+            config, self.model.network, torch_generator(config.seed, "strategy"), self.device
+        )
+        self.learner = Learner(config.learning, self.model, self.strategy)
+        self.planner = make_planner(config.planner, action, self.device)
+        self.buffer = Buffer(observation.size, action.size)
+        self.scales: dict[int, Scales] = {}
+        self.learning_task = -1
+        self._action = action
+        self._sizes = (observation.size, action.size)
+        self._half = np.asarray(action.high, np.float32) / 2 - np.asarray(action.low, np.float32) / 2
+        self._episodes = 0
+        self._sessions = 0
+        self._normalised = 0
+        self._learned_once: set[int] = set()
+        self._rollouts: dict[int, Rollout] = {}
+        self._script: Array | None = None
+        self._takeover = 0
+        self._noise: Array | None = None
+        self._solved: list[bool] = []
+
+    # ------------------------------------------------------------------ the four calls
+    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
+        """Start an episode; a training episode of another task than before makes that the current task."""
+        if explore and task.index != self.learning_task:
+            self._start_task(task.index)
+        self.task = task
+        self._step = 0
+        self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
+        self.planner.reset()
+        self._script = self._noise = None
+        if not explore:
+            return
+        self._episodes += 1
+        self._solved.append(False)
+        self._explore(task, numpy_generator(self.config.seed, "explore", task.index, episode))
+
+    def _explore(self, task: TaskSpec, random: np.random.Generator) -> None:
+        """Choose how a training episode explores: by script, by a script that takes over, by noise, or not."""
+        config, steps = self.config.exploration, task.episode_steps
+        if self._episodes <= config.random_episodes and task.index not in self._learned_once:
+            self._script = exploration_actions(task.exploration, task.action, steps, random)
+            self._takeover = 0
+            self._solved.clear()  # only planned episodes tell how well the plans work
+            return
+        recent = self._solved[-11:-1]
+        failing = 1 - sum(recent) / len(recent) if recent else 1.0
+        if random.random() < config.handover * failing:
+            last = task.exploration.phases[-1:]
+            prior = replace(task.exploration, phases=tuple(replace(p, steps=(steps, steps)) for p in last))
+            self._takeover = int(random.integers(steps // 10, steps - steps // 5))
+            self._script = exploration_actions(prior, task.action, steps, random)
+        elif config.noise > 0 and self._episodes % config.every:
+            noise = coloured_noise(config.noise_beta, steps, task.action.size, random)
+            self._noise = (config.noise * noise * self._half).astype(np.float32)
+
+    def act(self, observation: Array) -> Decision:
+        """Decide on an action; the task's safe action, with the reason, where no plan can be trusted."""
+        step, self._step = self._step, self._step + 1
+        if not np.isfinite(observation).all():
+            return self._safe("the observation is not finite")
+        if self._script is not None and step >= self._takeover:
+            action = self._script[min(step - self._takeover, len(self._script) - 1)]
+            return Decision(action, action)
+        with torch.inference_mode():
+            try:
+                plan = self.planner.plan(
+                    self._rollout(self.task.index),
+                    self.task.reward,
+                    torch.from_numpy(observation).to(self.device),
+                    self._generator,
+                )
+            except PlanningFailed as failure:
+                self.planner.reset()
+                return self._safe(failure.message)
+            planned: Array = plan.actions[0].cpu().numpy()
+        action = planned
+        if self._noise is not None:
+            action = planned + self._noise[min(step, len(self._noise) - 1)]
+            action = np.clip(action, as_array(self._action.low), as_array(self._action.high))
+        return Decision(action, planned)
+
+    def observe(self, transition: Transition) -> None:
+        """Keep a transition of the current task to learn from."""
+        if transition.task != self.learning_task:
+            raise ValueError(
+                f"a transition of task {transition.task} was observed while task {self.learning_task} is learned: "
+                "begin an episode of it with explore=True first"
+            )
+        self.buffer.add(transition)
+        if self._solved and bool(self.task.success(transition.next_observation)):
+            self._solved[-1] = True
+
+    def learn(self, budget: LearnBudget) -> LearnReport:
+        """Spend gradient steps on the current task; a closing budget finishes it."""
+        scales = self.scales[self.learning_task]
+        self._normalise(scales)
+        report = self.learner.session(
+            self.buffer,
+            scales,
+            budget.steps,
+            torch_generator(self.config.seed, "learn", self.learning_task, self._sessions),
+            closing=budget.closing,
+            train_bounds=len(self._learned_once | {self.learning_task}) == 1,
+        )
+        self._sessions += 1
+        if budget.closing:
+            scales.freeze()
+            self.strategy.end_task()
+        self._rollouts.clear()
+        return report
+
+    # ------------------------------------------------------------------ tasks
+    def _start_task(self, task: int) -> None:
+        if self.learning_task >= 0:
+            self._learned_once.add(self.learning_task)
+            self.scales[self.learning_task].freeze()
+        self.learning_task = task
+        self.buffer = Buffer(*self._sizes)
+        self._episodes = 0
+        self._solved = []
+        self._normalised = 0
+        if task not in self.scales:
+            self.scales[task] = self.model.scales()
+        self.strategy.begin_task(task)
+        self._rollouts.clear()
+
+    def _normalise(self, scales: Scales) -> None:
+        """Update the normalisers with the transitions that came since the last session."""
+        start, self._normalised = self._normalised, len(self.buffer)
+        if scales.features.frozen or start == self._normalised:
+            return
+        observation, action, after = (rows[start:] for rows in self.buffer.tensors(self.device))
+        scales.features.update(self.model.features.encode(observation))
+        scales.actions.update(action)
+        scales.changes.update(self.model.features.change(observation, after))
+
+    def knows(self, task: int) -> bool:
+        """Whether a task has been begun, so that it can be planned for."""
+        return task in self.scales
+
+    def _rollout(self, task: int) -> Rollout:
+        if task not in self._rollouts:
+            self._rollouts[task] = Rollout(self.model, self.strategy.weights(task), self.scales[task])
+        return self._rollouts[task]
+
+    def _safe(self, reason: str) -> Decision:
+        action = as_array(self.task.safe_action)
+        return Decision(action, action, reason)
+
+    # ------------------------------------------------------------------ persistence
+    def state_dict(self) -> dict[str, Any]:
+        """Parameters, optimisers, normalisers, buffer and counters."""
+        return {
+            "strategy": self.strategy.state_dict(),
+            "model": self.model.state_dict(),
+            "scales": {task: scales.state_dict() for task, scales in self.scales.items()},
+            "buffer": self.buffer.state_dict(),
+            "learning_task": self.learning_task,
+            "episodes": self._episodes,
+            "solved": list(self._solved),
+            "sessions": self._sessions,
+            "normalised": self._normalised,
+            "learned_once": sorted(self._learned_once),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        self.strategy.load_state_dict(state["strategy"])
+        self.model.load_state_dict(state["model"])
+        self.scales = {}
+        for task, saved in state["scales"].items():
+            self.scales[task] = self.model.scales()
+            self.scales[task].load_state_dict(saved)
+        self.buffer.load_state_dict(state["buffer"])
+        self.learning_task = int(state["learning_task"])
+        self._episodes = int(state["episodes"])
+        self._solved = list(state["solved"])
+        self._sessions = int(state["sessions"])
+        self._normalised = int(state["normalised"])
+        self._learned_once = set(state["learned_once"])
+        self._rollouts.clear()

@@ -1,0 +1,219 @@
+"""The command ``crl``: one sub-command per verb a user knows.
+
+Commands import what they need when they run, so that ``crl --help`` does not wait for torch.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from typer.core import TyperGroup
+
+from crl import __version__
+from crl.errors import CrlError, Interrupted
+from crl.reporting.tables import results_table, sequences_table, summary
+
+if TYPE_CHECKING:
+    from crl.config import Config
+
+USER_ERROR = 2
+INTERRUPTED = 130
+"""Exit code of a program that SIGINT ended, by the shells' convention."""
+
+out = Console()
+err = Console(stderr=True)
+
+
+class _CleanErrors(TyperGroup):
+    """Prints the package's own errors as one message; anything else is a bug and keeps its traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Interrupted as stop:
+            _print_error(stop, "")
+            raise typer.Exit(INTERRUPTED) from stop
+        except CrlError as error:
+            _print_error(error, "error: ")
+            raise typer.Exit(USER_ERROR) from error
+        except KeyboardInterrupt as stop:
+            err.print("stopped")
+            raise typer.Exit(INTERRUPTED) from stop
+
+
+app = typer.Typer(
+    cls=_CleanErrors,
+    help="Continual robot learning: one task after another, without forgetting.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Settings, such as env=door_open profile=full seed=1 tasks=[0,2] planner.samples=64; "
+        "`crl config` prints them all.",
+    ),
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name in runs/, or `latest`.")]
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
+) -> None:
+    """Continual robot learning: one task after another, without forgetting."""
+    if version:
+        typer.echo(f"crl {__version__}")
+        raise typer.Exit
+
+
+@app.command()
+def train(settings: Settings = None) -> None:
+    """Learn a sequence of tasks, evaluate all of them, and leave a run folder.
+
+    Ctrl-C saves and prints the command that goes on.
+    `resume=true` continues the newest unfinished run that has the same settings.
+    """
+    config = _compose(settings)
+    from crl.training.runner import train as run
+
+    _report(run(config), config.videos)
+
+
+@app.command()
+def resume(run: Run) -> None:
+    """Continue an unfinished run, with its own settings, from its last checkpoint."""
+    folder = find_run(run)
+    from crl.settings import load_yaml
+    from crl.training.runner import resume as go_on
+
+    _report(go_on(folder), load_yaml(folder / "config.yaml").videos)
+
+
+@app.command("eval")
+def evaluate(
+    run: Run,
+    episodes: Annotated[int | None, typer.Option(min=1, help="Episodes per task; the run's own if omitted.")] = None,
+    task: Annotated[int | None, typer.Option(min=0, help="Only this task, by its index in the sequence.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+) -> None:
+    """Evaluate a run's newest checkpoint, without noise and without learning."""
+    folder = find_run(run)
+    from crl.training.load import evaluate_run
+
+    results = evaluate_run(folder, episodes, task)
+    if as_json:
+        typer.echo(json.dumps(results, indent=2))
+        return
+    for problem in results.get("problems", []):
+        _say(f"note: {problem}")
+    out.print(results_table(results))
+
+
+@app.command()
+def replay(
+    run: Run,
+    task: Annotated[int, typer.Option(min=0, help="Task, by its index in the sequence.")],
+    episode: Annotated[int, typer.Option(min=0, help="Evaluation episode: which of the paired seeds.")] = 0,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="The mp4 to write; in the run's videos/ if omitted.")
+    ] = None,
+) -> None:
+    """Play an episode with what a run has learned and record it as mp4; needs no display."""
+    folder = find_run(run)
+    from crl.reporting.replay import replay as record
+
+    written = record(folder, task, episode, out_file)
+    typer.echo(str(written))
+
+
+@app.command()
+def envs() -> None:
+    """List the task sequences and their tasks."""
+    from crl.sequences import SequenceError, available, load_sequence
+
+    rows = []
+    for name, description in available().items():
+        try:
+            tasks = [(entry.name, entry.id) for entry in load_sequence(name).tasks]
+        except SequenceError:  # `available` says why in the description
+            tasks = []
+        rows.append((name, description, tasks))
+    out.print(sequences_table(rows))
+
+
+@app.command("config")
+def print_config(settings: Settings = None) -> None:
+    """Print the complete settings that a `crl train` with these arguments would use, as YAML."""
+    from crl.settings import to_yaml
+
+    typer.echo(to_yaml(_compose(settings)), nl=False)
+
+
+def find_run(run: str, root: Path = Path("runs")) -> Path:
+    """The folder of a run, given as a path, as its name in ``runs``, or as ``latest``.
+
+    Raises:
+        CrlError: There is no such folder, or it is not a run.
+    """
+    from crl.training.run_folder import RunFolder
+
+    path = Path(run)
+    is_name = len(path.parts) == 1 and not path.exists()
+    return RunFolder.open(root / run if is_name else path).path
+
+
+def main() -> None:
+    """Entry point of the command ``crl``."""
+    app()
+
+
+def _compose(settings: list[str] | None) -> Config:
+    from crl.settings import compose
+
+    return compose(settings or [])
+
+
+def _report(results: dict[str, Any], videos: bool) -> None:
+    """Show a run's results, and record a video of each task."""
+    out.print(results_table(results))
+    for line in summary(results):
+        _say(line)
+    folder = Path(results["run"])
+    if videos:
+        _record_videos(folder)
+    _say(f"run: {folder}")
+
+
+def _record_videos(folder: Path) -> None:
+    """What was learned stays learned where nothing can be rendered: then this only says so."""
+    from crl.reporting.replay import record_all
+
+    try:
+        written = record_all(folder)
+    except CrlError as error:
+        _say(f"no videos: {error}")
+    else:
+        folders = sorted({str(path.parent) for path in written})
+        _say(f"videos: {', '.join(folders)} ({len(written)} mp4)")
+
+
+def _say(text: str) -> None:
+    """Print as it is: unwrapped and without markup, so that paths and commands can be copied."""
+    out.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def _print_error(error: CrlError, prefix: str) -> None:
+    """Print to stderr, as :func:`_say` does."""
+    err.print(f"{prefix}{error}", soft_wrap=True, highlight=False, markup=False)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""Every setting of a run, typed, with its default, unit and source. The only place with defaults.
+
+``configs/`` holds per-sequence overrides and profiles; :mod:`crl.settings` composes and validates them.
+Nothing below the runner sees an OmegaConf object.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class HypernetworkConfig:
+    """Task-conditional hypernetwork (von Oswald et al. 2020)."""
+
+    kind: str = "full"
+    """``full``: one linear head for all weights; ``chunked``: one small network, applied per chunk."""
+    embedding: int = 10
+    """Size of a task embedding."""
+    hidden: list[int] = field(default_factory=lambda: [50, 50])
+    activation: str = "elu"
+    init: str = "base"
+    """``base``: an ordinary network in the head's bias, small head weights; ``xavier``: as published."""
+    head_scale: float = 0.1
+    """Deviation of the head's contribution at the start, as a share of the ordinary initial weights (``base``)."""
+    chunk: int = 2000
+    """Weights per chunk (``chunked``)."""
+    chunk_embedding: int = 10
+    """Size of a chunk embedding (``chunked``)."""
+
+
+@dataclass
+class DynamicsConfig:
+    """The generated dynamics model."""
+
+    hidden: list[int] = field(default_factory=lambda: [128, 128])
+    activation: str = "silu"
+    ensemble: int = 1
+    """Members E; the planner uses their mean."""
+    out_var: bool = False
+    """Predict a log-variance per dimension (Gaussian head) and train with the likelihood."""
+    loss: str = "mse"
+    """``mse`` or ``smooth_l1``; ignored with ``out_var``."""
+    rollout: int = 1
+    """Steps over which the training loss unrolls the model."""
+    hypernetwork: HypernetworkConfig = field(default_factory=HypernetworkConfig)
+
+
+@dataclass
+class LearningConfig:
+    """How gradient steps are spent."""
+
+    lr: float = 1e-3
+    lr_embedding: float = 1e-3
+    lr_final: float = 0.1
+    """Share of the learning rate that is left at the end of the closing session."""
+    batch: int = 256
+    """Transitions per gradient step and ensemble member."""
+    clip: float = 5.0
+    """Largest gradient norm."""
+    initial_steps: int = 600
+    """Gradient steps after the random episodes."""
+    steps_per_env_step: float = 1.0
+    """Gradient steps per environment step, spent after every episode."""
+    final_steps: int = 1500
+    """Gradient steps of the closing session of a task, with falling learning rate."""
+    recent: float = 0.0
+    """Share of a batch drawn from the newest ``recent_window`` transitions."""
+    recent_window: int = 400
+    events: float = 0.0
+    """Share of a batch drawn from transitions in which an event field changed."""
+    average: float = 0.0
+    """Decay per gradient step of the averaged weights used for planning; 0 plans on the raw weights."""
+
+
+@dataclass
+class ContinualConfig:
+    """Retention strategy."""
+
+    name: str = "hypercrl"
+    beta: float = 0.05
+    """Strength of the output regulariser (HyperCRL)."""
+    lookahead: bool = False
+    """Regularise at the parameters that the task step would give (published; costs 40 %, no measured gain)."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Options of a plug-in strategy."""
+
+
+@dataclass
+class PlannerConfig:
+    """Sampling planner (MPC)."""
+
+    name: str = "icem"
+    samples: int = 64
+    """Action sequences K in the first round."""
+    horizon: int = 20
+    """Steps H ahead."""
+    rounds: int = 2
+    """Refits per decision."""
+    elites: int = 8
+    keep: int = 3
+    """Elites kept between rounds and shifted between decisions (iCEM)."""
+    decay: float = 1.25
+    """Factor by which the number of samples falls from round to round (iCEM)."""
+    std: float = 0.5
+    """Initial deviation, as a share of half the action range."""
+    beta: float = 2.0
+    """Exponent of the coloured noise's spectrum (iCEM)."""
+    momentum: float = 0.1
+    """Share of the old mean and deviation kept at a refit (iCEM, CEM)."""
+    temperature: float = 0.1
+    """Temperature of the exponential weights, in deviations of the returns (MPPI)."""
+    smoothing: float = 0.7
+    """Correlation between successive samples (MPPI)."""
+
+
+@dataclass
+class ExplorationConfig:
+    """Noise on the planned action in training episodes, beside the random episodes of the task's prior."""
+
+    random_episodes: int = 1
+    noise: float = 0.0
+    """Deviation of the coloured noise added to planned actions, as a share of half the action range."""
+    noise_beta: float = 1.5
+    every: int = 4
+    """Every n-th training episode is played without noise."""
+    handover: float = 0.0
+    """Share of planned training episodes, while none succeeds, in which the last phase of the task's prior takes
+    over from the planner at a random step (first return, then explore: Ecoffet et al. 2021); it falls to 0 with success."""
+
+
+@dataclass
+class BudgetConfig:
+    """What a task may cost, and when it is finished early."""
+
+    steps: list[int] = field(default_factory=lambda: [2000])
+    """Environment steps per task; a single number serves all tasks."""
+    mastery: bool = False
+    """Finish a task early once it is mastered."""
+    mastery_window: int = 10
+    """Training episodes looked at."""
+    mastery_successes: int = 8
+    """Successes among them that start a validation."""
+    validation_episodes: int = 10
+    """Episodes of a validation (seeds of their own, never those reported)."""
+    validation_successes: int = 9
+    """Successes that confirm mastery."""
+    after_success: int = -1
+    """End a training episode this many steps after its success; -1 plays it to its end."""
+
+
+@dataclass
+class EvaluationConfig:
+    """Evaluation on paired seeds, without noise and without learning."""
+
+    episodes: int = 10
+    """Episodes per task after the last task."""
+    episodes_between: int = 5
+    """Episodes per seen task after each earlier task; 0 skips them."""
+    seed: int = 90_000
+    """Seeds of evaluation episodes start here; they are the same for every strategy and training seed."""
+
+
+@dataclass
+class CheckpointConfig:
+    """When the run is written to disk."""
+
+    seconds: float = 30.0
+    """Least time between two checkpoints (s); 0 writes one after every episode."""
+    keep: int = 2
+    """Checkpoints kept."""
+
+
+@dataclass
+class EnvConfig:
+    """The task sequence."""
+
+    name: str = "cartpole_length"
+    """A registered sequence, or ``package.module:attribute`` for a user's own."""
+    tasks: list[int] | None = None
+    """Order of the tasks by index; ``None`` plays each once. Cycles and repeats are allowed."""
+
+
+@dataclass
+class Config:
+    """One run."""
+
+    env: EnvConfig = field(default_factory=EnvConfig)
+    dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)
+    continual: ContinualConfig = field(default_factory=ContinualConfig)
+    planner: PlannerConfig = field(default_factory=PlannerConfig)
+    exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
+    budget: BudgetConfig = field(default_factory=BudgetConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
+    profile: str = "quick"
+    """Name of the profile that was composed."""
+    seed: int = 0
+    device: str = "auto"
+    """``auto`` (CUDA where there is one), ``cpu`` or ``cuda``."""
+    threads: int = 1
+    """PyTorch threads; small matrices get slower with more."""
+    run_dir: str = "runs"
+    """Folder that holds the runs."""
+    name: str | None = None
+    """Name of the run's folder; ``None`` makes one from sequence, strategy, seed and time."""
+    resume: bool = False
+    """Continue the newest unfinished run with the same settings instead of starting a new one."""
+    videos: bool = True
+    """Record an mp4 of each task at the end."""

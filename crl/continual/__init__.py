@@ -1,0 +1,1 @@
+"""Retention strategies: one per file, behind one small protocol."""

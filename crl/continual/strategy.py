@@ -1,0 +1,99 @@
+"""What a retention strategy is: it owns the parameters, gives weights per task, and takes gradient steps.
+
+The learner hands a strategy the loss of the current task as a function of the target weights w [P]; how w is
+made, which parameters move, and what keeps earlier tasks is the strategy's business.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl.config import Config
+from crl.dynamics.network import TargetNetwork
+from crl.errors import CrlError
+from crl.matching import nearest
+
+Loss = Callable[[Tensor], Tensor]
+GROUP = "crl.strategies"
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What a strategy keeps per finished task, and whether it looks at old transitions again."""
+
+    bytes_per_task: int
+    revisits_data: bool
+
+
+class Strategy(ABC):
+    """Base of the retention strategies.
+
+    Args:
+        config: The run's settings.
+        network: The target network whose weights are made.
+        generator: Source of initial values.
+        device: Where tensors live.
+    """
+
+    def __init__(
+        self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
+    ) -> None:
+        self.config = config
+        self.network = network
+        self.generator = generator
+        self.device = torch.device(device)
+
+    @abstractmethod
+    def begin_task(self, task: int) -> None:
+        """Start (or go on with) a task; optimisers start afresh."""
+
+    @abstractmethod
+    def step(self, loss: Loss) -> dict[str, Tensor]:
+        """Take one gradient step on the current task; returns the loss terms (detached scalars)."""
+
+    @abstractmethod
+    def weights(self, task: int) -> Tensor:
+        """Target weights [P] of a task that has begun, detached; averaged where averaging is on."""
+
+    @abstractmethod
+    def end_task(self) -> None:
+        """Finish the current task: its weights are what :meth:`weights` returns, from now on protected."""
+
+    @abstractmethod
+    def scale_lr(self, factor: float) -> None:
+        """Set the learning rates to ``factor`` times the configured ones."""
+
+    @abstractmethod
+    def storage(self) -> Storage:
+        """What is kept per finished task."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Parameters, optimisers, averages and what protects earlier tasks."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+
+
+def make_strategy(
+    config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
+) -> Strategy:
+    """The strategy that a configuration names, by entry point ``crl.strategies``.
+
+    Raises:
+        CrlError: No such strategy is installed.
+    """
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    name = config.continual.name
+    if name not in found:
+        raise CrlError(f"unknown strategy {name!r}{nearest(name, found)}")
+    strategy: Strategy = found[name].load()(config, network, generator, device)
+    return strategy

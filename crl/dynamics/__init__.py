@@ -1,0 +1,1 @@
+"""Learned dynamics: features, normaliser, target network, hypernetworks, the model that joins them."""

@@ -1,0 +1,165 @@
+"""Task-conditional hypernetworks: embedding e_t -> all weights w of the target network.
+
+Source: von Oswald, Henning, Sacramento, Grewe, *Continual learning with hypernetworks*, ICLR 2020; used for
+dynamics models by Huang et al., *Continual model-based RL with hypernetworks*, ICRA 2021.
+
+All tasks go through the network as one batch [T, N] -> [T, P]. Parameters are an explicit dictionary, so that
+the regulariser can be evaluated at shifted parameters without copying a network per task.
+
+Deviations, by option: ``init="base"`` starts from an ordinary network in the head's bias with small head
+weights, so that training starts like an ordinary network's; ``init="xavier"`` is the published one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from crl.config import HypernetworkConfig
+from crl.dynamics.network import ACTIVATIONS, TargetNetwork
+
+Parameters = dict[str, Tensor]
+
+
+class Hypernetwork(Protocol):
+    """Generates target weights from embeddings."""
+
+    target: TargetNetwork
+
+    def initial(self, generator: torch.Generator) -> Parameters:
+        """Fresh parameters Theta."""
+        ...
+
+    def generate(self, parameters: Mapping[str, Tensor], embeddings: Tensor) -> Tensor:
+        """Weights [T, P] for embeddings [T, N]."""
+        ...
+
+
+class FullHypernetwork:
+    """Trunk [N -> hidden...] and one linear head per target tensor, held as one [hidden, P] matrix.
+
+    Args:
+        config: Sizes, activation and initialisation.
+        target: The network whose weights are generated.
+    """
+
+    def __init__(self, config: HypernetworkConfig, target: TargetNetwork) -> None:
+        self.config = config
+        self.target = target
+
+    def initial(self, generator: torch.Generator) -> Parameters:
+        """Fresh parameters Theta (Xavier trunk, zero trunk biases)."""
+        parameters = _trunk(self.config.embedding, self.config.hidden, generator)
+        hidden = self.config.hidden[-1]
+        noise = torch.randn(hidden, self.target.size, generator=generator)
+        if self.config.init == "base":
+            base = self.target.initial(generator)
+            scale = self.config.head_scale / math.sqrt(hidden)
+            parameters["head.weight"] = noise * (scale * _spread_of(self.target))
+            parameters["head.bias"] = base
+        else:
+            parameters["head.weight"] = noise * _head_std(self.target, hidden)
+            parameters["head.bias"] = torch.zeros(self.target.size)
+        return parameters
+
+    def generate(self, parameters: Mapping[str, Tensor], embeddings: Tensor) -> Tensor:
+        """Weights [T, P] for embeddings [T, N]."""
+        hidden = _through_trunk(parameters, embeddings, len(self.config.hidden), self.config.activation)
+        return torch.addmm(parameters["head.bias"], hidden, parameters["head.weight"])
+
+
+class ChunkedHypernetwork:
+    """One small network maps (e_t, chunk embedding c_k) to the k-th chunk of w; all chunks are one batch.
+
+    Args:
+        config: Sizes, activation, initialisation, chunk length and chunk embedding.
+        target: The network whose weights are generated.
+    """
+
+    def __init__(self, config: HypernetworkConfig, target: TargetNetwork) -> None:
+        self.config = config
+        self.target = target
+        self.chunks = math.ceil(target.size / config.chunk)
+
+    def initial(self, generator: torch.Generator) -> Parameters:
+        """Fresh parameters Theta, the chunk embeddings among them."""
+        config = self.config
+        parameters = _trunk(config.embedding + config.chunk_embedding, config.hidden, generator)
+        parameters["chunks"] = torch.randn(self.chunks, config.chunk_embedding, generator=generator)
+        hidden = config.hidden[-1]
+        noise = torch.randn(hidden, config.chunk, generator=generator)
+        if config.init == "base":
+            parameters["base"] = self.target.initial(generator)
+            # One deviation for all chunks: the mean of what the target's layers would have.
+            scale = config.head_scale * float(_spread_of(self.target).mean()) / math.sqrt(hidden)
+        else:
+            scale = math.sqrt(2 / (hidden + config.chunk))
+        parameters["head.weight"] = noise * scale
+        parameters["head.bias"] = torch.zeros(config.chunk)
+        return parameters
+
+    def generate(self, parameters: Mapping[str, Tensor], embeddings: Tensor) -> Tensor:
+        """Weights [T, P] for embeddings [T, N]."""
+        tasks = embeddings.shape[0]
+        chunks = parameters["chunks"]
+        pairs = torch.cat(
+            [
+                embeddings.unsqueeze(1).expand(-1, self.chunks, -1),
+                chunks.unsqueeze(0).expand(tasks, -1, -1),
+            ],
+            dim=-1,
+        ).flatten(0, 1)
+        hidden = _through_trunk(parameters, pairs, len(self.config.hidden), self.config.activation)
+        flat = torch.addmm(parameters["head.bias"], hidden, parameters["head.weight"])
+        weights = flat.view(tasks, -1)[:, : self.target.size]
+        return weights + parameters["base"] if "base" in parameters else weights
+
+
+def make_hypernetwork(config: HypernetworkConfig, target: TargetNetwork) -> Hypernetwork:
+    """The hypernetwork that a configuration names.
+
+    Raises:
+        ValueError: ``config.kind`` or ``config.init`` is unknown.
+    """
+    kinds: dict[str, type[FullHypernetwork] | type[ChunkedHypernetwork]] = {
+        "full": FullHypernetwork,
+        "chunked": ChunkedHypernetwork,
+    }
+    if config.kind not in kinds:
+        raise ValueError(f"hypernetwork kind {config.kind!r} is unknown: use one of {sorted(kinds)}")
+    if config.init not in ("base", "xavier"):
+        raise ValueError(f"hypernetwork init {config.init!r} is unknown: use 'base' or 'xavier'")
+    return kinds[config.kind](config, target)
+
+
+def _trunk(inputs: int, hidden: list[int], generator: torch.Generator) -> Parameters:
+    parameters: Parameters = {}
+    for i, (fan_in, fan_out) in enumerate(zip([inputs, *hidden[:-1]], hidden, strict=True)):
+        bound = math.sqrt(6 / (fan_in + fan_out))
+        parameters[f"trunk.{i}.weight"] = (2 * torch.rand(fan_in, fan_out, generator=generator) - 1) * bound
+        parameters[f"trunk.{i}.bias"] = torch.zeros(fan_out)
+    return parameters
+
+
+def _through_trunk(parameters: Mapping[str, Tensor], x: Tensor, layers: int, activation: str) -> Tensor:
+    act = ACTIVATIONS[activation]
+    for i in range(layers):
+        x = act(torch.addmm(parameters[f"trunk.{i}.bias"], x, parameters[f"trunk.{i}.weight"]))
+    return x
+
+
+def _spread_of(target: TargetNetwork) -> Tensor:
+    """Deviation of ordinary initial weights, [P]."""
+    parts = [
+        torch.full((size,), 1 / math.sqrt(3 * target.layers[i // 2][0])) for i, size in enumerate(target.tensor_sizes)
+    ]
+    return torch.cat(parts)
+
+
+def _head_std(target: TargetNetwork, hidden: int) -> Tensor:
+    """Xavier deviation of one head per target tensor, [P]."""
+    return torch.cat([torch.full((size,), math.sqrt(2 / (hidden + size))) for size in target.tensor_sizes])

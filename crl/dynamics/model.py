@@ -1,0 +1,153 @@
+"""The dynamics model: features -> normaliser -> target network (weights given) -> change of the observation.
+
+f(x, a; w) of Huang et al. 2021. The weights are made by a retention strategy; this module knows how to judge
+them on data (one-step or unrolled loss, squared, Huber or Gaussian) and how to predict with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from crl.config import DynamicsConfig
+from crl.dynamics import gaussian
+from crl.dynamics.buffer import Windows
+from crl.dynamics.features import FeatureMap
+from crl.dynamics.network import TargetNetwork
+from crl.dynamics.normaliser import Normaliser
+from crl.types import ActionSpec, ObservationSpec
+
+
+class Scales:
+    """The three normalisers of a task: features, actions and changes.
+
+    Args:
+        features: The task's feature map.
+        actions: Number A of action elements.
+    """
+
+    def __init__(self, features: FeatureMap, actions: int) -> None:
+        device = features.feature_floor.device
+        self.features = Normaliser(features.feature_floor)
+        self.actions = Normaliser(torch.full((actions,), 1e-6, device=device))
+        self.changes = Normaliser(features.scale_floor, centred=True)
+
+    def parts(self) -> dict[str, Normaliser]:
+        """The normalisers by name."""
+        return {"features": self.features, "actions": self.actions, "changes": self.changes}
+
+    def freeze(self) -> None:
+        """Keep all three as they are."""
+        for part in self.parts().values():
+            part.freeze()
+
+    def state_dict(self) -> dict[str, Any]:
+        """State of the three normalisers."""
+        return {name: part.state_dict() for name, part in self.parts().items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        for name, part in self.parts().items():
+            part.load_state_dict(state[name])
+
+
+class DynamicsModel:
+    """A model of one observation and action structure, shared by all tasks of a sequence.
+
+    Args:
+        config: Sizes, loss and rollout length.
+        observation: Fields of the observation.
+        action: Elements of the action.
+        device: Where tensors live.
+
+    Attributes:
+        network: The target network (P weights).
+        bounds: Log-variance bounds [2, D] of the Gaussian head, or ``None``.
+    """
+
+    def __init__(
+        self,
+        config: DynamicsConfig,
+        observation: ObservationSpec,
+        action: ActionSpec,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.features = FeatureMap(observation, device)
+        self.actions = action.size
+        outputs = self.features.changes * (2 if config.out_var else 1)
+        self.network = TargetNetwork(
+            self.features.features + action.size,
+            config.hidden,
+            outputs,
+            activation=config.activation,
+            ensemble=config.ensemble,
+        )
+        self.bounds = gaussian.initial_bounds(self.features.changes).to(device) if config.out_var else None
+
+    def scales(self) -> Scales:
+        """Fresh normalisers for a new task."""
+        return Scales(self.features, self.actions)
+
+    def predict(self, weights: Tensor, scales: Scales, observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Normalised change [E, B, D] and its log-variance (or ``None``).
+
+        Args:
+            weights: Target weights [P].
+            scales: The task's normalisers.
+            observation: Observations [E, B, S] or [1, B, S].
+            action: Executed actions [E, B, A] or [1, B, A].
+        """
+        features = (self.features.encode(observation) - scales.features.mean) / scales.features.std
+        actions = (action - scales.actions.mean) / scales.actions.std
+        out = self.network.forward(weights, torch.cat([features, actions], dim=-1))
+        if self.bounds is None:
+            return out, None
+        mean, log_variance = out.chunk(2, dim=-1)
+        return mean, gaussian.bounded(log_variance, self.bounds)
+
+    def loss(self, weights: Tensor, scales: Scales, windows: Windows) -> Tensor:
+        """Mean loss of weights [P] on windows of E * B rows (each member sees its own rows).
+
+        The model is unrolled over the window; every step's error is the difference between the predicted
+        change and the change that would lead from the *predicted* to the true observation, so that angles
+        and quaternions need no special case.
+        """
+        members = self.network.ensemble
+        state = windows.observation.unflatten(0, (members, -1))
+        std = scales.changes.std
+        total = torch.zeros((), device=state.device)
+        length = windows.actions.shape[0]
+        for step in range(length):
+            action = windows.actions[step].unflatten(0, (members, -1))
+            truth = windows.next_observations[step].unflatten(0, (members, -1))
+            mean, log_variance = self.predict(weights, scales, state, action)
+            target = self.features.change(state, truth) / std
+            if log_variance is not None:
+                total = total + gaussian.negative_log_likelihood(mean, log_variance, target)
+            elif self.config.loss == "smooth_l1":
+                total = total + functional.smooth_l1_loss(mean, target)
+            else:
+                total = total + functional.mse_loss(mean, target)
+            if step + 1 < length:
+                state = self.features.apply(state, mean * std)
+        return total / length
+
+    def is_event(self, observation: Tensor, next_observation: Tensor) -> Tensor:
+        """Whether transitions [N] changed an event field by its threshold, bool [N]."""
+        change = self.features.change(observation, next_observation).abs()
+        return (change >= self.features.event).any(dim=-1)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What is shared by all tasks: the log-variance bounds."""
+        return {"bounds": None if self.bounds is None else self.bounds.detach().clone()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        if self.bounds is not None:
+            self.bounds = state["bounds"].to(self.device).clone()

@@ -1,0 +1,82 @@
+"""The target network: a functional MLP ensemble whose weights are one vector, made elsewhere.
+
+f(x; w) of HyperCRL (Huang et al. 2021): w holds, member by member, every matrix and bias of E equal MLPs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+ACTIVATIONS: dict[str, Any] = {
+    "silu": functional.silu,
+    "relu": functional.relu,
+    "elu": functional.elu,
+    "tanh": torch.tanh,
+}
+
+
+class TargetNetwork:
+    """E MLPs of one shape as a function of their flat weights [P].
+
+    Args:
+        inputs: Number of inputs.
+        hidden: Sizes of the hidden layers.
+        outputs: Number of outputs.
+        activation: ``silu``, ``relu``, ``elu`` or ``tanh``.
+        ensemble: Members E.
+
+    Attributes:
+        size: Number P of weights, all members together.
+        layers: (inputs, outputs) of every layer.
+        tensor_sizes: Weights per tensor, in order: matrix and bias of the first layer (all members), and so on.
+    """
+
+    def __init__(
+        self, inputs: int, hidden: Sequence[int], outputs: int, *, activation: str = "silu", ensemble: int = 1
+    ) -> None:
+        if activation not in ACTIVATIONS:
+            raise ValueError(f"activation {activation!r} is unknown: use one of {sorted(ACTIVATIONS)}")
+        if ensemble < 1:
+            raise ValueError(f"ensemble must be at least 1, got {ensemble}")
+        widths = [inputs, *hidden, outputs]
+        self.layers = list(zip(widths[:-1], widths[1:], strict=True))
+        self.activation = activation
+        self.ensemble = ensemble
+        self.tensor_sizes = [size for fan_in, fan_out in self.layers for size in (ensemble * fan_in * fan_out, ensemble * fan_out)]
+        self.size = sum(self.tensor_sizes)
+
+    def unpack(self, weights: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Views of weights [P]: per layer a matrix [E, in, out] and a bias [E, 1, out]."""
+        parts = torch.split(weights, self.tensor_sizes)
+        return [
+            (
+                parts[2 * i].view(self.ensemble, fan_in, fan_out),
+                parts[2 * i + 1].view(self.ensemble, 1, fan_out),
+            )
+            for i, (fan_in, fan_out) in enumerate(self.layers)
+        ]
+
+    def forward(self, weights: Tensor, inputs: Tensor) -> Tensor:
+        """Outputs [E, B, out] for weights [P] and inputs [E, B, in] (or [1, B, in], shared by the members)."""
+        x = inputs.expand(self.ensemble, -1, -1)
+        act = ACTIVATIONS[self.activation]
+        unpacked = self.unpack(weights)
+        for i, (matrix, bias) in enumerate(unpacked):
+            x = torch.baddbmm(bias, x, matrix)
+            if i + 1 < len(unpacked):
+                x = act(x)
+        return x
+
+    def initial(self, generator: torch.Generator) -> Tensor:
+        """Ordinary initial weights [P]: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for matrices and biases."""
+        parts = []
+        for i, size in enumerate(self.tensor_sizes):
+            bound = 1 / math.sqrt(self.layers[i // 2][0])
+            parts.append((2 * torch.rand(size, generator=generator) - 1) * bound)
+        return torch.cat(parts)

@@ -1,0 +1,80 @@
+"""Running mean and deviation (Welford 1962, in Chan's batch form), one per task, frozen when the task ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+_CONSTANT = 1e-9
+
+
+class Normaliser:
+    """Mean and deviation of vectors [N], learned from batches.
+
+    A deviation under 1e-9 counts as 1 (the element never varied); a deviation under its floor counts as the
+    floor, so that a field that hardly moved yet does not get a huge weight.
+
+    Args:
+        floor: Smallest deviation per element, [N].
+        centred: Keep the mean at zero and scale by the root mean square (for changes, whose zero means "stays").
+    """
+
+    def __init__(self, floor: Tensor, *, centred: bool = False) -> None:
+        self._floor = floor
+        self._centred = centred
+        size = floor.shape[0]
+        self.count = 0
+        self._mean = torch.zeros(size, dtype=torch.float64, device=floor.device)
+        self._squares = torch.zeros(size, dtype=torch.float64, device=floor.device)
+        self.frozen = False
+
+    def update(self, values: Tensor) -> None:
+        """Add a batch [B, N]; does nothing once frozen."""
+        if self.frozen or values.shape[0] == 0:
+            return
+        values = values.double()
+        added = values.shape[0]
+        mean = torch.zeros_like(self._mean) if self._centred else values.mean(dim=0)
+        squares = (values - mean).square().sum(dim=0)
+        total = self.count + added
+        difference = mean - self._mean
+        self._mean = self._mean + difference * (added / total)
+        self._squares = self._squares + squares + difference.square() * (self.count * added / total)
+        self.count = total
+
+    def freeze(self) -> None:
+        """Keep mean and deviation as they are from now on."""
+        self.frozen = True
+
+    @property
+    def mean(self) -> Tensor:
+        """Mean, float32 [N]."""
+        return self._mean.float()
+
+    @property
+    def std(self) -> Tensor:
+        """Deviation, float32 [N], with constants and floors taken care of."""
+        if self.count == 0:
+            return torch.ones_like(self._floor)
+        std = (self._squares / self.count).sqrt().float()
+        std = torch.where(std < _CONSTANT, torch.ones_like(std), std)
+        return torch.maximum(std, self._floor) if self._floor.numel() else std
+
+    def state_dict(self) -> dict[str, Any]:
+        """Mean, squares, count and whether frozen."""
+        return {
+            "count": self.count,
+            "mean": self._mean.clone(),
+            "squares": self._squares.clone(),
+            "frozen": self.frozen,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.count = int(state["count"])
+        self._mean = state["mean"].to(self._mean.device).clone()
+        self._squares = state["squares"].to(self._mean.device).clone()
+        self.frozen = bool(state["frozen"])

@@ -1,0 +1,52 @@
+"""Errors that a user can mend. The command line prints them as one message, without a traceback."""
+
+from __future__ import annotations
+
+EGL_PACKAGES = ("libegl1", "libopengl0", "libgl1", "libgl1-mesa-dri")
+"""Debian packages that headless rendering needs."""
+
+
+class CrlError(Exception):
+    """Base class of the package's own errors.
+
+    Args:
+        message: What went wrong, and where.
+        mend: How to put it right; printed on a line of its own.
+    """
+
+    def __init__(self, message: str, mend: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return self.message if self.mend is None else f"{self.message}\n{self.mend}"
+
+
+class SettingsError(CrlError, ValueError):
+    """A setting is unknown, of the wrong type or out of range."""
+
+
+class RenderingError(CrlError, RuntimeError):
+    """No picture can be rendered on this machine; everything else works."""
+
+    def __init__(self, message: str, mend: str | None = None) -> None:
+        packages = " ".join(EGL_PACKAGES)
+        super().__init__(
+            message,
+            mend
+            or "Headless rendering needs EGL. On Debian or Ubuntu:\n"
+            f"  apt-get install -y --no-install-recommends {packages}",
+        )
+
+
+class Interrupted(CrlError):
+    """A run was stopped by the user after its state had been saved.
+
+    Args:
+        command: Command that continues the run.
+    """
+
+    def __init__(self, command: str) -> None:
+        super().__init__("stopped; everything learned so far is saved", f"continue with: {command}")
+        self.command = command

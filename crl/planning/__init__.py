@@ -1,0 +1,1 @@
+"""Sampling planners: one per file, over the rollout they share."""

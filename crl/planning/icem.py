@@ -1,0 +1,73 @@
+"""Improved cross-entropy method (iCEM): Pinneri et al., CoRL 2020 (arXiv 2008.06389), algorithm 1.
+
+Coloured noise, elites kept within a decision and shifted in time between decisions, a population that
+decays from round to round, the mean added in the last round; the best sequence ever tried is executed.
+Deviation: the clipped sample is the one that is scored and refitted, so the model sees what is executed.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from crl.config import PlannerConfig
+from crl.planning.colour import colouring
+from crl.planning.planner import Model, Plan, Planner, best_of
+from crl.types import ActionSpec, Reward
+
+
+class ICEM(Planner):
+    """iCEM with a warm start; see the module's text."""
+
+    def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
+        super().__init__(config, action, device)
+        self._colouring = colouring(config.beta, config.horizon).to(self.device)
+        self._mean: Tensor | None = None
+        self._kept: Tensor | None = None
+
+    def reset(self) -> None:
+        """Forget mean and elites of the last decision."""
+        self._mean = None
+        self._kept = None
+
+    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+        """Plan from an observation [S]; see :meth:`Planner.plan`."""
+        config = self.config
+        horizon = config.horizon
+        mean = self.middle.expand(horizon, -1) if self._mean is None else self._mean
+        std = (config.std * self.half).expand(horizon, -1)
+        kept = self._kept
+        best: Plan | None = None
+        tried = 0
+        for index in range(config.rounds):
+            samples = max(round(config.samples * config.decay**-index), 2 * config.elites)
+            actions = mean + std * self._noise(samples, generator)
+            extra = [] if kept is None else [kept]
+            if index == config.rounds - 1:
+                extra.append(mean.unsqueeze(0))
+            actions = self.clip(torch.cat([actions, *extra]))
+            returns = self.returns(model, reward, observation, actions)
+            tried += len(actions)
+            values, order = torch.topk(returns, min(config.elites, len(actions)))
+            finite = torch.isfinite(values)
+            if not bool(finite.any()):
+                continue
+            elites = actions[order[finite]]
+            if best is None or float(values[0]) > best.value:
+                best = Plan(elites[0].clone(), float(values[0]), tried)
+            mean = config.momentum * mean + (1 - config.momentum) * elites.mean(dim=0)
+            std = config.momentum * std + (1 - config.momentum) * elites.std(dim=0, correction=0)
+            kept = elites[: config.keep]
+        if best is None:
+            return best_of(actions, returns, tried)
+        best.samples = tried
+        self._mean = torch.cat([mean[1:], mean[-1:]])
+        if kept is not None and config.keep:
+            # A kept elite moves one step on; its last action is drawn anew around the mean.
+            tail = mean[-1] + config.std * self.half * self.normal(generator, len(kept), 1, self.size)
+            self._kept = self.clip(torch.cat([kept[:, 1:], tail], dim=1))
+        return best
+
+    def _noise(self, samples: int, generator: torch.Generator) -> Tensor:
+        white = self.normal(generator, samples, self.size, self._colouring.shape[1])
+        return (white @ self._colouring.T).transpose(1, 2)

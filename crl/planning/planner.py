@@ -1,0 +1,108 @@
+"""What all planners are: sample action sequences, score them on the model, keep the best.
+
+A planner is a function of (model, observation, its own warm start, a generator): no global randomness.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+
+import torch
+from torch import Tensor
+
+from crl.config import PlannerConfig
+from crl.errors import CrlError
+from crl.matching import nearest
+from crl.types import ActionSpec, Reward
+
+Model = Callable[[Tensor, Tensor], Tensor]
+"""Maps an observation [S] and actions [K, H, A] to trajectories [K, H + 1, S]."""
+
+GROUP = "crl.planners"
+
+
+class PlanningFailed(CrlError):
+    """No sampled sequence had a finite return; the agent takes the safe action."""
+
+
+@dataclass
+class Plan:
+    """The chosen action sequence [H, A], its predicted return and the number of sequences tried."""
+
+    actions: Tensor
+    value: float
+    samples: int
+
+
+class Planner(ABC):
+    """Base of the sampling planners.
+
+    Args:
+        config: Samples, horizon, rounds and the planner's own settings.
+        action: Range of the actions; every sample is clipped to it, and the model sees the clipped one.
+        device: Where tensors live.
+    """
+
+    def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.low = torch.tensor(action.low, device=self.device)
+        self.high = torch.tensor(action.high, device=self.device)
+        self.middle = (self.low + self.high) / 2
+        self.half = (self.high - self.low) / 2
+        self.size = action.size
+
+    @abstractmethod
+    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+        """Plan from an observation [S].
+
+        Raises:
+            PlanningFailed: Every sampled sequence had a non-finite return.
+        """
+
+    def reset(self) -> None:
+        """Forget the warm start; called when an episode begins."""
+
+    def clip(self, actions: Tensor) -> Tensor:
+        """Actions [..., A] inside their range."""
+        return torch.clamp(actions, self.low, self.high)
+
+    def normal(self, generator: torch.Generator, *shape: int) -> Tensor:
+        """Standard normal numbers; drawn on the CPU, so that a seed means the same on every device."""
+        return torch.randn(*shape, generator=generator).to(self.device)
+
+    def returns(self, model: Model, reward: Reward, observation: Tensor, actions: Tensor) -> Tensor:
+        """Predicted returns [K] of action sequences [K, H, A]; a non-finite one counts as -inf."""
+        trajectory = model(observation, actions)
+        rewards = reward(trajectory[:, :-1], actions, trajectory[:, 1:])
+        total: Tensor = rewards.sum(dim=-1)
+        return torch.where(torch.isfinite(total), total, -torch.inf)
+
+
+def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:
+    """The best of action sequences [K, H, A] by returns [K].
+
+    Raises:
+        PlanningFailed: No return is finite.
+    """
+    best = int(torch.argmax(returns))
+    value = float(returns[best])
+    if value == -torch.inf:
+        raise PlanningFailed(f"none of {tried} sampled action sequences has a finite predicted return")
+    return Plan(actions[best].clone(), value, tried)
+
+
+def make_planner(config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> Planner:
+    """The planner that a configuration names, by entry point ``crl.planners``.
+
+    Raises:
+        CrlError: No such planner is installed.
+    """
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    if config.name not in found:
+        raise CrlError(f"unknown planner {config.name!r}{nearest(config.name, found)}")
+    planner: Planner = found[config.name].load()(config, action, device)
+    return planner

@@ -1,0 +1,19 @@
+"""Random shooting: K uniform action sequences, the best one is executed. The baseline of all planners."""
+
+from __future__ import annotations
+
+import torch
+
+from crl.planning.planner import Model, Plan, Planner, best_of
+from crl.types import Reward
+
+
+class RandomShooting(Planner):
+    """Uniform samples in the action range; no warm start, no refits."""
+
+    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+        """Plan from an observation [S]; see :meth:`Planner.plan`."""
+        shape = (self.config.samples, self.config.horizon, self.size)
+        uniform = torch.rand(*shape, generator=generator).to(self.device)
+        actions = self.clip(self.low + (self.high - self.low) * uniform)
+        return best_of(actions, self.returns(model, reward, observation, actions), self.config.samples)

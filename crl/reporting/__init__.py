@@ -1,0 +1,1 @@
+"""What is made of run folders: videos, tables, reports. Reads only the folders."""

@@ -1,0 +1,77 @@
+"""What the command line shows of results: tables and one-line figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+
+
+def results_table(results: Mapping[str, Any]) -> Table:
+    """Success and mean return of every task, as evaluated after the last one.
+
+    Args:
+        results: Content of ``results.json``, or what an evaluation returned.
+    """
+    table = Table(title=f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·") or None)
+    table.add_column("task")
+    table.add_column("success", justify="right")
+    table.add_column("mean return", justify="right")
+    for task in results["tasks"]:
+        mean = task["mean_return"]
+        success = _success(task, results.get("episodes"))
+        table.add_row(str(task["name"]), success, "-" if mean is None else f"{mean:.1f}")
+    return table
+
+
+def summary(results: Mapping[str, Any]) -> list[str]:
+    """Forgetting, environment steps and time of a run, one line each; what is not known is left out."""
+    lines = []
+    lost = [
+        f"{results[key]:+.3f} {what}"
+        for key, what in (("forgetting", "success"), ("forgetting_return", "return"))
+        if results.get(key) is not None
+    ]
+    if lost:
+        lines.append(f"forgetting: {', '.join(lost)}")
+    if "env_steps" in results:
+        lines.append(f"environment steps: {results['env_steps']:,}")
+    if results.get("decision_ms") is not None:
+        lines.append(f"planning decision: {results['decision_ms']:.1f} ms (median)")
+    if "wall_seconds" in results and "cpu_seconds" in results:
+        lines.append(f"time: {duration(results['wall_seconds'])} wall, {duration(results['cpu_seconds'])} CPU")
+    return lines
+
+
+def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> Table:
+    """Task sequences (name, description, [(task, environment)]) with the index of every task."""
+    table = Table()
+    table.add_column("env", no_wrap=True)
+    table.add_column("tasks", no_wrap=True)
+    table.add_column("description")
+    for name, description, tasks in rows:
+        listed = "\n".join(f"{index} {task}" for index, (task, _) in enumerate(tasks))
+        ids = ", ".join(dict.fromkeys(environment for _, environment in tasks))
+        table.add_row(name, listed, f"{description}\n{ids}" if ids else description)
+        table.add_section()
+    return table
+
+
+def duration(seconds: float) -> str:
+    """Minutes and seconds, or hours and minutes."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole >= 60:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{seconds:.1f} s"
+
+
+def _success(task: Mapping[str, Any], episodes: int | None) -> str:
+    """Successes of episodes where both are known, else the share; a task may have no notion of success."""
+    rate = task.get("success_rate")
+    if rate is None:
+        return "-"
+    count = len(task["successes"]) if "successes" in task else episodes
+    return f"{rate:.0%}" if count is None else f"{round(rate * count)} of {count}"

@@ -1,0 +1,1 @@
+"""The wall in front of every actuator, simulated or real."""

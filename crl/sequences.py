@@ -1,0 +1,244 @@
+"""Task sequences: found by name, made into environments, described by specs.
+
+A package publishes a sequence as plain data, ``{"name", "description", "tasks": [{"name", "id", "kwargs"}]}``, under
+the entry point group ``crl.task_sequences``; a user may also name one as ``package.module:attribute``. The
+environments themselves are met through the Gymnasium registry only. Gymnasium 1.x no longer loads the entry
+point group ``gymnasium.envs`` by itself, so this module calls it the first time that an environment is missing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+import gymnasium
+from gymnasium.envs.registration import namespace
+
+from crl.errors import CrlError
+from crl.matching import nearest
+from crl.types import TaskSpec
+
+GROUP = "crl.task_sequences"
+ENVIRONMENTS = "gymnasium.envs"
+_KEYS = {"name", "description", "tasks"}
+_MENDS = {
+    "pybullet": "it has wheels up to Python 3.11, and this is Python "
+    f"{sys.version_info.major}.{sys.version_info.minor}: use Python 3.11, where it is installed with this package, or "
+    "build it (`pip install pybullet` with a C++ compiler)",
+    "mujoco": "install it with `pip install mujoco`",
+}
+
+
+class SequenceError(CrlError, ValueError):
+    """A task sequence is unknown, malformed, or one of its environments can't be made."""
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """One task of a sequence: its name, the registered environment, and its keyword arguments."""
+
+    name: str
+    id: str
+    kwargs: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class TaskSequence:
+    """An ordered list of tasks.
+
+    Attributes:
+        name: Name of the sequence.
+        description: One line about it.
+        tasks: The tasks in order. An entry may come again (a cycle): it is the same task then, with the same spec.
+    """
+
+    name: str
+    description: str
+    tasks: tuple[TaskEntry, ...]
+    _specs: dict[int, TaskSpec] = field(default_factory=dict, repr=False, compare=False)
+
+    def __len__(self) -> int:
+        return len(self.tasks)
+
+    def make(self, index: int, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
+        """Make the environment of a task.
+
+        Args:
+            index: Position of the task.
+            render_mode: ``None`` or ``"rgb_array"``.
+
+        Raises:
+            SequenceError: The index, the environment or its arguments are wrong, or its simulator isn't installed.
+        """
+        entry = self._entry(index)
+        where = f"task {index} ({entry.name!r}) of the sequence {self.name!r}"
+        _find_environment(entry.id)
+        options = dict(entry.kwargs) if render_mode is None else {**entry.kwargs, "render_mode": render_mode}
+        try:
+            # Every step would pass Gymnasium's passive checker; check_task_sequence looks once instead.
+            return gymnasium.make(entry.id, disable_env_checker=True, **options)
+        except ModuleNotFoundError as error:
+            missing = (error.name or "").split(".")[0]
+            mend = _MENDS.get(missing, f"install the package that provides {error.name!r}")
+            raise SequenceError(f"{where} needs {error.name!r}, which is not installed", mend) from error
+        except gymnasium.error.Error as error:
+            raise SequenceError(f"{where}: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise SequenceError(f"{where} can't be made with {options}: {error}") from error
+
+    def spec(self, index: int) -> TaskSpec:
+        """The task as an agent knows it (cached).
+
+        Raises:
+            SequenceError: The environment can't be made, doesn't describe itself, or is built differently from
+                the sequence's other tasks.
+            SpecError: Its description does not make sense.
+        """
+        if index not in self._specs:
+            spec = self._read_spec(index)
+            for other in self._specs.values():
+                _same_structure(spec, other, self.name)
+            self._specs[index] = spec
+        return self._specs[index]
+
+    def identity(self, index: int) -> int:
+        """Number of the task at a position among the sequence's distinct tasks: its index for the agent."""
+        distinct = list(dict.fromkeys(task.name for task in self.tasks))
+        return distinct.index(self._entry(index).name)
+
+    def _entry(self, index: int) -> TaskEntry:
+        if not 0 <= index < len(self.tasks):
+            listed = ", ".join(f"{i} {task.name}" for i, task in enumerate(self.tasks))
+            raise SequenceError(f"the sequence {self.name!r} has no task {index}; its tasks are: {listed}")
+        return self.tasks[index]
+
+    def _read_spec(self, index: int) -> TaskSpec:
+        env = self.make(index)
+        try:
+            described: Any = env.unwrapped
+            for attribute in ("task", "reward", "success"):
+                if not hasattr(described, attribute):
+                    raise SequenceError(
+                        f"{self.tasks[index].id} has no env.unwrapped.{attribute}",
+                        "a task publishes its description as `task` and the functions `reward(observation, action, "
+                        "next_observation)` and `success(observation)`",
+                    )
+            # The sequence's name of a task is the unique one.
+            plain = {**described.task, "name": self.tasks[index].name}
+            return TaskSpec.from_plain(plain, self.identity(index), described.reward, described.success)
+        finally:
+            env.close()
+
+
+def load_sequence(name: str) -> TaskSequence:
+    """Load a sequence by its registered name or as ``package.module:attribute``.
+
+    Raises:
+        SequenceError: There is none of that name (the nearest one is suggested), or it is malformed.
+    """
+    if ":" in name:
+        return _parse(_import(name), name)
+    found = _entry_points()
+    if name not in found:
+        raise SequenceError(
+            f"there is no task sequence {name!r}{nearest(name, found)}",
+            "a sequence that is not registered is named package.module:attribute",
+        )
+    return _parse(_load(found[name]), name)
+
+
+def available() -> dict[str, str]:
+    """Registered sequences with their descriptions; one that can't be loaded is described by its error."""
+    described = {}
+    for name, point in sorted(_entry_points().items()):
+        try:
+            described[name] = _parse(_load(point), name).description
+        except SequenceError as error:
+            described[name] = f"can't be loaded: {error}"
+    return described
+
+
+def _entry_points() -> dict[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _load(point: EntryPoint) -> Any:
+    try:
+        return point.load()
+    except (ImportError, AttributeError) as error:
+        raise SequenceError(f"the entry point {point.name} = {point.value} can't be loaded: {error}") from error
+
+
+def _import(path: str) -> Any:
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise SequenceError(f"the task sequence {path!r} can't be loaded: {error}") from error
+
+
+def _parse(plain: Any, source: str) -> TaskSequence:
+    """Check a sequence's plain data."""
+    if isinstance(plain, TaskSequence):
+        return plain
+    if not isinstance(plain, Mapping) or set(plain) != _KEYS:
+        got = sorted(map(str, plain)) if isinstance(plain, Mapping) else type(plain).__name__
+        raise SequenceError(f"the task sequence {source!r} must be a dictionary with {sorted(_KEYS)}, not {got}")
+    tasks = []
+    for i, entry in enumerate(plain["tasks"]):
+        if not isinstance(entry, Mapping) or not {"name", "id"} <= set(entry) <= {"name", "id", "kwargs"}:
+            raise SequenceError(f"task {i} of {source!r} must be a dictionary with name, id and kwargs, not {entry!r}")
+        tasks.append(TaskEntry(str(entry["name"]), str(entry["id"]), dict(entry.get("kwargs", {}))))
+    if not tasks:
+        raise SequenceError(f"the task sequence {source!r} has no tasks")
+    named: dict[str, TaskEntry] = {}
+    for task in tasks:
+        if named.setdefault(task.name, task) != task:
+            raise SequenceError(
+                f"the task sequence {source!r} names two different tasks {task.name!r}",
+                "give each task its own name; only a task that comes again repeats its name",
+            )
+    return TaskSequence(str(plain["name"]), str(plain["description"]), tuple(tasks))
+
+
+def _find_environment(name: str) -> None:
+    """Load the environments of installed packages unless ``name`` is registered already.
+
+    An entry point ``__root__`` is a function that registers full names; any other name is a namespace for it.
+    """
+    if ":" in name or name in gymnasium.registry:
+        return
+    for point in entry_points(group=ENVIRONMENTS):
+        try:
+            register = point.load()
+            if point.name == "__root__":
+                register()
+            else:
+                with namespace(point.name):
+                    register()
+        except Exception as error:  # a broken plug-in of someone else must not stop this run
+            warnings.warn(f"the environments of {point.value} can't be registered: {error}", stacklevel=3)
+
+
+def _same_structure(spec: TaskSpec, other: TaskSpec, sequence: str) -> None:
+    """All tasks of a sequence share one model's inputs: the same fields, in order, and the same actions."""
+
+    def observed(task: TaskSpec) -> list[tuple[str, str, str]]:
+        return [(item.name, item.unit, item.kind) for item in task.observation.fields]
+
+    for what, mine, theirs in (
+        ("observation", observed(spec), observed(other)),
+        ("action", spec.action, other.action),
+        ("control period", spec.control_period, other.control_period),
+    ):
+        if mine != theirs:
+            raise SequenceError(
+                f"tasks {spec.name!r} and {other.name!r} of the sequence {sequence!r} differ in their {what}: "
+                f"{mine} and {theirs}",
+                "the tasks of a sequence share one model, so their observations and actions must be alike",
+            )

@@ -1,0 +1,296 @@
+"""Composes :class:`crl.config.Config` from defaults, the groups in ``configs/`` and a user's overrides.
+
+Hydra reads the overrides and composes the groups; what leaves this module is a plain dataclass. Later wins:
+
+1. the defaults of :mod:`crl.config`,
+2. ``continual/NAME.yaml`` and ``planner/NAME.yaml``,
+3. ``env/ENV.yaml``: what the task sequence needs, whatever learns it,
+4. ``continual/ENV/NAME.yaml`` and ``planner/ENV/NAME.yaml``: what a method needs on that sequence,
+5. ``profile/ENV/PROFILE.yaml``, or else ``profile/PROFILE.yaml``,
+6. the user's ``key=value``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, cast
+
+from hydra import compose as hydra_compose
+from hydra import initialize_config_dir
+from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from crl.config import Config
+from crl.errors import SettingsError
+from crl.limits import leaves, validate
+from crl.matching import nearest
+
+ALIASES: Mapping[str, str] = {
+    "tasks": "env.tasks",
+    "steps": "budget.steps",
+    "env.name": "env",
+    "continual.name": "continual",
+    "planner.name": "planner",
+}
+"""Short keys, and second ways to say the same."""
+
+GROUPS: Mapping[str, str] = {
+    "continual": "crl.strategies",
+    "planner": "crl.planners",
+    "env": "crl.task_sequences",
+}
+"""Groups that hold a ``name``, in the order of composition, and the entry points that add to them."""
+
+LISTS = ("env.tasks", "budget.steps", "dynamics.hidden", "dynamics.hypernetwork.hidden")
+"""Settings that hold lists of numbers, where a single number means a list of one."""
+
+WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "checkpoint")
+"""Settings that do not decide a run's result: a run may be continued with other values of these."""
+
+_FREE = "continual.options."
+_SCHEMA = "crl_schema"
+ConfigStore.instance().store(name=_SCHEMA, node=Config)
+
+
+@dataclass
+class _Request:
+    """What a user asked for: choices of groups, and values of keys in their order."""
+
+    choices: dict[str, str] = field(default_factory=dict)
+    values: list[tuple[str, Any]] = field(default_factory=list)
+
+
+def config_dir() -> Path:
+    """The folder of YAML files: inside the installed package, or at the root of a checkout.
+
+    Raises:
+        SettingsError: The folder is missing, which means that the installation is incomplete.
+    """
+    here = Path(__file__).resolve().parent
+    for folder in (here / "configs", here.parent / "configs"):
+        if (folder / "config.yaml").is_file():
+            return folder
+    raise SettingsError(f"no configs folder beside {here}", "install the package again: pip install .")
+
+
+def names(group: str) -> list[str]:
+    """Valid names of a group: its YAML files, and installed plug-ins."""
+    files = {path.stem for path in (config_dir() / group).glob("*.yaml")}
+    return sorted(files | {point.name for point in entry_points(group=GROUPS[group])})
+
+
+def profiles() -> list[str]:
+    """Names of the profiles of any task sequence."""
+    return sorted({path.stem for path in (config_dir() / "profile").rglob("*.yaml")})
+
+
+def keys() -> list[str]:
+    """Every key that a user may set."""
+    return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", *GROUPS})
+
+
+def compose(overrides: Sequence[str] = ()) -> Config:
+    """Compose and validate the configuration of a run.
+
+    Args:
+        overrides: ``key=value`` in Hydra's grammar, such as ``env=door_open``, ``planner.samples=64``.
+
+    Returns:
+        The configuration: dataclasses, lists, dicts and plain values only.
+
+    Raises:
+        SettingsError: An unknown key or value (the message names the nearest valid one), a wrong type, or a
+            value out of range.
+    """
+    request = _read(overrides)
+    defaults = Config()
+    chosen = {"continual": defaults.continual.name, "planner": defaults.planner.name, "env": defaults.env.name}
+    chosen.update({group: name for group, name in request.choices.items() if group in GROUPS})
+    for group, name in chosen.items():
+        if name not in names(group) and not (group == "env" and ":" in name):
+            raise SettingsError(f"unknown {group} {name!r}{nearest(name, names(group))}")
+    profile = request.choices.get("profile", defaults.profile)
+    if profile not in profiles():
+        raise SettingsError(f"unknown profile {profile!r}{nearest(profile, profiles())}")
+
+    composed = _compose_groups(list(_layers(chosen, profile)))
+    for group, name in chosen.items():
+        if not _file(group, name).is_file():  # a plug-in without a YAML file of its own
+            composed[group].name = name
+    composed.profile = profile
+    for key, value in request.values:
+        _assign(composed, key, value)
+    return _finish(composed)
+
+
+def to_plain(config: Config) -> dict[str, Any]:
+    """The configuration as nested dicts of plain values."""
+    return asdict(config)
+
+
+def to_yaml(config: Config) -> str:
+    """The configuration as YAML text."""
+    return OmegaConf.to_yaml(OmegaConf.structured(config))
+
+
+def save_yaml(config: Config, path: Path) -> None:
+    """Write the configuration, complete, to a file that :func:`load_yaml` reads."""
+    path.write_text(to_yaml(config), encoding="utf-8")
+
+
+def load_yaml(path: Path) -> Config:
+    """Read what :func:`save_yaml` wrote. Settings that did not exist yet get their defaults.
+
+    Raises:
+        SettingsError: The file is missing or broken, or holds a setting that this version does not know.
+    """
+    try:
+        loaded = OmegaConf.load(path)
+    except OSError as error:
+        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+    except Exception as error:  # PyYAML and OmegaConf have several error families
+        raise SettingsError(f"{path} is not valid YAML: {_first_line(error)}") from error
+    if not isinstance(loaded, DictConfig):
+        raise SettingsError(f"{path} holds no settings")
+    for key in _flat(cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))):
+        if not _known(key):
+            raise SettingsError(
+                f"{path} holds the unknown setting {key!r}{_suggest(key)}",
+                "The run may come from another version of crl; its results.json names the version.",
+            )
+    try:
+        return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded)))
+    except (SettingsError, OmegaConfBaseException) as error:
+        raise SettingsError(f"{path}: {_first_line(error)}") from error
+
+
+def fingerprint(config: Config) -> str:
+    """SHA-256 over the settings that decide a run's result: equal if a run may continue the other."""
+    plain = {key: value for key, value in to_plain(config).items() if key not in WITHOUT_EFFECT}
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _read(overrides: Sequence[str]) -> _Request:
+    """Parse overrides, resolve aliases and refuse unknown keys."""
+    request = _Request()
+    for text in overrides:
+        parsed = _parse(text)
+        key = ALIASES.get(str(parsed.key_or_group), str(parsed.key_or_group))
+        value = parsed.value()
+        if key in GROUPS or key == "profile":
+            if not isinstance(value, str):
+                raise SettingsError(f"{key}={value}: {key} takes a name", f"single settings are {key}.NAME=VALUE")
+            request.choices[key] = value
+        elif _known(key):
+            request.values.append((key, [value] if key in LISTS and isinstance(value, int) else value))
+        else:
+            inside = [known for known in keys() if known.startswith(f"{key}.")]
+            if inside:
+                raise SettingsError(f"{key!r} is a section: set one of {', '.join(inside)}")
+            raise SettingsError(f"unknown key {key!r}{_suggest(key)}")
+    return request
+
+
+def _parse(text: str) -> Override:
+    try:
+        parsed = OverridesParser.create().parse_override(text)
+    except HydraException as error:
+        raise SettingsError(
+            f"cannot read {text!r}: {_first_line(error)}",
+            "Settings are written key=value; quote values with special characters: name=\"'a,b'\"",
+        ) from error
+    if parsed.is_delete():
+        raise SettingsError(f"cannot read {text!r}: a setting cannot be deleted, only set")
+    if parsed.is_sweep_override():
+        raise SettingsError(f"cannot read {text!r}: one value per run", "lists are written in brackets: tasks=[0,1]")
+    return parsed
+
+
+def _suggest(key: str) -> str:
+    """The end of an error about an unknown key: the nearest valid one, or the same leaf in another section."""
+    near = get_close_matches(key, keys(), n=1)
+    same_leaf = [known for known in keys() if known.rpartition(".")[2] == key.rpartition(".")[2]]
+    meant = [*near, *same_leaf]
+    return f": did you mean {meant[0]!r}?" if meant else "; `crl config` prints every key"
+
+
+def _known(key: str) -> bool:
+    return key in {known for known, _ in leaves(Config())} or key.startswith(_FREE)
+
+
+def _file(group: str, name: str) -> Path:
+    return config_dir() / group / f"{name}.yaml"
+
+
+def _layers(chosen: Mapping[str, str], profile: str) -> Iterator[tuple[str, str]]:
+    """(Group, option) of every YAML file that applies, in the order of composition."""
+    env = chosen["env"]
+    general = [(group, chosen[group]) for group in GROUPS]
+    special = [(f"{group}/{env}", chosen[group]) for group in GROUPS if group != "env"]
+    own_profile = (f"profile/{env}", profile)
+    for group, name in [*general, *special]:
+        if _file(group, name).is_file():
+            yield group, name
+    for group, name in (own_profile, ("profile", profile)):
+        if _file(group, name).is_file():
+            yield group, name
+            return
+
+
+def _compose_groups(layers: Sequence[tuple[str, str]]) -> DictConfig:
+    """Let Hydra compose the given files over the schema; an application's own use of Hydra stays untouched."""
+    global_hydra = GlobalHydra.instance()
+    applications = global_hydra.hydra
+    global_hydra.clear()
+    try:
+        with initialize_config_dir(config_dir=str(config_dir()), version_base="1.3"):
+            return hydra_compose("config", overrides=[f"+{group}={name}" for group, name in layers])
+    except (HydraException, OmegaConfBaseException) as error:
+        used = ", ".join(f"{group}/{name}.yaml" for group, name in layers)
+        raise SettingsError(f"the files in {config_dir()} ({used}) do not compose: {_first_line(error)}") from error
+    finally:
+        GlobalHydra.instance().hydra = applications
+
+
+def _assign(composed: DictConfig, key: str, value: Any) -> None:
+    try:
+        OmegaConf.update(composed, key, value, merge=False, force_add=key.startswith(_FREE))
+    except OmegaConfBaseException as error:
+        raise SettingsError(f"{key} cannot be {value!r}: {_first_line(error)}") from error
+
+
+def _finish(composed: DictConfig) -> Config:
+    """From OmegaConf to checked dataclasses."""
+    try:
+        config = cast(Config, OmegaConf.to_object(composed))
+    except OmegaConfBaseException as error:
+        raise SettingsError(_first_line(error)) from error
+    validate(config)
+    return config
+
+
+def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Dotted keys of nested dicts, down to the leaves of the schema."""
+    for name, value in node.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, dict) and not _known(key):
+            yield from _flat(value, f"{key}.")
+        else:
+            yield key
+
+
+def _first_line(error: BaseException) -> str:
+    """What an error says, without the lines of context that OmegaConf and Hydra add."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return f"{lines[0]} {lines[1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]

@@ -1,0 +1,128 @@
+"""One episode: agent, command filter, environment. The only place where the three meet."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+
+from crl.safety.command_filter import CommandFilter
+from crl.training.clock import Clock
+from crl.types import Agent, Array, TaskSpec, Transition
+
+Watcher = Callable[[Transition], None]
+
+
+@dataclass
+class EpisodeResult:
+    """What an episode gave.
+
+    Attributes:
+        steps: Environment steps.
+        total: Return (sum of rewards).
+        success: Whether the task was achieved.
+        fault: What went wrong in the simulator, if anything.
+        reasons: Why safe actions were taken, with their counts.
+        decision_ms: CPU milliseconds of each decision.
+    """
+
+    steps: int = 0
+    total: float = 0.0
+    success: bool = False
+    fault: str | None = None
+    reasons: dict[str, int] = field(default_factory=dict)
+    decision_ms: list[float] = field(default_factory=list)
+
+
+def play(
+    agent: Agent,
+    env: gymnasium.Env[Any, Any],
+    task: TaskSpec,
+    *,
+    episode: int,
+    seed: int,
+    explore: bool,
+    clock: Clock,
+    after_success: int = -1,
+    until_success: bool = False,
+    watch: Watcher | None = None,
+) -> EpisodeResult:
+    """Play one episode.
+
+    A transition with a non-finite number is not shown to the agent: the episode ends there with a ``fault``, and
+    what was learned before stays untouched.
+
+    Args:
+        agent: Who acts; it observes the transitions if ``explore``.
+        env: The task's environment.
+        task: The task.
+        episode: Number of the episode, for the agent's randomness.
+        seed: Seed of the environment's initial state.
+        explore: Whether it is a training episode.
+        clock: Accounts for planning and simulation.
+        after_success: End the episode this many steps after its success; -1 plays it to its end.
+        until_success: End the episode at its success (for validations, which ask nothing else).
+        watch: Called with every transition.
+    """
+    result = EpisodeResult()
+    command = CommandFilter(task.action, task.safe_action)
+    with clock.phase("simulate"):
+        observation, _ = env.reset(seed=seed)
+    agent.begin(task, episode, explore)
+    left, done = math.inf, False
+    while not done:
+        started = time.process_time()
+        with clock.phase("plan"):
+            decision = agent.act(observation)
+        result.decision_ms.append(1e3 * (time.process_time() - started))
+        executed = command(decision.action)
+        for reason in (decision.reason, executed.reason):
+            if reason is not None:
+                result.reasons[reason] = result.reasons.get(reason, 0) + 1
+        with clock.phase("simulate"):
+            after, reward, terminated, truncated, info = env.step(executed.action)
+        result.steps += 1
+        fault = _fault(after, reward, task, info)
+        if fault is not None:
+            result.fault = fault
+            break
+        result.total += float(reward)
+        left = left - 1
+        if info.get("is_success") and not result.success:
+            result.success = True
+            left = 0 if until_success else after_success if after_success >= 0 else math.inf
+        done = bool(terminated or truncated or left <= 0)
+        transition = Transition(
+            task=task.index,
+            observation=observation,
+            planned=decision.planned,
+            refined=decision.action,
+            executed=executed.action,
+            reward=float(reward),
+            next_observation=after,
+            first=result.steps == 1,
+            last=done,
+        )
+        if explore:
+            agent.observe(transition)
+        if watch is not None:
+            watch(transition)
+        observation = after
+    # The environment's last word: some tasks judge success over the end of the episode only.
+    result.success = result.success if result.fault else bool(info.get("is_success", result.success))
+    return result
+
+
+def _fault(after: Array, reward: Any, task: TaskSpec, info: dict[str, Any]) -> str | None:
+    if "fault" in info:
+        return str(info["fault"])
+    if np.shape(after) != (task.observation.size,):
+        return f"the simulator returned an observation of shape {np.shape(after)} instead of ({task.observation.size},)"
+    if not np.isfinite(after).all() or not math.isfinite(float(reward)):
+        return "the simulator returned a number that is not finite"
+    return None

@@ -1,0 +1,46 @@
+"""Evaluation on paired seeds: without noise, without learning, the same episodes for every strategy and seed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+
+from crl.training.clock import Clock
+from crl.training.episode import EpisodeResult, play
+from crl.training.run_state import Score
+from crl.types import Agent, TaskSpec
+
+
+def evaluate_task(
+    agent: Agent,
+    env: gymnasium.Env[Any, Any],
+    task: TaskSpec,
+    *,
+    episodes: int,
+    seed: int,
+    clock: Clock,
+) -> tuple[Score, int]:
+    """Play evaluation episodes of a task.
+
+    Args:
+        agent: Who acts.
+        env: The task's environment.
+        task: The task.
+        episodes: How many.
+        seed: Seed of the first episode; the others follow.
+        clock: Accounts for time.
+
+    Returns:
+        The score, and the environment steps taken.
+    """
+    results: list[EpisodeResult] = []
+    with clock.phase("evaluate"):
+        for index in range(episodes):
+            results.append(
+                play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=clock)
+            )
+    successes = [result.success for result in results]
+    returns = [result.total for result in results]
+    score = Score(sum(successes) / episodes, sum(returns) / episodes, successes, returns)
+    return score, sum(result.steps for result in results)

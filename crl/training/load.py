@@ -1,0 +1,91 @@
+"""A trained agent from its run folder, for evaluation and replay."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crl.agents.factory import make_agent
+from crl.agents.mpc import MPCAgent
+from crl.config import Config
+from crl.errors import CrlError
+from crl.sequences import TaskSequence, load_sequence
+from crl.settings import load_yaml
+from crl.training.checkpoint import CheckpointStore
+from crl.training.clock import Clock
+from crl.training.evaluation import evaluate_task
+from crl.training.loop import task_order
+from crl.training.run_folder import RunFolder
+from crl.training.run_state import RunState
+from crl.training.runner import prepare_torch
+
+
+@dataclass
+class LoadedRun:
+    """A run with its agent as the newest readable checkpoint has it."""
+
+    folder: RunFolder
+    config: Config
+    sequence: TaskSequence
+    agent: MPCAgent
+    state: RunState
+    problems: list[str]
+
+    @property
+    def tasks(self) -> list[int]:
+        """Tasks that the agent has begun to learn, by their first visit."""
+        order = dict.fromkeys(task_order(self.config, self.sequence))
+        return [index for index in order if self.agent.knows(index)]
+
+    def check(self, index: int) -> int:
+        """The index of a task, if the run has begun to learn it.
+
+        Raises:
+            CrlError: It has not.
+        """
+        if index not in self.tasks:
+            known = ", ".join(f"{task} {self.sequence.spec(task).name}" for task in self.tasks)
+            raise CrlError(f"{self.folder.path} has not learned a task {index}", f"its tasks are: {known or 'none yet'}")
+        return index
+
+
+def load_run(path: Path) -> LoadedRun:
+    """Load a run; damaged checkpoints are passed over and named in ``problems``.
+
+    Raises:
+        CrlError: The folder is no run, or none of its checkpoints can be read.
+    """
+    folder = RunFolder.open(path)
+    config = load_yaml(folder.config)
+    prepare_torch(config)
+    sequence = load_sequence(config.env.name)
+    loaded = CheckpointStore(folder.checkpoints).load_latest()
+    agent = make_agent(config, sequence.spec(task_order(config, sequence)[0]))
+    agent.load_state_dict(loaded.state["agent"])
+    return LoadedRun(folder, config, sequence, agent, RunState.from_state(loaded.state["run"]), loaded.problems)
+
+
+def evaluate_run(path: Path, episodes: int | None = None, task: int | None = None) -> dict[str, Any]:
+    """Evaluate a run's agent again, on the seeds that its results were made with.
+
+    Args:
+        path: Run folder.
+        episodes: Episodes per task; the run's own number by default.
+        task: Index of one task in its sequence; all by default.
+
+    Returns:
+        ``{"run", "episodes", "tasks": [{"name", "success_rate", "mean_return"}], "problems"}``.
+    """
+    run = load_run(path)
+    chosen = run.tasks if task is None else [run.check(task)]
+    count = episodes or run.config.evaluation.episodes
+    rows = []
+    for index in chosen:
+        env, spec = run.sequence.make(index), run.sequence.spec(index)
+        score, _ = evaluate_task(
+            run.agent, env, spec, episodes=count, seed=run.config.evaluation.seed, clock=Clock()
+        )
+        env.close()
+        rows.append({"name": spec.name, "success_rate": score.success_rate, "mean_return": score.mean_return})
+    return {"run": str(run.folder.path), "episodes": count, "tasks": rows, "problems": run.problems}

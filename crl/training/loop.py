@@ -1,0 +1,317 @@
+"""The loop of a run: collect, learn, validate, evaluate, task after task.
+
+A run is a sequence of short *units* (an episode with its learning session, a closing session, a validation
+episode, one task's evaluation). All state between units is in the agent and in :class:`RunState`, and all randomness
+follows from seeds and counters, so a run that starts again from any checkpoint repeats the units after it to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium
+
+from crl.config import Config
+from crl.errors import CrlError
+from crl.seeding import derive
+from crl.sequences import TaskSequence
+from crl.training.clock import Clock
+from crl.training.episode import EpisodeResult, play
+from crl.training.evaluation import evaluate_task
+from crl.training.progress import Progress
+from crl.training.run_log import RunLog
+from crl.training.run_state import RunState
+from crl.types import Agent, LearnBudget, TaskSpec
+
+FAULTS_ALLOWED = 5
+DECISIONS_KEPT = 5000
+
+
+class SimulatorFailed(CrlError):
+    """The simulator broke several training episodes in a row."""
+
+
+class TrainingLoop:
+    """Runs units until the run is done.
+
+    Args:
+        config: Settings.
+        sequence: The task sequence.
+        agent: Who learns.
+        log: Where results of units are written.
+        progress: Where they are shown.
+        clock: Accounts for time.
+    """
+
+    def __init__(
+        self, config: Config, sequence: TaskSequence, agent: Agent, log: RunLog, progress: Progress, clock: Clock
+    ) -> None:
+        self.config = config
+        self.sequence = sequence
+        self.agent = agent
+        self.log = log
+        self.progress = progress
+        self.clock = clock
+        self.order = task_order(config, sequence)
+        self.budgets = step_budgets(config, len(self.order))
+        self.state = RunState()
+        self.decision_ms: list[float] = []
+        self._best: dict[str, Any] | None = None
+        self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
+        self._loss: float | None = None
+
+    # ------------------------------------------------------------------ units
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.state.stage == "done"
+
+    def unit(self) -> None:
+        """Do the next unit of work."""
+        stage = self.state.stage
+        if stage == "collect":
+            self._collect()
+        elif stage == "close":
+            self._close()
+        elif stage == "validate":
+            self._validate()
+        elif stage == "evaluate":
+            self._evaluate()
+        self._show()
+
+    def _collect(self) -> None:
+        """One training episode and the learning session that follows it."""
+        state, config, task = self.state, self.config, self._task()
+        number = state.task_episodes.get(task.index, 0)
+        seed = derive(config.seed, "episode", task.index, number) % 2**31
+        result = play(
+            self.agent,
+            self._env(task.index),
+            task,
+            episode=number,
+            seed=seed,
+            explore=True,
+            clock=self.clock,
+            after_success=config.budget.after_success,
+        )
+        state.task_episodes[task.index] = number + 1
+        state.episodes += 1
+        state.task_steps += result.steps
+        state.env_steps += result.steps
+        state.outcomes.append(result.success)
+        self._keep_decisions(result)
+        self._check_faults(result, task)
+        self._log_episode("episode", task, result)
+        self.progress.update(episode_return=result.total, success=result.success)
+        random = config.exploration.random_episodes
+        if state.episodes == random:
+            self._learn(config.learning.initial_steps)
+        elif state.episodes > random:
+            self._learn(round(result.steps * config.learning.steps_per_env_step))
+        if self._mastered() or state.task_steps >= self.budgets[state.visit]:
+            state.stage = "close"
+
+    def _close(self) -> None:
+        """The closing session: a falling learning rate, so that the weights come to rest."""
+        state = self.state
+        self._learn(self.config.learning.final_steps, closing=True)
+        state.validated = []
+        state.tried = state.episodes
+        state.stage = "validate" if self._validates() else "evaluate"
+
+    def _validate(self) -> None:
+        """One validation episode of the present snapshot; after the last, go on, go back, or finish the task."""
+        state, config, task = self.state, self.config, self._task()
+        index = len(state.validated)
+        seed = derive(config.seed, "validate", task.index, state.episodes, index) % 2**31
+        result = play(
+            self.agent, self._env(task.index), task, episode=seed, seed=seed, explore=False, clock=self.clock, until_success=True
+        )
+        state.task_steps += result.steps
+        state.env_steps += result.steps
+        state.validated.append(result.success)
+        self._log_episode("validation", task, result)
+        if len(state.validated) < config.budget.validation_episodes:
+            return
+        successes = sum(state.validated)
+        if successes > state.best:
+            state.best = successes
+            self._best = dict(self.agent.state_dict())
+        mastered = config.budget.mastery and successes >= config.budget.validation_successes
+        self.progress.message(
+            f"{task.name}: validation {successes} of {len(state.validated)} after {state.task_steps} steps"
+        )
+        if not mastered and state.task_steps < self.budgets[state.visit]:
+            state.stage = "collect"
+            return
+        if successes < state.best and self._best is not None:
+            self.agent.load_state_dict(self._best)
+        self._best = None
+        state.stage = "evaluate"
+
+    def _evaluate(self) -> None:
+        """Evaluate the next of the tasks seen so far, by the order of their first visit."""
+        state, config = self.state, self.config
+        if len(state.rows) == state.visit:
+            state.rows.append({})
+        row = state.rows[state.visit]
+        seen = list(dict.fromkeys(self.order[: state.visit + 1]))
+        last = state.visit + 1 == len(self.order)
+        episodes = config.evaluation.episodes if last else config.evaluation.episodes_between
+        if episodes and len(row) < len(seen):
+            index = seen[len(row)]
+            task = self.sequence.spec(index)
+            score, steps = evaluate_task(
+                self.agent,
+                self._env(index),
+                task,
+                episodes=episodes,
+                seed=config.evaluation.seed,
+                clock=self.clock,
+            )
+            row[index] = score
+            state.evaluation_steps += steps
+            values = {"after": self._task().name, "task": task.name, "episodes": episodes}
+            scores = {"success_rate": score.success_rate, "mean_return": score.mean_return}
+            self.log.write("evaluation", state.env_steps, {**values, **scores})
+            self.progress.message(
+                f"after {self._task().name}: {task.name} success {score.success_rate:.0%}, return {score.mean_return:.1f}"
+            )
+            if len(row) < len(seen):
+                return
+        spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
+        state.spent.append({**spent, "validation": state.best if state.best >= 0 else None})
+        state.next_visit()
+        if state.visit == len(self.order):
+            state.stage = "done"
+
+    # ------------------------------------------------------------------ parts of units
+    def _learn(self, steps: int, *, closing: bool = False) -> None:
+        with self.clock.phase("learn"):
+            report = self.agent.learn(LearnBudget(steps, closing))
+        self.state.gradient_steps += report.steps
+        if report.steps:
+            self.log.write("learning", self.state.env_steps, {"steps": report.steps, **report.losses})
+            self._loss = report.losses.get("task")
+
+    def _validates(self) -> bool:
+        return self.config.budget.validation_episodes > 0 and self.config.budget.mastery
+
+    def _mastered(self) -> bool:
+        """Whether the newest training episodes make a validation worth while."""
+        state, budget = self.state, self.config.budget
+        if not budget.mastery or state.episodes < self.config.exploration.random_episodes + 1:
+            return False
+        if state.tried and state.episodes - state.tried < budget.mastery_window // 2:
+            return False
+        return sum(state.outcomes[-budget.mastery_window :]) >= budget.mastery_successes
+
+    def _check_faults(self, result: EpisodeResult, task: TaskSpec) -> None:
+        state = self.state
+        state.faults = state.faults + 1 if result.fault else 0
+        if result.fault:
+            self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
+        if state.faults >= FAULTS_ALLOWED:
+            raise SimulatorFailed(
+                f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, the last because {result.fault}",
+                "check the environment (crl.checks.check_task_sequence); what was learned before is in the checkpoint, "
+                "and resume=true continues from it",
+            )
+
+    def _log_episode(self, kind: str, task: TaskSpec, result: EpisodeResult) -> None:
+        values: dict[str, Any] = {
+            "task": task.name,
+            "episode": self.state.episodes,
+            "return": result.total,
+            "success": result.success,
+            "steps": result.steps,
+        }
+        if result.reasons:
+            values["safe_actions"] = sum(result.reasons.values())
+            values["reasons"] = sorted(result.reasons)
+        if result.fault:
+            values["fault"] = result.fault
+        self.log.write(kind, self.state.env_steps, values)
+
+    def _keep_decisions(self, result: EpisodeResult) -> None:
+        self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
+
+    def _show(self) -> None:
+        state = self.state
+        if self.done:
+            return
+        phases = {"collect": "act", "close": "learn", "validate": "evaluate", "evaluate": "evaluate"}
+        random = state.episodes < self.config.exploration.random_episodes
+        self.progress.update(
+            task_index=state.visit,
+            task_step=state.task_steps,
+            task_budget=self.budgets[state.visit],
+            step=state.env_steps,
+            phase="explore" if state.stage == "collect" and random else phases[state.stage],  # type: ignore[arg-type]
+            loss=self._loss,
+        )
+
+    def _task(self) -> TaskSpec:
+        return self.sequence.spec(self.order[self.state.visit])
+
+    def _env(self, index: int) -> gymnasium.Env[Any, Any]:
+        if index not in self._envs:
+            self._envs[index] = self.sequence.make(index)
+        return self._envs[index]
+
+    def close(self) -> None:
+        """Close the environments."""
+        for env in self._envs.values():
+            env.close()
+        self._envs.clear()
+
+    # ------------------------------------------------------------------ persistence
+    def state_dict(self) -> dict[str, Any]:
+        """Agent, counters, log position and times."""
+        return {
+            "agent": self.agent.state_dict(),
+            "best": self._best,
+            "run": self.state.state_dict(),
+            "log": self.log.state_dict(),
+            "clock": self.clock.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> list[str]:
+        """Restore what :meth:`state_dict` returned; returns problems worth telling."""
+        self.agent.load_state_dict(state["agent"])
+        self._best = state["best"]
+        self.state = RunState.from_state(state["run"])
+        self.clock.load_state_dict(state["clock"])
+        return self.log.load_state_dict(state["log"])
+
+
+def task_order(config: Config, sequence: TaskSequence) -> list[int]:
+    """Indices of the tasks in the order in which they are learned.
+
+    Raises:
+        CrlError: An index is outside the sequence.
+    """
+    order = list(range(len(sequence))) if config.env.tasks is None else list(config.env.tasks)
+    for index in order:
+        if not 0 <= index < len(sequence):
+            raise CrlError(f"tasks={order}: {sequence.name} has no task {index}", f"use 0 to {len(sequence) - 1}")
+    if not order:
+        raise CrlError("tasks=[] leaves nothing to learn", f"name tasks 0 to {len(sequence) - 1}, or leave it out")
+    return order
+
+
+def step_budgets(config: Config, visits: int) -> list[int]:
+    """Environment steps per visit; a single number serves all.
+
+    Raises:
+        CrlError: The list is neither of length one nor as long as the order of tasks.
+    """
+    steps = list(config.budget.steps)
+    if len(steps) == 1:
+        return steps * visits
+    if len(steps) != visits:
+        raise CrlError(
+            f"budget.steps has {len(steps)} entries for {visits} tasks", "give one number, or one for every task"
+        )
+    return steps

@@ -1,0 +1,89 @@
+"""``results.json``: what a run reached, what it cost, and how to make it again."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+import torch
+
+from crl import __version__
+from crl.agents.mpc import MPCAgent
+from crl.config import Config
+from crl.settings import fingerprint
+from crl.training.clock import Clock
+from crl.training.loop import TrainingLoop
+from crl.training.metrics import Matrix, average_performance, forgetting, forgetting_from_best
+from crl.training.run_state import RunState, Score
+
+
+def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: str) -> dict[str, Any]:
+    """Results of a finished run.
+
+    ``tasks``, ``matrix`` and ``forgetting`` are success rates; the same from returns has ``_return`` in its name.
+    Rows of a matrix are visits in order; columns are tasks in the order of their first visit (``matrix_tasks``).
+    """
+    state, sequence = loop.state, loop.sequence
+    columns = list(dict.fromkeys(loop.order))
+    learned_at = [max(visit for visit, task in enumerate(loop.order) if task == column) for column in columns]
+    names = [sequence.spec(index).name for index in columns]
+    success = _matrix(state, columns, "success_rate")
+    returns = _matrix(state, columns, "mean_return")
+    final = state.rows[-1] if state.rows else {}
+    agent = loop.agent
+    storage = agent.strategy.storage() if isinstance(agent, MPCAgent) else None
+    return {
+        "env": config.env.name,
+        "strategy": config.continual.name,
+        "planner": config.planner.name,
+        "profile": config.profile,
+        "seed": config.seed,
+        "run": folder,
+        "tasks": [
+            {"name": name, **_entry(final.get(index))} for name, index in zip(names, columns, strict=True)
+        ],
+        "matrix": success,
+        "matrix_return": returns,
+        "matrix_tasks": names,
+        "average_success": average_performance(success),
+        "average_return": average_performance(returns),
+        "forgetting": forgetting(success, learned_at),
+        "forgetting_return": forgetting(returns, learned_at),
+        "forgetting_from_best": forgetting_from_best(success, learned_at),
+        "forgetting_from_best_return": forgetting_from_best(returns, learned_at),
+        "visits": state.spent,
+        "env_steps": state.env_steps,
+        "evaluation_steps": state.evaluation_steps,
+        "gradient_steps": state.gradient_steps,
+        "wall_seconds": clock.wall_seconds,
+        "cpu_seconds": clock.cpu_seconds,
+        "time": clock.totals(),
+        "decision_ms": statistics.median(loop.decision_ms) if loop.decision_ms else None,
+        "bytes_per_task": storage.bytes_per_task if storage else None,
+        "revisits_data": storage.revisits_data if storage else None,
+        "evaluation": {
+            "episodes": config.evaluation.episodes,
+            "episodes_between": config.evaluation.episodes_between,
+            "seed": config.evaluation.seed,
+        },
+        "fingerprint": fingerprint(config),
+        "version": __version__,
+        "torch": torch.__version__,
+    }
+
+
+def _matrix(state: RunState, columns: list[int], attribute: str) -> Matrix:
+    return [
+        [getattr(row[column], attribute) if column in row else None for column in columns] for row in state.rows
+    ]
+
+
+def _entry(score: Score | None) -> dict[str, Any]:
+    if score is None:
+        return {"success_rate": None, "mean_return": None}
+    return {
+        "success_rate": score.success_rate,
+        "mean_return": score.mean_return,
+        "successes": score.successes,
+        "returns": score.returns,
+    }

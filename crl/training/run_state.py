@@ -1,0 +1,76 @@
+"""Where a run stands, as plain data: what a checkpoint holds beside the agent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Stage = Literal["collect", "close", "validate", "evaluate", "done"]
+
+
+@dataclass
+class Score:
+    """Evaluation of one task: share of successes and mean return, per episode and on average."""
+
+    success_rate: float
+    mean_return: float
+    successes: list[bool]
+    returns: list[float]
+
+
+@dataclass
+class RunState:
+    """Counters and results of a run.
+
+    Attributes:
+        visit: Position in the order of tasks.
+        stage: What the current visit is doing.
+        task_steps: Environment steps spent on the visit, validations included.
+        episodes: Training episodes of the visit.
+        env_steps: Environment steps of the run that taught or chose something (training and validation).
+        evaluation_steps: Environment steps of evaluations, which teach and choose nothing.
+        gradient_steps: Gradient steps of the run.
+        faults: Training episodes in a row that the simulator broke.
+        outcomes: Successes of the visit's training episodes.
+        validated: Successes of the validation episodes of the visit's current snapshot.
+        tried: Training episodes at the last validation.
+        best: Most validation successes of a snapshot of the visit; -1 before the first.
+        task_visits: Visits that each task has had; its episodes are numbered on through them.
+        task_episodes: Training episodes that each task has had in all visits.
+        rows: One row per visit: task index -> score.
+        spent: Environment steps, training episodes and whether mastered, per visit.
+    """
+
+    visit: int = 0
+    stage: Stage = "collect"
+    task_steps: int = 0
+    episodes: int = 0
+    env_steps: int = 0
+    evaluation_steps: int = 0
+    gradient_steps: int = 0
+    faults: int = 0
+    outcomes: list[bool] = field(default_factory=list)
+    validated: list[bool] = field(default_factory=list)
+    tried: int = 0
+    best: int = -1
+    task_episodes: dict[int, int] = field(default_factory=dict)
+    rows: list[dict[int, Score]] = field(default_factory=list)
+    spent: list[dict[str, Any]] = field(default_factory=list)
+
+    def next_visit(self) -> None:
+        """Move on to the next task of the order."""
+        self.visit += 1
+        self.stage = "collect"
+        self.task_steps = self.episodes = self.tried = 0
+        self.outcomes, self.validated, self.best = [], [], -1
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> RunState:
+        """Restore what :meth:`state_dict` returned."""
+        rows = [{task: Score(**score) for task, score in row.items()} for row in state["rows"]]
+        return cls(**{**state, "rows": rows})

@@ -1,0 +1,161 @@
+"""``crl train``: one run from its settings to its results, in a folder, resumable at any moment."""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+
+from crl.agents.factory import make_agent
+from crl.config import Config
+from crl.errors import CrlError, Interrupted
+from crl.sequences import load_sequence
+from crl.settings import fingerprint, load_yaml, save_yaml
+from crl.training.checkpoint import CheckpointStore
+from crl.training.clock import Clock
+from crl.training.loop import TrainingLoop
+from crl.training.progress import Progress
+from crl.training.results import collect_results
+from crl.training.run_folder import RunFolder, find_unfinished, run_name
+from crl.training.run_log import RunLog
+
+
+def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
+    """Run a configuration to its end.
+
+    With ``resume`` the newest unfinished run of the same settings is continued from its last checkpoint (or the
+    run called ``name``, whose results are returned if it is finished); where there is none, a new one starts.
+
+    Args:
+        config: The run's settings.
+        progress: Where to show it; the terminal by default.
+
+    Returns:
+        What ``results.json`` holds.
+
+    Raises:
+        Interrupted: Ctrl-C; the run was saved and says how to go on.
+        CrlError: A setting, the run folder or the simulator is at fault; what was learned is in the checkpoint.
+    """
+    prepare_torch(config)
+    sequence = load_sequence(config.env.name)
+    agent = make_agent(config, sequence.spec(0 if config.env.tasks is None else _first(config)))
+    folder, resumed = _folder(config)
+    if folder.status() == "finished":
+        return dict(json.loads(folder.results.read_text()))
+    clock = Clock()
+    with folder.lock(), RunLog(folder) as log:
+        store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
+        loop = TrainingLoop(config, sequence, agent, log, Progress(0, []), clock)
+        shown = progress or Progress(sum(loop.budgets), [sequence.spec(index).name for index in loop.order])
+        loop.progress = shown
+        with shown:
+            if resumed and store.list():
+                _restore(loop, store, shown)
+            _work(config, loop, store, clock, folder)
+            results = collect_results(config, loop, clock, str(folder.path))
+        loop.close()
+        folder.write_json(folder.results, results)
+    return results
+
+
+def prepare_torch(config: Config) -> None:
+    """Set what PyTorch keeps globally: threads, and no denormal numbers (Adam's moments are slow with them)."""
+    torch.set_num_threads(config.threads)
+    torch.set_flush_denormal(True)
+
+
+def resume_command(config: Config, folder: RunFolder) -> str:
+    """The command that continues a run."""
+    del config
+    return f"crl resume {folder.path}"
+
+
+def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, folder: RunFolder) -> None:
+    """Do unit after unit, with a checkpoint whenever one is due."""
+    written = time.monotonic()
+    with _interrupts() as interrupted:
+        while not loop.done:
+            loop.unit()
+            due = time.monotonic() - written >= config.checkpoint.seconds
+            if due or loop.done or interrupted.is_set():
+                with clock.phase("write"):
+                    store.save(loop.state.env_steps, loop.state_dict())
+                written = time.monotonic()
+            if interrupted.is_set() and not loop.done:
+                loop.close()
+                raise Interrupted(resume_command(config, folder))
+
+
+def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> None:
+    loaded = store.load_latest()
+    problems = [*loaded.problems, *loop.load_state_dict(loaded.state)]
+    for problem in problems:
+        shown.message(problem)
+    shown.message(f"continued from the checkpoint at {loaded.step} environment steps")
+
+
+def _folder(config: Config) -> tuple[RunFolder, bool]:
+    """The folder to work in, and whether it is an older run's."""
+    root = Path(config.run_dir)
+    mark = fingerprint(config)
+    if config.resume:
+        if config.name is not None and (root / config.name / "config.yaml").exists():
+            folder = RunFolder.open(root / config.name)
+            if folder.fingerprint() != mark:
+                raise CrlError(
+                    f"{folder.path} was made with other settings than these, so it can't be continued with them",
+                    f"continue it with its own: crl resume {folder.path}",
+                )
+            return folder, True
+        found = find_unfinished(root, mark) if config.name is None else None
+        if found is not None:
+            return RunFolder.open(found), True
+    name = config.name or run_name(config.env.name, config.continual.name, config.seed)
+    folder = RunFolder.create(root, name, mark)
+    save_yaml(config, folder.config)
+    return folder, False
+
+
+def resume(path: Path) -> dict[str, Any]:
+    """Continue an unfinished run with its own settings; a finished one gives its results."""
+    folder = RunFolder.open(path)
+    config = load_yaml(folder.config)
+    config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
+    return train(config)
+
+
+def _first(config: Config) -> int:
+    tasks = config.env.tasks
+    return tasks[0] if tasks else 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        del frame
+        event.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield event
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

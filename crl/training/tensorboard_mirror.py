@@ -1,0 +1,61 @@
+"""Mirrors log lines to TensorBoard. A convenience: whatever goes wrong here never stops a run."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+class TensorBoardMirror:
+    """Writes the numbers of log lines as scalars ``kind/key`` to event files in a folder.
+
+    TensorBoard is imported, and the event file made, when the first line comes.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._purge_step: int | None = 0
+        self._writer: SummaryWriter | None = None
+        self._broken = False
+
+    def add(self, record: Mapping[str, Any]) -> None:
+        """Mirror one log line; entries that are no numbers are passed over."""
+        numbers = {
+            key: value for key, value in record.items() if key != "step" and isinstance(value, (bool, int, float))
+        }
+        if numbers:
+            self._guard(lambda: self._write(record["kind"], record["step"], numbers))
+
+    def restart(self, step: int) -> None:
+        """Begin a new event file that withdraws everything at ``step`` or later in the earlier ones."""
+        self.close()
+        self._purge_step = step
+
+    def close(self) -> None:
+        """Write out what is pending. The next line begins a new event file."""
+        if self._writer is not None:
+            self._guard(self._writer.close)
+            self._writer = None
+
+    def _write(self, kind: str, step: int, numbers: Mapping[str, float]) -> None:
+        if self._writer is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._writer = SummaryWriter(str(self._folder), purge_step=self._purge_step, flush_secs=30)
+            self._purge_step = None
+        for key, value in numbers.items():
+            self._writer.add_scalar(f"{kind}/{key}", float(value), step)
+
+    def _guard(self, action: Callable[[], object]) -> None:
+        if self._broken:
+            return
+        try:
+            action()
+        except (OSError, ImportError) as error:
+            self._broken = True
+            warnings.warn(f"TensorBoard files in {self._folder} end here: {error}", stacklevel=4)

@@ -1,0 +1,221 @@
+"""The words that every room of the package shares: specs, transitions and the protocols of the loop.
+
+Dimension letters are fixed once: ``B`` batch, ``K`` sampled sequences, ``H`` horizon, ``S`` observation,
+``F`` features, ``D`` change, ``A`` action, ``T`` tasks, ``E`` ensemble members, ``P`` weights of a target network.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crl.errors import CrlError
+
+Array = NDArray[np.float32]
+Reward = Callable[[Any, Any, Any], Any]
+Success = Callable[[Any], Any]
+Kind = Literal["linear", "angle", "quaternion"]
+KINDS: tuple[Kind, ...] = ("linear", "angle", "quaternion")
+WIDTH: Mapping[str, int] = {"linear": 1, "angle": 1, "quaternion": 4}
+
+
+class SpecError(CrlError, ValueError):
+    """A task's description does not make sense; the message names the entry and the mend."""
+
+
+@dataclass(frozen=True)
+class ObservationField:
+    """One field of an observation; see :class:`ObservationSpec`."""
+
+    name: str
+    unit: str
+    kind: Kind = "linear"
+    low: float = -math.inf
+    high: float = math.inf
+    scale_floor: float = 1e-6
+    event: float | None = None
+    """Change in one step from which a transition counts as an event, drawn more often; ``None``: never."""
+
+
+@dataclass(frozen=True)
+class ObservationSpec:
+    """The fields of an observation, in order: the one source of features, changes, bounds and scales."""
+
+    fields: tuple[ObservationField, ...]
+
+    @property
+    def size(self) -> int:
+        """Number S of observation elements."""
+        return sum(WIDTH[field.kind] for field in self.fields)
+
+    def offsets(self) -> list[int]:
+        """Index of the first element of each field."""
+        starts, at = [], 0
+        for item in self.fields:
+            starts.append(at)
+            at += WIDTH[item.kind]
+        return starts
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """The elements of an action: names, units and range."""
+
+    names: tuple[str, ...]
+    units: tuple[str, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+
+    @property
+    def size(self) -> int:
+        """Number A of action elements."""
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A scripted part of a random episode: ``mean + std * noise`` for ``steps`` (low, high) steps."""
+
+    steps: tuple[int, int]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ExplorationPrior:
+    """Coloured noise of the random episodes: power spectrum 1 / f**beta, deviation ``std`` [A]."""
+
+    beta: float
+    std: tuple[float, ...]
+    phases: tuple[Phase, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskSpec:
+    """A task as the agent knows it. Built from an environment's plain data by :meth:`from_plain`.
+
+    Attributes:
+        name: Name, unique in its sequence.
+        index: Position of the task's identity in its sequence (cycles repeat an index).
+        observation: Fields of the observation.
+        action: Elements of the action.
+        control_period: Seconds between two actions.
+        episode_steps: Actions per episode.
+        safe_action: Action to take when no decision can be trusted.
+        exploration: Prior of the random episodes.
+        reward: Array-API function ([..., S], [..., A], [..., S]) -> [...].
+        success: Array-API function [..., S] -> bool [...].
+    """
+
+    name: str
+    index: int
+    observation: ObservationSpec
+    action: ActionSpec
+    control_period: float
+    episode_steps: int
+    safe_action: tuple[float, ...]
+    exploration: ExplorationPrior
+    reward: Reward = field(compare=False)
+    success: Success = field(compare=False)
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any], index: int, reward: Reward, success: Success) -> TaskSpec:
+        """Build and validate a spec from ``env.unwrapped.task``.
+
+        Raises:
+            SpecError: An entry is missing or impossible; the message says which, and what is expected.
+        """
+        from crl.validation import parse_task
+
+        return parse_task(cls, plain, index, reward, success)
+
+
+@dataclass(frozen=True)
+class Transition:
+    """One step of one task. Models learn from the ``executed`` action.
+
+    Attributes:
+        task: Index of the task.
+        observation: Observation before, float32 [S].
+        planned: What the planner chose, float32 [A].
+        refined: What the refiner made of it, float32 [A].
+        executed: What passed the command filter and was executed, float32 [A].
+        reward: Reward of the step.
+        next_observation: Observation after, float32 [S].
+        first: Whether the step begins an episode.
+        last: Whether the step ends an episode.
+    """
+
+    task: int
+    observation: Array
+    planned: Array
+    refined: Array
+    executed: Array
+    reward: float
+    next_observation: Array
+    first: bool
+    last: bool
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What an agent decided: the action to send, what was planned, and why if it is the safe action."""
+
+    action: Array
+    planned: Array
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class LearnBudget:
+    """What a learning session may spend: gradient steps, and whether it is the task's closing one."""
+
+    steps: int
+    closing: bool = False
+
+
+@dataclass
+class LearnReport:
+    """What a learning session did: gradient steps and the mean of each loss term."""
+
+    steps: int = 0
+    losses: dict[str, float] = field(default_factory=dict)
+
+
+@runtime_checkable
+class Agent(Protocol):
+    """The four calls that serve simulation, evaluation, robots and replay, and what persistence needs."""
+
+    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
+        """Start an episode of a task. All randomness of the episode follows from (seed, task, episode)."""
+        ...
+
+    def act(self, observation: Array) -> Decision:
+        """Decide on an action for an observation, float32 [S]."""
+        ...
+
+    def observe(self, transition: Transition) -> None:
+        """Take note of what happened."""
+        ...
+
+    def learn(self, budget: LearnBudget) -> LearnReport:
+        """Spend gradient steps; the new weights are in force when the call returns."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides the agent's future behaviour: nested dicts of tensors, arrays and plain values."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        ...
+
+
+def as_array(values: Sequence[float]) -> Array:
+    """Float32 array of a tuple of numbers."""
+    return np.asarray(values, dtype=np.float32)

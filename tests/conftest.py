@@ -1,0 +1,32 @@
+"""What all tests share: one thread, no display, reproducible property tests, a working folder of their own."""
+
+from __future__ import annotations
+
+import os
+
+# Before anything imports numpy, torch or mujoco: these are read once.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.pop("DISPLAY", None)
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+hypothesis.settings.register_profile("crl", derandomize=True, deadline=None, max_examples=50)
+hypothesis.settings.load_profile("crl")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture
+def repository() -> Path:
+    """Root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is the current one, so that nothing lands in the checkout's runs/."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,284 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from crl import __version__
+from crl.cli import app, find_run
+from crl.config import Config
+from crl.errors import EGL_PACKAGES, CrlError, Interrupted, RenderingError, SettingsError
+
+RESULTS: dict[str, Any] = {
+    "env": "door_open",
+    "strategy": "hypercrl",
+    "seed": 0,
+    "tasks": [
+        {"name": "pull", "success_rate": 0.9, "successes": [True] * 9 + [False], "mean_return": 12.34},
+        {"name": "lever_minus", "success_rate": 1.0, "mean_return": 56.78},
+        {"name": "cheetah", "success_rate": None, "mean_return": None},
+    ],
+    "matrix": [],
+    "forgetting": 0.0123,
+    "forgetting_return": -0.5,
+    "run": "runs/first",
+    "env_steps": 3600,
+    "wall_seconds": 754.0,
+    "cpu_seconds": 700.0,
+    "version": __version__,
+}
+
+
+def crl(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, **functions: Any) -> None:
+    """Put functions in the place of a module that the command imports when it runs."""
+    fake = ModuleType(module)
+    for name, function in functions.items():
+        setattr(fake, name, function)
+    monkeypatch.setitem(sys.modules, module, fake)
+
+
+@pytest.fixture
+def a_run(workplace: Path) -> Path:
+    """A run's folder, with the link ``latest``."""
+    folder = workplace / "runs" / "first"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("seed: 0\n")
+    (workplace / "runs" / "latest").symlink_to("first")
+    return folder
+
+
+class TestTrain:
+    def test_passes_the_composed_settings_and_prints_the_results(
+        self, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given: list[Config] = []
+
+        def train(config: Config) -> dict[str, Any]:
+            given.append(config)
+            return RESULTS
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda folder: [folder / "videos" / "pull.mp4"])
+        done = crl("train", "env=door_open", "seed=3", "tasks=[0,2]")
+        assert done.exit_code == 0, done.output
+        assert (given[0].seed, given[0].env.tasks) == (3, [0, 2])
+        lines = done.output.splitlines()
+        assert any("pull" in line and "9 of 10" in line and "12.3" in line for line in lines)
+        assert any("lever_minus" in line and "100%" in line for line in lines)
+        assert any("cheetah" in line and line.count(" - ") == 2 for line in lines)
+        assert "forgetting: +0.012 success, -0.500 return" in lines
+        assert "environment steps: 3,600" in lines
+        assert "time: 12 min 34 s wall, 11 min 40 s CPU" in lines
+        assert "videos: runs/first/videos (1 mp4)" in lines
+        assert "run: runs/first" in lines
+
+    def test_where_nothing_can_be_rendered_all_the_rest_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def record_all(folder: Path) -> list[Path]:
+            raise RenderingError("no picture can be rendered")
+
+        stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=record_all)
+        done = crl("train")
+        assert done.exit_code == 0
+        assert "no videos: no picture can be rendered" in done.output
+        assert " ".join(EGL_PACKAGES) in done.output
+        assert "run: runs/first" in done.output
+
+    def test_videos_can_be_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda folder: pytest.fail("a video was recorded"))
+        assert crl("train", "videos=false").exit_code == 0
+
+    def test_a_wrong_key_is_one_message_and_no_run(self, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand_in(monkeypatch, "crl.training.runner", train=lambda config: pytest.fail("a run was started"))
+        done = crl("train", "planer.samples=3")
+        assert done.exit_code == 2
+        assert done.stderr == "error: unknown key 'planer.samples': did you mean 'planner.samples'?\n"
+        assert list(workplace.iterdir()) == []
+
+    def test_an_interruption_prints_the_command_that_goes_on(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise Interrupted("crl train env=door_open tasks=[0,2] resume=true")
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        done = crl("train", "env=door_open")
+        assert done.exit_code == 130
+        assert "continue with: crl train env=door_open tasks=[0,2] resume=true\n" in done.stderr
+        assert "error" not in done.stderr
+
+    def test_ctrl_c_before_there_is_anything_to_save(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise KeyboardInterrupt
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        assert crl("train").exit_code == 130
+
+    def test_a_users_error_shows_what_and_how_to_mend_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise CrlError("the disk is full: " + "x" * 200, "free some space [in GB]")
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        done = crl("train")
+        assert done.exit_code == 2
+        assert done.stderr == "error: the disk is full: " + "x" * 200 + "\nfree some space [in GB]\n"
+
+    def test_a_bug_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise ZeroDivisionError
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        assert isinstance(crl("train").exception, ZeroDivisionError)
+
+
+class TestResume:
+    def test_continues_the_named_run(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        (a_run / "config.yaml").write_text("videos: false\n")
+        asked: list[Path] = []
+
+        def resume(folder: Path) -> dict[str, Any]:
+            asked.append(folder)
+            return RESULTS
+
+        stand_in(monkeypatch, "crl.training.runner", resume=resume)
+        done = crl("resume", "latest")
+        assert done.exit_code == 0, done.output
+        assert asked == [a_run]
+        assert "9 of 10" in done.output
+
+
+class TestEval:
+    def test_prints_a_table(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[Any] = []
+
+        def evaluate_run(folder: Path, episodes: int | None, task: int | None) -> dict[str, Any]:
+            asked.append((folder, episodes, task))
+            return {"episodes": 7, "tasks": RESULTS["tasks"][1:2], "problems": ["a damaged checkpoint"]}
+
+        stand_in(monkeypatch, "crl.training.load", evaluate_run=evaluate_run)
+        done = crl("eval", "latest", "--episodes", "7", "--task", "2")
+        assert done.exit_code == 0, done.output
+        assert asked == [(a_run, 7, 2)]
+        assert "7 of 7" in done.output
+        assert "note: a damaged checkpoint\n" in done.output
+
+    def test_json_is_all_that_is_printed(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        stand_in(monkeypatch, "crl.training.load", evaluate_run=lambda folder, episodes, task: RESULTS)
+        done = crl("eval", str(a_run), "--json")
+        assert json.loads(done.stdout) == RESULTS
+
+    def test_no_run_is_an_error(self, workplace: Path) -> None:
+        done = crl("eval", "latest")
+        assert done.exit_code == 2
+        assert "runs/latest" in done.stderr
+        assert "Traceback" not in done.output
+
+
+class TestReplay:
+    def test_prints_the_file(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked: list[Any] = []
+
+        def replay(folder: Path, task: int, episode: int, out: Path | None) -> Path:
+            asked.append((folder, task, episode, out))
+            return Path("some.mp4")
+
+        stand_in(monkeypatch, "crl.reporting.replay", replay=replay)
+        done = crl("replay", "first", "--task", "2", "--out", "some.mp4")
+        assert done.exit_code == 0, done.output
+        assert asked == [(a_run, 2, 0, Path("some.mp4"))]
+        assert done.stdout == "some.mp4\n"
+
+    def test_missing_egl_names_the_packages(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def replay(folder: Path, task: int, episode: int, out: Path | None) -> Path:
+            raise RenderingError("no picture can be rendered: no EGL device")
+
+        stand_in(monkeypatch, "crl.reporting.replay", replay=replay)
+        done = crl("replay", "latest", "--task", "0")
+        assert done.exit_code == 2
+        assert done.stderr.startswith("error: no picture can be rendered: no EGL device\n")
+        assert " ".join(EGL_PACKAGES) in done.stderr
+
+    def test_needs_a_task(self, a_run: Path) -> None:
+        done = crl("replay", "latest")
+        assert done.exit_code == 2
+        assert "--task" in done.stderr
+
+
+class TestFindRun:
+    def test_path_name_and_latest_mean_the_same(self, a_run: Path) -> None:
+        assert find_run(str(a_run)) == find_run("first") == find_run("latest") == find_run("runs/latest") == a_run
+
+    def test_a_folder_here_wins_over_a_name_in_runs(self, a_run: Path, workplace: Path) -> None:
+        here = workplace / "first"
+        here.mkdir()
+        (here / "config.yaml").touch()
+        assert find_run("first") == here
+
+    def test_another_folder_is_no_run(self, workplace: Path) -> None:
+        (workplace / "pictures").mkdir()
+        with pytest.raises(CrlError, match="config"):
+            find_run("pictures")
+
+
+class TestEnvs:
+    def test_lists_every_task_with_its_index(self) -> None:
+        done = crl("envs")
+        assert done.exit_code == 0, done.output
+        for expected in ("door_open", "0 pull", "4 lever_plus", "cartpole_length", "9 length_1.3"):
+            assert expected in done.output
+
+
+class TestConfig:
+    def test_prints_yaml_that_can_be_read_back(self, tmp_path: Path) -> None:
+        from crl.settings import compose, load_yaml
+
+        done = crl("config", "env=door_open", "profile=full")
+        (tmp_path / "config.yaml").write_text(done.stdout)
+        assert load_yaml(tmp_path / "config.yaml") == compose(["env=door_open", "profile=full"])
+
+
+class TestProgram:
+    def test_version(self) -> None:
+        assert crl("--version").stdout == f"crl {__version__}\n"
+
+    def test_an_unknown_command_names_the_nearest(self) -> None:
+        done = crl("trian")
+        assert done.exit_code == 2
+        assert "train" in done.stderr
+
+    def test_help_of_every_command(self) -> None:
+        for command in ("train", "resume", "eval", "replay", "envs", "config"):
+            assert crl(command, "--help").exit_code == 0
+            assert command in crl("--help").stdout
+
+    def test_as_a_program_it_starts_without_the_heavy_libraries(self) -> None:
+        code = (
+            "import sys, crl.cli; sys.argv = ['crl', '--version']\n"
+            "try: crl.cli.main()\n"
+            "except SystemExit as end: print(end.code, {'torch', 'mujoco', 'hydra', 'gymnasium'} & set(sys.modules))"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert done.stdout == f"crl {__version__}\n0 set()\n"
+
+    def test_as_a_program_it_exits_with_the_error_code(self) -> None:
+        done = subprocess.run(
+            [sys.executable, "-m", "crl.cli", "config", "seed=x"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 2
+        assert done.stderr.startswith("error: seed cannot be 'x'")
+        assert "Traceback" not in done.stderr
+
+
+def test_errors_show_message_and_mend() -> None:
+    assert str(CrlError("what")) == "what"
+    assert str(CrlError("what", "mend")) == "what\nmend"
+    assert isinstance(SettingsError("x"), ValueError)

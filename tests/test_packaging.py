@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+import importlib
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import crl
+
+
+@pytest.fixture
+def project(repository: Path) -> dict[str, Any]:
+    with (repository / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this checkout, unpacked."""
+    folder = tmp_path_factory.mktemp("wheel")
+    root = Path(__file__).resolve().parents[1]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(root)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (built,) = folder.glob("*.whl")
+    assert built.name == f"crl-{crl.__version__}-py3-none-any.whl"
+    unpacked = folder / "unpacked"
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(unpacked)
+    return unpacked
+
+
+class TestWheel:
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "crl/py.typed",
+            "crl_envs/py.typed",
+            "crl_robots/py.typed",
+            "crl/configs/config.yaml",
+            "crl/configs/env/door_open.yaml",
+            "crl/configs/profile/door_open/quick.yaml",
+            f"crl-{crl.__version__}.dist-info/licenses/LICENSE",
+        ],
+    )
+    def test_holds(self, wheel: Path, path: str) -> None:
+        assert (wheel / path).is_file()
+
+    def test_holds_nothing_but_the_packages(self, wheel: Path) -> None:
+        assert {path.name for path in wheel.iterdir()} == {
+            "crl",
+            "crl_envs",
+            "crl_robots",
+            f"crl-{crl.__version__}.dist-info",
+        }
+
+    def test_holds_every_config(self, wheel: Path, repository: Path) -> None:
+        def listed(folder: Path) -> set[str]:
+            return {str(path.relative_to(folder)) for path in folder.rglob("*.yaml")}
+
+        assert listed(wheel / "crl/configs") == listed(repository / "configs")
+
+    def test_composes_from_its_own_configs(self, wheel: Path) -> None:
+        code = (
+            f"import sys; sys.path.insert(0, {str(wheel)!r})\n"
+            "from crl import settings\n"
+            "print(settings.config_dir()); print(settings.compose(['env=door_open']).env.tasks)"
+        )
+        command = [sys.executable, "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=wheel)
+        assert done.stdout.splitlines() == [str(wheel / "crl/configs"), "[0, 2, 4]"]
+
+
+class TestMetadata:
+    def test_the_installed_version_is_this_one(self) -> None:
+        assert version("crl") == crl.__version__
+
+    @pytest.mark.parametrize("group", ["crl.task_sequences", "crl.strategies", "crl.planners"])
+    def test_every_entry_point_loads(self, group: str) -> None:
+        points = [point for point in entry_points(group=group) if point.dist is not None and point.dist.name == "crl"]
+        assert points, "run `make install-dev` after a change of pyproject.toml"
+        for point in points:
+            assert point.load() is not None
+
+    def test_the_environments_entry_point_registers(self) -> None:
+        import gymnasium
+
+        (point,) = [point for point in entry_points(group="gymnasium.envs") if point.module == "crl_envs"]
+        point.load()()
+        assert {"crl/DoorOpen-v0", "crl/CartPoleLength-v0"} <= set(gymnasium.registry)
+
+    def test_every_strategy_and_planner_has_a_config(self, project: dict[str, Any], repository: Path) -> None:
+        points = project["project"]["entry-points"]
+        for group, folder in (
+            ("crl.strategies", "continual"),
+            ("crl.planners", "planner"),
+            ("crl.task_sequences", "env"),
+        ):
+            files = {path.stem for path in (repository / "configs" / folder).glob("*.yaml")}
+            assert set(points[group]) <= files
+
+
+class TestConstraints:
+    def pins(self, repository: Path) -> dict[str, str]:
+        lines = (repository / "constraints.txt").read_text().splitlines()
+        pairs = [line.split("==") for line in lines if line and not line.startswith("#")]
+        return {pair[0]: pair[1] for pair in pairs}
+
+    def test_every_dependency_is_pinned(self, project: dict[str, Any], repository: Path) -> None:
+        extras = project["project"]["optional-dependencies"]
+        wanted = [*project["project"]["dependencies"], *extras["dev"], *extras["viz"], *extras["docs"]]
+        names = {re.split(r"[\[<>=!;~ ]", requirement)[0] for requirement in wanted}
+        assert names <= set(self.pins(repository))
+
+    def test_the_tests_run_with_the_pinned_versions(self, repository: Path) -> None:
+        """What passed here says nothing about other versions."""
+        differing = {}
+        for name, pin in self.pins(repository).items():
+            try:
+                found = version(name).split("+")[0]
+            except importlib.metadata.PackageNotFoundError:
+                continue  # an extra that isn't installed
+            if found != pin:
+                differing[name] = (pin, found)
+        assert differing == {}
+
+
+def test_the_changelog_describes_this_version(repository: Path) -> None:
+    assert f"## [{crl.__version__}]" in (repository / "CHANGELOG.md").read_text()
+
+
+def test_importing_the_packages_imports_nothing_heavy() -> None:
+    code = "import sys, crl, crl_robots; print(sorted({'torch', 'mujoco', 'hydra', 'numpy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
