@@ -155,9 +155,9 @@ class EvaluationConfig:
     """Evaluation on paired seeds, without noise and without learning."""
 
     episodes: int = 10
-    """Episodes per task after the last task."""
+    """Episodes of a task just learned, and of every task after the last one."""
     episodes_between: int = 5
-    """Episodes per seen task after each earlier task; 0 skips them."""
+    """Episodes of the other tasks seen so far, after each task before the last; 0 skips them."""
     seed: int = 90_000
     """Seeds of evaluation episodes start here; they are the same for every strategy and training seed."""
 

@@ -77,6 +77,7 @@ RANGES: Mapping[str, Range] = {
     "exploration.noise": NOT_NEGATIVE,
     "exploration.noise_beta": NOT_NEGATIVE,
     "exploration.every": COUNT,
+    "exploration.handover": SHARE,
     "budget.steps": COUNT,
     "budget.mastery_window": COUNT,
     "budget.mastery_successes": WHOLE,

@@ -7,7 +7,7 @@ Hydra reads the overrides and composes the groups; what leaves this module is a 
 3. ``env/ENV.yaml``: what the task sequence needs, whatever learns it,
 4. ``continual/ENV/NAME.yaml`` and ``planner/ENV/NAME.yaml``: what a method needs on that sequence,
 5. ``profile/ENV/PROFILE.yaml``, or else ``profile/PROFILE.yaml``,
-6. the user's ``key=value``.
+6. the user's ``key=value``. An order of tasks of the user's own takes the profile's budgets along.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from crl.config import Config
+from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
 from crl.limits import leaves, validate
 from crl.matching import nearest
@@ -129,9 +129,14 @@ def compose(overrides: Sequence[str] = ()) -> Config:
         if not _file(group, name).is_file():  # a plug-in without a YAML file of its own
             composed[group].name = name
     composed.profile = profile
+    profiled = cast(EnvConfig, OmegaConf.to_object(composed.env)).tasks
     for key, value in request.values:
         _assign(composed, key, value)
-    return _finish(composed)
+    config = _finish(composed)
+    given = {key for key, _ in request.values}
+    if "env.tasks" in given and "budget.steps" not in given:
+        config.budget.steps = _steps_for(config.env.tasks, profiled, config.budget.steps)
+    return config
 
 
 def to_plain(config: Config) -> dict[str, Any]:
@@ -268,6 +273,14 @@ def _assign(composed: DictConfig, key: str, value: Any) -> None:
         OmegaConf.update(composed, key, value, merge=False, force_add=key.startswith(_FREE))
     except OmegaConfBaseException as error:
         raise SettingsError(f"{key} cannot be {value!r}: {_first_line(error)}") from error
+
+
+def _steps_for(tasks: Sequence[int] | None, profiled: Sequence[int] | None, steps: list[int]) -> list[int]:
+    """Budgets for a user's own order of tasks: each as in the profile, and the largest for those it leaves out."""
+    if len(steps) == 1:
+        return steps
+    budgets = dict(zip(range(len(steps)) if profiled is None else profiled, steps, strict=False))
+    return [max(steps)] if tasks is None else [budgets.get(task, max(steps)) for task in tasks]
 
 
 def _finish(composed: DictConfig) -> Config:

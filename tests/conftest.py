@@ -12,9 +12,16 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from jaxtyping import install_import_hook
+
+import tests.typechecking
 
 hypothesis.settings.register_profile("crl", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("crl")
+
+# From here on every call into the rooms of mathematics is checked against its annotations, shapes included.
+CHECKED = ["crl.dynamics", "crl.planning", "crl.continual", "crl.agents", "crl.flow", "crl.safety"]
+install_import_hook(CHECKED, f"{tests.typechecking.__name__}.checked")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -91,28 +91,39 @@ class HyperCRL(Strategy):
         assert self._embedding_optimiser is not None, "begin_task comes before step"
         self._optimiser.zero()
         self._embedding_optimiser.zero()
-        weights = self.hypernetwork.generate(self.parameters, self.embeddings[self.task].unsqueeze(0))[0]
-        task_loss = loss(weights)
-        task_loss.backward()  # type: ignore[no-untyped-call]
+        others = self._others if self.config.continual.beta > 0 else None
+        own = self.embeddings[self.task].unsqueeze(0)
+        together = others is not None and not self.config.continual.lookahead
+        # Both losses in one pass: R does not depend on e_t, whose gradient therefore is the task's alone.
+        rows = torch.cat([own, others]) if together and others is not None else own
+        weights = self.hypernetwork.generate(self.parameters, rows)
+        task_loss = loss(weights[0])
         report = {"task": task_loss.detach()}
-        if self._targets is not None and self.config.continual.beta > 0:
-            report["retain"] = self._regularise()
+        total = task_loss
+        if together:
+            retain = self._retention(weights[1:])
+            report["retain"] = retain.detach()
+            total = total + retain
+        total.backward()  # type: ignore[no-untyped-call]
+        if others is not None and not together:
+            report["retain"] = self._look_ahead(others)
         self._embedding_optimiser.step()
         self._optimiser.step()
         self._average.update(self._averaged())
         return report
 
-    def _regularise(self) -> Tensor:
-        """Add grad R to the gradients of Theta; returns R."""
-        assert self._others is not None and self._targets is not None
-        parameters: Mapping[str, Tensor] = self.parameters
-        if self.config.continual.lookahead:
-            changes = self._optimiser.lookahead()
-            parameters = {name: value + changes[name] for name, value in self.parameters.items()}
-        difference = self.hypernetwork.generate(parameters, self._others) - self._targets
-        value = self.config.continual.beta / len(self._others) * self.importance(difference)
-        value.backward()  # type: ignore[no-untyped-call]
-        return value.detach()
+    def _look_ahead(self, others: Tensor) -> Tensor:
+        """Add grad R, taken where the task step would lead, to the gradients of Theta; returns R."""
+        changes = self._optimiser.lookahead()
+        ahead = {name: value + changes[name] for name, value in self.parameters.items()}
+        retain = self._retention(self.hypernetwork.generate(ahead, others))
+        retain.backward()  # type: ignore[no-untyped-call]
+        return retain.detach()
+
+    def _retention(self, weights: Tensor) -> Tensor:
+        """R for the generated weights [n, P] of the other tasks."""
+        assert self._targets is not None
+        return self.config.continual.beta / len(weights) * self.importance(weights - self._targets)
 
     def importance(self, difference: Tensor) -> Tensor:
         """Squared distance of generated weights [n, P] from the protected ones; weighted variants override it."""

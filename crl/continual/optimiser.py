@@ -5,6 +5,7 @@ The state is plain tensors in plain dictionaries, so a checkpoint restores it to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,9 +39,12 @@ class Adam:
 
     def step(self) -> None:
         """Clip the gradients' norm and move the parameters; a gradient that is not finite moves nothing."""
-        norm = torch.nn.utils.clip_grad_norm_(list(self.parameters.values()), self._clip)
-        if not bool(torch.isfinite(norm)):
+        gradients = [value.grad for value in self.parameters.values() if value.grad is not None]
+        norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
+        if not math.isfinite(norm):
             return
+        if norm > self._clip:  # scaling is a pass over all parameters: only when it changes something
+            torch._foreach_mul_(gradients, self._clip / norm)
         self._optimiser.param_groups[0]["lr"] = self.lr * self.factor
         self._optimiser.step()
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -25,6 +25,7 @@ from crl.dynamics.network import ACTIVATIONS, TargetNetwork
 Parameters = dict[str, Tensor]
 
 
+@runtime_checkable
 class Hypernetwork(Protocol):
     """Generates target weights from embeddings."""
 

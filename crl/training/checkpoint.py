@@ -14,18 +14,16 @@ import json
 import os
 import re
 import shutil
+import struct
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import safetensors
-import safetensors.torch
-
 from crl import __version__
 from crl.errors import CrlError
-from crl.training.checkpoint_format import UnsupportedStateError, decode, encode, safetensors_parts
+from crl.training.checkpoint_format import UnsupportedStateError, decode, encode, read_safetensors, safetensors_parts
 from crl.training.durable import NO_PERMISSION, NO_SPACE, FileRecord, fsync_folder, write_hashed
 
 State = dict[str, Any]
@@ -175,8 +173,8 @@ class CheckpointStore:
         except OSError as error:
             raise DamagedCheckpointError(f"{path}: {error.filename or path} can't be read: {error.strerror}") from error
         try:
-            state = decode(json.loads(data[TREE]), safetensors.torch.load(data[ARRAYS]))
-        except (KeyError, ValueError, TypeError, safetensors.SafetensorError) as error:
+            state = decode(json.loads(data[TREE]), read_safetensors(data[ARRAYS]))
+        except (KeyError, ValueError, TypeError, struct.error) as error:
             raise DamagedCheckpointError(f"{path}: the content does not follow the format: {error!r}") from error
         for older in range(version, FORMAT):
             state = MIGRATIONS[older](state)
@@ -293,9 +291,11 @@ def _checked_version(path: Path, manifest: dict[str, Any]) -> int:
     return version
 
 
-def _read_verified(path: Path, record: dict[str, Any]) -> bytes:
+def _read_verified(path: Path, record: dict[str, Any]) -> bytearray:
     """Read a file once: what was verified is what is used."""
-    data = path.read_bytes()
+    data = bytearray(path.stat().st_size)
+    with path.open("rb") as file:
+        file.readinto(data)
     found = hashlib.sha256(data).hexdigest()
     if len(data) != record["bytes"] or found != record["sha256"]:
         raise DamagedCheckpointError(

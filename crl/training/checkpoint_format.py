@@ -11,8 +11,8 @@ tag                     other entries
 ``dict``, ``ordered``   ``items``: list of [key node, value node]; dicts with integer keys or a key ``$``;
                         ``ordered`` is a ``collections.OrderedDict``
 ``int``                 ``hex``: integers beyond 64 bits (numpy's PCG64 has 128-bit state)
-``float``               ``bits``: the 64 bits of a NaN or an infinity, hexadecimal, big-endian
-``scalar``              ``dtype``, ``bytes``: a numpy scalar, hexadecimal, in the byte order of the machine
+``float``               ``bits``: the 64 bits of a NaN, an infinity, -0.0 or a tiny number, hexadecimal, big-endian
+``scalar``              ``dtype``, ``bytes``: a numpy scalar, hexadecimal, little-endian
 ``tensor``, ``array``   ``name``: entry of the safetensors file; ``dtype``; ``order`` where the memory layout is not
                         row-major: the permutation of the axes under which it was stored
 ======================  ==========================================================================================
@@ -24,6 +24,7 @@ complex128, which safetensors lacks, is stored as float64 with a last axis of tw
 from __future__ import annotations
 
 import json
+import math
 import struct
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
@@ -59,8 +60,18 @@ SAFETENSORS: Mapping[str, str] = {
 }
 """Name in the safetensors format of each dtype that can be stored."""
 
+TORCH: Mapping[str, torch.dtype] = {
+    stored: getattr(torch, name) for name, stored in SAFETENSORS.items() if name != "complex128"
+}
+"""Dtype of each name in the safetensors format."""
+
 SCALARS = frozenset(SAFETENSORS) - {"bfloat16", "float8_e4m3fn", "float8_e5m2"}
 """Dtypes that numpy has."""
+
+
+SMALLEST = 1e-250
+"""Numbers closer to zero are stored as bits: a processor that flushes denormal numbers to zero, as PyTorch can ask it
+to, can neither compare nor parse them."""
 
 
 class UnsupportedStateError(TypeError):
@@ -94,8 +105,9 @@ def encode(state: Any) -> tuple[Node, list[StoredArray]]:
 def safetensors_parts(arrays: Iterable[StoredArray]) -> list[bytes | memoryview]:
     """Content of a safetensors file, in parts: the header and then each array's bytes.
 
-    Written here rather than by the safetensors library, which copies every array before it writes; the library reads
-    it. Arrays with large elements come first, so that each is aligned.
+    Written and read here rather than by the safetensors library, which copies every array before it writes, and
+    knows more or fewer dtypes from release to release; it can open the file. Arrays with large elements come first, so
+    that each is aligned.
     """
     ordered = sorted(arrays, key=lambda item: -item.itemsize)
     header: dict[str, Any] = {}
@@ -107,6 +119,29 @@ def safetensors_parts(arrays: Iterable[StoredArray]) -> list[bytes | memoryview]
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return [struct.pack("<Q", len(text)), text, *(item.data for item in ordered)]
+
+
+def read_safetensors(data: bytearray) -> dict[str, Tensor]:
+    """Arrays of a safetensors file, as views of ``data``.
+
+    Raises:
+        KeyError, ValueError: The content does not follow the format.
+    """
+    length = struct.unpack_from("<Q", data)[0]
+    start = 8 + length
+    header = json.loads(data[8:start])
+    arrays: dict[str, Tensor] = {}
+    for name, entry in header.items():
+        if name == "__metadata__":
+            continue
+        dtype = TORCH[entry["dtype"]]
+        begin, end = entry["data_offsets"]
+        count = (end - begin) // dtype.itemsize
+        flat = torch.empty(0, dtype=dtype)
+        if count:  # torch.frombuffer takes no empty range
+            flat = torch.frombuffer(data, dtype=dtype, count=count, offset=start + begin)
+        arrays[name] = flat.reshape(entry["shape"])
+    return arrays
 
 
 def decode(node: Node, arrays: Mapping[str, Tensor]) -> Any:
@@ -162,8 +197,8 @@ class _Encoder:
         if kind is int:
             return value if -(2**63) <= value < 2**64 else {"$": "int", "hex": hex(value)}
         if kind is float:
-            finite = value - value == 0.0
-            return value if finite else {"$": "float", "bits": struct.pack(">d", value).hex()}
+            bits = struct.pack(">d", value)
+            return value if SMALLEST < abs(value) < math.inf or not any(bits) else {"$": "float", "bits": bits.hex()}
         if kind is dict or kind is OrderedDict:
             return self._mapping(value, path)
         if kind is list:

@@ -37,9 +37,7 @@ def evaluate_task(
     results: list[EpisodeResult] = []
     with clock.phase("evaluate"):
         for index in range(episodes):
-            results.append(
-                play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=clock)
-            )
+            results.append(play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=clock))
     successes = [result.success for result in results]
     returns = [result.total for result in results]
     score = Score(sum(successes) / episodes, sum(returns) / episodes, successes, returns)

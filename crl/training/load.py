@@ -46,7 +46,9 @@ class LoadedRun:
         """
         if index not in self.tasks:
             known = ", ".join(f"{task} {self.sequence.spec(task).name}" for task in self.tasks)
-            raise CrlError(f"{self.folder.path} has not learned a task {index}", f"its tasks are: {known or 'none yet'}")
+            raise CrlError(
+                f"{self.folder.path} has not learned a task {index}", f"its tasks are: {known or 'none yet'}"
+            )
         return index
 
 
@@ -83,9 +85,7 @@ def evaluate_run(path: Path, episodes: int | None = None, task: int | None = Non
     rows = []
     for index in chosen:
         env, spec = run.sequence.make(index), run.sequence.spec(index)
-        score, _ = evaluate_task(
-            run.agent, env, spec, episodes=count, seed=run.config.evaluation.seed, clock=Clock()
-        )
+        score, _ = evaluate_task(run.agent, env, spec, episodes=count, seed=run.config.evaluation.seed, clock=Clock())
         env.close()
         rows.append({"name": spec.name, "success_rate": score.success_rate, "mean_return": score.mean_return})
     return {"run": str(run.folder.path), "episodes": count, "tasks": rows, "problems": run.problems}

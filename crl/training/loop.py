@@ -126,7 +126,14 @@ class TrainingLoop:
         index = len(state.validated)
         seed = derive(config.seed, "validate", task.index, state.episodes, index) % 2**31
         result = play(
-            self.agent, self._env(task.index), task, episode=seed, seed=seed, explore=False, clock=self.clock, until_success=True
+            self.agent,
+            self._env(task.index),
+            task,
+            episode=seed,
+            seed=seed,
+            explore=False,
+            clock=self.clock,
+            until_success=True,
         )
         state.task_steps += result.steps
         state.env_steps += result.steps
@@ -158,9 +165,17 @@ class TrainingLoop:
         row = state.rows[state.visit]
         seen = list(dict.fromkeys(self.order[: state.visit + 1]))
         last = state.visit + 1 == len(self.order)
-        episodes = config.evaluation.episodes if last else config.evaluation.episodes_between
-        if episodes and len(row) < len(seen):
+        while len(row) < len(seen):
             index = seen[len(row)]
+            # The diagonal and the last row are compared with each other, so they get all episodes.
+            full = last or index == self._task().index
+            episodes = config.evaluation.episodes if full else config.evaluation.episodes_between
+            if episodes:
+                break
+            row[index] = None
+        else:
+            episodes = 0
+        if episodes:
             task = self.sequence.spec(index)
             score, steps = evaluate_task(
                 self.agent,
@@ -178,8 +193,7 @@ class TrainingLoop:
             self.progress.message(
                 f"after {self._task().name}: {task.name} success {score.success_rate:.0%}, return {score.mean_return:.1f}"
             )
-            if len(row) < len(seen):
-                return
+            return
         spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
         state.spent.append({**spent, "validation": state.best if state.best >= 0 else None})
         state.next_visit()

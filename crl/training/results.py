@@ -39,9 +39,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
         "profile": config.profile,
         "seed": config.seed,
         "run": folder,
-        "tasks": [
-            {"name": name, **_entry(final.get(index))} for name, index in zip(names, columns, strict=True)
-        ],
+        "tasks": [{"name": name, **_entry(final.get(index))} for name, index in zip(names, columns, strict=True)],
         "matrix": success,
         "matrix_return": returns,
         "matrix_tasks": names,
@@ -73,9 +71,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
 
 
 def _matrix(state: RunState, columns: list[int], attribute: str) -> Matrix:
-    return [
-        [getattr(row[column], attribute) if column in row else None for column in columns] for row in state.rows
-    ]
+    return [[getattr(row[column], attribute) if column in row else None for column in columns] for row in state.rows]
 
 
 def _entry(score: Score | None) -> dict[str, Any]:

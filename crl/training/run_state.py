@@ -38,7 +38,7 @@ class RunState:
         best: Most validation successes of a snapshot of the visit; -1 before the first.
         task_visits: Visits that each task has had; its episodes are numbered on through them.
         task_episodes: Training episodes that each task has had in all visits.
-        rows: One row per visit: task index -> score.
+        rows: One row per visit: task index -> score, ``None`` where the evaluation was left out.
         spent: Environment steps, training episodes and whether mastered, per visit.
     """
 
@@ -55,7 +55,7 @@ class RunState:
     tried: int = 0
     best: int = -1
     task_episodes: dict[int, int] = field(default_factory=dict)
-    rows: list[dict[int, Score]] = field(default_factory=list)
+    rows: list[dict[int, Score | None]] = field(default_factory=list)
     spent: list[dict[str, Any]] = field(default_factory=list)
 
     def next_visit(self) -> None:
@@ -72,5 +72,5 @@ class RunState:
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> RunState:
         """Restore what :meth:`state_dict` returned."""
-        rows = [{task: Score(**score) for task, score in row.items()} for row in state["rows"]]
+        rows = [{task: score and Score(**score) for task, score in row.items()} for row in state["rows"]]
         return cls(**{**state, "rows": rows})

@@ -16,6 +16,7 @@ import gymnasium
 ENVIRONMENTS = {
     "crl/CartPoleLength-v0": "crl_envs.cartpole:CartPoleLengthEnv",
     "crl/DoorOpen-v0": "crl_envs.door:DoorOpenEnv",
+    "crl/DoorOpenPose-v0": "crl_envs.door_pose:DoorOpenPoseEnv",
 }
 """Registered id -> where its class is found."""
 

@@ -212,7 +212,7 @@ class DoorOpenEnv(MujocoTaskEnv):
 
     @staticmethod
     def _terms(observation: Any) -> tuple[Any, Any, Any, Any]:
-        """What the reward looks at: hand in the grasp frame [..., 3] (m), sum of openings (m), handle and door (rad)."""
+        """What the reward reads: hand in the grasp frame [..., 3] (m), sum of openings (m), handle and door (rad)."""
         opening = observation[..., 4] + observation[..., 5]
         return observation[..., :3], opening, observation[..., 12], observation[..., 14]
 
@@ -251,9 +251,9 @@ def handle_and_door_fields(handle: door_model.Handle) -> list[contract.Plain]:
     field = contract.observation_field
     low, high = sorted((0.0, handle.direction * door_model.HANDLE_LIMIT))
     return [
-        field("handle", "rad", low=low - 0.05, high=high + 0.05, scale_floor=0.02),
+        field("handle", "rad", low=low - 0.05, high=high + 0.05, scale_floor=0.02, event=0.01),
         field("handle_velocity", "rad/s", low=-15.0, high=15.0, scale_floor=0.3),
-        field("door", "rad", low=-0.01, high=1.58, scale_floor=0.004),
+        field("door", "rad", low=-0.01, high=1.58, scale_floor=0.004, event=0.002),
         field("door_velocity", "rad/s", low=-4.0, high=4.0, scale_floor=0.05),
     ]
 

@@ -72,7 +72,8 @@ def _handle_geoms(handle: Handle) -> str:
     if handle.shape == "lever":
         return f'<geom name="handle" {metal} type="capsule" fromto="0 0 0 0 .125 0" size="{radius}" mass=".2"/>{stem}{rosette}'
     mounts = "".join(
-        f'<geom {metal} type="capsule" fromto="0 0 {z} {STAND_OFF} 0 {z}" size=".011" mass=".1"/>' for z in (-0.12, 0.12)
+        f'<geom {metal} type="capsule" fromto="0 0 {z} {STAND_OFF} 0 {z}" size=".011" mass=".1"/>'
+        for z in (-0.12, 0.12)
     )
     return f'<geom name="handle" {metal} type="capsule" fromto="0 0 -.12 0 0 .12" size="{radius}" mass=".4"/>{mounts}'
 

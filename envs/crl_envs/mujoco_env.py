@@ -117,7 +117,7 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         self._succeeded = False
         self._rewards = []
         self._observation = self._observe()
-        return self._observation, {"is_success": False}
+        return self._observation.copy(), {"is_success": False}
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Apply an action (clipped to its range) for one control period.
@@ -147,7 +147,8 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         if "fault" not in info:
             self._succeeded = self._judge()
         info["is_success"] = self._succeeded
-        return self._observation, reward, False, truncated, info
+        # A copy: whoever changes it in place must not change what the next reward is computed from.
+        return self._observation.copy(), reward, False, truncated, info
 
     def _faulty(self) -> bool:
         """Whether the last step left numbers that nobody should learn from."""

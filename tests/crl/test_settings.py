@@ -164,6 +164,16 @@ class TestShortKeys:
     def test_tasks_null_plays_each_once(self) -> None:
         assert compose(["env=door_open", "tasks=null"]).env.tasks is None
 
+    def test_another_order_of_tasks_takes_its_budgets_along(self, configs: Path) -> None:
+        profile = configs / "profile/cartpole_length/full.yaml"
+        profile.write_text("# @package _global_\nenv: {tasks: [0, 2, 4]}\nbudget: {steps: [10, 30, 20]}\n")
+        assert compose(["profile=full"]).budget.steps == [10, 30, 20]
+        assert compose(["profile=full", "tasks=[4,0,4,1]"]).budget.steps == [20, 10, 20, 30]
+        assert compose(["profile=full", "tasks=null"]).budget.steps == [30]
+        assert compose(["profile=full", "tasks=[4,0]", "steps=7"]).budget.steps == [7]
+        profile.write_text("# @package _global_\nbudget: {steps: [10, 30, 20]}\n")
+        assert compose(["profile=full", "tasks=[2,1]"]).budget.steps == [20, 30]
+
     def test_name_is_another_way_to_choose(self) -> None:
         assert compose(["env.name=door_open"]) == compose(["env=door_open"])
         assert compose(["planner.name=cem"]) == compose(["planner=cem"])

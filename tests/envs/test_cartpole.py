@@ -112,12 +112,14 @@ def test_the_motor_moves_the_centre_of_mass_by_newtons_law(command: float) -> No
     assert momentum() - before == pytest.approx(300 * command * 3 * 0.04, rel=1e-3)
 
 
-def test_the_rail_ends() -> None:
-    env = CartPoleLengthEnv()
-    env.reset(seed=0)
-    for direction in (1.0, -1.0):
-        places = [env.step(np.array([direction], np.float32))[0][0] for _ in range(75)]
-        assert 2.4 < max(abs(place) for place in places) < 2.7  # the described bounds
+@pytest.mark.parametrize("half", [9, 11, 14, 25])
+@pytest.mark.parametrize("length", [0.4, 1.0])
+def test_the_stops_hold_the_cart_within_the_described_bounds(length: float, half: int) -> None:
+    env = CartPoleLengthEnv(length=length)
+    env.reset(seed=half)
+    commands = [1.0 if step // half % 2 == 0 else -1.0 for step in range(200)]
+    places = [abs(env.step(np.array([command], np.float32))[0][0]) for command in commands]
+    assert 2.4 < max(places) < env.task["observation"][0]["high"]
 
 
 def test_angle_zero_is_upright_and_leans_to_plus_x() -> None:

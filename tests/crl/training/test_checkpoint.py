@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from crl.training import checkpoint, durable
+from crl.training import checkpoint
 from crl.training.checkpoint import CheckpointError, CheckpointStore, CheckpointVersionError, DamagedCheckpointError
 
 
@@ -42,16 +42,16 @@ def same(left: Any, right: Any) -> bool:
             return False
         return bits(left) == bits(right)
     if isinstance(left, np.ndarray):
-        return left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes()
+        return bool(left.dtype == right.dtype and left.shape == right.shape and left.tobytes() == right.tobytes())
     if isinstance(left, np.generic):
-        return left.tobytes() == right.tobytes()
+        return bool(left.tobytes() == right.tobytes())
     if isinstance(left, float):
         return np.float64(left).tobytes() == np.float64(right).tobytes()
     return bool(left == right)
 
 
 def bits(tensor: torch.Tensor) -> list[int]:
-    return tensor.detach().clone(memory_format=torch.contiguous_format).untyped_storage().tolist()
+    return list(tensor.detach().clone(memory_format=torch.contiguous_format).untyped_storage().tolist())
 
 
 def round_trip(state: dict[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,8 @@ leaves = st.one_of(
     tensors,
     scalars,
 )
-keys = st.one_of(st.text(max_size=5), st.integers(), st.sampled_from(["$", "a/b", "__metadata__", "1"]))
+names = st.one_of(st.text(max_size=5), st.sampled_from(["$", "a/b", "__metadata__", "1"]))
+keys = st.one_of(names, st.integers())
 nodes = st.recursive(
     leaves,
     lambda inner: st.one_of(
@@ -93,8 +94,8 @@ nodes = st.recursive(
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.dictionaries(keys, nodes, max_size=4))
-def test_nested_states_come_back_to_the_bit(state: dict[Any, Any]) -> None:
+@given(st.dictionaries(names, nodes, max_size=4))
+def test_nested_states_come_back_to_the_bit(state: dict[str, Any]) -> None:
     assert same(round_trip(state), state)
 
 
@@ -108,6 +109,17 @@ def test_numbers_at_the_edges() -> None:
         "scalars": [np.float64(1.5)],
     }
     assert same(round_trip(state), state)
+
+
+def test_denormal_numbers_survive_a_processor_that_flushes_them() -> None:
+    tiny = [5e-324, -5e-324, 2.2e-308, 2.3e-308, 1e-300, 1.2345678901234567e-250, 0.0, -0.0]
+    state = {"floats": tiny, "tensor": torch.tensor(tiny, dtype=torch.float64), "scalar": np.float64(5e-324)}
+    torch.set_flush_denormal(True)
+    try:
+        loaded = round_trip(state)
+    finally:
+        torch.set_flush_denormal(False)
+    assert same(loaded, state)
 
 
 def test_states_of_generators_and_optimisers_continue_exactly(tmp_path: Path) -> None:
@@ -243,7 +255,11 @@ def truncate(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-2])
 
 
-DAMAGES: list[Callable[[Path], None]] = [flip, truncate, Path.unlink, lambda path: path.write_bytes(b"")]
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+DAMAGES: list[Callable[[Path], None]] = [flip, truncate, Path.unlink, empty]
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=["flipped", "truncated", "missing", "empty"])
@@ -332,7 +348,7 @@ def failing(name: str, code: int, after: int, monkeypatch: pytest.MonkeyPatch) -
             raise OSError(code, os.strerror(code))
         return original(*args, **kwargs)
 
-    monkeypatch.setattr(durable.os, name, call)
+    monkeypatch.setattr(os, name, call)
 
 
 @pytest.mark.parametrize(
@@ -376,7 +392,7 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(durable.os, "fsync", interrupt)
+    monkeypatch.setattr(os, "fsync", interrupt)
     with pytest.raises(KeyboardInterrupt):
         CheckpointStore(tmp_path).save(2, {"x": 2})
     assert list(tmp_path.iterdir()) == []

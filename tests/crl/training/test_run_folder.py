@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import socket
@@ -17,7 +18,6 @@ import numpy as np
 import pytest
 import torch
 
-from crl.training import durable, run_folder
 from crl.training.run_folder import RunFolder, RunFolderError, find_unfinished, run_name
 
 
@@ -41,7 +41,7 @@ def test_latest_where_there_are_no_links(tmp_path: Path, monkeypatch: pytest.Mon
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(run_folder.Path, "symlink_to", refuse)
+    monkeypatch.setattr(Path, "symlink_to", refuse)
     folder = RunFolder.create(tmp_path, "name")
     folder.write_text(folder.config, "seed: 0\n")
     assert (tmp_path / "latest.txt").read_text() == "name\n"
@@ -152,7 +152,7 @@ def test_what_can_not_be_written_is_explained_and_what_was_there_stays(
     folder = RunFolder.create(tmp_path, "name")
     folder.write_json(folder.results, {"x": 1})
     with monkeypatch.context() as broken:
-        broken.setattr(durable.os, "fsync", fail)
+        broken.setattr(os, "fsync", fail)
         with pytest.raises(RunFolderError, match=r"results\.json can't be written") as caught:
             folder.write_json(folder.results, {"x": 2})
         with pytest.raises(RunFolderError, match="can't be written"):
@@ -168,7 +168,7 @@ def test_a_read_only_folder_can_not_be_locked(tmp_path: Path, monkeypatch: pytes
         raise OSError(errno.EROFS, os.strerror(errno.EROFS))
 
     folder = RunFolder.create(tmp_path, "name")
-    monkeypatch.setattr(durable.os, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(RunFolderError, match="Read-only file system"), folder.lock():
         pass
 
@@ -214,7 +214,7 @@ def test_a_file_system_without_locks_is_a_warning(tmp_path: Path, monkeypatch: p
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     folder = RunFolder.create(tmp_path, "name")
-    monkeypatch.setattr(run_folder.fcntl, "flock", refuse)
+    monkeypatch.setattr(fcntl, "flock", refuse)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         with folder.lock():

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from crl.training import durable
 from crl.training.checkpoint import CheckpointStore
 from crl.training.run_folder import RunFolder, RunFolderError
 from crl.training.run_log import RunLog
@@ -134,7 +133,7 @@ def test_a_full_disk_leaves_whole_lines(folder: RunFolder, monkeypatch: pytest.M
         return original(descriptor, data[: len(data) // 2])
 
     with monkeypatch.context() as full:
-        full.setattr(durable.os, "write", half)
+        full.setattr(os, "write", half)
         with pytest.raises(RunFolderError, match=r"metrics\.jsonl can't be written: the disk is full"):
             train(log, 2, 3)
     assert folder.metrics.read_bytes() == before
