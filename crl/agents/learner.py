@@ -70,8 +70,7 @@ class Learner:
         rows = config.batch * model.network.ensemble
         totals: dict[str, torch.Tensor] = {}
         for index in range(steps):
-            if closing:
-                self._strategy.scale_lr(1 - (1 - config.lr_final) * index / steps)
+            self._strategy.scale_lr(1 - (1 - config.lr_final) * index / steps if closing else 1.0)
             windows = sampler.draw(rows, generator)
 
             def loss(weights: torch.Tensor, windows=windows) -> torch.Tensor:  # type: ignore[no-untyped-def]

@@ -18,7 +18,17 @@ from crl.noise import coloured_noise, exploration_actions
 from crl.planning.planner import PlanningFailed, make_planner
 from crl.planning.rollout import Rollout
 from crl.seeding import numpy_generator, torch_generator
-from crl.types import ActionSpec, Array, Decision, LearnBudget, LearnReport, ObservationSpec, TaskSpec, Transition, as_array
+from crl.types import (
+    ActionSpec,
+    Array,
+    Decision,
+    LearnBudget,
+    LearnReport,
+    ObservationSpec,
+    TaskSpec,
+    Transition,
+    as_array,
+)
 
 
 class MPCAgent:
@@ -135,7 +145,7 @@ class MPCAgent:
             self._solved[-1] = True
 
     def learn(self, budget: LearnBudget) -> LearnReport:
-        """Spend gradient steps on the current task; a closing budget finishes it."""
+        """Spend gradient steps on the current task; with a closing budget the learning rate falls to its end."""
         scales = self.scales[self.learning_task]
         self._normalise(scales)
         report = self.learner.session(
@@ -147,9 +157,6 @@ class MPCAgent:
             train_bounds=len(self._learned_once | {self.learning_task}) == 1,
         )
         self._sessions += 1
-        if budget.closing:
-            scales.freeze()
-            self.strategy.end_task()
         self._rollouts.clear()
         return report
 
@@ -158,6 +165,7 @@ class MPCAgent:
         if self.learning_task >= 0:
             self._learned_once.add(self.learning_task)
             self.scales[self.learning_task].freeze()
+            self.strategy.end_task()
         self.learning_task = task
         self.buffer = Buffer(*self._sizes)
         self._episodes = 0

@@ -45,7 +45,7 @@ class Finetune(Strategy):
         """One gradient step on the current task's loss."""
         self._optimiser.zero()
         value = loss(self.parameters["weights"])
-        value.backward()  # type: ignore[no-untyped-call]
+        value.backward()
         self._optimiser.step()
         self._average.update(self.parameters)
         return {"task": value.detach()}

@@ -39,8 +39,7 @@ class HyperCRL(Strategy):
         super().__init__(config, network, generator, device)
         self.hypernetwork = make_hypernetwork(config.dynamics.hypernetwork, network)
         self.parameters = {
-            name: value.to(self.device).requires_grad_()
-            for name, value in self.hypernetwork.initial(generator).items()
+            name: value.to(self.device).requires_grad_() for name, value in self.hypernetwork.initial(generator).items()
         }
         self.embeddings: dict[int, Tensor] = {}
         self.task = -1
@@ -104,7 +103,7 @@ class HyperCRL(Strategy):
             retain = self._retention(weights[1:])
             report["retain"] = retain.detach()
             total = total + retain
-        total.backward()  # type: ignore[no-untyped-call]
+        total.backward()
         if others is not None and not together:
             report["retain"] = self._look_ahead(others)
         self._embedding_optimiser.step()
@@ -117,7 +116,7 @@ class HyperCRL(Strategy):
         changes = self._optimiser.lookahead()
         ahead = {name: value + changes[name] for name, value in self.parameters.items()}
         retain = self._retention(self.hypernetwork.generate(ahead, others))
-        retain.backward()  # type: ignore[no-untyped-call]
+        retain.backward()
         return retain.detach()
 
     def _retention(self, weights: Tensor) -> Tensor:

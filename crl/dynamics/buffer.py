@@ -121,7 +121,8 @@ class WindowSampler:
         starts = buffer.starts(length)
         if len(starts) == 0:
             raise ValueError(
-                f"no window of {length} steps lies within one episode: collect longer episodes or set dynamics.rollout lower"
+                f"no window of {length} steps lies within one episode: "
+                "collect longer episodes or set dynamics.rollout lower"
             )
         self._tensors = buffer.tensors(device)
         self._length = length

@@ -124,7 +124,7 @@ def make_hypernetwork(config: HypernetworkConfig, target: TargetNetwork) -> Hype
     """The hypernetwork that a configuration names.
 
     Raises:
-        ValueError: ``config.kind`` or ``config.init`` is unknown.
+        ValueError: ``config.kind`` or ``config.init`` is unknown, or there is no hidden layer.
     """
     kinds: dict[str, type[FullHypernetwork] | type[ChunkedHypernetwork]] = {
         "full": FullHypernetwork,
@@ -132,6 +132,8 @@ def make_hypernetwork(config: HypernetworkConfig, target: TargetNetwork) -> Hype
     }
     if config.kind not in kinds:
         raise ValueError(f"hypernetwork kind {config.kind!r} is unknown: use one of {sorted(kinds)}")
+    if len(config.hidden) == 0:
+        raise ValueError("dynamics.hypernetwork.hidden is empty: the hypernetwork needs at least one hidden layer")
     if config.init not in ("base", "xavier"):
         raise ValueError(f"hypernetwork init {config.init!r} is unknown: use 'base' or 'xavier'")
     return kinds[config.kind](config, target)

@@ -94,7 +94,9 @@ class DynamicsModel:
         """Fresh normalisers for a new task."""
         return Scales(self.features, self.actions)
 
-    def predict(self, weights: Tensor, scales: Scales, observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor | None]:
+    def predict(
+        self, weights: Tensor, scales: Scales, observation: Tensor, action: Tensor
+    ) -> tuple[Tensor, Tensor | None]:
         """Normalised change [E, B, D] and its log-variance (or ``None``).
 
         Args:

@@ -44,11 +44,15 @@ class TargetNetwork:
             raise ValueError(f"activation {activation!r} is unknown: use one of {sorted(ACTIVATIONS)}")
         if ensemble < 1:
             raise ValueError(f"ensemble must be at least 1, got {ensemble}")
+        if len(hidden) == 0:
+            raise ValueError("dynamics.hidden is empty: the target network needs at least one hidden layer")
         widths = [inputs, *hidden, outputs]
         self.layers = list(zip(widths[:-1], widths[1:], strict=True))
         self.activation = activation
         self.ensemble = ensemble
-        self.tensor_sizes = [size for fan_in, fan_out in self.layers for size in (ensemble * fan_in * fan_out, ensemble * fan_out)]
+        self.tensor_sizes = [
+            size for fan_in, fan_out in self.layers for size in (ensemble * fan_in * fan_out, ensemble * fan_out)
+        ]
         self.size = sum(self.tensor_sizes)
 
     def unpack(self, weights: Tensor) -> list[tuple[Tensor, Tensor]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ def sequence_figure(
     plt.close(figure)
 
 
-def _final_scores(axis, groups, measure, label):  # type: ignore[no-untyped-def]
+def _final_scores(axis: Any, groups: Mapping[str, Sequence[RunRecord]], measure: str, label: str) -> None:
     width = 0.8 / len(groups)
     names = next(iter(groups.values()))[0].results["matrix_tasks"]
     for index, (name, runs) in enumerate(groups.items()):

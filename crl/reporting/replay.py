@@ -80,7 +80,8 @@ def _write(path: Path, frames: list[NDArray[np.uint8]], fps: int, result: Episod
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.part.mp4")
-        with imageio.get_writer(beside, fps=fps, codec="libx264", macro_block_size=16) as writer:  # type: ignore[attr-defined]
+        writer: Any = imageio.get_writer(beside, fps=fps, codec="libx264", macro_block_size=16)
+        with writer:
             for frame in frames:
                 writer.append_data(frame)
         beside.replace(path)

@@ -191,7 +191,8 @@ class TrainingLoop:
             scores = {"success_rate": score.success_rate, "mean_return": score.mean_return}
             self.log.write("evaluation", state.env_steps, {**values, **scores})
             self.progress.message(
-                f"after {self._task().name}: {task.name} success {score.success_rate:.0%}, return {score.mean_return:.1f}"
+                f"after {self._task().name}: {task.name} "
+                f"success {score.success_rate:.0%}, return {score.mean_return:.1f}"
             )
             return
         spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
@@ -228,7 +229,8 @@ class TrainingLoop:
             self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
         if state.faults >= FAULTS_ALLOWED:
             raise SimulatorFailed(
-                f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, the last because {result.fault}",
+                f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, "
+                f"the last because {result.fault}",
                 "check the environment (crl.checks.check_task_sequence); what was learned before is in the checkpoint, "
                 "and resume=true continues from it",
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import signal
 import threading
 import time
@@ -18,7 +19,7 @@ from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
 from crl.sequences import load_sequence
-from crl.settings import fingerprint, load_yaml, save_yaml
+from crl.settings import fingerprint, load_yaml, to_yaml
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
@@ -73,10 +74,9 @@ def prepare_torch(config: Config) -> None:
     torch.set_flush_denormal(True)
 
 
-def resume_command(config: Config, folder: RunFolder) -> str:
+def resume_command(folder: RunFolder) -> str:
     """The command that continues a run."""
-    del config
-    return f"crl resume {folder.path}"
+    return f"crl resume {shlex.quote(str(folder.path))}"
 
 
 def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, folder: RunFolder) -> None:
@@ -92,7 +92,7 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
                 written = time.monotonic()
             if interrupted.is_set() and not loop.done:
                 loop.close()
-                raise Interrupted(resume_command(config, folder))
+                raise Interrupted(resume_command(folder))
 
 
 def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> None:
@@ -113,7 +113,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
             if folder.fingerprint() != mark:
                 raise CrlError(
                     f"{folder.path} was made with other settings than these, so it can't be continued with them",
-                    f"continue it with its own: crl resume {folder.path}",
+                    f"continue it with its own: {resume_command(folder)}",
                 )
             return folder, True
         found = find_unfinished(root, mark) if config.name is None else None
@@ -121,7 +121,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
             return RunFolder.open(found), True
     name = config.name or run_name(config.env.name, config.continual.name, config.seed)
     folder = RunFolder.create(root, name, mark)
-    save_yaml(config, folder.config)
+    folder.write_text(folder.config, to_yaml(config))
     return folder, False
 
 
