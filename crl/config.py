@@ -126,8 +126,8 @@ class ExplorationConfig:
     every: int = 4
     """Every n-th training episode is played without noise."""
     handover: float = 0.0
-    """Share of planned training episodes, while none succeeds, in which the last phase of the task's prior takes
-    over from the planner at a random step (first return, then explore: Ecoffet et al. 2021); it falls to 0 with success."""
+    """Share of planned training episodes, while none succeeds, in which the last phase of the task's prior takes over
+    from the planner at a random step (first return, then explore: Ecoffet et al. 2021); it falls to 0 with success."""
 
 
 @dataclass
@@ -135,7 +135,7 @@ class BudgetConfig:
     """What a task may cost, and when it is finished early."""
 
     steps: list[int] = field(default_factory=lambda: [2000])
-    """Environment steps per task; a single number serves all tasks."""
+    """Environment steps per task, validation included; a single number serves all. A task gets one episode at least."""
     mastery: bool = False
     """Finish a task early once it is mastered."""
     mastery_window: int = 10

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from rich.console import Console
 
 from crl.agents.factory import make_agent
 from crl.config import Config
-from crl.sequences import TaskSequence, load_sequence
+from crl.sequences import load_sequence
 from crl.settings import compose
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
@@ -25,7 +26,7 @@ from crl.training.loop import TrainingLoop, task_order
 from crl.training.progress import Progress
 from crl.training.run_folder import RunFolder
 from crl.training.run_log import RunLog
-from crl.types import Agent
+from crl.types import Agent, Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
 EPISODE_STEPS = 16
 TIMES = ("wall_seconds", "cpu_seconds", "time", "decision_ms", "run")
@@ -44,7 +45,8 @@ class Slide(gymnasium.Env[Any, Any]):
         gain: Acceleration of a full push.
         goal: ``near``: succeeds once within 0.3 of the origin; ``push``: succeeds if the last action was positive;
             ``luck``: succeeds in half of all episodes, by their seed.
-        fault: ``nan``, ``reward``, ``shape`` or ``told``: what a step gives; ``reset``: what a reset gives.
+        fault: ``nan``, ``reward``, ``shape`` or ``told``: what a step gives; ``reset`` (NaN) or ``reset_shape``: what
+            a reset gives.
         share: Share of the episodes, by their seed, that have the fault.
         at: Step of the fault.
     """
@@ -84,6 +86,8 @@ class Slide(gymnasium.Env[Any, Any]):
         self.faulty = bool(self.np_random.random() < self.share) and self.fault not in MENDED
         if self.faulty and self.fault == "reset":
             return np.full(2, np.nan, np.float32), {}
+        if self.faulty and self.fault == "reset_shape":
+            return np.zeros(3, np.float32), {}
         return self.state.copy(), {}
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
@@ -140,11 +144,12 @@ SLIDES = sequence({"gain": 1.0}, {"gain": -1.5}, {"gain": 2.5})
 LUCKY = sequence({"gain": 1.0, "goal": "luck"}, {"gain": -1.5, "goal": "luck"})
 PUSHED = sequence({"gain": 1.0, "goal": "push"}, {"gain": -1.5, "goal": "push"})
 COMES_AGAIN = sequence({"gain": 1.0}, {"gain": 1.0}, {"gain": -1.5}, {"gain": 1.0}, names="aaba")
-SOMETIMES_NAN = sequence({"gain": 1.0, "fault": "nan", "share": 0.5}, {"gain": -1.5})
+SOMETIMES_NAN = sequence({"gain": 1.0, "fault": "nan", "share": 0.4}, {"gain": -1.5})
 NAN = sequence({"gain": 1.0, "fault": "nan"})
 NAN_REWARD = sequence({"gain": 1.0, "fault": "reward"})
 NAN_RESET = sequence({"gain": 1.0, "fault": "reset"})
 SHAPE = sequence({"gain": 1.0, "fault": "shape"})
+SHAPE_RESET = sequence({"gain": 1.0, "fault": "reset_shape"})
 TOLD = sequence({"gain": 1.0, "fault": "told"})
 SOUND_THEN_NAN = sequence({"gain": 1.0}, {"gain": -1.5, "fault": "nan"})
 
@@ -170,13 +175,13 @@ SMALL = (
     "budget.steps=[64]",
     "evaluation.episodes=2",
     "evaluation.episodes_between=1",
-    "checkpoint.seconds=0",
+    "checkpoint.seconds=100000",
     "videos=false",
 )
 
 
 def settings(runs: Path, *overrides: str, env: str = "SLIDES", tasks: str = "[0,1]") -> Config:
-    """Settings of a tiny run, composed as a user's are.
+    """Settings of a tiny run, composed as a user's are; it writes a checkpoint at its end only.
 
     Args:
         runs: Folder for its run folder, which is called ``run`` unless ``overrides`` say otherwise.
@@ -199,26 +204,18 @@ def quiet() -> tuple[Progress, io.StringIO]:
     return Progress(1, [], Console(file=text, width=200)), text
 
 
-def make_loop(config: Config, folder: Path, agent: Agent | None = None, plain: Any = None) -> TrainingLoop:
+def make_loop(config: Config, folder: Path, agent: Agent | None = None) -> TrainingLoop:
     """A training loop of its own, without the runner around it; ``folder`` need not exist.
 
     Args:
         config: Settings.
         folder: Where its log goes.
         agent: Who learns; the configuration's agent by default.
-        plain: Its sequence; the configuration's by default.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    tasks = load_sequence(config.env.name) if plain is None else parse(plain)
+    tasks = load_sequence(config.env.name)
     agent = agent or make_agent(config, tasks.spec(task_order(config, tasks)[0]))
     return TrainingLoop(config, tasks, agent, RunLog(RunFolder(folder), tensorboard=False), quiet()[0], Clock())
-
-
-def parse(plain: dict[str, Any]) -> TaskSequence:
-    """A sequence from its plain data, without a name."""
-    from crl.sequences import _parse
-
-    return _parse(plain, "slides")
 
 
 def finish(loop: TrainingLoop) -> TrainingLoop:
@@ -244,3 +241,49 @@ def outcome(folder: Path) -> dict[str, Any]:
         "results": {name: value for name, value in results.items() if name not in TIMES},
         "state": state,
     }
+
+
+class Puppet:
+    """An agent that acts as it is told and notes what it is asked.
+
+    Args:
+        choose: Gives the action of a step.
+
+    Attributes:
+        version: Learning sessions so far; all that it has learned.
+        explore: Whether the present episode is a training episode.
+        played: Other episodes since the last learning session, the present one included.
+    """
+
+    def __init__(self, choose: Callable[[Puppet], Sequence[float]] = lambda puppet: [1.0]) -> None:
+        self.choose = choose
+        self.version = 0
+        self.explore = False
+        self.played = 0
+        self.begun: list[tuple[str, int, bool]] = []
+        self.seen: list[Transition] = []
+        self.budgets: list[LearnBudget] = []
+
+    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
+        self.explore = explore
+        self.played += not explore
+        self.begun.append((task.name, episode, explore))
+
+    def act(self, observation: Array) -> Decision:
+        action = np.asarray(self.choose(self), np.float32)
+        return Decision(action, action)
+
+    def observe(self, transition: Transition) -> None:
+        self.seen.append(transition)
+
+    def learn(self, budget: LearnBudget) -> LearnReport:
+        self.version += 1
+        self.played = 0
+        self.budgets.append(budget)
+        return LearnReport(budget.steps, {"task": 1.0 / self.version})
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"version": self.version}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        self.version = state["version"]

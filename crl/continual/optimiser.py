@@ -58,10 +58,15 @@ class Adam:
                 continue
             state = self._optimiser.state.get(parameter, {})
             step = float(state["step"]) + 1 if state else 1.0
-            first = (1 - BETA1) * gradient + (BETA1 * state["exp_avg"] if state else 0.0)
-            second = (1 - BETA2) * gradient.square() + (BETA2 * state["exp_avg_sq"] if state else 0.0)
-            denominator = (second / (1 - BETA2**step)).sqrt_().add_(EPSILON)
-            changes[name] = (-self.lr * self.factor / (1 - BETA1**step)) * first / denominator
+            # In place wherever possible: at this size, every new tensor costs more than its arithmetic.
+            if state:
+                change = torch.lerp(state["exp_avg"], gradient, 1 - BETA1)
+                second = torch.mul(state["exp_avg_sq"], BETA2).addcmul_(gradient, gradient, value=1 - BETA2)
+            else:
+                change = (1 - BETA1) * gradient
+                second = (1 - BETA2) * gradient.square()
+            denominator = second.div_(1 - BETA2**step).sqrt_().add_(EPSILON)
+            changes[name] = change.div_(denominator).mul_(-self.lr * self.factor / (1 - BETA1**step))
         return changes
 
     def state_dict(self) -> dict[str, Any]:
@@ -77,8 +82,7 @@ class Adam:
         for name, moments in state.items():
             parameter = self.parameters[name]
             self._optimiser.state[parameter] = {
-                key: value.clone() if key == "step" else value.to(parameter.device).clone()
-                for key, value in moments.items()
+                key: value.to(parameter.device).clone() for key, value in moments.items()
             }
 
 

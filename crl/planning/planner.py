@@ -75,11 +75,13 @@ class Planner(ABC):
         return torch.randn(*shape, generator=generator).to(self.device)
 
     def returns(self, model: Model, reward: Reward, observation: Tensor, actions: Tensor) -> Tensor:
-        """Predicted returns [K] of action sequences [K, H, A]; a non-finite one counts as -inf."""
+        """Predicted returns [K] of action sequences [K, H, A]; a non-finite return or trajectory counts as -inf."""
         trajectory = model(observation, actions)
         rewards = reward(trajectory[:, :-1], actions, trajectory[:, 1:])
         total: Tensor = rewards.sum(dim=-1)
-        return torch.where(torch.isfinite(total), total, -torch.inf)
+        # A reward that compares gives a finite number for a NaN, so the states have their say too.
+        finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(1, 2)))
+        return torch.where(finite, total, -torch.inf)
 
 
 def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:

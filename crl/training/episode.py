@@ -74,6 +74,9 @@ def play(
     with clock.phase("simulate"):
         observation, _ = env.reset(seed=seed)
     agent.begin(task, episode, explore)
+    result.fault = _fault("began with", observation, 0.0, task)
+    if result.fault is not None:
+        return result
     left, done = math.inf, False
     while not done:
         started = time.process_time()
@@ -87,9 +90,8 @@ def play(
         with clock.phase("simulate"):
             after, reward, terminated, truncated, info = env.step(executed.action)
         result.steps += 1
-        fault = _fault(after, reward, task, info)
-        if fault is not None:
-            result.fault = fault
+        result.fault = str(info["fault"]) if "fault" in info else _fault("returned", after, reward, task)
+        if result.fault is not None:
             break
         result.total += float(reward)
         left = left - 1
@@ -118,11 +120,11 @@ def play(
     return result
 
 
-def _fault(after: Array, reward: Any, task: TaskSpec, info: dict[str, Any]) -> str | None:
-    if "fault" in info:
-        return str(info["fault"])
-    if np.shape(after) != (task.observation.size,):
-        return f"the simulator returned an observation of shape {np.shape(after)} instead of ({task.observation.size},)"
-    if not np.isfinite(after).all() or not math.isfinite(float(reward)):
-        return "the simulator returned a number that is not finite"
+def _fault(did: str, observation: Array, reward: Any, task: TaskSpec) -> str | None:
+    """What is wrong with what the simulator ``did``, if anything."""
+    if np.shape(observation) != (task.observation.size,):
+        shapes = f"{np.shape(observation)} instead of ({task.observation.size},)"
+        return f"the simulator {did} an observation of shape {shapes}"
+    if not np.isfinite(observation).all() or not math.isfinite(float(reward)):
+        return f"the simulator {did} a number that is not finite"
     return None

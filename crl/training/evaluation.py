@@ -29,7 +29,7 @@ def evaluate_task(
         task: The task.
         episodes: How many.
         seed: Seed of the first episode; the others follow.
-        clock: Accounts for time.
+        clock: Accounts for time; planning and simulation count as ``evaluate`` here.
 
     Returns:
         The score, and the environment steps taken.
@@ -37,8 +37,11 @@ def evaluate_task(
     results: list[EpisodeResult] = []
     with clock.phase("evaluate"):
         for index in range(episodes):
-            results.append(play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=clock))
+            results.append(
+                play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=Clock())
+            )
     successes = [result.success for result in results]
     returns = [result.total for result in results]
-    score = Score(sum(successes) / episodes, sum(returns) / episodes, successes, returns)
+    notes = {note for result in results for note in (*result.reasons, result.fault) if note is not None}
+    score = Score(sum(successes) / episodes, sum(returns) / episodes, successes, returns, sorted(notes))
     return score, sum(result.steps for result in results)

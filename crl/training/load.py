@@ -36,7 +36,7 @@ class LoadedRun:
     def tasks(self) -> list[int]:
         """Tasks that the agent has begun to learn, by their first visit."""
         order = dict.fromkeys(task_order(self.config, self.sequence))
-        return [index for index in order if self.agent.knows(index)]
+        return [index for index in order if self.agent.knows(self.sequence.identity(index))]
 
     def check(self, index: int) -> int:
         """The index of a task, if the run has begun to learn it.
@@ -82,10 +82,11 @@ def evaluate_run(path: Path, episodes: int | None = None, task: int | None = Non
     run = load_run(path)
     chosen = run.tasks if task is None else [run.check(task)]
     count = episodes or run.config.evaluation.episodes
-    rows = []
+    rows, problems = [], list(run.problems)
     for index in chosen:
         env, spec = run.sequence.make(index), run.sequence.spec(index)
         score, _ = evaluate_task(run.agent, env, spec, episodes=count, seed=run.config.evaluation.seed, clock=Clock())
         env.close()
+        problems += [f"{spec.name}: {note}" for note in score.notes]
         rows.append({"name": spec.name, "success_rate": score.success_rate, "mean_return": score.mean_return})
-    return {"run": str(run.folder.path), "episodes": count, "tasks": rows, "problems": run.problems}
+    return {"run": str(run.folder.path), "episodes": count, "tasks": rows, "problems": problems}

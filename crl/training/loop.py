@@ -101,7 +101,9 @@ class TrainingLoop:
         state.env_steps += result.steps
         state.outcomes.append(result.success)
         self._keep_decisions(result)
-        self._check_faults(result, task)
+        state.faults = state.faults + 1 if result.fault else 0
+        if result.fault:
+            self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
         self._log_episode("episode", task, result)
         self.progress.update(episode_return=result.total, success=result.success)
         random = config.exploration.random_episodes
@@ -109,8 +111,15 @@ class TrainingLoop:
             self._learn(config.learning.initial_steps)
         elif state.episodes > random:
             self._learn(round(result.steps * config.learning.steps_per_env_step))
-        if self._mastered() or state.task_steps >= self.budgets[state.visit]:
+        if self._mastered() or self._spent():
             state.stage = "close"
+        if state.faults >= FAULTS_ALLOWED:  # last, so that the unit is complete and its state fit to be saved
+            raise SimulatorFailed(
+                f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, "
+                f"the last because {result.fault}",
+                "check the environment (crl.checks.check_task_sequence); what was learned before is in the checkpoint, "
+                "and resume=true continues from it",
+            )
 
     def _close(self) -> None:
         """The closing session: a falling learning rate, so that the weights come to rest."""
@@ -118,28 +127,29 @@ class TrainingLoop:
         self._learn(self.config.learning.final_steps, closing=True)
         state.validated = []
         state.tried = state.episodes
-        state.stage = "validate" if self._validates() else "evaluate"
+        state.stage = "validate" if self._validates() and self._room() else "evaluate"
 
     def _validate(self) -> None:
         """One validation episode of the present snapshot; after the last, go on, go back, or finish the task."""
         state, config, task = self.state, self.config, self._task()
         index = len(state.validated)
         seed = derive(config.seed, "validate", task.index, state.episodes, index) % 2**31
-        result = play(
-            self.agent,
-            self._env(task.index),
-            task,
-            episode=seed,
-            seed=seed,
-            explore=False,
-            clock=self.clock,
-            until_success=True,
-        )
+        with self.clock.phase("evaluate"):
+            result = play(
+                self.agent,
+                self._env(task.index),
+                task,
+                episode=seed,
+                seed=seed,
+                explore=False,
+                clock=Clock(),
+                until_success=True,
+            )
         state.task_steps += result.steps
         state.env_steps += result.steps
         state.validated.append(result.success)
         self._log_episode("validation", task, result)
-        if len(state.validated) < config.budget.validation_episodes:
+        if len(state.validated) < config.budget.validation_episodes and self._room():
             return
         successes = sum(state.validated)
         if successes > state.best:
@@ -149,7 +159,7 @@ class TrainingLoop:
         self.progress.message(
             f"{task.name}: validation {successes} of {len(state.validated)} after {state.task_steps} steps"
         )
-        if not mastered and state.task_steps < self.budgets[state.visit]:
+        if not mastered and not self._spent():
             state.stage = "collect"
             return
         if successes < state.best and self._best is not None:
@@ -168,7 +178,7 @@ class TrainingLoop:
         while len(row) < len(seen):
             index = seen[len(row)]
             # The diagonal and the last row are compared with each other, so they get all episodes.
-            full = last or index == self._task().index
+            full = last or index == self.order[state.visit]
             episodes = config.evaluation.episodes if full else config.evaluation.episodes_between
             if episodes:
                 break
@@ -189,7 +199,10 @@ class TrainingLoop:
             state.evaluation_steps += steps
             values = {"after": self._task().name, "task": task.name, "episodes": episodes}
             scores = {"success_rate": score.success_rate, "mean_return": score.mean_return}
-            self.log.write("evaluation", state.env_steps, {**values, **scores})
+            notes = {"notes": score.notes} if score.notes else {}
+            self.log.write("evaluation", state.env_steps, {**values, **scores, **notes})
+            for note in score.notes:
+                self.progress.message(f"{task.name}: in its evaluation: {note}")
             self.progress.message(
                 f"after {self._task().name}: {task.name} "
                 f"success {score.success_rate:.0%}, return {score.mean_return:.1f}"
@@ -210,6 +223,19 @@ class TrainingLoop:
             self.log.write("learning", self.state.env_steps, {"steps": report.steps, **report.losses})
             self._loss = report.losses.get("task")
 
+    def _spent(self) -> bool:
+        """Whether one more episode would exceed the task's budget, or those of all tasks up to here.
+
+        Validation counts; what a validation took beyond one task's budget is missing from the next one's.
+        """
+        state = self.state
+        left = min(self.budgets[state.visit] - state.task_steps, sum(self.budgets[: state.visit + 1]) - state.env_steps)
+        return left < self._task().episode_steps
+
+    def _room(self) -> bool:
+        """Whether one more episode stays within the environment steps of the whole run."""
+        return self.state.env_steps + self._task().episode_steps <= sum(self.budgets)
+
     def _validates(self) -> bool:
         return self.config.budget.validation_episodes > 0 and self.config.budget.mastery
 
@@ -221,19 +247,6 @@ class TrainingLoop:
         if state.tried and state.episodes - state.tried < budget.mastery_window // 2:
             return False
         return sum(state.outcomes[-budget.mastery_window :]) >= budget.mastery_successes
-
-    def _check_faults(self, result: EpisodeResult, task: TaskSpec) -> None:
-        state = self.state
-        state.faults = state.faults + 1 if result.fault else 0
-        if result.fault:
-            self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
-        if state.faults >= FAULTS_ALLOWED:
-            raise SimulatorFailed(
-                f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, "
-                f"the last because {result.fault}",
-                "check the environment (crl.checks.check_task_sequence); what was learned before is in the checkpoint, "
-                "and resume=true continues from it",
-            )
 
     def _log_episode(self, kind: str, task: TaskSpec, result: EpisodeResult) -> None:
         values: dict[str, Any] = {
@@ -305,6 +318,8 @@ class TrainingLoop:
 def task_order(config: Config, sequence: TaskSequence) -> list[int]:
     """Indices of the tasks in the order in which they are learned.
 
+    A task that the sequence names again is the same task, and always goes by its first index.
+
     Raises:
         CrlError: An index is outside the sequence.
     """
@@ -314,7 +329,8 @@ def task_order(config: Config, sequence: TaskSequence) -> list[int]:
             raise CrlError(f"tasks={order}: {sequence.name} has no task {index}", f"use 0 to {len(sequence) - 1}")
     if not order:
         raise CrlError("tasks=[] leaves nothing to learn", f"name tasks 0 to {len(sequence) - 1}, or leave it out")
-    return order
+    first = {sequence.identity(index): index for index in reversed(range(len(sequence)))}
+    return [first[sequence.identity(index)] for index in order]
 
 
 def step_budgets(config: Config, visits: int) -> list[int]:

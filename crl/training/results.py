@@ -71,7 +71,8 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
 
 
 def _matrix(state: RunState, columns: list[int], attribute: str) -> Matrix:
-    return [[getattr(row[column], attribute) if column in row else None for column in columns] for row in state.rows]
+    # None where a task was not seen yet, or its evaluation was left out.
+    return [[getattr(row.get(column), attribute, None) for column in columns] for row in state.rows]
 
 
 def _entry(score: Score | None) -> dict[str, Any]:

@@ -11,12 +11,16 @@ Stage = Literal["collect", "close", "validate", "evaluate", "done"]
 
 @dataclass
 class Score:
-    """Evaluation of one task: share of successes and mean return, per episode and on average."""
+    """Evaluation of one task: share of successes and mean return, per episode and on average.
+
+    ``notes`` says what was wrong, if anything: faults of the simulator, and reasons for safe actions.
+    """
 
     success_rate: float
     mean_return: float
     successes: list[bool]
     returns: list[float]
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass

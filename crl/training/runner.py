@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -22,11 +23,13 @@ from crl.sequences import load_sequence
 from crl.settings import fingerprint, load_yaml, to_yaml
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
-from crl.training.loop import TrainingLoop
+from crl.training.loop import SimulatorFailed, TrainingLoop, step_budgets, task_order
 from crl.training.progress import Progress
 from crl.training.results import collect_results
 from crl.training.run_folder import RunFolder, find_unfinished, run_name
 from crl.training.run_log import RunLog
+
+STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
 
 
 def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
@@ -48,22 +51,23 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     """
     prepare_torch(config)
     sequence = load_sequence(config.env.name)
-    agent = make_agent(config, sequence.spec(0 if config.env.tasks is None else _first(config)))
+    # All that can be wrong with the settings is found out before there is a folder.
+    tasks = [sequence.spec(index) for index in task_order(config, sequence)]
+    budgets = step_budgets(config, len(tasks))
+    agent = make_agent(config, tasks[0])
     folder, resumed = _folder(config)
     if folder.status() == "finished":
         return dict(json.loads(folder.results.read_text()))
     clock = Clock()
     with folder.lock(), RunLog(folder) as log:
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
-        loop = TrainingLoop(config, sequence, agent, log, Progress(0, []), clock)
-        shown = progress or Progress(sum(loop.budgets), [sequence.spec(index).name for index in loop.order])
-        loop.progress = shown
-        with shown:
+        shown = progress or Progress(sum(budgets), [task.name for task in tasks])
+        loop = TrainingLoop(config, sequence, agent, log, shown, clock)
+        with closing(loop), shown:
             if resumed and store.list():
                 _restore(loop, store, shown)
             _work(config, loop, store, clock, folder)
             results = collect_results(config, loop, clock, str(folder.path))
-        loop.close()
         folder.write_json(folder.results, results)
     return results
 
@@ -81,17 +85,24 @@ def resume_command(folder: RunFolder) -> str:
 
 def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, folder: RunFolder) -> None:
     """Do unit after unit, with a checkpoint whenever one is due."""
+
+    def save() -> None:
+        with clock.phase("write"):
+            store.save(loop.state.env_steps, loop.state_dict())
+
     written = time.monotonic()
     with _interrupts() as interrupted:
         while not loop.done:
-            loop.unit()
+            try:
+                loop.unit()
+            except SimulatorFailed:
+                save()
+                raise
             due = time.monotonic() - written >= config.checkpoint.seconds
             if due or loop.done or interrupted.is_set():
-                with clock.phase("write"):
-                    store.save(loop.state.env_steps, loop.state_dict())
+                save()
                 written = time.monotonic()
             if interrupted.is_set() and not loop.done:
-                loop.close()
                 raise Interrupted(resume_command(folder))
 
 
@@ -119,6 +130,8 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
         found = find_unfinished(root, mark) if config.name is None else None
         if found is not None:
             return RunFolder.open(found), True
+        if config.name is not None:
+            _remove_remains(root / config.name)
     name = config.name or run_name(config.env.name, config.continual.name, config.seed)
     folder = RunFolder.create(root, name, mark)
     folder.write_text(folder.config, to_yaml(config))
@@ -133,9 +146,15 @@ def resume(path: Path) -> dict[str, Any]:
     return train(config)
 
 
-def _first(config: Config) -> int:
-    tasks = config.env.tasks
-    return tasks[0] if tasks else 0
+def _remove_remains(path: Path) -> None:
+    """Remove what a run leaves that was killed before it had settings, so that its name is free again."""
+    if not path.is_dir() or path.is_symlink():
+        return
+    inside = list(path.iterdir())
+    if all(item.name == "fingerprint" or item.name.endswith(".tmp") for item in inside):
+        for item in inside:
+            item.unlink()
+        path.rmdir()
 
 
 @contextmanager
@@ -151,6 +170,9 @@ def _interrupts() -> Iterator[threading.Event]:
         del frame
         event.set()
         signal.signal(number, before[signal.Signals(number)])
+        # Not through the console: a signal may arrive while it is writing.
+        with suppress(OSError):
+            os.write(2, STOPPING.encode())
 
     for number in before:
         signal.signal(number, note)

@@ -90,6 +90,8 @@ def small(**changes: Any) -> Config:
             setattr(section, key, value)
         if not isinstance(change, dict):
             setattr(config, name, change)
+    if config.continual.name == "hypercrl_chunked":
+        config.dynamics.hypernetwork.kind = "chunked"
     return config
 
 

@@ -7,27 +7,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl.checks.states import differences
 
-def differences(one: Any, other: Any, at: str = "state") -> list[str]:
-    """Where two nested states differ, in type or in any bit; NaN equals NaN."""
-    if type(one) is not type(other):
-        return [f"{at}: {type(one).__name__} and {type(other).__name__}"]
-    if isinstance(one, dict):
-        if list(one) != list(other):
-            return [f"{at}: keys {list(one)} and {list(other)}"]
-        return [found for key in one for found in differences(one[key], other[key], f"{at}.{key}")]
-    if isinstance(one, (list, tuple)):
-        if len(one) != len(other):
-            return [f"{at}: {len(one)} and {len(other)} entries"]
-        pairs = enumerate(zip(one, other, strict=True))
-        return [found for i, pair in pairs for found in differences(*pair, f"{at}[{i}]")]
-    if isinstance(one, torch.Tensor):
-        same = one.dtype == other.dtype and one.shape == other.shape and bits(one) == bits(other)
-        return [] if same else [at]
-    if isinstance(one, np.ndarray):
-        same = one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes()
-        return [] if same else [at]
-    return [] if one == other or (one != one and other != other) else [f"{at}: {one!r} and {other!r}"]
+__all__ = ["bits", "differences", "numbers"]
 
 
 def bits(tensor: torch.Tensor) -> bytes:

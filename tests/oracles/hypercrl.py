@@ -1,8 +1,8 @@
 """HyperCRL's learning step as published: modules, a loop over the tasks, copies instead of algebra.
 
-Huang et al. 2021 (arXiv 2009.11997) and von Oswald et al. 2020. Everything is as slow and as plain as it can be: a linear
-head per target tensor, one forward pass per earlier task, a snapshot of the whole network for the targets, and for the
-look-ahead a copy of network *and* optimiser that really takes the step.
+Huang et al. 2021 (arXiv 2009.11997) and von Oswald et al. 2020. Everything is as slow and as plain as it can be: a
+linear head per target tensor, one forward pass per earlier task, a snapshot of the whole network for the targets, and
+for the look-ahead a copy of network *and* optimiser that really takes the step.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def trained(name: str, **changes: object) -> tuple[DynamicsModel, torch.Tensor, 
     scales.changes.update(0.2 * model.features.change(before, after))
     if model.bounds is not None:
         model.bounds = torch.randn(2, model.features.changes, generator=generator) * 0.3 + torch.tensor([[-3.0], [0.4]])
-    widths = [model.network.layers[0][0], 6, 5, model.network.layers[-1][1]]
+    widths = [model.network.layers[0][0], *config.hidden, model.network.layers[-1][1]]
     plain = PlainModel(
         SPECS[name],
         members(weights, widths, config.activation, config.ensemble),

@@ -1,8 +1,8 @@
 """Kills a real training with SIGKILL at random moments, again and again, until it is through (see test_resume.py).
 
-Run as a program: ``python killed_runs.py FOLDER SEED UPDATES SETTING...``. It trains ``FOLDER/whole/run`` undisturbed and
-``FOLDER/killed/run`` with kills, and prints how many lines of metrics there were at each kill. Every attempt is
-a process of its own, forked from this one, which has loaded the packages and nothing else.
+Run as a program: ``python killed_runs.py FOLDER SEED UPDATES SETTING...``. It trains ``FOLDER/whole/run`` undisturbed
+and ``FOLDER/killed/run`` with kills, and prints how many lines of metrics there were at each kill. Every attempt is a
+process of its own, forked from this one, which has loaded the packages and nothing else.
 """
 
 from __future__ import annotations

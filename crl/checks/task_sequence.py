@@ -1,7 +1,4 @@
-"""Checkers that authors of plug-ins run on their work, in the manner of Gymnasium's ``check_env``.
-
-They raise :class:`CheckFailed` at the first promise that is broken and say which, where and how to mend it.
-"""
+"""The checker of task sequences: descriptions, environments, states, rewards."""
 
 from __future__ import annotations
 
@@ -17,16 +14,13 @@ import numpy as np
 import torch
 from gymnasium.utils.env_checker import check_env
 
+from crl.checks.failure import CheckFailed
 from crl.errors import CrlError
 from crl.sequences import TaskSequence, load_sequence
 from crl.types import TaskSpec
 
 _TOLERANCE = 1e-4
 """Float32 arithmetic in two orders of operations; relative, and absolute near zero."""
-
-
-class CheckFailed(CrlError, AssertionError):
-    """A plug-in breaks a promise; the message says which."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,267 @@
+"""What every retention strategy promises, over all that are installed; and what finetune and single mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from importlib.metadata import entry_points
+
+import pytest
+import torch
+from torch import Tensor
+
+from crl.config import Config, HypernetworkConfig
+from crl.continual.strategy import GROUP, Strategy, make_strategy
+from crl.dynamics.network import TargetNetwork
+from crl.errors import CrlError
+from tests.crl.states import bits, differences, numbers
+
+NETWORK = TargetNetwork(2, [6], 2)
+NAMES = sorted(point.name for point in entry_points(group=GROUP))
+CASES = [*NAMES, "hypercrl:lookahead"]
+
+
+def make(case: str, seed: int = 0, **learning: float) -> Strategy:
+    name, _, variant = case.partition(":")
+    config = Config()
+    config.continual.name = name
+    config.continual.lookahead = variant == "lookahead"
+    kind = "chunked" if name == "hypercrl_chunked" else "full"
+    config.dynamics.hypernetwork = HypernetworkConfig(kind=kind, embedding=3, hidden=[5], chunk=11)
+    for key, value in {"average": 0.9, "lr": 1e-2, "lr_embedding": 1e-2, **learning}.items():
+        setattr(config.learning, key, value)
+    return make_strategy(config, NETWORK, torch.Generator().manual_seed(seed))
+
+
+def loss_of(task: int, step: int = 0) -> Callable[[Tensor], Tensor]:
+    x = torch.randn(1, 16, 2, generator=torch.Generator().manual_seed(1000 * task + step))
+    y = torch.stack([torch.sin(x[..., 0] + task), (task - 1) * x[..., 1]], dim=-1)
+    return lambda weights: (NETWORK.forward(weights, x) - y).square().mean()
+
+
+def steps(strategy: Strategy, task: int, start: int, count: int) -> None:
+    for step in range(start, start + count):
+        strategy.step(loss_of(task, step))
+
+
+def phases(strategy: Strategy, stop: str) -> None:
+    """The life of a strategy up to a phase."""
+    if stop == "before any task":
+        return
+    strategy.begin_task(0)
+    if stop == "task begun":
+        return
+    steps(strategy, 0, 0, 7)
+    if stop == "in the first task":
+        return
+    strategy.scale_lr(0.3)
+    steps(strategy, 0, 7, 4)
+    strategy.scale_lr(1.0)  # the learner sets it before every step, so that it is no part of the state
+    strategy.end_task()
+    if stop == "task ended":
+        return
+    strategy.begin_task(1)
+    if stop == "second task begun":
+        return
+    steps(strategy, 1, 0, 13)
+    if stop == "in the second task":
+        return
+    strategy.end_task()
+    strategy.begin_task(0)
+    steps(strategy, 0, 20, 6)
+
+
+PHASES = [
+    "before any task",
+    "task begun",
+    "in the first task",
+    "task ended",
+    "second task begun",
+    "in the second task",
+    "a task has come back",
+]
+
+
+def go_on(strategy: Strategy, phase: str) -> list[Tensor]:
+    """The same future for everyone: go on where that is possible, then a new task, then an old one."""
+    outputs = []
+    if phase != "before any task":
+        task = 1 if "second" in phase else 0
+        steps(strategy, task, 50, 6)
+        outputs.append(strategy.weights(task))
+        strategy.end_task()
+    for task in (2, 0):
+        strategy.begin_task(task)
+        steps(strategy, task, 60, 6)
+        outputs.append(strategy.weights(task))
+        strategy.end_task()
+    return [*outputs, strategy.weights(2), strategy.weights(0)]
+
+
+@pytest.mark.parametrize("phase", PHASES)
+@pytest.mark.parametrize("case", CASES)
+def test_a_restored_strategy_has_the_same_future_to_the_bit(case: str, phase: str) -> None:
+    original, restored = make(case), make(case, seed=9)
+    phases(original, phase)
+    state = original.state_dict()
+    restored.load_state_dict(state)
+    assert not differences(restored.state_dict(), state)
+    future = go_on(original, phase)
+    # The saved state is a copy: what the original did since then is not in it.
+    again = make(case, seed=8)
+    again.load_state_dict(state)
+    for other in (restored, again):
+        assert [bits(w) for w in go_on(other, phase)] == [bits(w) for w in future]
+        assert not differences(other.state_dict(), original.state_dict())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_generator_alone_decides(case: str) -> None:
+    torch.manual_seed(0)
+    untouched = torch.get_rng_state()
+    one, same, other = (make(case, seed) for seed in (3, 3, 4))
+    for strategy in (one, same, other):
+        phases(strategy, "the end")
+    assert not differences(one.state_dict(), same.state_dict())
+    assert bits(one.weights(0)) != bits(other.weights(0))
+    assert torch.equal(torch.get_rng_state(), untouched)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_every_strategy_learns_its_task(case: str) -> None:
+    strategy = make(case)
+    strategy.begin_task(0)
+    before = float(loss_of(0, 999)(strategy.weights(0)))
+    steps(strategy, 0, 0, 150)
+    assert float(loss_of(0, 999)(strategy.weights(0))) < 0.3 * before
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_weights_are_detached_and_ending_a_task_does_not_change_them(case: str) -> None:
+    strategy = make(case)
+    strategy.begin_task(0)
+    steps(strategy, 0, 0, 12)
+    weights = strategy.weights(0)
+    assert weights.shape == (NETWORK.size,)
+    assert not weights.requires_grad
+    copy = weights.clone()
+    strategy.end_task()
+    assert bits(strategy.weights(0)) == bits(copy)
+    strategy.begin_task(1)
+    steps(strategy, 1, 0, 5)
+    assert bits(weights) == bits(copy)  # no view of what moves
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_loss_that_is_not_finite_moves_nothing(case: str, bad: float) -> None:
+    strategy = make(case, average=0.0)
+    phases(strategy, "in the second task")
+    before = strategy.state_dict()
+    report = strategy.step(lambda weights: (weights * bad).sum())
+    assert not math.isfinite(float(report["task"]))
+    after = strategy.state_dict()
+    for state in (before, after):
+        state.pop("average")  # it counts steps
+    assert not differences(before, after)
+    steps(strategy, 1, 90, 1)
+    assert differences(before, {key: value for key, value in strategy.state_dict().items() if key != "average"})
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_loss_that_is_not_finite_leaves_the_average_finite(case: str) -> None:
+    strategy = make(case)
+    phases(strategy, "in the second task")
+    for step in range(12):
+        strategy.step(lambda weights: (weights * math.nan).sum())
+        assert torch.isfinite(strategy.weights(1)).all(), step
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_reports_are_detached_numbers(case: str) -> None:
+    strategy = make(case)
+    phases(strategy, "in the second task")
+    report = strategy.step(loss_of(1))
+    assert "task" in report
+    assert ("retain" in report) is case.startswith("hypercrl")
+    assert all(value.ndim == 0 and not value.requires_grad for value in report.values())
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_rate_of_zero_stands_still(case: str) -> None:
+    strategy = make(case, average=0.0)
+    phases(strategy, "in the second task")
+    before = bits(strategy.weights(1))
+    strategy.scale_lr(0.0)
+    steps(strategy, 1, 40, 3)
+    assert bits(strategy.weights(1)) == before
+    strategy.scale_lr(1.0)
+    steps(strategy, 1, 40, 3)
+    assert bits(strategy.weights(1)) != before
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_storage_tells_how_the_state_grows_per_task(case: str) -> None:
+    strategy, sizes = make(case, average=0.0), []
+    for task in range(5):
+        strategy.begin_task(task)
+        steps(strategy, task, 0, 2)
+        strategy.end_task()
+        sizes.append(numbers(strategy.state_dict()))
+    storage = strategy.storage()
+    # The second task's begin adds the snapshot Theta* once; from then on it is the tasks alone.
+    assert {after - before for before, after in zip(sizes[1:-1], sizes[2:], strict=True)} == {storage.bytes_per_task}
+    assert storage.revisits_data is False
+
+
+def test_finetune_has_one_network_and_forgets() -> None:
+    strategy = make("finetune")
+    strategy.begin_task(0)
+    steps(strategy, 0, 0, 200)
+    strategy.end_task()
+    learned = float(loss_of(0, 999)(strategy.weights(0)))
+    start = strategy.weights(0)
+    strategy.begin_task(2)
+    assert bits(strategy.weights(2)) == bits(start)  # it goes on from where it is
+    steps(strategy, 2, 0, 200)
+    strategy.end_task()
+    assert bits(strategy.weights(0)) == bits(strategy.weights(2))
+    assert float(loss_of(0, 999)(strategy.weights(0))) > 5 * learned
+
+
+def test_single_starts_anew_and_forgets_nothing() -> None:
+    strategy = make("single")
+    strategy.begin_task(0)
+    fresh = strategy.weights(0)
+    steps(strategy, 0, 0, 100)
+    strategy.end_task()
+    learned = strategy.weights(0)
+    strategy.begin_task(1)
+    start = strategy.weights(1)
+    assert bits(start) not in (bits(fresh), bits(learned))
+    assert float(start.std()) == pytest.approx(float(fresh.std()), rel=0.5)
+    steps(strategy, 1, 0, 100)
+    strategy.end_task()
+    assert bits(strategy.weights(0)) == bits(learned)
+    strategy.begin_task(0)
+    assert bits(strategy.weights(0)) == bits(learned)  # it goes on with its own
+    steps(strategy, 0, 0, 10)
+    assert bits(strategy.weights(0)) != bits(learned)
+
+
+def test_single_is_what_a_strategy_without_other_tasks_would_be() -> None:
+    """The reference for transfer: learning task 1 after task 0 is learning it alone, with other initial weights."""
+    after, alone = make("single"), make("single")
+    after.begin_task(0)
+    steps(after, 0, 0, 30)
+    after.end_task()
+    alone.begin_task(0)  # draws its weights, learns nothing
+    for strategy in (after, alone):
+        strategy.begin_task(1)
+        steps(strategy, 1, 0, 30)
+    assert bits(after.weights(1)) == bits(alone.weights(1))
+
+
+def test_an_unknown_strategy_names_the_nearest() -> None:
+    with pytest.raises(CrlError, match=r"unknown strategy 'hypercrll'.*hypercrl"):
+        make("hypercrll")

@@ -1,0 +1,79 @@
+"""The same seed gives the same bits, another seed others, for every strategy and planner."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from crl.agents.mpc import MPCAgent
+from crl.continual.strategy import GROUP as STRATEGIES
+from crl.planning.planner import GROUP as PLANNERS
+from crl.settings import names
+from crl.training.clock import Clock
+from tests import tiny
+from tests.crl.states import differences
+
+METHODS = {
+    "hypercrl": ["continual=hypercrl"],
+    "hypercrl, chunked": ["continual=hypercrl", "dynamics.hypernetwork.kind=chunked"],
+    "hypercrl, ensemble": ["continual=hypercrl", "dynamics.ensemble=2", "dynamics.out_var=true"],
+    "finetune": ["continual=finetune"],
+    "single": ["continual=single"],
+}
+PLANNED_BY = ["icem", "cem", "mppi", "random_shooting"]
+
+
+def run(folder: Path, *overrides: str, **options: Any) -> dict[str, Any]:
+    """Metrics and all the state of a run, which finds the global generators in any state."""
+    for disturb in (torch.seed, np.random.seed, random.seed):  # what a run must not depend on
+        disturb()
+    loop = tiny.finish(tiny.make_loop(tiny.settings(folder, "budget.steps=[48]", *overrides, **options), folder))
+    loop.log.close()
+    state = {**loop.state_dict(), "clock": Clock().state_dict()}
+    del state["clock"]
+    return {"metrics": (folder / "metrics.jsonl").read_bytes(), "state": state}
+
+
+@pytest.mark.parametrize("planner", PLANNED_BY)
+@pytest.mark.parametrize("method", METHODS)
+def test_same_seed_same_bits(method: str, planner: str, tmp_path: Path) -> None:
+    settings = [*METHODS[method], f"planner={planner}"]
+    first = run(tmp_path / "first", *settings, "seed=11")
+    second = run(tmp_path / "second", *settings, "seed=11")
+    assert not differences(first, second)
+    other = run(tmp_path / "other", *settings, "seed=12")
+    assert other["metrics"] != first["metrics"]
+    assert differences(first["state"]["agent"]["strategy"], other["state"]["agent"]["strategy"])
+    assert differences(first["state"]["agent"]["buffer"], other["state"]["agent"]["buffer"])
+
+
+def test_what_comes_with_the_package_is_covered() -> None:
+    covered = {setting.removeprefix("continual=") for settings in METHODS.values() for setting in settings[:1]}
+    assert set(names("planner")) == set(PLANNED_BY), f"a planner was added ({PLANNERS}): test it here"
+    assert {name for name in names("continual") if "chunked" not in name} == covered, f"test the new {STRATEGIES} here"
+
+
+def test_physics_too(tmp_path: Path) -> None:
+    runs = [
+        run(tmp_path / name, "budget.steps=[250]", "evaluation.episodes=1", env="cartpole_length", tasks="[0]")
+        for name in ("first", "second")
+    ]
+    assert not differences(*runs)
+    assert len(runs[0]["state"]["agent"]["buffer"]["reward"]) == 400
+
+
+def test_the_strategies_share_their_tasks_and_exploration(tmp_path: Path) -> None:
+    """A comparison is paired: the random episode is the same whatever learns from it."""
+    rows = []
+    for method in METHODS:
+        loop = tiny.make_loop(tiny.settings(tmp_path, *METHODS[method]), tmp_path / method)
+        loop.unit()
+        assert isinstance(loop.agent, MPCAgent)
+        rows.append(loop.agent.buffer.state_dict())
+    assert len(rows[0]["reward"]) == tiny.EPISODE_STEPS
+    assert all(not differences(rows[0], other) for other in rows[1:])

@@ -1,0 +1,337 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from crl.agents.mpc import MPCAgent
+from crl.errors import CrlError
+from crl.training.loop import SimulatorFailed, TrainingLoop, step_budgets, task_order
+from crl.types import LearnBudget
+from tests import tiny
+from tests.tiny import EPISODE_STEPS, Puppet
+
+MASTERY = (
+    "budget.mastery=true",
+    "budget.mastery_window=4",
+    "budget.mastery_successes=3",
+    "budget.validation_episodes=4",
+    "budget.validation_successes=4",
+    "budget.steps=[640]",
+)
+
+
+def puppet_loop(tmp_path: Path, puppet: Puppet, *overrides: str, **options: Any) -> TrainingLoop:
+    return tiny.make_loop(tiny.settings(tmp_path, *overrides, **options), tmp_path / "loop", puppet)
+
+
+def stages(loop: TrainingLoop) -> list[str]:
+    """Do all units; the stages that they were of."""
+    seen = []
+    while not loop.done:
+        seen.append(loop.state.stage)
+        loop.unit()
+    return seen
+
+
+class TestOrder:
+    def test_every_task_once_unless_told_otherwise(self, tmp_path: Path) -> None:
+        assert puppet_loop(tmp_path, Puppet(), tasks="null").order == [0, 1, 2]
+        assert puppet_loop(tmp_path, Puppet(), tasks="[2,0,2]").order == [2, 0, 2]
+
+    def test_a_task_that_the_sequence_names_again_is_the_same_task(self, tmp_path: Path) -> None:
+        loop = puppet_loop(tmp_path, Puppet(), env="COMES_AGAIN", tasks="null")  # a a b a
+        assert loop.order == [0, 0, 2, 0]
+
+    @pytest.mark.parametrize(("order", "wrong"), [([0, 3], 3), ([-1], -1)])
+    def test_a_task_outside_the_sequence(self, order: list[int], wrong: int, tmp_path: Path) -> None:
+        config = tiny.settings(tmp_path)
+        config.env.tasks = order
+        with pytest.raises(CrlError, match=f"slides has no task {wrong}\nuse 0 to 2"):
+            tiny.make_loop(config, tmp_path / "loop", Puppet())
+
+    def test_no_task_at_all(self, tmp_path: Path) -> None:
+        config = tiny.settings(tmp_path)
+        loop = tiny.make_loop(config, tmp_path / "loop", Puppet())
+        config.env.tasks = []
+        with pytest.raises(CrlError, match="leaves nothing to learn"):
+            task_order(config, loop.sequence)
+
+
+class TestBudgets:
+    def test_each_visit_has_its_own(self, tmp_path: Path) -> None:
+        agent = Puppet()
+        loop = puppet_loop(tmp_path, agent, "budget.steps=[32,80,48]", tasks="[0,1,0]")
+        tiny.finish(loop)
+        assert [(visit["task"], visit["steps"], visit["episodes"]) for visit in loop.state.spent] == [
+            ("slide_0", 32, 2),
+            ("slide_1", 80, 5),
+            ("slide_0", 48, 3),
+        ]
+        assert loop.state.env_steps == 160 == len(agent.seen)
+
+    def test_one_number_serves_all(self, tmp_path: Path) -> None:
+        assert step_budgets(tiny.settings(tmp_path, "budget.steps=[32]"), 3) == [32, 32, 32]
+
+    def test_as_many_numbers_as_tasks(self, tmp_path: Path) -> None:
+        with pytest.raises(CrlError, match=r"2 entries for 3 tasks\ngive one number, or one for every task"):
+            step_budgets(tiny.settings(tmp_path, "budget.steps=[1,2]"), 3)
+
+    def test_no_episode_exceeds_the_budget(self, tmp_path: Path) -> None:
+        steps = 3 * EPISODE_STEPS - 1
+        loop = tiny.finish(puppet_loop(tmp_path, Puppet(), f"budget.steps=[{steps}]", tasks="[0]"))
+        assert loop.state.spent[0]["steps"] == 2 * EPISODE_STEPS
+
+    def test_a_task_gets_one_episode_at_least(self, tmp_path: Path) -> None:
+        loop = tiny.finish(puppet_loop(tmp_path, Puppet(), "budget.steps=[1]", tasks="[0]"))
+        assert loop.state.spent[0]["steps"] == EPISODE_STEPS
+
+    def test_gradient_steps(self, tmp_path: Path) -> None:
+        agent = Puppet()
+        overrides = ["learning.initial_steps=5", "learning.steps_per_env_step=0.5", "learning.final_steps=9"]
+        more = ["exploration.random_episodes=2", "budget.steps=[64]"]
+        loop = tiny.finish(puppet_loop(tmp_path, agent, *overrides, *more, tasks="[0]"))
+        # Nothing after the first random episode, then the initial steps, then a share of the environment's.
+        assert agent.budgets == [LearnBudget(5), LearnBudget(8), LearnBudget(8), LearnBudget(9, closing=True)]
+        assert loop.state.gradient_steps == 30
+
+
+class TestCycles:
+    @staticmethod
+    def embeddings_at_the_beginning_of_visits(loop: TrainingLoop) -> list[dict[int, torch.Tensor]]:
+        agent = loop.agent
+        assert isinstance(agent, MPCAgent)
+        found: list[dict[int, torch.Tensor]] = []
+        begin = agent.strategy.begin_task
+
+        def noted(task: int) -> None:
+            begin(task)
+            found.append({index: e.detach().clone() for index, e in agent.strategy.embeddings.items()})  # type: ignore[attr-defined]
+
+        agent.strategy.begin_task = noted  # type: ignore[method-assign]
+        tiny.finish(loop)
+        return found
+
+    def test_a_task_that_comes_back_keeps_its_embedding(self, tmp_path: Path) -> None:
+        loop = tiny.make_loop(tiny.settings(tmp_path, tasks="[0,1,0]"), tmp_path / "loop")
+        first, second, third = self.embeddings_at_the_beginning_of_visits(loop)
+        assert (list(first), list(second), list(third)) == ([0], [0, 1], [0, 1])
+        assert not torch.equal(first[0], second[0]), "it was learned in the first visit"
+        assert torch.equal(second[0], third[0]), "it was left alone in the second, and taken up in the third"
+        assert len(loop.state.rows) == 3
+
+    def test_its_episodes_are_new_ones(self, tmp_path: Path) -> None:
+        tiny.RESETS.clear()
+        agent = Puppet()
+        tiny.finish(puppet_loop(tmp_path, agent, tasks="[0,1,0]"))
+        training = [episode for name, episode, explore in agent.begun if explore and name == "slide_0"]
+        assert training == list(range(8))
+        seeds = [seed for name, seed in tiny.RESETS if name == "gain 1.0" and seed not in (90_000, 90_001)]
+        assert len(set(seeds)) == len(seeds)
+
+    def test_only_the_present_visits_transitions_are_kept(self, tmp_path: Path) -> None:
+        loop = tiny.finish(tiny.make_loop(tiny.settings(tmp_path, tasks="[0,1,0]"), tmp_path / "loop"))
+        assert isinstance(loop.agent, MPCAgent)
+        assert len(loop.agent.buffer) == 64
+
+    def test_a_sequence_that_repeats_a_task_is_a_cycle(self, tmp_path: Path) -> None:
+        loop = tiny.make_loop(tiny.settings(tmp_path, env="COMES_AGAIN", tasks="null"), tmp_path / "loop")
+        tiny.finish(loop)
+        assert isinstance(loop.agent, MPCAgent)
+        assert set(loop.agent.scales) == {0, 1}, "two tasks"
+        assert [sorted(row) for row in loop.state.rows] == [[0], [0], [0, 2], [0, 2]]
+        episodes = [{line["task"]: line["episodes"]} for line in tiny.lines(tmp_path / "loop", "evaluation")]
+        assert episodes == [{"a": 2}, {"a": 2}, {"a": 1}, {"b": 2}, {"a": 2}, {"b": 2}]
+
+
+class TestEvaluations:
+    @pytest.mark.parametrize("between", [0, 1])
+    def test_full_on_the_diagonal_and_after_the_last_task(self, between: int, tmp_path: Path) -> None:
+        loop = puppet_loop(
+            tmp_path,
+            Puppet(),
+            "evaluation.episodes=3",
+            f"evaluation.episodes_between={between}",
+            tasks="[2,0,1]",
+        )
+        tiny.finish(loop)
+        told = tiny.lines(tmp_path / "loop", "evaluation")
+        found = [(line["after"], line["task"], line["episodes"]) for line in told]
+        expected = [
+            ("slide_2", "slide_2", 3),
+            ("slide_0", "slide_2", between),
+            ("slide_0", "slide_0", 3),
+            ("slide_1", "slide_2", 3),
+            ("slide_1", "slide_0", 3),
+            ("slide_1", "slide_1", 3),
+        ]
+        assert found == [entry for entry in expected if entry[2]]
+        assert [list(row) for row in loop.state.rows] == [[2], [2, 0], [2, 0, 1]]
+
+    def test_they_cost_nothing_of_the_budget(self, tmp_path: Path) -> None:
+        loop = tiny.finish(puppet_loop(tmp_path, Puppet(), "evaluation.episodes=9"))
+        assert loop.state.env_steps == 128
+        assert loop.state.evaluation_steps == (9 + 1 + 9 + 9 - 1) * EPISODE_STEPS
+
+
+class TestMastery:
+    def test_a_mastered_task_ends_early(self, tmp_path: Path) -> None:
+        loop = puppet_loop(tmp_path, Puppet(), *MASTERY, env="PUSHED")
+        seen = stages(loop)
+        # The window's successes, and four validations that count as steps of the task.
+        assert [(visit["steps"], visit["episodes"], visit["validation"]) for visit in loop.state.spent] == [
+            ((3 + 4) * EPISODE_STEPS, 3, 4),
+            ((3 + 4) * EPISODE_STEPS, 3, 4),
+        ]
+        assert seen[:9] == [*["collect"] * 3, "close", *["validate"] * 4, "evaluate"]
+
+    def test_by_option_only(self, tmp_path: Path) -> None:
+        loop = puppet_loop(tmp_path, Puppet(), *MASTERY, "budget.mastery=false", env="PUSHED")
+        assert "validate" not in stages(loop)
+        assert [visit["steps"] for visit in loop.state.spent] == [640, 640]
+
+    def test_a_task_that_is_not_mastered_takes_its_whole_budget(self, tmp_path: Path) -> None:
+        loop = puppet_loop(tmp_path, Puppet(lambda puppet: [-1.0]), *MASTERY, env="PUSHED")
+        seen = stages(loop)
+        first = seen[: seen.index("evaluate")]
+        assert first.count("validate") == 4, "a validation, of what there is, at the end"
+        assert [visit["steps"] for visit in loop.state.spent] == [640 + 4 * EPISODE_STEPS, 640 - 4 * EPISODE_STEPS]
+
+    def test_the_run_never_exceeds_all_its_budgets(self, tmp_path: Path) -> None:
+        loop = tiny.finish(puppet_loop(tmp_path, Puppet(lambda puppet: [-1.0]), *MASTERY, env="PUSHED"))
+        assert loop.state.env_steps == 2 * 640, "what the first validation took is missing from the second task"
+        assert [visit["validation"] for visit in loop.state.spent] == [0, None]
+
+    def test_a_success_ends_a_validation_episode_and_training_goes_on_after_it(self, tmp_path: Path) -> None:
+        overrides = ["budget.after_success=2", "budget.mastery_successes=1"]
+        loop = puppet_loop(tmp_path, Puppet(lambda puppet: [0.0]), *MASTERY, *overrides, tasks="[0]")
+        tiny.finish(loop)
+        won = [line for line in tiny.lines(tmp_path / "loop") if line.get("success")]
+        training = [line["steps"] for line in won if line["kind"] == "episode"]
+        validation = [line["steps"] for line in won if line["kind"] == "validation"]
+        assert min(training) == 3, "a start at the goal: the first step succeeds, and two come after it"
+        assert min(validation) == 1
+        lost = [line["steps"] for line in tiny.lines(tmp_path / "loop") if line.get("success") is False]
+        assert set(lost) == {EPISODE_STEPS}
+
+
+class TestSnapshots:
+    """Training episodes succeed all; of four validation episodes as many as the snapshot's skill."""
+
+    @staticmethod
+    def run(tmp_path: Path, skills: list[int], steps: int) -> tuple[int, list[int], list[int]]:
+        """The version that was evaluated in the end; the versions that were validated, and their successes."""
+
+        def choose(puppet: Puppet) -> list[float]:
+            closings = sum(budget.closing for budget in puppet.budgets)
+            return [1.0 if puppet.explore or puppet.played <= skills[closings - 1] else -1.0]
+
+        agent = Puppet(choose)
+        overrides = [*MASTERY, f"budget.steps=[{steps}]", "evaluation.episodes=1"]
+        loop = puppet_loop(tmp_path, agent, *overrides, env="PUSHED", tasks="[0]")
+        versions = []
+        while not loop.done:
+            if loop.state.stage == "validate" and not loop.state.validated:
+                versions.append(agent.version)
+            if loop.state.stage == "evaluate":
+                break
+            loop.unit()
+        won = [line["success"] for line in tiny.lines(tmp_path / "loop", "validation")]
+        successes = [sum(won[start : start + 4]) for start in range(0, len(won), 4)]
+        assert max(successes) == loop.state.best
+        return agent.version, versions, successes
+
+    def test_the_best_one_is_kept(self, tmp_path: Path) -> None:
+        kept, versions, successes = self.run(tmp_path, [1, 3, 2], steps=300)
+        assert successes == [1, 3, 2]
+        assert kept == versions[1] < versions[2]
+
+    def test_of_equals_the_newest(self, tmp_path: Path) -> None:
+        kept, versions, successes = self.run(tmp_path, [2, 2, 2], steps=300)
+        assert successes == [2, 2, 2]
+        assert kept == versions[2] > versions[1]
+
+    def test_learning_goes_on_from_the_newest_and_not_from_the_best(self, tmp_path: Path) -> None:
+        kept, versions, successes = self.run(tmp_path, [3, 0, 4], steps=640)
+        assert successes == [3, 0, 4]
+        assert versions == sorted(set(versions)), "a snapshot that was given up would come again"
+        assert kept == versions[2]
+
+    def test_they_are_chosen_on_seeds_of_their_own(self, tmp_path: Path) -> None:
+        config = tiny.settings(tmp_path, *MASTERY, "budget.steps=[400]", env="LUCKY")
+        loop = tiny.make_loop(config, tmp_path / "loop", Puppet())
+        seeds: dict[str, set[int]] = {"collect": set(), "validate": set(), "evaluate": set()}
+        validations = 0
+        while not loop.done:
+            stage = loop.state.stage
+            tiny.RESETS.clear()
+            loop.unit()
+            validations += stage == "validate"
+            if stage in seeds:
+                seeds[stage] |= {seed for _, seed in tiny.RESETS}
+        assert validations >= 8
+        assert len(seeds["validate"]) == validations, "no episode decides twice"
+        assert seeds["evaluate"] == {90_000, 90_001}
+        assert not seeds["validate"] & seeds["evaluate"]
+        assert not seeds["collect"] & (seeds["validate"] | seeds["evaluate"])
+
+
+class TestFaults:
+    def test_a_faulty_step_is_told_and_not_learned(self, tmp_path: Path) -> None:
+        config = tiny.settings(tmp_path, "budget.steps=[160]", env="SOMETIMES_NAN", tasks="[0]")
+        loop = tiny.make_loop(config, tmp_path / "loop")
+        progress, text = tiny.quiet()
+        loop.progress = progress
+        tiny.finish(loop)
+        episodes = tiny.lines(tmp_path / "loop", "episode")
+        faulty = [line for line in episodes if "fault" in line]
+        assert 0 < len(faulty) < len(episodes)
+        assert {line["fault"] for line in faulty} == {"the simulator returned a number that is not finite"}
+        assert text.getvalue().count("slide_0: episode ended early: the simulator returned a number") == len(faulty)
+        assert isinstance(loop.agent, MPCAgent)
+        buffer = loop.agent.buffer
+        assert len(buffer) == loop.state.env_steps - len(faulty)
+        assert all(np.isfinite(buffer.column(name)).all() for name in ("observation", "next_observation", "reward"))
+        assert bool(torch.isfinite(loop.agent.strategy.weights(0)).all())
+
+    @pytest.mark.parametrize(
+        ("env", "words"),
+        [
+            ("NAN", "a number that is not finite"),
+            ("SHAPE", r"an observation of shape \(3,\) instead of \(2,\)"),
+            ("NAN_RESET", "began with a number that is not finite"),
+            ("SHAPE_RESET", r"began with an observation of shape \(3,\)"),
+            ("TOLD", "the motor is on fire"),
+        ],
+    )
+    def test_five_in_a_row_stop_the_run(self, env: str, words: str, tmp_path: Path) -> None:
+        loop = tiny.make_loop(tiny.settings(tmp_path, env=env, tasks="[0]"), tmp_path / "loop")
+        with pytest.raises(SimulatorFailed, match=f"(?s)slide_0: 5 training episodes in a row.*{words}.*check_task"):
+            tiny.finish(loop)
+        assert len(tiny.lines(tmp_path / "loop", "episode")) == 5, "each is on record"
+
+    def test_five_that_are_not_in_a_row_do_not(self, tmp_path: Path) -> None:
+        config = tiny.settings(tmp_path, "budget.steps=[320]", env="SOMETIMES_NAN", tasks="[0]")
+        loop = tiny.finish(tiny.make_loop(config, tmp_path / "loop", Puppet()))
+        assert sum("fault" in line for line in tiny.lines(tmp_path / "loop", "episode")) > 5
+        assert loop.done
+
+    def test_a_run_that_five_faults_stopped_goes_on_where_it_was(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        config = tiny.settings(tmp_path, env="NAN", tasks="[0]")
+        loop = tiny.make_loop(config, tmp_path / "loop")
+        with pytest.raises(SimulatorFailed):
+            tiny.finish(loop)
+        state = loop.state_dict()
+        loop.log.close()
+        again = tiny.make_loop(config, tmp_path / "loop")
+        assert again.load_state_dict(state) == []
+        monkeypatch.setattr(tiny, "MENDED", {"nan"})
+        tiny.finish(again)
+        episodes = tiny.lines(tmp_path / "loop", "episode")
+        assert [line["episode"] for line in episodes] == list(range(1, len(episodes) + 1))
+        assert ["fault" in line for line in episodes] == [True] * 5 + [False] * (len(episodes) - 5)
