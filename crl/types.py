@@ -164,11 +164,15 @@ class Transition:
 
 @dataclass(frozen=True)
 class Decision:
-    """What an agent decided: the action to send, what was planned, and why if it is the safe action."""
+    """What an agent decided: the action to send, what was planned, and why if it is the safe action.
+
+    ``sequences`` is the number of action sequences that a planner tried; 0 where nothing was planned.
+    """
 
     action: Array
     planned: Array
     reason: str | None = None
+    sequences: int = 0
 
 
 @dataclass(frozen=True)

@@ -131,7 +131,7 @@ class MPCAgent:
         if self._noise is not None:
             action = planned + self._noise[min(step, len(self._noise) - 1)]
             action = np.clip(action, as_array(self._action.low), as_array(self._action.high))
-        return Decision(action, planned)
+        return Decision(action, planned, sequences=plan.samples)
 
     def observe(self, transition: Transition) -> None:
         """Keep a transition of the current task to learn from."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,20 @@ def replay(folder: Path, task: int, episode: int = 0, out: Path | None = None) -
         RenderingError: This machine can't render; the message names the packages.
         CrlError: The run has not learned the task, or the file can't be written.
     """
-    return record(load_run(folder), task, episode, out)
+    return record(_load(folder), task, episode, out)
 
 
 def record_all(folder: Path) -> list[Path]:
     """Record the first evaluation episode of every task that a run has learned."""
-    run = load_run(folder)
+    run = _load(folder)
     return [record(run, task) for task in run.tasks]
+
+
+def _load(folder: Path) -> LoadedRun:
+    run = load_run(folder)
+    for problem in run.problems:
+        warnings.warn(problem, stacklevel=3)
+    return run
 
 
 def record(run: LoadedRun, task: int, episode: int = 0, out: Path | None = None) -> Path:

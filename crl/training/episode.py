@@ -28,7 +28,7 @@ class EpisodeResult:
         success: Whether the task was achieved.
         fault: What went wrong in the simulator, if anything.
         reasons: Why safe actions were taken, with their counts.
-        decision_ms: CPU milliseconds of each decision.
+        decision_ms: CPU milliseconds of each planned decision.
     """
 
     steps: int = 0
@@ -82,7 +82,8 @@ def play(
         started = time.process_time()
         with clock.phase("plan"):
             decision = agent.act(observation)
-        result.decision_ms.append(1e3 * (time.process_time() - started))
+        if decision.sequences:
+            result.decision_ms.append(1e3 * (time.process_time() - started))
         executed = command(decision.action)
         for reason in (decision.reason, executed.reason):
             if reason is not None:
