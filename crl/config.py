@@ -142,6 +142,8 @@ class BudgetConfig:
     """Training episodes looked at."""
     mastery_successes: int = 8
     """Successes among them that start a validation."""
+    mastery_steps: int = 0
+    """Least environment steps of a task before a validation: what is learned from little seldom is robust."""
     validation_episodes: int = 10
     """Episodes of a validation (seeds of their own, never those reported)."""
     validation_successes: int = 9

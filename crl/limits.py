@@ -81,6 +81,7 @@ RANGES: Mapping[str, Range] = {
     "budget.steps": COUNT,
     "budget.mastery_window": COUNT,
     "budget.mastery_successes": WHOLE,
+    "budget.mastery_steps": WHOLE,
     "budget.validation_episodes": COUNT,
     "budget.validation_successes": WHOLE,
     "budget.after_success": Range(-1),

@@ -244,6 +244,8 @@ class TrainingLoop:
         state, budget = self.state, self.config.budget
         if not budget.mastery or state.episodes < self.config.exploration.random_episodes + 1:
             return False
+        if state.task_steps < budget.mastery_steps:
+            return False
         if state.tried and state.episodes - state.tried < budget.mastery_window // 2:
             return False
         return sum(state.outcomes[-budget.mastery_window :]) >= budget.mastery_successes
