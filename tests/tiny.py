@@ -271,7 +271,7 @@ class Puppet:
 
     def act(self, observation: Array) -> Decision:
         action = np.asarray(self.choose(self), np.float32)
-        return Decision(action, action)
+        return Decision(action, action, sequences=1)
 
     def observe(self, transition: Transition) -> None:
         self.seen.append(transition)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
 from crl.config import LearningConfig
+from crl.continual.optimiser import Adam
 from crl.continual.strategy import Strategy
 from crl.dynamics import gaussian
 from crl.dynamics.buffer import Buffer, WindowSampler
@@ -27,7 +26,7 @@ class Learner:
         self._config = config
         self._model = model
         self._strategy = strategy
-        self._bounds_optimiser: torch.optim.Adam | None = None
+        self._bounds_optimiser: Adam | None = None
 
     def session(
         self,
@@ -50,8 +49,8 @@ class Learner:
             train_bounds: Train the Gaussian head's bounds too (first task only).
 
         Returns:
-            Steps taken and mean losses. A step whose gradient is not finite moves nothing and is counted
-            as ``skipped``.
+            Steps taken and mean losses. A step whose loss is not finite moves nothing; such steps are left out of
+            the means and counted as ``skipped``.
         """
         config, model = self._config, self._model
         if steps <= 0 or len(buffer) == 0:
@@ -69,6 +68,7 @@ class Learner:
         bounds = self._start_bounds() if train_bounds and model.bounds is not None else None
         rows = config.batch * model.network.ensemble
         totals: dict[str, torch.Tensor] = {}
+        counted = torch.zeros(())
         for index in range(steps):
             self._strategy.scale_lr(1 - (1 - config.lr_final) * index / steps if closing else 1.0)
             windows = sampler.draw(rows, generator)
@@ -77,19 +77,26 @@ class Learner:
                 value = model.loss(weights, scales, windows)
                 return value if bounds is None else value + gaussian.bounds_penalty(bounds)
 
-            for name, value in self._strategy.step(loss).items():
-                totals[name] = totals[name] + value if name in totals else value
+            terms = self._strategy.step(loss)
+            finite = torch.stack([torch.isfinite(value) for value in terms.values()]).all()
+            counted = counted + finite.cpu()
+            for name, value in terms.items():
+                totals[name] = totals.get(name, torch.zeros_like(value)) + torch.where(finite, value, 0.0)
             if bounds is not None and self._bounds_optimiser is not None:
                 self._bounds_optimiser.step()
-                self._bounds_optimiser.zero_grad(set_to_none=True)
+                self._bounds_optimiser.zero()
         if bounds is not None:
             model.bounds = bounds.detach()
-        losses = {name: float(total) / steps for name, total in totals.items()}
-        return LearnReport(steps, {name: value for name, value in losses.items() if math.isfinite(value)})
+        kept = int(counted)
+        losses = {name: float(total) / kept for name, total in totals.items()} if kept else {}
+        if kept < steps:
+            losses["skipped"] = float(steps - kept)
+        return LearnReport(steps, losses)
 
     def _start_bounds(self) -> torch.Tensor:
         assert self._model.bounds is not None
         self._model.bounds = self._model.bounds.detach().requires_grad_()
         # The moments start afresh with each session, so that nothing of them has to be saved.
-        self._bounds_optimiser = torch.optim.Adam([self._model.bounds], lr=self._config.lr_embedding)
+        bounds = {"bounds": self._model.bounds}
+        self._bounds_optimiser = Adam(bounds, self._config.lr_embedding, self._config.clip)
         return self._model.bounds

@@ -18,6 +18,7 @@ look-ahead is an option (off: no measured gain for 40 % of the step); plans may 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -180,3 +181,15 @@ class HyperCRL(Strategy):
         if self._embedding_optimiser is not None:
             self._embedding_optimiser.load_state_dict(state["embedding_optimiser"])
         self._average.load_state_dict(state["average"])
+
+
+class HyperCRLChunked(HyperCRL):
+    """HyperCRL whose hypernetwork makes the weights piece by piece, whatever ``dynamics.hypernetwork.kind`` says."""
+
+    def __init__(
+        self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
+    ) -> None:
+        chunked = replace(config.dynamics.hypernetwork, kind="chunked")
+        super().__init__(
+            replace(config, dynamics=replace(config.dynamics, hypernetwork=chunked)), network, generator, device
+        )

@@ -17,6 +17,8 @@ ENVIRONMENTS = {
     "crl/CartPoleLength-v0": "crl_envs.cartpole:CartPoleLengthEnv",
     "crl/DoorOpen-v0": "crl_envs.door:DoorOpenEnv",
     "crl/DoorOpenPose-v0": "crl_envs.door_pose:DoorOpenPoseEnv",
+    "crl/HalfCheetahBody-v0": "crl_envs.half_cheetah:HalfCheetahBodyEnv",
+    "crl/Pusher-v0": "crl_envs.pusher:PusherEnv",
 }
 """Registered id -> where its class is found."""
 

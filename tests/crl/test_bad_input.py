@@ -164,7 +164,7 @@ class TestRunFolder:
         stop_in_the_middle(tmp_path)
         for path in (tmp_path / "run/checkpoints").iterdir():
             path.rename(tmp_path / path.name)
-        with pytest.raises(CheckpointError, match="no usable checkpoint in .*run/checkpoints: there are none"):
+        with pytest.raises(CheckpointError, match=r"no usable checkpoint in .*run/checkpoints: there are none"):
             load_run(tmp_path / "run")
 
     def test_whose_settings_are_broken(self, tmp_path: Path) -> None:
@@ -178,33 +178,30 @@ class TestRunFolder:
         with pytest.raises(CrlError, match="made with other settings"):
             resume(tmp_path / "run")
         config.write_text(text[: len(text) // 2])
-        with pytest.raises(CrlError, match="config.yaml|made with other settings"):
+        with pytest.raises(CrlError, match=r"config\.yaml|made with other settings"):
             resume(tmp_path / "run")
         config.write_text(text)
         assert resume(tmp_path / "run")["env_steps"] == 128
 
 
-def stop_in_the_middle(tmp_path: Path, *overrides: str, **options: Any) -> None:
-    """Leave a run unfinished after its fourth episode, with its two newest checkpoints."""
-    units = 0
-
-    class Enough(Exception):
-        pass
-
-    config = tiny.settings(tmp_path, "checkpoint.seconds=0", *overrides, **options)
+def stop_in_the_middle(tmp_path: Path) -> None:
+    """Leave a run unfinished after its fourth episode, with checkpoints after the third and the fourth."""
+    config = tiny.settings(tmp_path, "checkpoint.seconds=0")
+    left = 4
     save = CheckpointStore.save
 
     def stop(store: CheckpointStore, step: int, state: Any) -> Any:
-        nonlocal units
+        nonlocal left
         path = save(store, step, state)
-        units += 1
-        if units == 4:
-            raise Enough
+        left -= 1
+        if left == 0:
+            raise InterruptedError
         return path
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Enough):
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(CheckpointStore, "save", stop)
-        train(config, tiny.quiet()[0])
+        with pytest.raises(InterruptedError):
+            train(config, tiny.quiet()[0])
 
 
 class TestDamagedCheckpoint:

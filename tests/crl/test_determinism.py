@@ -60,7 +60,7 @@ def test_what_comes_with_the_package_is_covered() -> None:
 
 def test_physics_too(tmp_path: Path) -> None:
     runs = [
-        run(tmp_path / name, "budget.steps=[250]", "evaluation.episodes=1", env="cartpole_length", tasks="[0]")
+        run(tmp_path / name, "budget.steps=[400]", "evaluation.episodes=1", env="cartpole_length", tasks="[0]")
         for name in ("first", "second")
     ]
     assert not differences(*runs)

@@ -11,7 +11,13 @@ import pytest
 import crl_envs
 from crl_envs import sequences
 
-ALL = (sequences.DOOR_OPEN, sequences.CARTPOLE_LENGTH)
+ALL = (
+    sequences.DOOR_OPEN,
+    sequences.CARTPOLE_LENGTH,
+    sequences.PUSHER,
+    sequences.PUSHER_HELD_OUT,
+    sequences.HALF_CHEETAH_BODY,
+)
 
 
 def test_the_orders_are_the_published_ones() -> None:
@@ -19,6 +25,12 @@ def test_the_orders_are_the_published_ones() -> None:
     assert doors == ["pull", "round_minus", "lever_minus", "round_plus", "lever_plus"]
     lengths = [task["kwargs"]["length"] for task in sequences.CARTPOLE_LENGTH["tasks"]]
     assert lengths == [0.6, 0.8, 0.4, 1.0, 1.2, 0.7, 0.5, 0.9, 1.1, 1.3]
+    known = [(500, 500), (100, 500), (500, 100), (500, 250), (250, 500)]
+    held_out = [(1000, 100), (100, 1000), (300, 1000), (1000, 300), (1000, 1000)]
+    for sequence, expected in ((sequences.PUSHER, known), (sequences.PUSHER_HELD_OUT, known + held_out)):
+        assert [(task["kwargs"]["left"], task["kwargs"]["right"]) for task in sequence["tasks"]] == expected
+    bodies = [task["kwargs"]["body"] for task in sequences.HALF_CHEETAH_BODY["tasks"]]
+    assert bodies == ["base", "torso", "thigh", "shin", "foot"]
 
 
 @pytest.mark.parametrize("sequence", ALL, ids=lambda sequence: sequence["name"])

@@ -43,8 +43,17 @@ def rates(agent: MPCAgent) -> list[float]:
     return seen
 
 
-@pytest.mark.parametrize("strategy", ["hypercrl", "finetune", "single"])
-@pytest.mark.parametrize("changes", [{}, {"ensemble": 2, "rollout": 3}, {"out_var": True}, {"loss": "smooth_l1"}])
+@pytest.mark.parametrize(
+    ("strategy", "changes"),
+    [
+        ("finetune", {}),
+        ("single", {}),
+        ("hypercrl", {}),
+        ("hypercrl", {"ensemble": 2, "rollout": 3}),
+        ("hypercrl", {"out_var": True}),
+        ("hypercrl", {"loss": "smooth_l1"}),
+    ],
+)
 def test_learning_lowers_the_loss(strategy: str, changes: dict) -> None:
     agent = filled(8, dynamics=changes, continual={"name": strategy}, learning={"lr": 5e-3, "lr_embedding": 5e-3})
     first = agent.learn(LearnBudget(20))
@@ -116,7 +125,6 @@ def test_a_loss_that_is_not_finite_moves_no_parameter(strategy: str) -> None:
     assert all(math.isfinite(value) for value in report.losses.values())
 
 
-@pytest.mark.xfail(reason="Learner: the Gaussian head's bounds take a step from a gradient that is not finite")
 def test_a_loss_that_is_not_finite_moves_no_bound() -> None:
     agent = filled(dynamics={"out_var": True}, learning={"recent": 1.0, "recent_window": 1, "events": 0.0})
     agent.learn(LearnBudget(5))
@@ -126,13 +134,12 @@ def test_a_loss_that_is_not_finite_moves_no_bound() -> None:
     assert bits(agent.model.bounds) == before
 
 
-@pytest.mark.xfail(reason="Learner: its docstring promises a count of skipped steps, and a mean without them")
 def test_skipped_steps_are_told() -> None:
-    agent = filled(learning={"recent": 0.05, "recent_window": 1, "events": 0.0})
+    agent = filled(learning={"recent": 0.0, "events": 0.0, "batch": 4})
     agent.learn(LearnBudget(5))
     poison(agent)
-    report = agent.learn(LearnBudget(30))
-    assert 0 < report.losses["skipped"] < 30
+    report = agent.learn(LearnBudget(60))
+    assert 0 < report.losses["skipped"] < 60
     assert math.isfinite(report.losses["task"])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 import math
 from importlib.metadata import entry_points
@@ -315,10 +316,11 @@ def test_a_seed_decides_every_bit(strategy: str, planner: str) -> None:
     same, again = life(config)
     np.testing.assert_array_equal(one, same)
     assert not differences(state, again)
-    config.seed = 1
-    other, elsewhere = life(config)
-    assert not np.array_equal(one, other)
-    assert differences(state["strategy"], elsewhere["strategy"])
+    if planner == "icem" or strategy == "hypercrl":  # every one of them once
+        config.seed = 1
+        other, elsewhere = life(config)
+        assert not np.array_equal(one, other)
+        assert differences(state["strategy"], elsewhere["strategy"])
     assert torch.equal(torch.get_rng_state(), untouched)
     assert np.array_equal(np.random.get_state()[1], legacy)  # noqa: NPY002
 
@@ -367,12 +369,14 @@ def test_a_restored_agent_has_the_same_future_to_the_bit(strategy: str, stage: s
     original = make(config)
     live(original, stage)
     state = original.state_dict()
+    kept = copy.deepcopy(state)
     actions, end = future(original)
-    for _ in range(2):  # the second time shows that the first left the saved state as it was
-        restored = make(config)
-        live(restored, "random episode")  # nothing of a former life remains
-        restored.load_state_dict(state)
-        assert not differences(restored.state_dict(), state)
-        again, same = future(restored)
-        np.testing.assert_array_equal(again, actions)
-        assert not differences(same, end)
+    assert not differences(state, kept)  # a copy: what came later is not in it
+    restored = make(config)
+    live(restored, "random episode")  # nothing of a former life remains
+    restored.load_state_dict(state)
+    assert not differences(restored.state_dict(), state)
+    again, same = future(restored)
+    np.testing.assert_array_equal(again, actions)
+    assert not differences(same, end)
+    assert not differences(state, kept)

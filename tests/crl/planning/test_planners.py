@@ -1,4 +1,4 @@
-"""Planners on a linear system with a quadratic cost, whose best return Riccati's recursion gives; and their promises."""
+"""Planners on a linear system with a quadratic cost, whose best return is known exactly; and their promises."""
 
 from __future__ import annotations
 

@@ -188,6 +188,10 @@ class TestMastery:
         ]
         assert seen[:9] == [*["collect"] * 3, "close", *["validate"] * 4, "evaluate"]
 
+    def test_not_before_there_was_something_to_learn_from(self, tmp_path: Path) -> None:
+        loop = puppet_loop(tmp_path, Puppet(), *MASTERY, "budget.mastery_steps=100", env="PUSHED", tasks="[0]")
+        assert stages(loop).index("validate") == 7 + 1, "seven episodes of 16 steps, and the closing session"
+
     def test_by_option_only(self, tmp_path: Path) -> None:
         loop = puppet_loop(tmp_path, Puppet(), *MASTERY, "budget.mastery=false", env="PUSHED")
         assert "validate" not in stages(loop)

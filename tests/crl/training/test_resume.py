@@ -30,6 +30,12 @@ MASTERY = (
     "budget.validation_successes=3",
     "budget.steps=[300,100]",
 )
+CHUNKED = (
+    "dynamics.hypernetwork.kind=chunked",
+    "dynamics.ensemble=2",
+    "dynamics.out_var=true",
+    "dynamics.rollout=2",
+)
 KILLED = {
     # Physics, averaged weights, two tasks.
     "cartpole_length": ["budget.steps=[400]", "evaluation.episodes=1"],

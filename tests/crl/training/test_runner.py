@@ -72,7 +72,12 @@ class TestRun:
     def test_checkpoints_only_when_they_are_due(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         saved = []
         save = CheckpointStore.save
-        monkeypatch.setattr(CheckpointStore, "save", lambda store, step, state: saved.append(step) or save(store, step, state))  # fmt: skip
+
+        def noted(store: CheckpointStore, step: int, state: Any) -> Path:
+            saved.append(step)
+            return save(store, step, state)
+
+        monkeypatch.setattr(CheckpointStore, "save", noted)
         train(tiny.settings(tmp_path / "rare"), tiny.quiet()[0])
         assert saved == [128], "at the end always"
         saved.clear()
