@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,15 @@ def _final_scores(axis: Any, groups: Mapping[str, Sequence[RunRecord]], measure:
         for row in final:
             axis.plot(at, row, ".", color="black", markersize=3)
     axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
-    axis.set_ylabel(f"{label} after the last task (dots: seeds)")
+    axis.set_ylabel(f"{label} at the end (dots: seeds)")
     axis.legend(fontsize=8)
 
 
 def curves_figure(groups: Mapping[str, Sequence[RunRecord]], out: Path, *, window: int = 10) -> None:
-    """Draw success of training episodes (moving mean) over environment steps, one thin line per seed."""
+    """Draw success of training episodes (moving mean within a task) over environment steps, a thin line per seed.
+
+    Task names stand where the first seed of the first strategy began them.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -79,15 +83,17 @@ def curves_figure(groups: Mapping[str, Sequence[RunRecord]], out: Path, *, windo
     figure, axis = plt.subplots(figsize=(10, 3.6), layout="constrained")
     for index, (name, runs) in enumerate(groups.items()):
         for order, run in enumerate(runs):
-            lines = run.lines("episode")
-            steps = np.array([line["step"] for line in lines])
-            success = _moving([float(line["success"]) for line in lines], window)
-            axis.plot(
-                steps, success, color=COLOURS[index % len(COLOURS)], alpha=0.7, lw=1, label=name if order == 0 else None
-            )
+            visits = [list(lines) for _, lines in groupby(run.lines("episode"), key=lambda line: line["task"])]
+            for visit, lines in enumerate(visits):
+                steps = np.array([line["step"] for line in lines])
+                success = _moving([float(line["success"]) for line in lines], window)
+                label = name if order == visit == 0 else None
+                axis.plot(steps, success, color=COLOURS[index % len(COLOURS)], alpha=0.7, lw=1, label=label)
+                if index == order == 0:
+                    axis.text(steps[0], 1.04, lines[0]["task"], fontsize=8)
     axis.set_xlabel("environment steps (validation included)")
     axis.set_ylabel(f"success of the last {window}\ntraining episodes")
-    axis.set_ylim(-0.02, 1.02)
+    axis.set_ylim(-0.02, 1.12)
     axis.legend(fontsize=8, loc="lower right")
     out.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(out, dpi=110)

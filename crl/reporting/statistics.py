@@ -49,9 +49,9 @@ def interval(
     Raises:
         ValueError: There are no scores, or one is not finite.
     """
-    table = scores.reshape(len(scores), -1).astype(np.float64)
-    if table.size == 0 or not np.isfinite(table).all():
+    if scores.size == 0 or not np.isfinite(scores).all():
         raise ValueError("an interval needs at least one score, and all of them finite")
+    table = scores.reshape(len(scores), -1).astype(np.float64)
     random = np.random.default_rng(seed)
     seeds, strata = table.shape
     columns = np.arange(strata)
