@@ -8,10 +8,12 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("DISPLAY", None)
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
 from jaxtyping import install_import_hook
 
 import tests.typechecking
@@ -24,6 +26,14 @@ CHECKED = ["crl.dynamics", "crl.planning", "crl.continual", "crl.agents", "crl.f
 install_import_hook(CHECKED, f"{tests.typechecking.__name__}.checked")
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(autouse=True)
+def ordinary_numbers() -> Iterator[None]:
+    """Denormal numbers count in every test: a run switches them off for the whole process, not for the next test."""
+    torch.set_flush_denormal(False)
+    yield
+    torch.set_flush_denormal(False)
 
 
 @pytest.fixture
