@@ -32,7 +32,8 @@ def provenance(groups: Groups, script: str, command: str) -> list[str]:
         "",
         f"    {command}",
         "",
-        f"crl {results['version']} at commit {commit}, torch {results['torch']}, {platform.machine()}, one "
+        f"crl {results['version']} (page written at commit {commit}), torch {results['torch']}, "
+        f"{platform.machine()}, one thread per run.",
         "thread per run.",
     ]
 
