@@ -66,10 +66,11 @@ class LearningConfig:
     final_steps: int = 1500
     """Gradient steps of the closing session of a task, with falling learning rate."""
     recent: float = 0.0
-    """Share of a batch drawn from the newest ``recent_window`` transitions."""
+    """Share of the rows of all members drawn from the newest ``recent_window`` transitions. Rows are dealt to the
+    members in order: uniform ones to the first, events to the last (see decision 007)."""
     recent_window: int = 400
     events: float = 0.0
-    """Share of a batch drawn from transitions in which an event field changed."""
+    """Share of the rows of all members drawn from windows in which an event field changed."""
     average: float = 0.0
     """Decay per gradient step of the averaged weights used for planning; 0 plans on the raw weights."""
 

@@ -21,7 +21,7 @@ import tests.typechecking
 hypothesis.settings.register_profile("crl", derandomize=True, deadline=None, max_examples=50)
 hypothesis.settings.load_profile("crl")
 
-# From here on every call into the rooms of mathematics is checked against its annotations, shapes included.
+# From here on every call into the rooms of mathematics is checked against its annotations, where it has them.
 CHECKED = ["crl.dynamics", "crl.planning", "crl.continual", "crl.agents", "crl.flow", "crl.safety"]
 install_import_hook(CHECKED, f"{tests.typechecking.__name__}.checked")
 

@@ -86,4 +86,4 @@ class Finetune(Strategy):
             self.parameters["weights"].copy_(state["weights"])
         self._start_task()
         self._optimiser.load_state_dict(state["optimiser"])
-        self._average.load_state_dict(state["average"])
+        self._average.load_state_dict(state["average"], self.device)

@@ -180,7 +180,7 @@ class HyperCRL(Strategy):
         self._optimiser.load_state_dict(state["optimiser"])
         if self._embedding_optimiser is not None:
             self._embedding_optimiser.load_state_dict(state["embedding_optimiser"])
-        self._average.load_state_dict(state["average"])
+        self._average.load_state_dict(state["average"], self.device)
 
 
 class HyperCRLChunked(HyperCRL):

@@ -131,8 +131,8 @@ class Average:
             "sums": {name: total.clone() for name, total in self._sums.items()},
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
+    def load_state_dict(self, state: Mapping[str, Any], device: torch.device | str = "cpu") -> None:
+        """Restore what :meth:`state_dict` returned, on the device of the parameters."""
         self.steps = int(state["steps"])
         self._weight = float(state["weight"])
-        self._sums = {name: total.clone() for name, total in state["sums"].items()}
+        self._sums = {name: total.to(device).clone() for name, total in state["sums"].items()}

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crl.errors import CrlError
 from crl.types import Transition
 
 _COLUMNS = ("observation", "action", "next_observation", "reward", "episode")
@@ -94,6 +95,10 @@ class Buffer:
             self._data[name] = fresh
 
 
+class TooShort(CrlError, ValueError):
+    """No episode is as long as a window."""
+
+
 class WindowSampler:
     """Draws windows: uniformly, from the newest transitions, and from events, by given shares.
 
@@ -120,7 +125,7 @@ class WindowSampler:
     ) -> None:
         starts = buffer.starts(length)
         if len(starts) == 0:
-            raise ValueError(
+            raise TooShort(
                 f"no window of {length} steps lies within one episode: "
                 "collect longer episodes or set dynamics.rollout lower"
             )

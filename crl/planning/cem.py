@@ -1,8 +1,9 @@
 """Cross-entropy method as published for HyperCRL (Huang et al. 2021): no warm start.
 
 K samples x H steps, ``rounds`` refits of an independent Gaussian per step to the elites, then a last draw whose
-best sample's first action is executed. Deviation: samples are clipped to the action range (the published ones
-were unbounded, so that the model saw what the controller never did).
+best sample's first action is executed. Deviations: samples are clipped to the action range (the published ones
+were unbounded, so that the model saw what the controller never did); the initial deviation is ``std`` of half the
+range, and a refit keeps the share ``momentum`` of the old mean and deviation (0 gives the plain refit).
 """
 
 from __future__ import annotations

@@ -30,7 +30,10 @@ class PlanningFailed(CrlError):
 
 @dataclass
 class Plan:
-    """The chosen action sequence [H, A], its predicted return and the number of sequences tried."""
+    """The chosen action sequence [H, A], a predicted return and the number of sequences tried.
+
+    The return is that of the sequence itself; a planner that averages sequences (MPPI) gives the best one's.
+    """
 
     actions: Tensor
     value: float

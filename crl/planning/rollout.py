@@ -42,8 +42,6 @@ class Rollout:
         scale = scales.changes.std / self._members
         self._last = (last[..., :outputs] * scale).contiguous()
         self._last_bias = (last_bias[..., :outputs] * scale).contiguous()
-        self._low, self._high = model.features.low, model.features.high
-        self.device = weights.device
 
     def step(self, observation: Tensor, action: Tensor) -> Tensor:
         """Next observations [K, S] for observations [K, S] and actions [K, A] (mean over the ensemble)."""

@@ -59,8 +59,8 @@ def time_table(groups: Groups) -> list[str]:
     rows = []
     for name, runs in groups.items():
         seconds = [np.median([run.results["time"][phase]["cpu"] for run in runs]) for phase in phases]
-        decision = np.median([run.results["decision_ms"] for run in runs])
-        rows.append([name, *(f"{value:.0f}" for value in seconds), f"{decision:.1f}"])
+        known = [run.results["decision_ms"] for run in runs if run.results["decision_ms"] is not None]
+        rows.append([name, *(f"{value:.0f}" for value in seconds), f"{np.median(known):.1f}" if known else "-"])
     return markdown_table(["strategy", *(f"{phase} (s)" for phase in phases), "decision (ms)"], rows)
 
 

@@ -13,7 +13,7 @@ PHASES: tuple[Phase, ...] = get_args(Phase)
 class Clock:
     """Shares all time since it was made among the phases.
 
-    Phases nest, and each moment belongs to the innermost: planning inside an evaluation is counted as ``plan`` alone.
+    Phases nest, and each moment belongs to the innermost: a phase inside another one is not counted twice.
     Time outside of any phase is ``other``. CPU seconds are those of all threads of the process.
     """
 

@@ -127,7 +127,10 @@ class TrainingLoop:
         self._learn(self.config.learning.final_steps, closing=True)
         state.validated = []
         state.tried = state.episodes
-        state.stage = "validate" if self._validates() and self._room() else "evaluate"
+        if self._validates() and self._room():
+            state.stage = "validate"
+        else:
+            self._finish(0)
 
     def _validate(self) -> None:
         """One validation episode of the present snapshot; after the last, go on, go back, or finish the task."""
@@ -162,10 +165,14 @@ class TrainingLoop:
         if not mastered and not self._spent():
             state.stage = "collect"
             return
-        if successes < state.best and self._best is not None:
+        self._finish(successes)
+
+    def _finish(self, successes: int) -> None:
+        """End the task with the best validated snapshot; the present one had ``successes`` (0: not validated)."""
+        if successes < self.state.best and self._best is not None:
             self.agent.load_state_dict(self._best)
         self._best = None
-        state.stage = "evaluate"
+        self.state.stage = "evaluate"
 
     def _evaluate(self) -> None:
         """Evaluate the next of the tasks seen so far, by the order of their first visit."""
@@ -305,7 +312,8 @@ class TrainingLoop:
             "best": self._best,
             "run": self.state.state_dict(),
             "log": self.log.state_dict(),
-            "clock": self.clock.state_dict(),
+            # All that differs between two equal runs is in this one entry.
+            "clock": {**self.clock.state_dict(), "decision_ms": list(self.decision_ms)},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> list[str]:
@@ -313,7 +321,9 @@ class TrainingLoop:
         self.agent.load_state_dict(state["agent"])
         self._best = state["best"]
         self.state = RunState.from_state(state["run"])
-        self.clock.load_state_dict(state["clock"])
+        times = dict(state["clock"])
+        self.decision_ms = list(times.pop("decision_ms", []))
+        self.clock.load_state_dict(times)
         return self.log.load_state_dict(state["log"])
 
 

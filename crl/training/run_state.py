@@ -40,10 +40,9 @@ class RunState:
         validated: Successes of the validation episodes of the visit's current snapshot.
         tried: Training episodes at the last validation.
         best: Most validation successes of a snapshot of the visit; -1 before the first.
-        task_visits: Visits that each task has had; its episodes are numbered on through them.
-        task_episodes: Training episodes that each task has had in all visits.
+        task_episodes: Training episodes that each task has had in all visits; its episodes are numbered by them.
         rows: One row per visit: task index -> score, ``None`` where the evaluation was left out.
-        spent: Environment steps, training episodes and whether mastered, per visit.
+        spent: Task, environment steps, training episodes and best validation (``None`` without one), per visit.
     """
 
     visit: int = 0

@@ -57,7 +57,8 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     agent = make_agent(config, tasks[0])
     folder, resumed = _folder(config)
     if folder.status() == "finished":
-        return dict(json.loads(folder.results.read_text()))
+        # The folder may have been moved since.
+        return {**json.loads(folder.results.read_text()), "run": str(folder.path)}
     clock = Clock()
     with folder.lock(), RunLog(folder) as log:
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
@@ -89,6 +90,7 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
     def save() -> None:
         with clock.phase("write"):
             store.save(loop.state.env_steps, loop.state_dict())
+            loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
 
     written = time.monotonic()
     with _interrupts() as interrupted:
@@ -121,7 +123,8 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
     if config.resume:
         if config.name is not None and (root / config.name / "config.yaml").exists():
             folder = RunFolder.open(root / config.name)
-            if folder.fingerprint() != mark:
+            # Its own settings, read again: a default that is new since then is no difference.
+            if fingerprint(load_yaml(folder.config)) != mark:
                 raise CrlError(
                     f"{folder.path} was made with other settings than these, so it can't be continued with them",
                     f"continue it with its own: {resume_command(folder)}",
