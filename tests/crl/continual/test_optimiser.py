@@ -188,3 +188,11 @@ def test_a_restored_average_goes_on_and_a_cleared_one_starts_anew() -> None:
     assert not differences(one.state_dict(), other.state_dict())
     one.clear()
     assert not differences(one.state_dict(), Average(0.9).state_dict())
+
+
+def test_a_restored_average_is_where_the_parameters_are() -> None:
+    average = Average(0.9, every=1)
+    average.update({"w": torch.ones(3)})
+    restored = Average(0.9, every=1)
+    restored.load_state_dict(average.state_dict(), torch.device("meta"))
+    assert restored.of({"w": torch.ones(3, device="meta")})["w"].device.type == "meta"

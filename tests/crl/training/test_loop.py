@@ -264,6 +264,14 @@ class TestSnapshots:
         assert versions == sorted(set(versions)), "a snapshot that was given up would come again"
         assert kept == versions[2]
 
+    @pytest.mark.parametrize("steps", [130, 140, 150, 230, 240, 250, 320])
+    def test_the_best_one_is_kept_when_the_budget_leaves_no_room_to_validate_the_newest(
+        self, tmp_path: Path, steps: int
+    ) -> None:
+        kept, versions, successes = self.run(tmp_path, [3, *[0] * 20], steps=steps)
+        assert successes[0] == 3
+        assert kept == versions[0]
+
     def test_they_are_chosen_on_seeds_of_their_own(self, tmp_path: Path) -> None:
         config = tiny.settings(tmp_path, *MASTERY, "budget.steps=[400]", env="LUCKY")
         loop = tiny.make_loop(config, tmp_path / "loop", Puppet())

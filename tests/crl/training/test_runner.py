@@ -137,6 +137,18 @@ class TestInterruption:
 
 
 class TestResume:
+    def test_after_a_release_with_new_settings(self, tmp_path: Path) -> None:
+        interrupted(tmp_path)
+        # A setting that the release added changes every fingerprint, and no run's own settings.
+        (tmp_path / "run" / "fingerprint").write_text("of an older release\n")
+        assert resume(tmp_path / "run")["env_steps"] == 128
+
+    def test_a_finished_run_that_was_moved_knows_its_place(self, tmp_path: Path) -> None:
+        train(tiny.settings(tmp_path), tiny.quiet()[0])
+        (tmp_path / "elsewhere").mkdir()
+        (tmp_path / "run").rename(tmp_path / "elsewhere" / "run")
+        assert resume(tmp_path / "elsewhere" / "run")["run"] == str((tmp_path / "elsewhere" / "run").resolve())
+
     def test_by_its_folder(self, tmp_path: Path) -> None:
         interrupted(tmp_path)
         results = resume(tmp_path / "latest")
