@@ -15,6 +15,7 @@ from typer.core import TyperGroup
 
 from crl import __version__
 from crl.errors import CrlError, Interrupted
+from crl.formal_cli import register as register_formal
 from crl.reporting.tables import results_table, sequences_table, summary
 
 if TYPE_CHECKING:
@@ -155,6 +156,9 @@ def print_config(settings: Settings = None) -> None:
     from crl.settings import to_yaml
 
     typer.echo(to_yaml(_compose(settings)), nl=False)
+
+
+register_formal(app)
 
 
 def find_run(run: str, root: Path = Path("runs")) -> Path:

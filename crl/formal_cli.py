@@ -1,0 +1,45 @@
+"""The command ``crl formal``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crl.errors import CrlError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(formal)
+
+
+def formal(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE.yaml", help="The problem; docs/reference/formal.md has the keys.")
+    ],
+    dot_file: Annotated[
+        Path | None,
+        typer.Option("--dot", metavar="OUT", help="Also draw the product, settled set filled, as Graphviz."),
+    ] = None,
+) -> None:
+    """Decide a finite problem: who settles and who never stops learning, with witnesses and exact values."""
+    import gymnasium
+
+    from crl.formal.dot import dot
+    from crl.formal.problem import decide
+    from crl.formal.problem_file import load_problem
+    from crl.formal.report import report
+
+    problem = load_problem(file, gymnasium.make)
+    decision = decide(problem)
+    typer.echo(report(problem, decision))
+    if dot_file is not None:
+        try:
+            dot_file.write_text(dot(problem, decision), encoding="utf-8")
+        except OSError as error:
+            raise CrlError(
+                f"{dot_file} can't be written: {error.strerror}", "name a file in an existing folder"
+            ) from error
+        typer.echo(f"\ngraph: {dot_file} (dot -Tsvg -O {dot_file} draws it)")
