@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 def formal(
     file: Annotated[
-        Path, typer.Argument(metavar="FILE.yaml", help="The problem; docs/reference/formal.md has the keys.")
+        Path, typer.Argument(metavar="FILE.yaml", help="The problem: environment, basis and agents.")
     ],
     dot_file: Annotated[
         Path | None,

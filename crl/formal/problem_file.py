@@ -1,4 +1,4 @@
-"""A problem as a YAML file states it; docs/reference/formal.md lists all keys."""
+"""A problem as a YAML file states it. Sections: environment, basis, agents; rewards, value, tolerance, limits."""
 
 from __future__ import annotations
 
