@@ -65,7 +65,10 @@ def page(groups: Groups, problems: Sequence[str], zero: NDArray[np.float64]) -> 
     head = ["strategy", "seeds", "average", "forgetting", "forward transfer", "env steps", "CPU min", "bytes per task"]
     names = groups["single"][0].results["matrix_tasks"]
     per_task = [[name, *(f"{value:.2f}" for value in scores[name].mean(axis=0))] for name in groups]
-    difference = paired_difference(lost["finetune"], lost["hypercrl"])
+    seeds = {name: [run.results["seed"] for run in runs] for name, runs in groups.items()}
+    shared = [seed for seed in seeds["finetune"] if seed in seeds["hypercrl"]]
+    pair = [lost[name][[seeds[name].index(seed) for seed in shared]] for name in ("finetune", "hypercrl")]
+    difference = paired_difference(*pair)
     return [
         "# cartpole_length: ten pole lengths in sequence",
         "",
@@ -83,7 +86,7 @@ def page(groups: Groups, problems: Sequence[str], zero: NDArray[np.float64]) -> 
         "",
         *markdown_table(head, rows),
         "",
-        f"Forgetting of `finetune` less that of `hypercrl`, on the same seeds: {difference.format(3)}.",
+        f"Forgetting of `finetune` less that of `hypercrl`, on the same {len(shared)} seeds: {difference.format(3)}.",
         "",
         "Normalised score per length after the last one was learned (mean over seeds):",
         "",
