@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,7 @@ class Interrupting(Progress):
     def update(self, **values: Any) -> None:
         self.left -= "episode_return" in values
         while self.left <= 0 and self.signals:
-            os.kill(os.getpid(), self.signals.pop(0))
+            signal.raise_signal(self.signals.pop(0))  # handled before it returns, unlike with os.kill
 
 
 def interrupted(tmp_path: Path, *overrides: str, episodes: int = 3, **options: Any) -> Interrupted:
