@@ -16,9 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def formal(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE.yaml", help="The problem: environment, basis and agents.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The problem: environment, basis and agents.")],
     dot_file: Annotated[
         Path | None,
         typer.Option("--dot", metavar="OUT", help="Also draw the product, settled set filled, as Graphviz."),
