@@ -58,7 +58,7 @@ Settings = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[KEY=VALUE]...",
-        help="Settings, such as env=door_open profile=full seed=1 tasks=[0,2] planner.samples=64; "
+        help="Settings, such as env=door_open profile=full seed=1 tasks=[0,2] planner.samples=64 agent=sb3_sac; "
         "`crl config` prints them all.",
     ),
 ]

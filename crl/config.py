@@ -84,8 +84,58 @@ class ContinualConfig:
     """Strength of the output regulariser (HyperCRL)."""
     lookahead: bool = False
     """Regularise at the parameters that the task step would give (published; costs 40 %, no measured gain)."""
+    heads: str = "task"
+    """``task``: every task has a last layer of its own; ``shared``: one for all (ewc, si, coreset, multitask,
+    gradient_projection)."""
+    ewc_lambda: float = 100.0
+    """Strength of the penalty (ewc)."""
+    si_c: float = 1.0
+    """Strength of the penalty (si)."""
+    fisher_rows: int = 512
+    """Transitions on which a finished task's importances or directions are measured (ewc, hypercrl_ewc,
+    gradient_projection)."""
+    memory: int = 100
+    """Windows of transitions kept per finished task (coreset, hypercrl_replay)."""
+    replay_weight: float = 1.0
+    """Weight of the loss on a batch of an earlier task (coreset, multitask, hypercrl_replay)."""
+    energy: float = 0.97
+    """Share of the squared length of a layer's inputs that is protected (gradient_projection)."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of a plug-in strategy."""
+
+
+@dataclass
+class AgentConfig:
+    """Who acts and learns. All settings but the name belong to agents that learn without a model, or to ``frozen``."""
+
+    name: str = "mpc"
+    """``mpc`` (plans on a learned model, see ``dynamics``, ``continual`` and ``planner``), ``random``, ``frozen``, or
+    ``sb3_`` and an off-policy algorithm of Stable-Baselines3, as in ``sb3_sac``."""
+    run: str | None = None
+    """Folder of the run that is played without learning (``frozen``)."""
+    hidden: list[int] = field(default_factory=lambda: [256, 256])
+    """Hidden layers of policy and critics (``sb3_*``, as all below)."""
+    lr: float = 3e-4
+    """Learning rate of policy, critics and entropy coefficient."""
+    batch: int = 256
+    """Transitions per gradient step."""
+    gamma: float = 0.99
+    """Discount per step."""
+    tau: float = 0.005
+    """Share of the critics that the target critics take over per gradient step."""
+    noise: float = 0.0
+    """Deviation of the normal noise on actions of training episodes, as a share of half the action range; for
+    algorithms whose policy is deterministic."""
+    reward_scale: float = 1.0
+    """Factor on the rewards that the critics learn."""
+    buffer: int = 1_000_000
+    """Most transitions that are kept; the oldest go first."""
+    keep_buffer: bool = False
+    """Keep the transitions of earlier tasks and go on learning from them, instead of emptying the buffer."""
+    renew_entropy: bool = True
+    """Start the learned entropy coefficient afresh with each task, so that the policy explores it."""
+    options: dict[str, Any] = field(default_factory=dict)
+    """Further arguments of the algorithm's constructor, such as ``policy_delay``; options of a plug-in agent."""
 
 
 @dataclass
@@ -190,6 +240,7 @@ class Config:
     """One run."""
 
     env: EnvConfig = field(default_factory=EnvConfig)
+    agent: AgentConfig = field(default_factory=AgentConfig)
     dynamics: DynamicsConfig = field(default_factory=DynamicsConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
     continual: ContinualConfig = field(default_factory=ContinualConfig)
@@ -213,3 +264,8 @@ class Config:
     """Continue the newest unfinished run with the same settings instead of starting a new one."""
     videos: bool = True
     """Record an mp4 of each task at the end."""
+
+    @property
+    def method(self) -> str:
+        """What tables group runs by: the retention strategy of the agent that has one, else the agent's name."""
+        return self.continual.name if self.agent.name == "mpc" else self.agent.name

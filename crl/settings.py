@@ -3,9 +3,10 @@
 Hydra reads the overrides and composes the groups; what leaves this module is a plain dataclass. Later wins:
 
 1. the defaults of :mod:`crl.config`,
-2. ``continual/NAME.yaml`` and ``planner/NAME.yaml``,
+2. ``agent/NAME.yaml``, ``continual/NAME.yaml`` and ``planner/NAME.yaml``,
 3. ``env/ENV.yaml``: what the task sequence needs, whatever learns it,
-4. ``continual/ENV/NAME.yaml`` and ``planner/ENV/NAME.yaml``: what a method needs on that sequence,
+4. ``agent/ENV/NAME.yaml``, ``continual/ENV/NAME.yaml`` and ``planner/ENV/NAME.yaml``: what a method needs on that
+   sequence,
 5. ``profile/ENV/PROFILE.yaml``, or else ``profile/PROFILE.yaml``,
 6. the user's ``key=value``. An order of tasks of the user's own takes the profile's budgets along.
 """
@@ -40,25 +41,37 @@ ALIASES: Mapping[str, str] = {
     "tasks": "env.tasks",
     "steps": "budget.steps",
     "env.name": "env",
+    "agent.name": "agent",
     "continual.name": "continual",
     "planner.name": "planner",
 }
 """Short keys, and second ways to say the same."""
 
 GROUPS: Mapping[str, str] = {
+    "agent": "crl.agents",
     "continual": "crl.strategies",
     "planner": "crl.planners",
     "env": "crl.task_sequences",
 }
 """Groups that hold a ``name``, in the order of composition, and the entry points that add to them."""
 
-LISTS = ("env.tasks", "budget.steps", "dynamics.hidden", "dynamics.hypernetwork.hidden")
+LISTS = ("env.tasks", "budget.steps", "dynamics.hidden", "dynamics.hypernetwork.hidden", "agent.hidden")
 """Settings that hold lists of numbers, where a single number means a list of one."""
 
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "checkpoint")
 """Settings that do not decide a run's result: a run may be continued with other values of these."""
 
-_FREE = "continual.options."
+REFUSED: Mapping[str, str] = {
+    "sb3_dqn": "DQN chooses among discrete actions, and the actions here are continuous",
+    "sb3_ppo": "PPO is on-policy: it can't learn from a replay buffer",
+    "sb3_a2c": "A2C is on-policy: it can't learn from a replay buffer",
+}
+"""Names of agents that a user may expect, and why there is none."""
+
+READ_BY: Mapping[str, tuple[str, ...]] = {"mpc": (), "random": (), "frozen": ("agent.run",)}
+"""Agents that read few of the settings in ``agent``: those that each reads."""
+
+_FREE = ("continual.options.", "agent.options.")
 _SCHEMA = "crl_schema"
 ConfigStore.instance().store(name=_SCHEMA, node=Config)
 
@@ -115,11 +128,14 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     """
     request = _read(overrides)
     defaults = Config()
-    chosen = {"continual": defaults.continual.name, "planner": defaults.planner.name, "env": defaults.env.name}
+    chosen = {group: getattr(defaults, group).name for group in GROUPS}
     chosen.update({group: name for group, name in request.choices.items() if group in GROUPS})
     for group, name in chosen.items():
+        if group == "agent" and name in REFUSED:
+            raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
         if name not in names(group) and not (group == "env" and ":" in name):
             raise SettingsError(f"unknown {group} {name!r}{nearest(name, names(group))}")
+    _refuse_unread(request, chosen["agent"])
     profile = request.choices.get("profile", defaults.profile)
     if profile not in profiles():
         raise SettingsError(f"unknown profile {profile!r}{nearest(profile, profiles())}")
@@ -183,6 +199,8 @@ def load_yaml(path: Path) -> Config:
 def fingerprint(config: Config) -> str:
     """SHA-256 over the settings that decide a run's result: equal if a run may continue the other."""
     plain = {key: value for key, value in to_plain(config).items() if key not in WITHOUT_EFFECT}
+    if config.agent.name == "mpc":  # reads none of the section, and has the fingerprints from before there was one
+        del plain["agent"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -205,6 +223,23 @@ def _read(overrides: Sequence[str]) -> _Request:
                 raise SettingsError(f"{key!r} is a section: set one of {', '.join(inside)}")
             raise SettingsError(f"unknown key {key!r}{_suggest(key)}")
     return request
+
+
+def _refuse_unread(request: _Request, agent: str) -> None:
+    """Refuse what a user set for another agent than the chosen one: it would do nothing, without a word."""
+    given = [*request.choices, *(key for key, _ in request.values)]
+    if agent != "mpc":
+        method = [key for key in given if key.split(".")[0] == "continual" or key == "planner"]
+        if method:
+            raise SettingsError(
+                f"{method[0]} has no meaning for agent={agent}: only agent=mpc has a retention strategy and a planner",
+                f"leave out {method[0]}, or agent={agent}",
+            )
+    unread = [key for key in given if key.startswith("agent.") and key not in READ_BY.get(agent, (key,))]
+    if unread:
+        raise SettingsError(
+            f"{unread[0]} has no meaning for agent={agent}", f"leave it out, or choose another agent: {names('agent')}"
+        )
 
 
 def _parse(text: str) -> Override:

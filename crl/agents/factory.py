@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from importlib.metadata import entry_points
+
 import torch
 
-from crl.agents.mpc import MPCAgent
 from crl.config import Config
-from crl.errors import SettingsError
-from crl.types import TaskSpec
+from crl.errors import CrlError, SettingsError
+from crl.matching import nearest
+from crl.types import Agent, TaskSpec
+
+GROUP = "crl.agents"
 
 
 def device_of(name: str) -> torch.device:
@@ -22,6 +26,22 @@ def device_of(name: str) -> torch.device:
     return torch.device("cuda" if available and name in ("auto", "cuda") else "cpu")
 
 
-def make_agent(config: Config, task: TaskSpec) -> MPCAgent:
-    """The agent that a configuration describes, for the structure of a task's observation and action."""
-    return MPCAgent(config, task.observation, task.action, device_of(config.device))
+def make_agent(config: Config, task: TaskSpec) -> Agent:
+    """The agent that a configuration names, by entry point ``crl.agents``.
+
+    An entry is a class or a function of (config, observation, action, device), as :class:`crl.agents.mpc.MPCAgent`
+    is.
+
+    Args:
+        config: The run's settings.
+        task: Any task of the sequence: they share the structure of observation and action.
+
+    Raises:
+        CrlError: No such agent is installed.
+    """
+    found = {point.name: point for point in entry_points(group=GROUP)}
+    name = config.agent.name
+    if name not in found:
+        raise CrlError(f"unknown agent {name!r}{nearest(name, found)}")
+    agent: Agent = found[name].load()(config, task.observation, task.action, device_of(config.device))
+    return agent

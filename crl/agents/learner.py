@@ -33,6 +33,7 @@ class Learner:
         buffer: Buffer,
         scales: Scales,
         steps: int,
+        task: int,
         generator: torch.Generator,
         *,
         closing: bool = False,
@@ -44,6 +45,7 @@ class Learner:
             buffer: Transitions of the current task.
             scales: The task's normalisers.
             steps: Gradient steps.
+            task: The current task.
             generator: Source of the batches.
             closing: Let the learning rate fall linearly to ``lr_final`` of itself over the session.
             train_bounds: Train the Gaussian head's bounds too (first task only).
@@ -69,12 +71,13 @@ class Learner:
         rows = config.batch * model.network.ensemble
         totals: dict[str, torch.Tensor] = {}
         counted = torch.zeros(())
+        network = self._strategy.network_of(task)
         for index in range(steps):
             self._strategy.scale_lr(1 - (1 - config.lr_final) * index / steps if closing else 1.0)
             windows = sampler.draw(rows, generator)
 
             def loss(weights: torch.Tensor, windows=windows) -> torch.Tensor:  # type: ignore[no-untyped-def]
-                value = model.loss(weights, scales, windows)
+                value = model.loss(weights, scales, windows, network)
                 return value if bounds is None else value + gaussian.bounds_penalty(bounds)
 
             terms = self._strategy.step(loss)

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl.agents.judge import TaskJudge
 from crl.agents.learner import Learner
 from crl.config import Config
 from crl.continual.strategy import Strategy, make_strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.plasticity import Plasticity, plasticity
 from crl.noise import coloured_noise, exploration_actions
 from crl.planning.planner import PlanningFailed, make_planner
 from crl.planning.rollout import Rollout
@@ -29,6 +31,10 @@ from crl.types import (
     Transition,
     as_array,
 )
+
+PROBES = 512
+"""Transitions on which the state of a network is measured."""
+_PASSING = ("optimiser", "embedding_optimiser", "average", "generator")
 
 
 class MPCAgent:
@@ -58,6 +64,8 @@ class MPCAgent:
         self.planner = make_planner(config.planner, action, self.device)
         self.buffer = Buffer(observation.size, action.size)
         self.scales: dict[int, Scales] = {}
+        self.judge = TaskJudge(self.model, self.scales, self.strategy)
+        self.strategy.judge = self.judge
         self.learning_task = -1
         self._action = action
         self._sizes = (observation.size, action.size)
@@ -152,6 +160,7 @@ class MPCAgent:
             self.buffer,
             scales,
             budget.steps,
+            self.learning_task,
             torch_generator(self.config.seed, "learn", self.learning_task, self._sessions),
             closing=budget.closing,
             train_bounds=len(self._learned_once | {self.learning_task}) == 1,
@@ -165,7 +174,7 @@ class MPCAgent:
         if self.learning_task >= 0:
             self._learned_once.add(self.learning_task)
             self.scales[self.learning_task].freeze()
-            self.strategy.end_task()
+            self.strategy.end_task(self.buffer.windows(self.config.dynamics.rollout, self.device))
         self.learning_task = task
         self.buffer = Buffer(*self._sizes)
         self._episodes = 0
@@ -192,8 +201,30 @@ class MPCAgent:
 
     def _rollout(self, task: int) -> Rollout:
         if task not in self._rollouts:
-            self._rollouts[task] = Rollout(self.model, self.strategy.weights(task), self.scales[task])
+            self._rollouts[task] = Rollout(
+                self.model, self.strategy.weights(task), self.scales[task], self.strategy.network_of(task)
+            )
         return self._rollouts[task]
+
+    # ------------------------------------------------------------------ what is measured
+    def kept_bytes(self) -> int:
+        """Bytes of the strategy's tensors but for its optimisers and averages: they grow with what old tasks leave."""
+        return _bytes({name: part for name, part in self.strategy.state_dict().items() if name not in _PASSING})
+
+    def old_rows_read(self) -> int:
+        """Transitions of earlier tasks that learning looked at again, so far."""
+        return self.judge.old_rows
+
+    def plasticity(self) -> Plasticity | None:
+        """State of the current task's network on (up to 512 of) the task's transitions; ``None`` before there are."""
+        count = len(self.buffer)
+        if not count:
+            return None
+        index = np.linspace(0, count - 1, min(count, PROBES)).astype(np.int64)
+        observation, action, _ = (rows[torch.from_numpy(index)] for rows in self.buffer.tensors(self.device))
+        task = self.learning_task
+        inputs = self.model.inputs(self.scales[task], observation, action)
+        return plasticity(self.strategy.network_of(task), self.strategy.weights(task), inputs)
 
     def _safe(self, reason: str) -> Decision:
         action = as_array(self.task.safe_action)
@@ -213,13 +244,14 @@ class MPCAgent:
             "sessions": self._sessions,
             "normalised": self._normalised,
             "learned_once": sorted(self._learned_once),
+            "old_rows": self.judge.old_rows,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         self.strategy.load_state_dict(state["strategy"])
         self.model.load_state_dict(state["model"])
-        self.scales = {}
+        self.scales.clear()  # the judge holds it too
         for task, saved in state["scales"].items():
             self.scales[task] = self.model.scales()
             self.scales[task].load_state_dict(saved)
@@ -230,4 +262,13 @@ class MPCAgent:
         self._sessions = int(state["sessions"])
         self._normalised = int(state["normalised"])
         self._learned_once = set(state["learned_once"])
+        self.judge.old_rows = int(state.get("old_rows", 0))
         self._rollouts.clear()
+
+
+def _bytes(state: Any) -> int:
+    if isinstance(state, torch.Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, Mapping):
+        return sum(_bytes(part) for part in state.values())
+    return sum(_bytes(part) for part in state) if isinstance(state, list | tuple) else 0

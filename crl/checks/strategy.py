@@ -11,12 +11,12 @@ import torch
 from torch import Tensor
 
 from crl.checks.failure import own_randomness_only, require
+from crl.checks.regression import NETWORK, RegressionJudge, loss_on, rows_of
 from crl.checks.states import require_plain, require_same
 from crl.config import Config, HypernetworkConfig
 from crl.continual.strategy import Loss, Strategy, make_strategy
 from crl.dynamics.network import TargetNetwork
 
-_NETWORK = TargetNetwork(2, [6], 2)
 _PHASES = ("before any task", "in a task", "after a task", "in the second task", "in a task that came back")
 _STATE = "put everything that decides the future into state_dict, and copies of it"
 
@@ -72,10 +72,13 @@ def _make(
     config, generator = copy.deepcopy(config), torch.Generator().manual_seed(seed)
     if average is not None:
         config.learning.average = average
-    if not isinstance(strategy, str):
-        return strategy(config, _NETWORK, generator)
-    config.continual.name = strategy
-    return make_strategy(config, _NETWORK, generator)
+    if isinstance(strategy, str):
+        config.continual.name = strategy
+        made = make_strategy(config, NETWORK, generator)
+    else:
+        made = strategy(config, NETWORK, generator)
+    made.judge = RegressionJudge(made)
+    return made
 
 
 def _small() -> Config:
@@ -86,15 +89,13 @@ def _small() -> Config:
     return config
 
 
-def _loss(task: int, step: int = 0) -> Loss:
-    x = torch.randn(1, 16, 2, generator=torch.Generator().manual_seed(1000 * task + step))
-    y = torch.stack([torch.sin(x[..., 0] + task), (task - 1) * x[..., 1]], dim=-1)
-    return lambda weights: (_NETWORK.forward(weights, x) - y).square().mean()
+def _loss(strategy: Strategy, task: int, step: int = 0) -> Loss:
+    return loss_on(strategy, task, rows_of(task, step))
 
 
 def _steps(strategy: Strategy, task: int, start: int, count: int) -> None:
     for step in range(start, start + count):
-        strategy.step(_loss(task, step))
+        strategy.step(_loss(strategy, task, step))
 
 
 def _lived(make: Callable[[int], Strategy], seed: int, phase: str) -> Strategy:
@@ -105,12 +106,12 @@ def _lived(make: Callable[[int], Strategy], seed: int, phase: str) -> Strategy:
             strategy.begin_task(0)
             _steps(strategy, 0, 0, 7)
         elif now == "after a task":
-            strategy.end_task()
+            strategy.end_task(rows_of(0, count=64))
         elif now == "in the second task":
             strategy.begin_task(1)
             _steps(strategy, 1, 0, 8)
         else:
-            strategy.end_task()
+            strategy.end_task(rows_of(1, count=64))
             strategy.begin_task(0)
             _steps(strategy, 0, 20, 6)
     return strategy
@@ -119,11 +120,11 @@ def _lived(make: Callable[[int], Strategy], seed: int, phase: str) -> Strategy:
 def _check_learning(make: Callable[[int], Strategy], seed: int, where: str) -> None:
     strategy = make(seed)
     strategy.begin_task(0)
-    before = float(_loss(0, 999)(_weights(strategy, 0, where)))
+    before = float(_loss(strategy, 0, 999)(_weights(strategy, 0, where)))
     _steps(strategy, 0, 0, 150)
-    after = float(_loss(0, 999)(_weights(strategy, 0, where)))
+    after = float(_loss(strategy, 0, 999)(_weights(strategy, 0, where)))
     require(after < 0.7 * before, f"{where}: 150 steps bring the loss from {before:.3g} to {after:.3g} only")
-    report = strategy.step(_loss(0))
+    report = strategy.step(_loss(strategy, 0))
     require("task" in report, f"{where}: step reports {sorted(report)}, and no 'task' loss")
     for name, value in report.items():
         require(
@@ -133,7 +134,7 @@ def _check_learning(make: Callable[[int], Strategy], seed: int, where: str) -> N
         )
     weights = _weights(strategy, 0, where)
     kept = weights.clone()
-    strategy.end_task()
+    strategy.end_task(rows_of(0, count=64))
     require(
         torch.allclose(_weights(strategy, 0, where), kept, atol=1e-6),
         f"{where}: end_task changes the weights of the task that it ends",
@@ -170,10 +171,10 @@ def _check_bad_losses(make: Callable[[int], Strategy], seed: int, where: str) ->
                 "skip a step whose gradient is not finite, as crl.continual.optimiser.Adam does",
             )
         for strategy in (one, other):
-            strategy.end_task()
+            strategy.end_task(rows_of(1, count=64))
             strategy.begin_task(2)
             _steps(strategy, 2, 0, 100)
-        losses = [float(_loss(2, 999)(strategy.weights(2))) for strategy in (one, other)]
+        losses = [float(_loss(strategy, 2, 999)(strategy.weights(2))) for strategy in (one, other)]
         require(
             losses[0] < 1.5 * losses[1] + 0.1,
             f"{where}: after a loss of {bad} it learns the next task to {losses[0]:.3g}, otherwise to {losses[1]:.3g}",
@@ -200,20 +201,21 @@ def _future(strategy: Strategy, phase: str) -> list[Tensor]:
         task = 1 if "second" in phase else 0
         _steps(strategy, task, 40, 6)
         outputs.append(strategy.weights(task))
-        strategy.end_task()
+        strategy.end_task(rows_of(task, count=64))
     for task in (2, 0):
         strategy.begin_task(task)
         _steps(strategy, task, 60, 6)
         outputs.append(strategy.weights(task))
-        strategy.end_task()
+        strategy.end_task(rows_of(task, count=64))
     return [*outputs, strategy.weights(2), strategy.weights(0)]
 
 
 def _weights(strategy: Strategy, task: int, where: str) -> Tensor:
     weights = strategy.weights(task)
+    size = strategy.network_of(task).size
     require(
-        tuple(weights.shape) == (_NETWORK.size,) and not weights.requires_grad,
+        tuple(weights.shape) == (size,) and not weights.requires_grad,
         f"{where}: weights({task}) has the shape {tuple(weights.shape)} "
-        f"{'with' if weights.requires_grad else 'without'} gradient, not ({_NETWORK.size},) without",
+        f"{'with' if weights.requires_grad else 'without'} gradient, not ({size},) without",
     )
     return weights

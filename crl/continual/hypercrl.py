@@ -18,7 +18,6 @@ look-ahead is an option (off: no measured gain for 40 % of the step); plans may 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -29,6 +28,7 @@ from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
 from crl.dynamics.hypernetwork import make_hypernetwork
 from crl.dynamics.network import TargetNetwork
+from crl.dynamics.windows import Windows
 
 
 class HyperCRL(Strategy):
@@ -77,8 +77,9 @@ class HyperCRL(Strategy):
         with torch.no_grad():
             self._targets = None if self._others is None else self.hypernetwork.generate(self._anchor, self._others)
 
-    def end_task(self) -> None:
+    def end_task(self, rows: Windows) -> None:
         """Make the averaged parameters the parameters."""
+        del rows
         averaged = self._average.of(self._averaged())
         with torch.no_grad():
             for name, value in self._averaged().items():
@@ -97,30 +98,39 @@ class HyperCRL(Strategy):
         # Both losses in one pass: R does not depend on e_t, whose gradient therefore is the task's alone.
         rows = torch.cat([own, others]) if together and others is not None else own
         weights = self.hypernetwork.generate(self.parameters, rows)
-        task_loss = loss(weights[0])
+        generated = weights[0]
+        self.watch(generated)
+        task_loss = loss(generated)
         report = {"task": task_loss.detach()}
         total = task_loss
         if together:
-            retain = self._retention(weights[1:])
+            retain = self.retention(weights[1:])
             report["retain"] = retain.detach()
             total = total + retain
         total.backward()
         if others is not None and not together:
             report["retain"] = self._look_ahead(others)
+        self.watched(generated)
         self._embedding_optimiser.step()
         self._optimiser.step()
         self._average.update(self._averaged())
         return report
 
+    def watch(self, weights: Tensor) -> None:
+        """See the generated weights [P] of the current task before they are judged."""
+
+    def watched(self, weights: Tensor) -> None:
+        """See them again when the gradients are known."""
+
     def _look_ahead(self, others: Tensor) -> Tensor:
         """Add grad R, taken where the task step would lead, to the gradients of Theta; returns R."""
         changes = self._optimiser.lookahead()
         ahead = {name: value + changes[name] for name, value in self.parameters.items()}
-        retain = self._retention(self.hypernetwork.generate(ahead, others))
+        retain = self.retention(self.hypernetwork.generate(ahead, others))
         retain.backward()
         return retain.detach()
 
-    def _retention(self, weights: Tensor) -> Tensor:
+    def retention(self, weights: Tensor) -> Tensor:
         """R for the generated weights [n, P] of the other tasks."""
         assert self._targets is not None
         return self.config.continual.beta / len(weights) * self.importance(weights - self._targets)
@@ -181,15 +191,3 @@ class HyperCRL(Strategy):
         if self._embedding_optimiser is not None:
             self._embedding_optimiser.load_state_dict(state["embedding_optimiser"])
         self._average.load_state_dict(state["average"], self.device)
-
-
-class HyperCRLChunked(HyperCRL):
-    """HyperCRL whose hypernetwork makes the weights piece by piece, whatever ``dynamics.hypernetwork.kind`` says."""
-
-    def __init__(
-        self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
-    ) -> None:
-        chunked = replace(config.dynamics.hypernetwork, kind="chunked")
-        super().__init__(
-            replace(config, dynamics=replace(config.dynamics, hypernetwork=chunked)), network, generator, device
-        )

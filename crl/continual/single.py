@@ -15,6 +15,7 @@ from crl.config import Config
 from crl.continual.finetune import Finetune
 from crl.continual.strategy import Storage
 from crl.dynamics.network import TargetNetwork
+from crl.dynamics.windows import Windows
 
 
 class Single(Finetune):
@@ -23,23 +24,21 @@ class Single(Finetune):
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> None:
-        self.task = -1
         self.finished: dict[int, Tensor] = {}
         super().__init__(config, network, generator, device)
 
     def begin_task(self, task: int) -> None:
         """Start from fresh weights, or from its own where the task comes back."""
-        self.task = task
-        self.parameters = self._fresh()
+        self.trunk, _ = self._fresh()
         if task in self.finished:
             with torch.no_grad():
-                self.parameters["weights"].copy_(self.finished[task])
-        self._start_task()
+                self.trunk.copy_(self.finished[task])
+        super().begin_task(task)
 
-    def end_task(self) -> None:
+    def end_task(self, rows: Windows) -> None:
         """Keep the task's weights."""
-        super().end_task()
-        self.finished[self.task] = self.parameters["weights"].detach().clone()
+        super().end_task(rows)
+        self.finished[self.task] = self.trunk.detach().clone()
 
     def weights(self, task: int) -> Tensor:
         """Weights [P] of the task's own network."""
@@ -52,10 +51,9 @@ class Single(Finetune):
     def state_dict(self) -> dict[str, Any]:
         """The current network and all finished ones."""
         finished = {task: weights.clone() for task, weights in self.finished.items()}
-        return {**super().state_dict(), "task": self.task, "finished": finished}
+        return {**super().state_dict(), "finished": finished}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.task = int(state["task"])
         self.finished = {task: weights.to(self.device).clone() for task, weights in state["finished"].items()}

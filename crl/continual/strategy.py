@@ -1,7 +1,8 @@
 """What a retention strategy is: it owns the parameters, gives weights per task, and takes gradient steps.
 
 The learner hands a strategy the loss of the current task as a function of the target weights w [P]; how w is
-made, which parameters move, and what keeps earlier tasks is the strategy's business.
+made, which parameters move, and what keeps earlier tasks is the strategy's business. When a task ends, the strategy
+sees the task's transitions once more and may keep some; a :class:`Judge` tells the loss of weights on them later.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
 from crl.config import Config
 from crl.dynamics.network import TargetNetwork
+from crl.dynamics.windows import Windows
 from crl.errors import CrlError
 from crl.matching import nearest
 
@@ -32,6 +34,18 @@ class Storage:
     revisits_data: bool
 
 
+class Judge(Protocol):
+    """Judges target weights on transitions that a strategy kept, with the normalisers of their task."""
+
+    def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
+        """Mean loss of weights [P] on rows of a task; the number of rows is a multiple of the ensemble's."""
+        ...
+
+    def inputs(self, task: int, rows: Windows) -> Tensor:
+        """What the target network reads in the first step of every window, normalised: [N, in]."""
+        ...
+
+
 class Strategy(ABC):
     """Base of the retention strategies.
 
@@ -40,7 +54,12 @@ class Strategy(ABC):
         network: The target network whose weights are made.
         generator: Source of initial values.
         device: Where tensors live.
+
+    Attributes:
+        judge: Who judges kept transitions; the agent sets it before the first task.
     """
+
+    judge: Judge
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
@@ -62,9 +81,18 @@ class Strategy(ABC):
     def weights(self, task: int) -> Tensor:
         """Target weights [P] of a task that has begun, detached; averaged where averaging is on."""
 
+    def network_of(self, task: int) -> TargetNetwork:
+        """The network that the weights of a task are for; a strategy that grows networks overrides it."""
+        del task
+        return self.network
+
     @abstractmethod
-    def end_task(self) -> None:
-        """Finish the current task: its weights are what :meth:`weights` returns, from now on protected."""
+    def end_task(self, rows: Windows) -> None:
+        """Finish the current task: its weights are what :meth:`weights` returns, from now on protected.
+
+        Args:
+            rows: All windows of the task's transitions. What is not copied is gone afterwards.
+        """
 
     @abstractmethod
     def scale_lr(self, factor: float) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,19 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crl.dynamics.windows import Windows, gather
 from crl.errors import CrlError
 from crl.types import Transition
 
 _COLUMNS = ("observation", "action", "next_observation", "reward", "episode")
-
-
-@dataclass(frozen=True)
-class Windows:
-    """Tensors of sampled windows: observations [N, S], actions [L, N, A], next observations [L, N, S]."""
-
-    observation: Tensor
-    actions: Tensor
-    next_observations: Tensor
 
 
 class Buffer:
@@ -78,6 +69,10 @@ class Buffer:
         if last <= 0:
             return np.empty(0, np.int64)
         return np.flatnonzero(episode[:last] == episode[length - 1 :])
+
+    def windows(self, length: int, device: torch.device | str = "cpu") -> Windows:
+        """All windows of ``length`` steps that lie within one episode."""
+        return gather(self.tensors(device), torch.from_numpy(self.starts(length)).to(device), length)
 
     def state_dict(self) -> dict[str, Any]:
         """All rows, and the episode counter."""
@@ -150,7 +145,4 @@ class WindowSampler:
             if i + 1 < len(self._pools) or share > 0 or size > 0:
                 parts.append(pool[torch.randint(len(pool), (size,), generator=generator)])
             left -= size
-        index = torch.cat(parts).to(self._device)
-        observation, action, after = self._tensors
-        steps = index + torch.arange(self._length, device=index.device).unsqueeze(1)
-        return Windows(observation[index], action[steps], after[steps])
+        return gather(self._tensors, torch.cat(parts).to(self._device), self._length)

@@ -15,10 +15,10 @@ from torch.nn import functional
 
 from crl.config import DynamicsConfig
 from crl.dynamics import gaussian
-from crl.dynamics.buffer import Windows
 from crl.dynamics.features import FeatureMap
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.normaliser import Normaliser
+from crl.dynamics.windows import Windows
 from crl.types import ActionSpec, ObservationSpec
 
 
@@ -94,8 +94,18 @@ class DynamicsModel:
         """Fresh normalisers for a new task."""
         return Scales(self.features, self.actions)
 
+    def inputs(self, scales: Scales, observation: Tensor, action: Tensor) -> Tensor:
+        """What the network reads, [..., in]: normalised features and actions of [..., S] and [..., A]."""
+        features = (self.features.encode(observation) - scales.features.mean) / scales.features.std
+        return torch.cat([features, (action - scales.actions.mean) / scales.actions.std], dim=-1)
+
     def predict(
-        self, weights: Tensor, scales: Scales, observation: Tensor, action: Tensor
+        self,
+        weights: Tensor,
+        scales: Scales,
+        observation: Tensor,
+        action: Tensor,
+        network: TargetNetwork | None = None,
     ) -> tuple[Tensor, Tensor | None]:
         """Normalised change [E, B, D] and its log-variance (or ``None``).
 
@@ -104,31 +114,32 @@ class DynamicsModel:
             scales: The task's normalisers.
             observation: Observations [E, B, S] or [1, B, S].
             action: Executed actions [E, B, A] or [1, B, A].
+            network: The network that the weights are for; the model's own by default.
         """
-        features = (self.features.encode(observation) - scales.features.mean) / scales.features.std
-        actions = (action - scales.actions.mean) / scales.actions.std
-        out = self.network.forward(weights, torch.cat([features, actions], dim=-1))
+        out = (network or self.network).forward(weights, self.inputs(scales, observation, action))
         if self.bounds is None:
             return out, None
         mean, log_variance = out.chunk(2, dim=-1)
         return mean, gaussian.bounded(log_variance, self.bounds)
 
-    def loss(self, weights: Tensor, scales: Scales, windows: Windows) -> Tensor:
-        """Mean loss of weights [P] on windows of E * B rows (each member sees its own rows).
+    def loss(self, weights: Tensor, scales: Scales, windows: Windows, network: TargetNetwork | None = None) -> Tensor:
+        """Mean loss of weights [P] on windows of E * B rows.
+
+        Each member sees its own rows, dealt one by one: what comes in blocks (uniform, newest, events) reaches all.
 
         The model is unrolled over the window; every step's error is the difference between the predicted
         change and the change that would lead from the *predicted* to the true observation, so that angles
         and quaternions need no special case.
         """
         members = self.network.ensemble
-        state = windows.observation.unflatten(0, (members, -1))
+        state = _deal(windows.observation, members)
         std = scales.changes.std
         total = torch.zeros((), device=state.device)
         length = windows.actions.shape[0]
         for step in range(length):
-            action = windows.actions[step].unflatten(0, (members, -1))
-            truth = windows.next_observations[step].unflatten(0, (members, -1))
-            mean, log_variance = self.predict(weights, scales, state, action)
+            action = _deal(windows.actions[step], members)
+            truth = _deal(windows.next_observations[step], members)
+            mean, log_variance = self.predict(weights, scales, state, action, network)
             target = self.features.change(state, truth) / std
             if log_variance is not None:
                 total = total + gaussian.negative_log_likelihood(mean, log_variance, target)
@@ -153,3 +164,8 @@ class DynamicsModel:
         """Restore what :meth:`state_dict` returned."""
         if self.bounds is not None:
             self.bounds = state["bounds"].to(self.device).clone()
+
+
+def _deal(rows: Tensor, members: int) -> Tensor:
+    """Rows [E * B, N] dealt to E members in turn, [E, B, N]."""
+    return rows.reshape(-1, members, rows.shape[-1]).transpose(0, 1)

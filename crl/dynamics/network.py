@@ -68,14 +68,32 @@ class TargetNetwork:
 
     def forward(self, weights: Tensor, inputs: Tensor) -> Tensor:
         """Outputs [E, B, out] for weights [P] and inputs [E, B, in] (or [1, B, in], shared by the members)."""
+        return self.layer_inputs(weights, inputs)[-1]
+
+    def layer_inputs(self, weights: Tensor, inputs: Tensor) -> list[Tensor]:
+        """What every layer reads, and the output at last: a list of [E, B, ...], one longer than the layers."""
         x = inputs.expand(self.ensemble, -1, -1)
         act = ACTIVATIONS[self.activation]
         unpacked = self.unpack(weights)
+        seen = [x]
         for i, (matrix, bias) in enumerate(unpacked):
             x = torch.baddbmm(bias, x, matrix)
             if i + 1 < len(unpacked):
                 x = act(x)
-        return x
+            seen.append(x)
+        return seen
+
+    def widened(self, columns: int) -> TargetNetwork:
+        """The same network with hidden layers ``columns`` times as wide."""
+        hidden = [columns * out for _, out in self.layers[:-1]]
+        return TargetNetwork(
+            self.layers[0][0], hidden, self.layers[-1][1], activation=self.activation, ensemble=self.ensemble
+        )
+
+    @property
+    def head_size(self) -> int:
+        """Weights of the last layer (matrix and bias, all members), which are the last ones of w."""
+        return self.tensor_sizes[-2] + self.tensor_sizes[-1]
 
     def initial(self, generator: torch.Generator) -> Tensor:
         """Ordinary initial weights [P]: U(-1/sqrt(fan_in), 1/sqrt(fan_in)) for matrices and biases."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crl.dynamics.model import DynamicsModel, Scales
-from crl.dynamics.network import ACTIVATIONS
+from crl.dynamics.network import ACTIVATIONS, TargetNetwork
 
 
 class Rollout:
@@ -20,10 +20,13 @@ class Rollout:
         model: The dynamics model.
         weights: Target weights [P].
         scales: The task's normalisers.
+        network: The network that the weights are for; the model's own by default.
     """
 
-    def __init__(self, model: DynamicsModel, weights: Tensor, scales: Scales) -> None:
-        network = model.network
+    def __init__(
+        self, model: DynamicsModel, weights: Tensor, scales: Scales, network: TargetNetwork | None = None
+    ) -> None:
+        network = network or model.network
         self._features = model.features
         self._members = network.ensemble
         self._act = ACTIVATIONS[network.activation]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from crl.agents.factory import make_agent
-from crl.agents.mpc import MPCAgent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.sequences import TaskSequence, load_sequence
@@ -19,6 +18,7 @@ from crl.training.loop import task_order
 from crl.training.run_folder import RunFolder
 from crl.training.run_state import RunState
 from crl.training.runner import prepare_torch
+from crl.types import Agent
 
 
 @dataclass
@@ -28,7 +28,7 @@ class LoadedRun:
     folder: RunFolder
     config: Config
     sequence: TaskSequence
-    agent: MPCAgent
+    agent: Agent
     state: RunState
     problems: list[str]
 
@@ -36,7 +36,7 @@ class LoadedRun:
     def tasks(self) -> list[int]:
         """Tasks that the agent has begun to learn, by their first visit."""
         order = dict.fromkeys(task_order(self.config, self.sequence))
-        return [index for index in order if self.agent.knows(self.sequence.identity(index))]
+        return [index for index in order if self.state.task_episodes.get(self.sequence.identity(index))]
 
     def check(self, index: int) -> int:
         """The index of a task, if the run has begun to learn it.

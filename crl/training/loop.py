@@ -19,6 +19,7 @@ from crl.sequences import TaskSequence
 from crl.training.clock import Clock
 from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
+from crl.training.measures import measure
 from crl.training.progress import Progress
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
@@ -216,7 +217,7 @@ class TrainingLoop:
             )
             return
         spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
-        state.spent.append({**spent, "validation": state.best if state.best >= 0 else None})
+        state.spent.append({**spent, "validation": state.best if state.best >= 0 else None, **measure(self.agent)})
         state.next_visit()
         if state.visit == len(self.order):
             state.stage = "done"

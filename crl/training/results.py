@@ -8,12 +8,13 @@ from typing import Any
 import torch
 
 from crl import __version__
-from crl.agents.mpc import MPCAgent
 from crl.config import Config
 from crl.settings import fingerprint
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
+from crl.training.measures import memory
 from crl.training.metrics import Matrix, average_performance, forgetting, forgetting_from_best
+from crl.training.provenance import commit
 from crl.training.run_state import RunState, Score
 
 
@@ -30,12 +31,11 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
     success = _matrix(state, columns, "success_rate")
     returns = _matrix(state, columns, "mean_return")
     final = state.rows[-1] if state.rows else {}
-    agent = loop.agent
-    storage = agent.strategy.storage() if isinstance(agent, MPCAgent) else None
     return {
         "env": config.env.name,
-        "strategy": config.continual.name,
-        "planner": config.planner.name,
+        "agent": config.agent.name,
+        "strategy": config.method,
+        "planner": config.planner.name if config.agent.name == "mpc" else None,
         "profile": config.profile,
         "seed": config.seed,
         "run": folder,
@@ -57,8 +57,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
         "cpu_seconds": clock.cpu_seconds,
         "time": clock.totals(),
         "decision_ms": statistics.median(loop.decision_ms) if loop.decision_ms else None,
-        "bytes_per_task": storage.bytes_per_task if storage else None,
-        "revisits_data": storage.revisits_data if storage else None,
+        "memory": memory(loop.agent, state.spent),
         "evaluation": {
             "episodes": config.evaluation.episodes,
             "episodes_between": config.evaluation.episodes_between,
@@ -66,6 +65,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
         },
         "fingerprint": fingerprint(config),
         "version": __version__,
+        "commit": commit(),
         "torch": torch.__version__,
     }
 

@@ -135,7 +135,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
             return RunFolder.open(found), True
         if config.name is not None:
             _remove_remains(root / config.name)
-    name = config.name or run_name(config.env.name, config.continual.name, config.seed)
+    name = config.name or run_name(config.env.name, config.method, config.seed)
     folder = RunFolder.create(root, name, mark)
     folder.write_text(folder.config, to_yaml(config))
     return folder, False

@@ -11,11 +11,13 @@ from torch import Tensor
 from crl.config import Config, HypernetworkConfig
 from crl.continual.hypercrl import HyperCRL
 from crl.dynamics.network import TargetNetwork
+from crl.dynamics.windows import Windows
 from tests.crl.states import bits, numbers
 from tests.oracles.hypercrl import PlainChunkedHypernetwork, PlainHyperCRL, PlainHypernetwork
 from tests.oracles.target_network import members
 
 NETWORK = TargetNetwork(2, [6], 2)
+NO_ROWS = Windows(torch.empty(0, 2), torch.empty(1, 0, 0), torch.empty(1, 0, 2))
 Loss = Callable[[Tensor], Tensor]
 
 
@@ -90,7 +92,7 @@ def side_by_side(config: Config, tasks: list[int], steps: int, size: float = 1.0
             else:
                 assert "retain" not in report
             worst = max(worst, deviation(crl, oracle))
-        crl.end_task()
+        crl.end_task(NO_ROWS)
     return worst
 
 
@@ -200,7 +202,7 @@ def learn(crl: HyperCRL, task: int, steps: int) -> float:
     crl.begin_task(task)
     for step in range(steps):
         crl.step(task_loss(task, step % 20))
-    crl.end_task()
+    crl.end_task(NO_ROWS)
     return float(task_loss(task, 999)(crl.weights(task)))
 
 
@@ -273,7 +275,7 @@ def test_averaged_weights_are_planned_with_and_become_the_parameters() -> None:
     raw = crl.hypernetwork.generate(crl.parameters, crl.embeddings[0].unsqueeze(0))[0]
     averaged = crl.weights(0)
     assert not torch.allclose(raw, averaged)
-    crl.end_task()
+    crl.end_task(NO_ROWS)
     assert bits(crl.weights(0)) == bits(averaged)
     crl.begin_task(1)
     assert bits(crl.weights(0)) == bits(averaged)

@@ -91,9 +91,11 @@ def test_the_loss_is_that_of_the_unrolled_oracle(name: str, length: int, changes
         ]
     )
     loss = model.loss(weights, scales, Windows(start, actions, afters))
-    shape = (members, rows)
+    # Row i is seen by member i mod E.
     expected = plain.loss(
-        start.unflatten(0, shape).numpy(), actions.unflatten(1, shape).numpy(), afters.unflatten(1, shape).numpy()
+        np.stack([start[member::members].numpy() for member in range(members)]),
+        np.stack([actions[:, member::members].numpy() for member in range(members)], axis=1),
+        np.stack([afters[:, member::members].numpy() for member in range(members)], axis=1),
     )
     assert loss.dtype == torch.float64
     assert float(loss) == pytest.approx(expected, rel=1e-9)
@@ -121,7 +123,7 @@ def test_members_see_their_own_rows() -> None:
     start, actions = observations("linear", 4), torch.zeros(1, 4, 2, dtype=torch.float64)
     afters = start.unsqueeze(0).clone()
     leaf = weights.clone().requires_grad_()
-    afters[:, 2:] = float("nan")  # the second member's
+    afters[:, 1::2] = float("nan")  # the second member's
     model.loss(leaf, scales, Windows(start, actions, afters)).backward()
     finite = torch.isfinite(leaf.grad)
     assert int(finite.sum()) == model.network.size // 2
@@ -151,3 +153,21 @@ def test_state_round_trip_of_scales_and_bounds() -> None:
         assert torch.equal(again.parts()[name].std, part.std)
     scales.freeze()
     assert all(part.frozen for part in scales.parts().values())
+
+
+@pytest.mark.parametrize("members", [2, 3])
+def test_every_member_gets_its_share_of_uniform_and_of_event_rows(members: int) -> None:
+    """Samplers put uniform rows first and events last: each member must see both."""
+    model, weights, scales, _ = trained("linear", ensemble=members)
+    count = 4 * members
+    start, actions = observations("linear", count), torch.zeros(1, count, 2, dtype=torch.float64)
+    for block in (slice(0, count // 2), slice(count // 2, count)):
+        afters = start.unsqueeze(0).clone()
+        afters[:, block] += 1.0  # only this block pulls at the weights differently
+        gradients = []
+        for after in (start.unsqueeze(0), afters):
+            leaf = weights.clone().requires_grad_()
+            model.loss(leaf, scales, Windows(start, actions, after)).backward()
+            gradients.append(leaf.grad)
+        difference = model.network.unpack(gradients[1] - gradients[0])
+        assert all(float(matrix[member].abs().max()) > 0 for matrix, _ in difference[-1:] for member in range(members))

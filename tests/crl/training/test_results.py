@@ -69,7 +69,12 @@ def test_a_run_states_what_it_reached_and_what_it_cost(tmp_path: Path) -> None:
     assert results["wall_seconds"] > 0
     assert min(results["time"][phase]["cpu"] for phase in ("plan", "learn", "simulate")) > 0
     assert results["decision_ms"] > 0
-    assert results["bytes_per_task"] == 4 * 4, "an embedding of 4 numbers"
+    assert results["memory"]["stated_bytes_per_task"] == 4 * 4, "an embedding of 4 numbers"
+    assert results["memory"]["measured_bytes_per_task"] == 4 * 4
+    assert results["memory"]["old_rows_read"] == 0
+    for visit in results["visits"]:
+        assert 0 <= visit["plasticity"]["dormant_units"] <= 1
+        assert 0 < visit["plasticity"]["effective_rank_share"] <= 1
 
 
 def test_forgetting_is_positive_where_something_was_lost(tmp_path: Path) -> None:

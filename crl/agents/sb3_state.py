@@ -1,0 +1,60 @@
+"""What an algorithm of Stable-Baselines3 has learned, as plain tensors instead of its own zip of pickles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from operator import attrgetter
+from typing import Any
+
+import torch
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from torch import Tensor
+
+
+def model_state(model: OffPolicyAlgorithm) -> dict[str, Any]:
+    """Networks (targets included), optimisers' moments, learned coefficients and the count of updates.
+
+    Which attributes those are is what the algorithm itself names for its own files, so this serves all of them.
+
+    Returns:
+        ``modules`` (by name, their tensors), ``optimisers`` (by name and parameter, their moments), ``tensors`` (by
+        name) and ``updates`` (a count), all copies.
+    """
+    modules: dict[str, Any] = {}
+    optimisers: dict[str, Any] = {}
+    names, variables = model._get_torch_save_params()
+    for name in names:
+        part = attrgetter(name)(model)
+        if isinstance(part, torch.optim.Optimizer):
+            optimisers[name] = {index: _copy(entry) for index, entry in part.state_dict()["state"].items()}
+        else:
+            modules[name] = _copy(part.state_dict())
+    tensors = {name: attrgetter(name)(model).detach().clone() for name in variables}
+    return {"modules": modules, "optimisers": optimisers, "tensors": tensors, "updates": model._n_updates}
+
+
+def load_model_state(model: OffPolicyAlgorithm, state: Mapping[str, Any]) -> None:
+    """Restore what :func:`model_state` returned, to the bit, in a model that was made with the same settings."""
+    for name, saved in state["modules"].items():
+        attrgetter(name)(model).load_state_dict(saved)
+    for name, moments in state["optimisers"].items():
+        optimiser = attrgetter(name)(model)
+        groups = optimiser.state_dict()["param_groups"]  # settings, which are not part of the state
+        # The optimiser takes tensors over without a copy, and goes on to change them.
+        own = {index: _copy(entry) for index, entry in moments.items()}
+        optimiser.load_state_dict({"state": own, "param_groups": groups})
+    with torch.no_grad():
+        for name, saved in state["tensors"].items():
+            attrgetter(name)(model).copy_(saved)
+    model._n_updates = int(state["updates"])
+
+
+def is_finite(state: Any) -> bool:
+    """Whether all numbers of a nested state are finite."""
+    if isinstance(state, Mapping):
+        return all(is_finite(value) for value in state.values())
+    return not isinstance(state, Tensor) or bool(torch.isfinite(state).all())
+
+
+def _copy(entries: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value.detach().clone() if isinstance(value, Tensor) else value for name, value in entries.items()}

@@ -1,0 +1,148 @@
+"""One ordinary network for all tasks, whose last layer each task may have for itself: the base of many strategies.
+
+The target weights w [P] are a trunk (all layers but the last) and a head (the last layer). With ``continual.heads:
+task`` every task has a head of its own, which starts as a copy of the one before (multi-head, as the baselines of
+Huang et al. 2021); otherwise there is one head, and all of w counts as trunk. What protects earlier tasks is in the
+hooks that subclasses override.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl.config import Config
+from crl.continual.optimiser import Adam, Average
+from crl.continual.strategy import Loss, Storage, Strategy
+from crl.dynamics.network import TargetNetwork
+from crl.dynamics.windows import Windows
+
+
+class SharedNetwork(Strategy):
+    """A trunk for all tasks, and a head per task or for all.
+
+    Attributes:
+        trunk: What all tasks share, [P] or [P - head].
+        heads: Head [head] of every task that has begun (empty tensors if the head is shared).
+        task: The current task; -1 before the first.
+    """
+
+    def __init__(
+        self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
+    ) -> None:
+        super().__init__(config, network, generator, device)
+        self.task = -1
+        self.heads: dict[int, Tensor] = {}
+        self.trunk, self._next_head = self._fresh()
+        self._average = Average(config.learning.average)
+        self._start_task()
+
+    def head_per_task(self) -> bool:
+        """Whether every task has a head of its own."""
+        return self.config.continual.heads == "task"
+
+    def _fresh(self) -> tuple[Tensor, Tensor]:
+        """An ordinary initial trunk and head."""
+        weights = self.network.initial(self.generator).to(self.device)
+        head = self.network.head_size if self.head_per_task() else 0
+        trunk, last = weights[: len(weights) - head], weights[len(weights) - head :]
+        return trunk.clone().requires_grad_(), last.clone()
+
+    # ------------------------------------------------------------------ the life of a task
+    def begin_task(self, task: int) -> None:
+        """Go on with the same trunk, and with the task's own head; the optimiser starts afresh."""
+        self.task = task
+        if task not in self.heads:
+            self.heads[task] = self._next_head.clone()
+        self._start_task()
+
+    def moving(self) -> dict[str, Tensor]:
+        """The parameters that learn in the current task, by name."""
+        if self.task not in self.heads:
+            return {"trunk": self.trunk}
+        return {"trunk": self.trunk, f"head {self.task}": self.heads[self.task]}
+
+    def _start_task(self) -> None:
+        config = self.config.learning
+        for head in self.heads.values():
+            head.requires_grad_(False)
+        moving = {name: tensor.requires_grad_() for name, tensor in self.moving().items()}
+        self._optimiser = Adam(moving, config.lr, config.clip)
+        self._average.clear()
+
+    def end_task(self, rows: Windows) -> None:
+        """Make the averaged weights the weights."""
+        del rows
+        averaged = self._average.of(self.moving())
+        with torch.no_grad():
+            for name, tensor in self.moving().items():
+                tensor.copy_(averaged[name])
+        self._average.clear()
+        self._next_head = self.heads[self.task].detach().clone()
+
+    # ------------------------------------------------------------------ one learning step
+    def step(self, loss: Loss) -> dict[str, Tensor]:
+        """One gradient step on the current task's loss, with what protects the earlier ones."""
+        self._optimiser.zero()
+        value = loss(self.join(self.task))
+        value.backward()
+        report = {"task": value.detach()}
+        retain = self.retain()
+        if retain is not None:
+            report["retain"] = retain
+        self.move()
+        self._average.update(self.moving())
+        return report
+
+    def join(self, task: int) -> Tensor:
+        """Target weights [P] of a task, differentiable in trunk and head."""
+        return torch.cat([self.trunk, self.heads[task]]) if self.head_per_task() else self.trunk
+
+    def retain(self) -> Tensor | None:
+        """Add the gradients of what protects earlier tasks; returns its value (detached), if there is any."""
+        return None
+
+    def move(self) -> None:
+        """Take the optimiser's step."""
+        self._optimiser.step()
+
+    # ------------------------------------------------------------------ what others ask for
+    def weights(self, task: int) -> Tensor:
+        """The shared weights with the task's head, [P]."""
+        averaged = self._average.of(self.moving())
+        head = averaged.get(f"head {task}", self.heads[task])
+        return torch.cat([averaged["trunk"], head]).detach()
+
+    def scale_lr(self, factor: float) -> None:
+        """Set the learning rate to ``factor`` times the configured one."""
+        self._optimiser.factor = factor
+
+    def storage(self) -> Storage:
+        """The heads, if every task has one."""
+        return Storage(bytes_per_task=4 * len(self._next_head), revisits_data=False)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimiser and average."""
+        return {
+            "task": self.task,
+            "trunk": self.trunk.detach().clone(),
+            "heads": {task: head.detach().clone() for task, head in self.heads.items()},
+            "next_head": self._next_head.clone(),
+            "optimiser": self._optimiser.state_dict(),
+            "average": self._average.state_dict(),
+            "generator": self.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        self.generator.set_state(state["generator"])
+        self.task = int(state["task"])
+        self.trunk = state["trunk"].to(self.device).clone()
+        self.heads = {task: head.to(self.device).clone() for task, head in state["heads"].items()}
+        self._next_head = state["next_head"].to(self.device).clone()
+        self._start_task()
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._average.load_state_dict(state["average"], self.device)
