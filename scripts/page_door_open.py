@@ -12,9 +12,9 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
-from crl.reporting.pages import Groups, final, forgotten, learned, markdown_table, provenance, time_table, write_page
+from crl.reporting.pages import final, forgotten, learned, markdown_table, provenance, time_table, write_page
 from crl.reporting.plots import curves_figure, sequence_figure
-from crl.reporting.runs import RunRecord, by_strategy
+from crl.reporting.runs import Groups, RunRecord, by_strategy, run_folders
 from crl.reporting.statistics import interval
 
 ORDER = ("hypercrl", "finetune", "single")
@@ -23,8 +23,7 @@ STILLS = (0, 8, 16, 26, 40)
 
 def percent(scores: np.ndarray) -> str:
     """``93 [88, 97]`` from shares of several seeds, ``93`` from one: a single seed has no spread."""
-    found = interval(scores)
-    return found.format(digits=0, scale=100.0) if len(scores) > 1 else f"{100 * found.value:.0f}"
+    return interval(scores).format(digits=0, scale=100.0)
 
 
 def success_table(groups: Groups) -> list[str]:
@@ -42,7 +41,7 @@ def success_table(groups: Groups) -> list[str]:
                 percent(forgotten(runs)),
                 f"{np.mean([run.results['env_steps'] for run in runs]):,.0f}",
                 f"{np.mean([run.results['cpu_seconds'] for run in runs]) / 60:.1f}",
-                f"{runs[0].results['bytes_per_task']:,}",
+                f"{runs[0].stated_bytes or 0:,}",
             ]
         )
     head = ["strategy", "seeds", *doors, "mean", "forgetting", "env steps", "CPU min", "bytes per task*"]
@@ -156,7 +155,7 @@ def main() -> None:
     """Read the runs, write the page and its pictures."""
     source = Path(sys.argv[1] if len(sys.argv) > 1 else "runs/door_open")
     target = Path(sys.argv[2] if len(sys.argv) > 2 else "docs/results")
-    found, problems = by_strategy(path.parent for path in source.glob("*/config.yaml") if not path.parent.is_symlink())
+    found, problems = by_strategy(run_folders(source))
     groups = {name: found[name] for name in ORDER if name in found}
     if "hypercrl" not in groups:
         sys.exit(f"{source} holds no finished hypercrl run: run scripts/reproduce_door_open.sh first")

@@ -3,5 +3,8 @@
 #   usage: scripts/reproduce_door_open.sh [parallel processes, default 2]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-VIDEOS=true scripts/run_sequence.sh door_open "hypercrl finetune single" "0 1 2 3 4" "${1:-2}"
-"${PYTHON:-.venv/bin/python}" scripts/page_door_open.py runs/door_open
+. scripts/sequences.sh
+VIDEOS=true
+run_sequence door_open "hypercrl:0-4 finetune:0-4 single:0-4" "${1:-2}"
+"$python" scripts/page_door_open.py "${RUNS:-runs}/door_open" "${PAGES:-docs/results}"
+finish

@@ -1,22 +1,19 @@
 #!/usr/bin/env bash
-# Runs one task sequence with several strategies and seeds, profile=full, and resumes after an interruption:
-# finished runs are kept, killed ones continue from their last checkpoint.
-#   usage: scripts/run_sequence.sh ENV "STRATEGIES" "SEEDS" [parallel processes, default 2]
-# Run folders: runs/ENV/STRATEGY_sSEED; logs: runs/ENV/logs. VIDEOS=true records each task at the end of a run.
+# Runs one task sequence with several strategies and seeds, and resumes after an interruption: finished runs are kept,
+# stopped or killed ones continue from their last checkpoint, failed ones are tried again.
+#   usage: scripts/run_sequence.sh ENV "ENTRY ..." [parallel processes, default 2]
+#   ENTRY: STRATEGY:SEEDS or agent=NAME:SEEDS, such as hypercrl:0-4 coreset:0,1,2 agent=sb3_sac:0
+# Run folders: runs/ENV/STRATEGY_sSEED; output: runs/ENV/logs; the names of all planned runs: runs/ENV/planned.
+# Environment: PYTHON, RUNS (instead of runs), PROFILE (instead of full), VIDEOS=true (record each task at a run's end),
+# OVERRIDES="key=value ..." (further settings of all runs; a run is continued only with the settings that it began with),
+# PAGES (instead of docs/results, for the scripts that write a page).
+# Ends with 0 if all runs are finished; with 1 if runs failed, after all others, naming them; with 130 if interrupted.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-sequence=$1 strategies=$2 seeds=$3 parallel=${4:-2}
-python=${PYTHON:-.venv/bin/python}
-runs=${RUNS:-runs}/$sequence
-export OMP_NUM_THREADS=1
-mkdir -p "$runs/logs"
-
-for strategy in $strategies; do
-    for seed in $seeds; do echo "$strategy $seed"; done
-done | xargs -P "$parallel" -L 1 sh -c '
-    python=$0 sequence=$1 runs=$2 videos=$3 strategy=$4 seed=$5
-    name="${strategy}_s$seed" log="$runs/logs/${strategy}_s$seed.log"
-    echo "$sequence: $name"
-    "$python" -m crl.cli train env="$sequence" profile=full continual="$strategy" seed="$seed" \
-        run_dir="$runs" name="$name" resume=true videos="$videos" >"$log" 2>&1 || echo "$name failed: see $log"
-' "$python" "$sequence" "$runs" "${VIDEOS:-false}"
+if [ $# -lt 2 ] || [ $# -gt 3 ]; then
+    sed -n '2,10s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+fi
+. scripts/sequences.sh
+run_sequence "$1" "$2" "${3:-2}"
+finish

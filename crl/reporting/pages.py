@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crl.reporting.runs import RunRecord
-
-Groups = Mapping[str, Sequence[RunRecord]]
+from crl.reporting.runs import Groups, RunRecord
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -23,19 +21,32 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[s
 
 
 def provenance(groups: Groups, script: str, command: str) -> list[str]:
-    """Who wrote the page, from which runs, with which versions."""
-    results = next(iter(groups.values()))[0].results
+    """Who wrote the page, from which runs, with which versions; groups must not be empty."""
+    runs = [run for group in groups.values() for run in group]
     said = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    commit = said.stdout.strip() or "unknown"
+    written = said.stdout.strip() or "unknown"
+    versions = ", ".join(sorted({str(run.results["version"]) for run in runs}))
+    torches = ", ".join(sorted({str(run.results["torch"]) for run in runs}))
+    threads = sorted({str(run.settings.get("threads", 1)) for run in runs})
     return [
         f"Written by `{script}` from the run folders of",
         "",
         f"    {command}",
         "",
-        f"crl {results['version']} (page written at commit {commit}), torch {results['torch']}, "
-        f"{platform.machine()}, one thread per run.",
-        "thread per run.",
+        f"Runs: {commits(runs)}, crl {versions}, torch {torches}, {platform.machine()}, {'/'.join(threads)} thread per "
+        f"run. Page: commit {written}.",
     ]
+
+
+def commits(runs: Sequence[RunRecord]) -> str:
+    """Commits that made the runs: ``commit 1a2b3c4``, or each with its number of runs where they differ."""
+    found: dict[str, int] = {}
+    for run in runs:
+        name = f"commit {run.commit}" if run.commit else "commit not recorded"
+        found[name] = found.get(name, 0) + 1
+    if len(found) == 1:
+        return next(iter(found))
+    return ", ".join(f"{name} ({count} runs)" for name, count in found.items())
 
 
 def final(runs: Sequence[RunRecord], measure: str = "matrix") -> NDArray[np.float64]:
@@ -55,10 +66,10 @@ def forgotten(runs: Sequence[RunRecord], measure: str = "matrix") -> NDArray[np.
 
 def time_table(groups: Groups) -> list[str]:
     """Where the CPU time goes: median over runs, in seconds, and the median decision in milliseconds."""
-    phases = list(next(iter(groups.values()))[0].results["time"])
+    phases = list(dict.fromkeys(phase for runs in groups.values() for run in runs for phase in run.results["time"]))
     rows = []
     for name, runs in groups.items():
-        seconds = [np.median([run.results["time"][phase]["cpu"] for run in runs]) for phase in phases]
+        seconds = [np.median([run.results["time"].get(phase, {}).get("cpu", 0.0) for run in runs]) for phase in phases]
         known = [run.results["decision_ms"] for run in runs if run.results["decision_ms"] is not None]
         rows.append([name, *(f"{value:.0f}" for value in seconds), f"{np.median(known):.1f}" if known else "-"])
     return markdown_table(["strategy", *(f"{phase} (s)" for phase in phases), "decision (ms)"], rows)
@@ -69,7 +80,12 @@ def write_page(target: Path, name: str, lines: Sequence[str], groups: Groups) ->
     target.mkdir(parents=True, exist_ok=True)
     page = target / f"{name}.md"
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
-    # A run is known by its name here: where its folder lay concerns nobody else.
-    summary = {strategy: [{**run.results, "run": run.path.name} for run in runs] for strategy, runs in groups.items()}
-    (target / f"{name}.json").write_text(json.dumps(summary, indent=1) + "\n", encoding="utf-8")
+    # A run is known by its name here, where its folder lay concerns nobody else; one line per run.
+    summary = [
+        f"{json.dumps(strategy)}: [\n"
+        + ",\n".join(json.dumps({**run.results, "run": run.path.name}, separators=(",", ":")) for run in runs)
+        + "\n]"
+        for strategy, runs in groups.items()
+    ]
+    (target / f"{name}.json").write_text("{" + ",\n".join(summary) + "}\n", encoding="utf-8")
     return page

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from omegaconf import OmegaConf
 
 from crl.errors import CrlError
 
@@ -23,8 +25,57 @@ class RunRecord:
 
     @property
     def label(self) -> str:
-        """Strategy of the run."""
+        """Strategy of the run; of a run of another agent, that agent's name."""
         return str(self.results["strategy"])
+
+    @property
+    def seed(self) -> int:
+        """Seed of the run."""
+        return int(self.results["seed"])
+
+    @property
+    def stated_bytes(self) -> int | None:
+        """Bytes per task that the strategy says it stores; ``None`` if it says nothing."""
+        return _whole(self._memory.get("stated_bytes_per_task", self.results.get("bytes_per_task")))
+
+    @property
+    def measured_bytes(self) -> int | None:
+        """Bytes per task by which its state was seen to grow; ``None`` in runs that did not measure it."""
+        return _whole(self._memory.get("measured_bytes_per_task"))
+
+    @property
+    def revisits_data(self) -> bool | None:
+        """Whether the strategy says that it looks at old transitions again."""
+        found = self._memory.get("revisits_data", self.results.get("revisits_data"))
+        return None if found is None else bool(found)
+
+    @property
+    def old_rows_read(self) -> int | None:
+        """Old transitions that it was seen to read; ``None`` in runs that did not count them."""
+        return _whole(self._memory.get("old_rows_read"))
+
+    @property
+    def commit(self) -> str | None:
+        """Commit of the code that made the run, where it is known."""
+        found = self.results.get("commit")
+        return str(found) if found else None
+
+    @property
+    def _memory(self) -> dict[str, Any]:
+        return self.results.get("memory") or {}
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """Settings of the run as nested dicts; empty if its ``config.yaml`` is missing or broken."""
+        try:
+            found = OmegaConf.to_container(OmegaConf.load(self.path / "config.yaml"))
+        except Exception:  # PyYAML and OmegaConf have several error families
+            return {}
+        return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+
+    def plasticity(self, name: str) -> list[float | None]:
+        """A measure of the network after every visit, such as ``dormant_units``; ``None`` where it is not known."""
+        return [(visit.get("plasticity") or {}).get(name) for visit in self.results["visits"]]
 
     def lines(self, kind: str) -> list[dict[str, Any]]:
         """Lines of one kind, in order."""
@@ -36,6 +87,10 @@ class RunRecord:
         return np.array(
             [[np.nan if value is None else value for value in row] for row in self.results[name]], dtype=np.float64
         )
+
+
+Groups = Mapping[str, Sequence[RunRecord]]
+"""Finished runs by strategy."""
 
 
 def read_run(path: Path) -> RunRecord:
@@ -51,16 +106,43 @@ def read_run(path: Path) -> RunRecord:
 
 
 def by_strategy(paths: Iterable[Path]) -> tuple[dict[str, list[RunRecord]], list[str]]:
-    """Finished runs grouped by strategy and ordered by seed; what could not be read comes back as messages."""
+    """Finished runs grouped by strategy and ordered by seed; what does not count comes back as messages.
+
+    Of two runs of one strategy with the same seed, the one whose folder's name sorts first counts: the other is the
+    same run again, or one with other settings, and no further seed in either case.
+    """
     groups: dict[str, list[RunRecord]] = {}
     problems: list[str] = []
     for path in sorted(paths):
         try:
             record = read_run(path)
-        except CrlError as error:
-            problems.append(error.message)
+        except CrlError:
+            found = (path / "results.json").exists()
+            problems.append(f"{path.name} " + ("has a broken results.json" if found else "is not finished"))
             continue
-        groups.setdefault(record.label, []).append(record)
+        group = groups.setdefault(record.label, [])
+        twin = next((other for other in group if other.seed == record.seed), None)
+        if twin is None:
+            group.append(record)
+        else:
+            problems.append(
+                f"{path.name} is left out: {twin.path.name} is a run of {record.label} with seed {record.seed}, too"
+                + (" (with other settings)" if differ(twin, record) else "")
+            )
     for records in groups.values():
-        records.sort(key=lambda record: record.results["seed"])
+        records.sort(key=lambda record: record.seed)
     return groups, problems
+
+
+def differ(one: RunRecord, other: RunRecord) -> bool:
+    """Whether two runs had different settings, by their fingerprints."""
+    return bool(one.results.get("fingerprint") != other.results.get("fingerprint"))
+
+
+def _whole(number: Any) -> int | None:
+    return None if number is None else round(number)
+
+
+def run_folders(root: Path) -> list[Path]:
+    """Folders of runs, finished or not, in a folder of runs; ``latest`` is no run of its own."""
+    return sorted(path.parent for path in root.glob("*/config.yaml") if not path.parent.is_symlink())

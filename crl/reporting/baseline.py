@@ -1,0 +1,37 @@
+"""The zero of normalised scores: what uniformly random actions reach on every task of a sequence."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crl.sequences import TaskSequence
+
+
+def random_returns(sequence: TaskSequence, *, episodes: int, seed: int) -> dict[str, float]:
+    """Mean return of uniformly random actions, by name of the task.
+
+    Args:
+        sequence: The task sequence.
+        episodes: Episodes per task.
+        seed: Seed of the first episode's initial state, the others follow; that of the evaluations gives the same
+            initial states as theirs. Actions are seeded by it, too.
+    """
+    means: dict[str, float] = {}
+    for index in range(len(sequence)):
+        name = sequence.spec(index).name
+        if name in means:
+            continue
+        env = sequence.make(index)
+        env.action_space.seed(seed)
+        returns: NDArray[np.float64] = np.zeros(episodes)
+        for episode in range(episodes):
+            env.reset(seed=seed + episode)
+            over = False
+            while not over:
+                _, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+                returns[episode] += float(reward)
+                over = bool(terminated or truncated)
+        env.close()
+        means[name] = float(returns.mean())
+    return means
