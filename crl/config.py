@@ -55,6 +55,9 @@ class LearningConfig:
     lr_embedding: float = 1e-3
     lr_final: float = 0.1
     """Share of the learning rate that is left at the end of the closing session."""
+    lr_decay: float = 1.0
+    """Factor by which the learning rates fall from one learning session of a run to the next; below 1 the step size
+    vanishes, and the agent settles."""
     batch: int = 256
     """Transitions per gradient step and ensemble member."""
     clip: float = 5.0
@@ -216,6 +219,18 @@ class EvaluationConfig:
 
 
 @dataclass
+class MonitorConfig:
+    """The reach monitor: whether the agent still changes what it does (:mod:`crl.agents.monitor`)."""
+
+    probes: int = 8
+    """Observations per task on which decisions are compared after every learning session; 0 switches it off."""
+    window: int = 2000
+    """Environment steps without change that count as settled."""
+    tolerance: float = 1e-3
+    """Change of decisions, in units of half the action range, that counts as none."""
+
+
+@dataclass
 class CheckpointConfig:
     """When the run is written to disk."""
 
@@ -248,6 +263,7 @@ class Config:
     exploration: ExplorationConfig = field(default_factory=ExplorationConfig)
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    monitor: MonitorConfig = field(default_factory=MonitorConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     profile: str = "quick"
     """Name of the profile that was composed."""

@@ -211,6 +211,13 @@ class Agent(Protocol):
         """Spend gradient steps; the new weights are in force when the call returns."""
         ...
 
+    def basis_element(self) -> str:
+        """Fingerprint of the behaviour in force for the current task: equal as long as learning changes nothing of it.
+
+        The agent's basis (Abel et al. 2023) is the set of policies, one for each value of what learning moves.
+        """
+        ...
+
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides the agent's future behaviour: nested dicts of tensors, arrays and plain values."""
         ...

@@ -282,6 +282,9 @@ class Puppet:
         self.budgets.append(budget)
         return LearnReport(budget.steps, {"task": 1.0 / self.version})
 
+    def basis_element(self) -> str:
+        return str(self.version)
+
     def state_dict(self) -> dict[str, Any]:
         return {"version": self.version}
 

@@ -62,6 +62,10 @@ class Frozen:
         """Transitions of earlier tasks read since it was frozen: none."""
         return 0
 
+    def basis_element(self) -> str:
+        """The inner agent's."""
+        return self.agent.basis_element()
+
     def state_dict(self) -> dict[str, Any]:
         """The inner agent's state."""
         return self.agent.state_dict()

@@ -36,6 +36,7 @@ class Learner:
         task: int,
         generator: torch.Generator,
         *,
+        rate: float = 1.0,
         closing: bool = False,
         train_bounds: bool = False,
     ) -> LearnReport:
@@ -47,6 +48,7 @@ class Learner:
             steps: Gradient steps.
             task: The current task.
             generator: Source of the batches.
+            rate: Learning rate of the session, as a share of the configured one.
             closing: Let the learning rate fall linearly to ``lr_final`` of itself over the session.
             train_bounds: Train the Gaussian head's bounds too (first task only).
 
@@ -73,7 +75,7 @@ class Learner:
         counted = torch.zeros(())
         network = self._strategy.network_of(task)
         for index in range(steps):
-            self._strategy.scale_lr(1 - (1 - config.lr_final) * index / steps if closing else 1.0)
+            self._strategy.scale_lr(rate * (1 - (1 - config.lr_final) * index / steps if closing else 1.0))
             windows = sampler.draw(rows, generator)
 
             def loss(weights: torch.Tensor, windows=windows) -> torch.Tensor:  # type: ignore[no-untyped-def]

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from crl.agents.fingerprint import fingerprint_of
 from crl.agents.judge import TaskJudge
 from crl.agents.learner import Learner
 from crl.config import Config
-from crl.continual.strategy import Strategy, make_strategy
+from crl.continual.strategy import Storage, Strategy, make_strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel, Scales
 from crl.dynamics.plasticity import Plasticity, plasticity
@@ -153,7 +154,12 @@ class MPCAgent:
             self._solved[-1] = True
 
     def learn(self, budget: LearnBudget) -> LearnReport:
-        """Spend gradient steps on the current task; with a closing budget the learning rate falls to its end."""
+        """Spend gradient steps on the current task; with a closing budget the learning rate falls to its end.
+
+        Without gradient steps nothing changes, the normalisers neither.
+        """
+        if budget.steps <= 0:
+            return LearnReport()
         scales = self.scales[self.learning_task]
         self._normalise(scales)
         report = self.learner.session(
@@ -162,6 +168,7 @@ class MPCAgent:
             budget.steps,
             self.learning_task,
             torch_generator(self.config.seed, "learn", self.learning_task, self._sessions),
+            rate=self.config.learning.lr_decay**self._sessions,
             closing=budget.closing,
             train_bounds=len(self._learned_once | {self.learning_task}) == 1,
         )
@@ -207,6 +214,18 @@ class MPCAgent:
         return self._rollouts[task]
 
     # ------------------------------------------------------------------ what is measured
+    def basis_element(self) -> str:
+        """Fingerprint of the current task's model (weights and normalisers) and of the planner on it."""
+        task = self.learning_task
+        if task < 0:
+            return fingerprint_of("no task yet", asdict(self.config.planner))
+        scales = {name: [part.mean, part.std] for name, part in self.scales[task].parts().items()}
+        return fingerprint_of(task, self.strategy.weights(task), scales, asdict(self.config.planner))
+
+    def storage(self) -> Storage:
+        """What the strategy keeps per finished task."""
+        return self.strategy.storage()
+
     def kept_bytes(self) -> int:
         """Bytes of the strategy's tensors but for its optimisers and averages: they grow with what old tasks leave."""
         return _bytes({name: part for name, part in self.strategy.state_dict().items() if name not in _PASSING})

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl.agents.fingerprint import fingerprint_of
 from crl.config import Config
 from crl.continual.strategy import Storage
 from crl.seeding import numpy_generator
@@ -73,6 +74,10 @@ class RandomAgent:
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks read so far: none."""
         return 0
+
+    def basis_element(self) -> str:
+        """Fingerprint of the range from which it draws."""
+        return fingerprint_of("random", self._low, self._high)
 
     def state_dict(self) -> dict[str, Any]:
         """Nothing: all that it does follows from the seed."""

@@ -22,6 +22,7 @@ import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
+from crl.agents.fingerprint import fingerprint_of
 from crl.agents.sb3_model import algorithm, make_model, private_randomness
 from crl.agents.sb3_plasticity import critic_plasticity
 from crl.agents.sb3_replay import Replay
@@ -127,19 +128,26 @@ class SB3Agent:
             action = self._script[min(step, len(self._script) - 1)]
             return Decision(action, action)
         inputs = self._inputs(torch.from_numpy(observation).to(self.device)).cpu().numpy()
-        if self._explore:
-            seed = derive(self._seed, "sb3 act", self.task.index, self._episode, step)
-            with private_randomness(seed, self.device):
-                scaled, _ = self.model.policy.predict(inputs, deterministic=False)
-        else:
-            scaled, _ = self.model.policy.predict(inputs, deterministic=True)
-        if not np.isfinite(scaled).all():
+        scaled = self._choose(inputs, step)
+        if scaled is None:
             return self._safe("the policy's action is not finite")
         if self._noise is not None:
             scaled = np.clip(scaled + self._noise[min(step, len(self._noise) - 1)], -1, 1)
         action = self._low + (scaled + 1) / 2 * (self._high - self._low)
         action = np.clip(action.astype(np.float32), self._low, self._high)
         return Decision(action, action)
+
+    def _choose(self, inputs: Array, step: int) -> Array | None:
+        """The policy's action in [-1, 1]^A for network inputs [F]; ``None`` if it has none that is finite."""
+        seed = derive(self._seed, "sb3 act", self.task.index, self._episode, step)
+        try:
+            with private_randomness(seed, self.device):
+                scaled, _ = self.model.policy.predict(inputs, deterministic=not self._explore)
+        except ValueError:  # PyTorch's distributions refuse parameters that are not finite
+            if is_finite(model_state(self.model)):
+                raise
+            return None
+        return scaled if np.isfinite(scaled).all() else None
 
     def observe(self, transition: Transition) -> None:
         """Keep a transition of the current task to learn from."""
@@ -163,13 +171,19 @@ class SB3Agent:
             return LearnReport()
         before = model_state(self.model)
         self.replay.generator = numpy_generator(self._seed, "sb3 batches", session)
-        with private_randomness(derive(self._seed, "sb3 learn", session), self.device):
-            self.model.train(gradient_steps=budget.steps, batch_size=self.config.batch)
+        failure = None
+        try:
+            with private_randomness(derive(self._seed, "sb3 learn", session), self.device):
+                self.model.train(gradient_steps=budget.steps, batch_size=self.config.batch)
+        except ValueError as error:  # PyTorch's distributions refuse parameters that are not finite
+            failure = error
         logged = dict(self.model.logger.name_to_value)
         self.model.logger.name_to_value.clear()
         if not is_finite(model_state(self.model)):
             load_model_state(self.model, before)
             return LearnReport(budget.steps, {"skipped": float(budget.steps)})
+        if failure is not None:
+            raise failure
         losses = {ours: float(logged[theirs]) for theirs, ours in LOSSES.items() if theirs in logged}
         return LearnReport(budget.steps, losses)
 
@@ -233,6 +247,11 @@ class SB3Agent:
     def _safe(self, reason: str) -> Decision:
         action = as_array(self.task.safe_action)
         return Decision(action, action, reason)
+
+    def basis_element(self) -> str:
+        """Fingerprint of the actor and of the normaliser in front of it."""
+        actor = {name: part for name, part in self.model.policy.state_dict().items() if name.startswith("actor.")}
+        return fingerprint_of(actor, self.scale.mean, self.scale.std)
 
     # ------------------------------------------------------------------ persistence
     def state_dict(self) -> dict[str, Any]:

@@ -18,7 +18,8 @@ def critic_plasticity(model: OffPolicyAlgorithm, observation: Tensor, action: Te
         action: Actions in [-1, 1], [N, A].
 
     Returns:
-        The state; ``None`` for an algorithm whose critics are not layered networks with hidden units.
+        The state; ``None`` for an algorithm whose critics are not layered networks with hidden units, and where an
+        activation is not finite.
     """
     networks = getattr(getattr(model, "critic", None), "q_networks", None)
     if not networks or not isinstance(networks[0], nn.Sequential):
@@ -30,7 +31,7 @@ def critic_plasticity(model: OffPolicyAlgorithm, observation: Tensor, action: Te
             values = layer(values)
             if not isinstance(layer, nn.Linear):
                 hidden.append(values.unsqueeze(0))
-    if not hidden:
+    if not hidden or not all(bool(torch.isfinite(layer).all()) for layer in hidden):
         return None
     rank = effective_rank(hidden[-1][0])
     return Plasticity(dormant_units(hidden), rank, rank / hidden[-1].shape[-1])

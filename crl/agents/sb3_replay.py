@@ -83,10 +83,9 @@ class Replay(ReplayBuffer):
         self._length = max(self._length, self._next + 1)
         self._next = (self._next + 1) % self.limit
 
-    def newest(self, count: int, column: str = "observation") -> NDArray[np.float32]:
+    def newest(self, count: int, column: str = "observation") -> NDArray[Any]:
         """A column of the newest ``count`` rows, [count, ...], oldest first."""
-        rows: NDArray[np.float32] = self._data[column][np.arange(self._next - count, self._next) % self.limit]
-        return rows
+        return self._data[column][np.arange(self._next - count, self._next) % self.limit]
 
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
         """Draw rows with replacement, uniformly.

@@ -12,6 +12,7 @@ from typing import Any
 
 import gymnasium
 
+from crl.agents.monitor import ReachMonitor
 from crl.config import Config
 from crl.errors import CrlError
 from crl.seeding import derive
@@ -20,6 +21,7 @@ from crl.training.clock import Clock
 from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
 from crl.training.measures import measure
+from crl.training.probes import collect_probes
 from crl.training.progress import Progress
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
@@ -59,6 +61,7 @@ class TrainingLoop:
         self.state = RunState()
         self.decision_ms: list[float] = []
         self._best: dict[str, Any] | None = None
+        self.monitor = ReachMonitor(config.monitor)
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
         self._loss: float | None = None
 
@@ -112,6 +115,7 @@ class TrainingLoop:
             self._learn(config.learning.initial_steps)
         elif state.episodes > random:
             self._learn(round(result.steps * config.learning.steps_per_env_step))
+        self._watch()
         if self._mastered() or self._spent():
             state.stage = "close"
         if state.faults >= FAULTS_ALLOWED:  # last, so that the unit is complete and its state fit to be saved
@@ -126,6 +130,7 @@ class TrainingLoop:
         """The closing session: a falling learning rate, so that the weights come to rest."""
         state = self.state
         self._learn(self.config.learning.final_steps, closing=True)
+        self._watch()
         state.validated = []
         state.tried = state.episodes
         if self._validates() and self._room():
@@ -231,6 +236,19 @@ class TrainingLoop:
             self.log.write("learning", self.state.env_steps, {"steps": report.steps, **report.losses})
             self._loss = report.losses.get("task")
 
+    def _watch(self) -> None:
+        """Let the reach monitor compare decisions with those before."""
+        config, task, state = self.config, self._task(), self.state
+        if not config.monitor.probes or state.episodes < config.exploration.random_episodes:
+            return
+        with self.clock.phase("evaluate"):
+            if not self.monitor.knows(task):
+                self.monitor.set_probes(task, collect_probes(self._env(task.index), task, config))
+            change = self.monitor.update(self.agent, task, state.env_steps)
+        if change is not None:
+            values = {"task": change.task, "distance": change.distance, "moved": change.moved}
+            self.log.write("change", state.env_steps, values)
+
     def _spent(self) -> bool:
         """Whether one more episode would exceed the task's budget, or those of all tasks up to here.
 
@@ -311,6 +329,7 @@ class TrainingLoop:
         return {
             "agent": self.agent.state_dict(),
             "best": self._best,
+            "monitor": self.monitor.state_dict(),
             "run": self.state.state_dict(),
             "log": self.log.state_dict(),
             # All that differs between two equal runs is in this one entry.
@@ -321,6 +340,8 @@ class TrainingLoop:
         """Restore what :meth:`state_dict` returned; returns problems worth telling."""
         self.agent.load_state_dict(state["agent"])
         self._best = state["best"]
+        if "monitor" in state:  # not in checkpoints of version 0.1
+            self.monitor.load_state_dict(state["monitor"])
         self.state = RunState.from_state(state["run"])
         times = dict(state["clock"])
         self.decision_ms = list(times.pop("decision_ms", []))

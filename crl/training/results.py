@@ -57,6 +57,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
         "cpu_seconds": clock.cpu_seconds,
         "time": clock.totals(),
         "decision_ms": statistics.median(loop.decision_ms) if loop.decision_ms else None,
+        "reach": loop.monitor.report() if config.monitor.probes else None,
         "memory": memory(loop.agent, state.spent),
         "evaluation": {
             "episodes": config.evaluation.episodes,
