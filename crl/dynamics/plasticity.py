@@ -59,10 +59,12 @@ def effective_rank(features: Tensor) -> float:
     return float(torch.exp(-(torch.xlogy(share, share)).sum()))
 
 
-def plasticity(network: TargetNetwork, weights: Tensor, inputs: Tensor) -> Plasticity:
-    """State of a target network with weights [P] on normalised inputs [N, in]."""
+def plasticity(network: TargetNetwork, weights: Tensor, inputs: Tensor) -> Plasticity | None:
+    """State of a target network with weights [P] on normalised inputs [N, in]; ``None`` if it is not finite."""
     with torch.no_grad():
         hidden = network.layer_inputs(weights, inputs.unsqueeze(0))[1:-1]
+    if not all(bool(torch.isfinite(layer).all()) for layer in hidden):
+        return None
     ranks = [effective_rank(member) for member in hidden[-1]]
     mean = sum(ranks) / len(ranks)
     return Plasticity(dormant_units(hidden), mean, mean / hidden[-1].shape[-1])

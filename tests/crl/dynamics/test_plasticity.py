@@ -53,7 +53,15 @@ def test_the_state_of_a_network_is_that_of_its_hidden_layers() -> None:
         bias[0, 0, 0] = -1.0  # one unit per layer of the first member never fires
     inputs = torch.randn(64, 3, generator=torch.Generator().manual_seed(1))
     state = plasticity(network, weights, inputs)
+    assert state is not None
     alive = network.layer_inputs(weights, inputs.unsqueeze(0))[1:-1]
     assert state.dormant_units == dormant_units(alive) >= 2 / 22
     assert state.effective_rank == pytest.approx(sum(effective_rank(member) for member in alive[1]) / 2)
     assert state.effective_rank_share == pytest.approx(state.effective_rank / 5)
+
+
+def test_a_broken_network_has_no_state() -> None:
+    network = TargetNetwork(3, [6], 2)
+    weights = network.initial(torch.Generator().manual_seed(0))
+    weights[0] = math.nan
+    assert plasticity(network, weights, torch.ones(4, 3)) is None
