@@ -16,6 +16,7 @@ from crl.checks import CheckFailed, check_agent, check_planner, check_strategy
 from crl.config import Config
 from crl.continual.finetune import Finetune
 from crl.continual.single import Single
+from crl.dynamics.windows import Windows
 from crl.planning.icem import ICEM
 from crl.planning.planner import Plan, PlanningFailed
 from crl.planning.random_shooting import RandomShooting
@@ -152,16 +153,16 @@ def test_a_strategy_is_checked_with_the_settings_given() -> None:
 
 class LiveView(Finetune):
     def weights(self, task: int) -> torch.Tensor:
-        return self.parameters["weights"].detach()
+        return self.trunk.detach()
 
 
 class WithGradient(Finetune):
     def weights(self, task: int) -> torch.Tensor:
-        return self.parameters["weights"]
+        return self.trunk
 
 
 class ForgetsAverage(Finetune):
-    def end_task(self) -> None:
+    def end_task(self, rows: Windows) -> None:
         self._average.clear()
 
 
@@ -180,10 +181,10 @@ class Trusting(Finetune):
     """Steps whatever the gradient is."""
 
     def step(self, loss: Any) -> dict[str, torch.Tensor]:
-        value = loss(self.parameters["weights"])
-        (gradient,) = torch.autograd.grad(value, [self.parameters["weights"]])
+        value = loss(self.trunk)
+        (gradient,) = torch.autograd.grad(value, [self.trunk])
         with torch.no_grad():
-            self.parameters["weights"] -= 0.05 * self._optimiser.factor * gradient
+            self.trunk -= 0.05 * self._optimiser.factor * gradient
         return {"task": value.detach()}
 
 
@@ -199,7 +200,7 @@ class LosesGenerator(Single):
 
 class Aliased(Finetune):
     def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "weights": self.parameters["weights"].detach()}
+        return {**super().state_dict(), "trunk": self.trunk.detach()}
 
 
 class Unpicklable(Finetune):
@@ -214,7 +215,7 @@ class GlobalWeights(Single):
     def begin_task(self, task: int) -> None:
         super().begin_task(task)
         with torch.no_grad():
-            self.parameters["weights"].add_(0.01 * torch.randn(self.network.size))
+            self.trunk.add_(0.01 * torch.randn(self.network.size))
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ class GlobalWeights(Single):
         (Trusting, "a loss of nan leaves weights"),
         (LosesMomentum, "in a task: load_state_dict.state_dict... gives another state"),
         (LosesGenerator, "gives another state; state.generator"),
-        (Aliased, "the saved state changes when the strategy goes on; state.weights"),
+        (Aliased, "the saved state changes when the strategy goes on; state.trunk"),
         (Unpicklable, "state.optimiser object is Adam, which a checkpoint cannot hold"),
         (GlobalWeights, "different states|draws from a global"),
     ],
