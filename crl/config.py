@@ -56,8 +56,8 @@ class LearningConfig:
     lr_final: float = 0.1
     """Share of the learning rate that is left at the end of the closing session."""
     lr_decay: float = 1.0
-    """Factor by which the learning rates fall from one learning session of a run to the next; below 1 the step size
-    vanishes, and the agent settles."""
+    """Factor by which the learning rates, and the weight of new data in the normalisers, fall from one learning session
+    of a run to the next; below 1 the step size vanishes, and the agent settles."""
     batch: int = 256
     """Transitions per gradient step and ensemble member."""
     clip: float = 5.0

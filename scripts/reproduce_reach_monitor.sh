@@ -21,5 +21,5 @@ train() { # NAME SETTINGS...
 train learning continual=hypercrl "tasks=[0,1,0,1]" steps=1400
 train frozen agent=frozen agent.run="$runs/learning" "tasks=[1]" steps=2800
 train one_task continual=finetune "tasks=[0]" steps=5600
-train vanishing continual=finetune "tasks=[0]" steps=5600 learning.lr_decay=0.8
+train vanishing continual=finetune "tasks=[0]" steps=5600 learning.lr_decay=0.75
 "$python" scripts/page_reach_monitor.py "$runs"

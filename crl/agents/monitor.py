@@ -26,6 +26,8 @@ PROBE_EPISODE = 1_000_003
 """Number of the first probe's episode: it addresses the random numbers of its plan, and is used for nothing else."""
 LEAST_CHANGES = 6
 """Changes that a trend needs."""
+AHEAD = 10
+"""Windows within which changes that vanish must be expected to be gone."""
 
 Kind = Literal["settled", "settling", "not settled", "undecided"]
 
@@ -177,8 +179,9 @@ def judge(changes: Sequence[Change], start: int, last: int, window: int, toleran
     """Whether an agent has settled, from the changes of its behaviour.
 
     * *settled*: no session of the last ``window`` steps changed a decision by more than ``tolerance``;
-    * *settling*: it has not, but the changes of the last three windows vanish: the Theil-Sen slope of their logarithm
-      is negative with 95 % confidence, and they fall to less than half within those windows;
+    * *settling*: it has not, but the changes of the last three windows vanish: even at the slow end of the 95 %
+      interval of their trend (Theil-Sen slope of the logarithm) they would be within the tolerance after at most
+      ``AHEAD`` further windows;
     * *not settled*: otherwise;
     * *undecided*: it was watched for less than a window.
 
@@ -195,7 +198,6 @@ def judge(changes: Sequence[Change], start: int, last: int, window: int, toleran
     since = last - (above[-1] if above else start)
     recent = [c.distance for c in changes if c.step > last - window and math.isfinite(c.distance)]
     trend = _trend([c for c in changes if c.step > last - 3 * window], window, tolerance)
-    span = min(3.0, horizon / window) if window else 0.0
     kind: Kind
     if horizon < window:
         kind = "undecided"
@@ -203,7 +205,7 @@ def judge(changes: Sequence[Change], start: int, last: int, window: int, toleran
     elif since >= window:
         kind = "settled"
         text = f"has settled: no decision changed by more than {tolerance:g} for {since:,} steps"
-    elif trend is not None and trend[2] < 1 and trend[0] ** span < 0.5:
+    elif trend is not None and recent and float(np.mean(recent)) * trend[2] ** AHEAD <= tolerance:
         kind = "settling"
         text = (
             f"is settling: the change per session falls by {1 - trend[0]:.0%} per {window:,} steps; "

@@ -161,14 +161,15 @@ class MPCAgent:
         if budget.steps <= 0:
             return LearnReport()
         scales = self.scales[self.learning_task]
-        self._normalise(scales)
+        rate = self.config.learning.lr_decay**self._sessions
+        self._normalise(scales, rate)
         report = self.learner.session(
             self.buffer,
             scales,
             budget.steps,
             self.learning_task,
             torch_generator(self.config.seed, "learn", self.learning_task, self._sessions),
-            rate=self.config.learning.lr_decay**self._sessions,
+            rate=rate,
             closing=budget.closing,
             train_bounds=len(self._learned_once | {self.learning_task}) == 1,
         )
@@ -192,15 +193,15 @@ class MPCAgent:
         self.strategy.begin_task(task)
         self._rollouts.clear()
 
-    def _normalise(self, scales: Scales) -> None:
+    def _normalise(self, scales: Scales, weight: float) -> None:
         """Update the normalisers with the transitions that came since the last session."""
         start, self._normalised = self._normalised, len(self.buffer)
         if scales.features.frozen or start == self._normalised:
             return
         observation, action, after = (rows[start:] for rows in self.buffer.tensors(self.device))
-        scales.features.update(self.model.features.encode(observation))
-        scales.actions.update(action)
-        scales.changes.update(self.model.features.change(observation, after))
+        scales.features.update(self.model.features.encode(observation), weight)
+        scales.actions.update(action, weight)
+        scales.changes.update(self.model.features.change(observation, after), weight)
 
     def knows(self, task: int) -> bool:
         """Whether a task has been begun, so that it can be planned for."""

@@ -26,19 +26,19 @@ class Normaliser:
         self._floor = floor
         self._centred = centred
         size = floor.shape[0]
-        self.count = 0
+        self.count = 0.0
         self._mean = torch.zeros(size, dtype=torch.float64, device=floor.device)
         self._squares = torch.zeros(size, dtype=torch.float64, device=floor.device)
         self.frozen = False
 
-    def update(self, values: Tensor) -> None:
-        """Add a batch [B, N]; does nothing once frozen."""
-        if self.frozen or values.shape[0] == 0:
+    def update(self, values: Tensor, weight: float = 1.0) -> None:
+        """Add a batch [B, N], each row counted ``weight`` times; does nothing once frozen."""
+        if self.frozen or values.shape[0] == 0 or weight == 0:
             return
         values = values.double()
-        added = values.shape[0]
+        added = weight * values.shape[0]
         mean = torch.zeros_like(self._mean) if self._centred else values.mean(dim=0)
-        squares = (values - mean).square().sum(dim=0)
+        squares = weight * (values - mean).square().sum(dim=0)
         total = self.count + added
         difference = mean - self._mean
         self._mean = self._mean + difference * (added / total)
@@ -74,7 +74,7 @@ class Normaliser:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self.count = int(state["count"])
+        self.count = float(state["count"])
         self._mean = state["mean"].to(self._mean.device).clone()
         self._squares = state["squares"].to(self._mean.device).clone()
         self.frozen = bool(state["frozen"])

@@ -100,3 +100,17 @@ def test_a_saved_state_is_a_copy() -> None:
     running.update(torch.from_numpy(data(seed=1)))
     for name, value in saved.items():
         assert torch.equal(state[name], value)
+
+
+def test_a_weighted_batch_counts_as_often_as_its_weight_says() -> None:
+    first, second = (torch.randn(5, 3, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    weighted, repeated = (Normaliser(torch.zeros(3)) for _ in range(2))
+    for part in (weighted, repeated):
+        part.update(first)
+    weighted.update(second, weight=3.0)
+    repeated.update(second.repeat(3, 1))
+    torch.testing.assert_close(weighted.mean, repeated.mean)
+    torch.testing.assert_close(weighted.std, repeated.std)
+    mean = weighted.mean
+    weighted.update(first + 100, weight=0.0)
+    assert torch.equal(weighted.mean, mean)
