@@ -118,6 +118,18 @@ class TestShippedFiles:
         assert tasks == [0, 1, 2, 3, 4]
         assert sum(budget.steps * (5 if len(budget.steps) == 1 else 1)) <= 12_000
 
+    @pytest.mark.parametrize(
+        "continual", ["hypercrl", "hypercrl_chunked", "coreset", "ewc", "si", "finetune", "single"]
+    )
+    @pytest.mark.parametrize("planner", ["icem", "cem"])
+    @pytest.mark.parametrize(("profile", "may_differ"), [("full", set()), ("quick", {"env.tasks"})])
+    def test_the_held_out_pushers_run_with_the_settings_of_the_known(
+        self, continual: str, planner: str, profile: str, may_differ: set[str]
+    ) -> None:
+        chosen = [f"continual={continual}", f"planner={planner}", f"profile={profile}"]
+        known, held_out = (dict(leaves(compose([f"env={env}", *chosen]))) for env in ("pusher", "pusher_held_out"))
+        assert {key for key in known if known[key] != held_out[key]} - may_differ == {"env.name"}
+
     def test_defaults_compose_without_arguments(self) -> None:
         assert compose().env.name == Config().env.name
 
