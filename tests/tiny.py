@@ -175,6 +175,7 @@ SMALL = (
     "budget.steps=[64]",
     "evaluation.episodes=2",
     "evaluation.episodes_between=1",
+    "monitor.probes=0",
     "checkpoint.seconds=100000",
     "videos=false",
 )

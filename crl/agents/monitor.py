@@ -237,6 +237,8 @@ def _trend(changes: Sequence[Change], window: int, tolerance: float) -> tuple[fl
     logs = np.log([max(change.distance, tolerance) for change in kept])
     if np.ptp(steps) == 0:
         return None
+    if np.ptp(logs) == 0:
+        return 1.0, 1.0, 1.0
     slope, _, low, high = stats.theilslopes(logs, steps, 0.95)
     return tuple(float(np.exp(value)) for value in (slope, low, high))  # type: ignore[return-value]
 
