@@ -22,8 +22,9 @@ def check_agent(make: Callable[[int], Agent], sequence: TaskSequence | str, *, s
 
     Actions are float32 [A], finite and inside their range; an observation that is not finite gets the task's safe
     action with a reason, and the next one a decision again; evaluation episodes repeat to the bit and change nothing;
-    the seed alone decides; from every point between episodes and learning sessions, an agent restored from
-    ``state_dict`` has the same future to the bit, and the state holds only what a checkpoint can.
+    the seed alone decides; the basis element is a fingerprint of what was learned; from every point between episodes
+    and learning sessions, an agent restored from ``state_dict`` has the same future to the bit, and the state holds
+    only what a checkpoint can.
 
     Args:
         make: Makes a new agent from a seed.
@@ -147,7 +148,8 @@ def _check_evaluation(agent: Agent, trial: _Trial) -> None:
             trial.play(agent, index, episode, explore=True)
             trial.learn(agent)
     where = trial.where(agent)
-    before = copy.deepcopy(agent.state_dict())
+    before, element = copy.deepcopy(agent.state_dict()), agent.basis_element()
+    require(isinstance(element, str) and bool(element), f"{where}: its basis element is {element!r}, not a fingerprint")
     for index in range(len(trial.tasks)):
         one = trial.play(agent, index, 7, explore=False)
         trial.play(agent, index + 1, 3, explore=False)
@@ -163,6 +165,11 @@ def _check_evaluation(agent: Agent, trial: _Trial) -> None:
         before,
         f"{where}: an evaluation episode changes the agent's state",
         "learn and count in episodes with explore=True only",
+    )
+    require(
+        agent.basis_element() == element,
+        f"{where}: its basis element changes in evaluation episodes, in which nothing is learned",
+        "make it of what learning moves, and of nothing that acting moves",
     )
 
 
@@ -197,12 +204,15 @@ def _check_futures(make: Callable[[int], Agent], trial: _Trial, seed: int) -> No
         require_plain(state, where)
         mend = "derive all randomness from the seed: crl.seeding"
         require_same(state, twin.state_dict(), f"{where}: two agents with one seed and one life differ", mend)
+        element = original.basis_element()
+        require(element == twin.basis_element(), f"{where}: agents with equal states have different basis elements", mend)
         kept = copy.deepcopy(state)
         actions = future(original)
         require_same(state, kept, f"{where}: the saved state changes when the agent goes on", _STATE)
         restored = make(seed)
         restored.load_state_dict(state)
         require_same(restored.state_dict(), kept, f"{where}: load_state_dict(state_dict()) gives another state", _STATE)
+        require(restored.basis_element() == element, f"{where}: a restored agent has another basis element", _STATE)
         require_same(future(restored), actions, f"{where}: a restored agent acts differently", _STATE)
         require_same(
             restored.state_dict(), original.state_dict(), f"{where}: a restored agent learns differently", _STATE

@@ -222,7 +222,10 @@ class TrainingLoop:
             )
             return
         spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
-        state.spent.append({**spent, "validation": state.best if state.best >= 0 else None, **measure(self.agent)})
+        measured = measure(self.agent)
+        state.spent.append({**spent, "validation": state.best if state.best >= 0 else None, **measured})
+        signs = {**(measured["plasticity"] or {}), "kept_bytes": measured["kept_bytes"]}
+        self.log.write("visit", state.env_steps, {**spent, **signs})
         state.next_visit()
         if state.visit == len(self.order):
             state.stage = "done"
