@@ -101,7 +101,7 @@ class ContinualConfig:
     """Windows of transitions kept per finished task (coreset, hypercrl_replay)."""
     replay_weight: float = 1.0
     """Weight of the loss on a batch of an earlier task (coreset, multitask, hypercrl_replay)."""
-    energy: float = 0.97
+    energy: float = 0.9999
     """Share of the squared length of a layer's inputs that is protected (gradient_projection)."""
     options: dict[str, Any] = field(default_factory=dict)
     """Options of a plug-in strategy."""

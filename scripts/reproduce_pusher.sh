@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Reproduces docs/results/pusher.md (five blocks in sequence: three seeds of the strategies that are compared, one of the
 # others and of the baseline without a model) and docs/results/pusher_held_out.md (those five, then five more, one seed;
-# its scores are relative to the runs of `single` on the first five). Half the published budget: 3,000 steps per block.
+# its scores are relative to the runs of `single` on the first five). A third of the published budget: 2,000 steps per block.
 #   usage: scripts/reproduce_pusher.sh [parallel processes, default 2]
 set -euo pipefail
 cd "$(dirname "$0")/.."
