@@ -152,10 +152,17 @@ def envs() -> None:
 
 @app.command("config")
 def print_config(settings: Settings = None) -> None:
-    """Print the complete settings that a `crl train` with these arguments would use, as YAML."""
-    from crl.settings import to_yaml
+    """Print the complete settings that a `crl train` with these arguments would use, as YAML.
 
-    typer.echo(to_yaml(_compose(settings)), nl=False)
+    What `crl train` refuses, this refuses too.
+    """
+    from crl.sequences import load_sequence
+    from crl.settings import to_yaml
+    from crl.training.loop import step_budgets, task_order
+
+    config = _compose(settings)
+    step_budgets(config, len(task_order(config, load_sequence(config.env.name))))
+    typer.echo(to_yaml(config), nl=False)
 
 
 register_formal(app)

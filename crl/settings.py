@@ -165,13 +165,8 @@ def to_yaml(config: Config) -> str:
     return OmegaConf.to_yaml(OmegaConf.structured(config))
 
 
-def save_yaml(config: Config, path: Path) -> None:
-    """Write the configuration, complete, to a file that :func:`load_yaml` reads."""
-    path.write_text(to_yaml(config), encoding="utf-8")
-
-
 def load_yaml(path: Path) -> Config:
-    """Read what :func:`save_yaml` wrote. Settings that did not exist yet get their defaults.
+    """Read a file of what :func:`to_yaml` gives. Settings that did not exist yet get their defaults.
 
     Raises:
         SettingsError: The file is missing or broken, or holds a setting that this version does not know.

@@ -238,6 +238,19 @@ class TestEnvs:
 
 
 class TestConfig:
+    @pytest.mark.parametrize(
+        ("settings", "expected"),
+        [
+            (["tasks=[0,99]"], "has no task 99"),
+            (["tasks=[0,1]", "steps=[1,2,3]"], "budget.steps has 3 entries for 2 tasks"),
+        ],
+    )
+    def test_config_refuses_what_train_refuses(self, settings: list[str], expected: str) -> None:
+        for command in ("config", "train"):
+            done = crl(command, "env=door_open", *settings)
+            assert done.exit_code != 0
+            assert expected in done.output + str(done.exception or "")
+
     def test_prints_yaml_that_can_be_read_back(self, tmp_path: Path) -> None:
         from crl.settings import compose, load_yaml
 
