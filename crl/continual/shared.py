@@ -113,7 +113,7 @@ class SharedNetwork(Strategy):
     def weights(self, task: int) -> Tensor:
         """The shared weights with the task's head, [P]."""
         averaged = self._average.of(self.moving())
-        head = averaged.get(f"head {task}", self.heads[task])
+        head = averaged.get(f"head {task}", self.heads.get(task, self._next_head))
         return torch.cat([averaged["trunk"], head]).detach()
 
     def scale_lr(self, factor: float) -> None:
@@ -138,6 +138,7 @@ class SharedNetwork(Strategy):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
+        state = _migrated(state) if "weights" in state else state
         self.generator.set_state(state["generator"])
         self.task = int(state["task"])
         self.trunk = state["trunk"].to(self.device).clone()
@@ -146,3 +147,22 @@ class SharedNetwork(Strategy):
         self._start_task()
         self._optimiser.load_state_dict(state["optimiser"])
         self._average.load_state_dict(state["average"], self.device)
+
+
+def _migrated(state: Mapping[str, Any]) -> dict[str, Any]:
+    """The state of fine-tuning or ``single`` from a checkpoint of before there were heads, in today's form."""
+    weights = state["weights"]
+    task = int(state.get("task", 0))
+    none = weights[:0].clone()
+    average = {**state["average"], "sums": {"trunk": part for part in state["average"]["sums"].values()}}
+    if average["sums"]:
+        average["sums"][f"head {task}"] = none.clone()
+    return {
+        **{name: part for name, part in state.items() if name != "weights"},
+        "task": task,
+        "trunk": weights,
+        "heads": {task: none},
+        "next_head": none,
+        "optimiser": {"trunk": moments for moments in state["optimiser"].values()},
+        "average": average,
+    }

@@ -288,3 +288,28 @@ def test_single_is_what_a_strategy_without_other_tasks_would_be() -> None:
 def test_an_unknown_strategy_names_the_nearest() -> None:
     with pytest.raises(CrlError, match=r"unknown strategy 'hypercrll'.*hypercrl"):
         make("hypercrll")
+
+
+@pytest.mark.parametrize("name", ["finetune", "single"])
+@pytest.mark.parametrize("average", [0.0, 0.9])
+def test_checkpoints_of_before_there_were_heads_are_read(name: str, average: float) -> None:
+    original, restored = (make(name, seed=seed, average=average) for seed in (0, 1))
+    phases(original, "in the second task")
+    state = original.state_dict()
+    old = {key: part for key, part in state.items() if key in ("optimiser", "average", "generator", "finished")}
+    old["weights"] = state["trunk"]
+    old["optimiser"] = {"weights": state["optimiser"]["trunk"]}
+    old["average"] = {**state["average"], "sums": {k: v for k, v in state["average"]["sums"].items() if k == "trunk"}}
+    old["average"]["sums"] = {"weights": part for part in old["average"]["sums"].values()}
+    if name == "single":
+        old["task"] = 1
+    restored.load_state_dict(old)
+    for task in (0, 1):
+        assert bits(restored.weights(task)) == bits(original.weights(task))
+    if name == "finetune":  # which task it was in was not saved: it goes on with the next
+        end(original, 1)
+        end(restored, 0)
+    for strategy in (original, restored):
+        strategy.begin_task(2)
+        steps(strategy, 2, 0, 6)
+    assert bits(restored.weights(2)) == bits(original.weights(2))
