@@ -1,10 +1,11 @@
 """How long verdicts and values take, from 10^3 to 10^6 product states with 5 edges each.
 
-Fully observed environments of two kinds, with S states and 5 branches per state (one action of the agent's, 5 next
-states, each with an observation of its own):
+Fully observed environments of four kinds, with S states and 5 branches per state and action (5 next states, each
+with an observation of its own):
 
 * ``random``: next states drawn at random; shallow, and its values iterate well;
 * ``grid``: neighbours on a torus of side sqrt(S); as deep as its side, and it mixes slowly;
+* ``line``: neighbours on a line, with a drift that differs from place to place; it mixes slowest;
 * ``ring``: a corridor of all S states that is walked to its end, with the other branches leading back: as deep as it
   is long.
 
@@ -51,19 +52,22 @@ def environment(kind: str, states: int, rng: np.random.Generator) -> FiniteEnvir
         north, south = (row - 1) % side * side + column, (row + 1) % side * side + column
         west, east = row * side + (column - 1) % side, row * side + (column + 1) % side
         following = np.stack([here, north, south, west, east], axis=1)
+    elif kind == "line":
+        following = np.clip(here[:, None] + np.array([0, -1, 1, -2, 2]), 0, states - 1)
     else:
         following = here[:, None] // 2 ** np.arange(1, BRANCHES + 1)
         following[:, 0] = (here + 1) % states
     source = np.tile(np.repeat(here, BRANCHES), 2)
     target = np.tile(following.ravel(), 2)
     action = np.repeat([0, 1], states * BRANCHES)
+    chance = rng.dirichlet(np.ones(BRANCHES), size=states)
     return FiniteEnvironment.from_branches(
         Interface(("stay", "go"), tuple(f"at {i}" for i in range(states))),
         source,
         action,
         target,
         target,
-        np.full(len(source), 1 / BRANCHES),
+        np.tile(chance.ravel(), 2),
         np.eye(1, states)[0],
     )
 
@@ -87,7 +91,7 @@ def timed(call: object, *arguments: object) -> tuple[float, object]:
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--largest", type=int, default=6, help="power of ten of product states")
-    options.add_argument("--kinds", nargs="+", default=["random", "grid", "ring"])
+    options.add_argument("--kinds", nargs="+", default=["random", "grid", "line", "ring"])
     given = options.parse_args()
     seconds = ("never settles", "settles", "continual learner", "discounted", "average")
     columns = ("product", "states", "edges", *seconds, "GB")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crl.formal.agent import AgentBasis, FiniteAgent, check_size
+from crl.formal.agent import AgentBasis, FiniteAgent, Rule, check_size
 from crl.formal.errors import FormalError
 from crl.formal.interface import History, Interface, Ints
 from crl.formal.limits import Limits
@@ -41,6 +42,40 @@ class LearningRule:
             )
         # An agent with the same memory: its constructor checks the rest.
         object.__setattr__(self, "update", self._selector().update)
+
+    @classmethod
+    def from_tables(
+        cls,
+        name: str,
+        basis: AgentBasis,
+        table: Mapping[str, tuple[str, Iterable[Rule]]],
+        start: str | None = None,
+    ) -> LearningRule:
+        """A rule from ``{memory: (basis element, [(action, observation, next memory), ...])}``.
+
+        Elements go by their names; for the rest see :meth:`crl.formal.FiniteAgent.from_tables`.
+
+        Args:
+            name: Name of the rule.
+            basis: What it chooses from.
+            table: Every memory with its choice and where it goes.
+            start: First memory; the first of the table if omitted.
+
+        Raises:
+            FormalError: The table does not make sense; the message names the entry.
+        """
+        index = {element.name: i for i, element in enumerate(basis)}
+        for memory, (element, _) in table.items():
+            if element not in index:
+                raise FormalError(
+                    f"learning rule {name!r}, memory {memory!r}: there is no basis element {element!r}",
+                    f"elements: {', '.join(list(index)[:20])}",
+                )
+        anything = dict.fromkeys(basis.interface.actions, 1 / len(basis.interface.actions))
+        moves = {memory: (anything, rules) for memory, (_, rules) in table.items()}
+        selector = FiniteAgent.from_tables(name, basis.interface, moves, start)
+        choice = np.array([index[element] for element, _ in table.values()])
+        return cls(name, basis.interface, choice, selector.update, selector.initial)
 
     def choose(self, history: History) -> int:
         """sigma(h): the index of the basis element that acts after a history."""

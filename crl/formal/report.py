@@ -22,7 +22,9 @@ def report(problem: Problem, decision: Decision) -> str:
         lines.append(f"value: {problem.criterion}")
     lines += ["", *_table(problem, decision), ""]
     for agent, generated, reached in zip(problem.agents, decision.generated, decision.reached, strict=True):
-        lines.append(f"{agent.name} ({_count(reached.always.states, 'product state')}, {reached.always.edges:,} edges)")
+        lines.append(
+            f"{agent.name} ({_count(reached.always.states, 'product state')}, {_count(reached.always.edges, 'edge')})"
+        )
         shown = [generated.witness, reached.sometimes.witness]
         if reached.always.witness is not reached.sometimes.witness:
             shown.append(reached.always.witness)

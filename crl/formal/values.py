@@ -5,8 +5,8 @@ and initial distribution d:
 
 * discounted: d v with (I - gamma P) v = r, that is the expected sum of gamma^t r_t, t = 0, 1, ... (not normalised);
 * average: sum over the recurrent classes C of P(absorbed in C) * (stationary distribution of C) r (Puterman, *Markov
-  Decision Processes*, 1994, appendix A.4). One solve gives the absorption probabilities of all classes, one more their
-  stationary distributions.
+  Decision Processes*, 1994, appendix A.4). One solve gives the absorption probabilities of all classes; their
+  stationary distributions are found together, too.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from crl.formal.following import follow
 from crl.formal.graph import LabelledGraph
 from crl.formal.interface import Floats
 from crl.formal.limits import Limits
-from crl.formal.linear import solve
+from crl.formal.linear import solve, stationary
 from crl.formal.product import tables
 from crl.formal.rewards import reward_table
 
@@ -102,7 +102,7 @@ def value(
     scale = max(float(np.abs(table).max()), 1e-300)
     states = len(reward)
     if isinstance(criterion, Discounted):
-        values, residual = solve(sparse.identity(states, format="csr") - criterion.gamma * chain, reward)
+        values, residual = solve(criterion.gamma * chain, reward)
         return Value(float(start @ values), residual / (1 - criterion.gamma), states)
     occupied, residual = _long_run(chain, start)
     return Value(float(occupied @ reward), residual / scale, states)
@@ -147,20 +147,11 @@ def _long_run(chain: sparse.csr_array, start: Floats) -> tuple[Floats, float]:
     if len(passing):
         rows = chain[passing]
         inner = rows[:, passing]
-        visits, worst = solve((sparse.identity(len(passing), format="csr") - inner).T.tocsr(), start[passing])
+        visits, worst = solve(inner.T.tocsr(), start[passing])
         arrived = arrived + visits @ rows
     absorbed = np.bincount(component[staying], weights=arrived[staying], minlength=count)
-    # One state of each class gets weight 1; the others follow from the balance equations; then each class sums to 1.
-    _, at = np.unique(component[staying], return_index=True)
-    anchor = staying[at]
-    weight = np.zeros(len(start))
-    weight[anchor] = 1.0
-    others = np.setdiff1d(staying, anchor)
-    if len(others):
-        inner = chain[others][:, others]
-        from_anchors = np.ones(len(anchor)) @ chain[anchor][:, others]
-        weight[others], residual = solve((sparse.identity(len(others), format="csr") - inner).T.tocsr(), from_anchors)
-        worst = max(worst, residual)
-    total = np.bincount(component, weights=weight, minlength=count)
-    shares = weight / np.where(total > 0, total, 1)[component] * absorbed[component]
-    return shares, worst
+    _, classes = np.unique(component[staying], return_inverse=True)
+    shares = np.zeros(len(start))
+    shares[staying], residual = stationary(chain[staying][:, staying].T.tocsr(), classes)
+    shares *= absorbed[component]
+    return shares, max(worst, residual)

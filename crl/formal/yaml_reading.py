@@ -37,7 +37,7 @@ def read(path: Path) -> Any:
     try:
         return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
     except FileNotFoundError as error:
-        raise FormalError(f"there is no file {path}", "see docs/tutorials/never_stop_learning.md for one") from error
+        raise FormalError(f"there is no file {path}", "docs/reference/formal.md shows one") from error
     except (OSError, UnicodeDecodeError) as error:
         raise FormalError(f"{path} can't be read: {error}") from error
     except yaml.YAMLError as error:

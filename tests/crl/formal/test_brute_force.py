@@ -15,12 +15,14 @@ from crl.formal import (
     FiniteEnvironment,
     Interface,
     Lasso,
+    LearningRule,
     Rules,
     Settled,
     Unmatched,
     check,
     generates,
     is_continual_learner,
+    is_continual_rl_problem,
     reach,
     replay,
     value,
@@ -83,6 +85,35 @@ def compare_generates(case: Case) -> bool:
     learner = is_continual_learner(agent, basis, environment)
     assert learner.holds == (expected is None and not oracle.reach(*case).sometimes)
     return found.holds
+
+
+def compare_problem(index: int) -> bool:
+    """Compare the verdict on a whole problem; every other one has but agents that rules over the basis make."""
+    rng = np.random.default_rng([4, index])
+    world, agent, basis = oracle.random_case(rng)
+    environment, mine, elements = built((world, agent, basis))
+    interface = environment.interface
+    rewards = rng.integers(3, size=(len(interface.observations), len(interface.actions)))
+    candidates = [mine, *elements]
+    if index % 2:
+        update = rng.integers(2, size=(2, len(interface.actions), len(interface.observations)))
+        choice = rng.integers(len(elements), size=2)
+        candidates = [LearningRule("a rule", interface, choice, update).agent(elements)]
+    machines = [plain(candidate) for candidate in candidates]
+    found = is_continual_rl_problem(environment, rewards, Discounted(0.8), candidates, elements, tolerance=1e-7)
+    values = [oracle.discounted(world, machine, rewards.tolist(), 0.8) for machine in machines]
+    best = [i for i, number in enumerate(values) if number >= max(values) - 1e-7]
+    generated = all(oracle.shortest_unmatched(machine, basis) is None for machine in machines)
+    settles = any(oracle.reach(world, machines[i], basis).sometimes for i in best)
+    assert found.best == tuple(best)
+    assert found.holds == (generated and not settles)
+    return found.holds
+
+
+def test_continual_problems() -> None:
+    seen = Counter(compare_problem(index) for index in range(250))
+    assert seen[True] >= 5
+    assert seen[False] >= 50
 
 
 def plain(agent: FiniteAgent) -> oracle.Machine:

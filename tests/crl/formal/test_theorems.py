@@ -154,6 +154,28 @@ def test_a_rule_makes_its_agent() -> None:
     assert generates([agent], rule.agent(basis))
 
 
+def test_a_rule_from_a_table_makes_win_stay_lose_shift() -> None:
+    basis = fixed_policies(INTERFACE)
+    shift = {
+        "l": ("always left", [("left", "lose", "r"), ("right", "win", "r"), ("any", "any", "l")]),
+        "r": ("always right", [("right", "lose", "l"), ("left", "win", "l"), ("any", "any", "r")]),
+    }
+    rule = LearningRule.from_tables("shift", basis, shift)
+    assert rule.choose(INTERFACE.history(("left", "lose"))) == 1
+    agent = win_stay_lose_shift(INTERFACE, REWARDS)
+    assert never_reaches(rule.agent(basis), basis, switching())
+    assert generates(basis, agent, rules=[rule])
+    # Who heeds its own arm only acts alike wherever it goes, but not after what it never does: there the two part.
+    plain = {m: (choice, [rules[0], ("any", "any", m)]) for m, (choice, rules) in shift.items()}
+    other = LearningRule.from_tables("plain", basis, plain, start="r")
+    assert other.choose(()) == 1
+    assert not generates(basis, agent, rules=[LearningRule.from_tables("plain", basis, plain)])
+    with pytest.raises(FormalError, match=r"memory 'l': there is no basis element 'up'\nelements: always left"):
+        LearningRule.from_tables("wrong", basis, {"l": ("up", [("any", "any", "l")])})
+    with pytest.raises(FormalError, match="there is no memory 'x'"):
+        LearningRule.from_tables("wrong", basis, {"l": ("always left", [("any", "any", "x")])})
+
+
 def test_a_set_of_rules_may_fail_where_all_rules_succeed() -> None:
     basis = fixed_policies(INTERFACE)
     agent = win_stay_lose_shift(INTERFACE, REWARDS)
