@@ -29,8 +29,8 @@ from crl.training.run_log import RunLog
 from crl.types import Agent, Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
 EPISODE_STEPS = 16
-TIMES = ("wall_seconds", "cpu_seconds", "time", "decision_ms", "run")
-"""Entries of results.json that differ between equal runs."""
+TIMES = ("wall_seconds", "cpu_seconds", "time", "decision_ms", "run", "commit")
+"""Entries of results.json that may differ between equal runs; a commit may be made between two."""
 
 RESETS: list[tuple[str, int]] = []
 """Task and seed of every episode that began; a test that reads it clears it first."""

@@ -336,7 +336,7 @@ class TestModel:
         assert isinstance(agent, MPCAgent)
         before = agent.strategy.weights(0)
         with torch.no_grad():
-            agent.strategy.parameters["weights"].fill_(torch.nan)  # type: ignore[attr-defined]
+            agent.strategy.trunk.fill_(torch.nan)  # type: ignore[attr-defined]
         agent._rollouts.clear()
         tiny.finish(loop)
         assert torch.equal(agent.strategy.weights(0), before)
