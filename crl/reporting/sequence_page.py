@@ -192,8 +192,8 @@ def _costs(groups: Groups) -> list[str]:
         "",
         "Means over runs; environment steps of evaluations are not counted. *Stated*: what the strategy says it keeps "
         "per task; *measured*: by how much what a checkpoint keeps (without optimisers and averages) grows per new "
-        "task, each task's normalisers included. *Old rows read*: transitions of earlier tasks that learning looked "
-        "at. A dash: not recorded.",
+        "task; each task's normalisers, which every method keeps, are not counted. *Old rows read*: transitions of "
+        "earlier tasks that learning looked at. A dash: not recorded.",
         "",
         "CPU seconds by phase, median over runs:",
         "",
