@@ -205,7 +205,9 @@ def _check_futures(make: Callable[[int], Agent], trial: _Trial, seed: int) -> No
         mend = "derive all randomness from the seed: crl.seeding"
         require_same(state, twin.state_dict(), f"{where}: two agents with one seed and one life differ", mend)
         element = original.basis_element()
-        require(element == twin.basis_element(), f"{where}: agents with equal states have different basis elements", mend)
+        require(
+            element == twin.basis_element(), f"{where}: agents with equal states have different basis elements", mend
+        )
         kept = copy.deepcopy(state)
         actions = future(original)
         require_same(state, kept, f"{where}: the saved state changes when the agent goes on", _STATE)

@@ -154,15 +154,14 @@ def _migrated(state: Mapping[str, Any]) -> dict[str, Any]:
     weights = state["weights"]
     task = int(state.get("task", 0))
     none = weights[:0].clone()
-    average = {**state["average"], "sums": {"trunk": part for part in state["average"]["sums"].values()}}
-    if average["sums"]:
-        average["sums"][f"head {task}"] = none.clone()
+    sums, moments = state["average"]["sums"], state["optimiser"]
+    averaged = {"trunk": sums["weights"], f"head {task}": none.clone()} if sums else {}
     return {
         **{name: part for name, part in state.items() if name != "weights"},
         "task": task,
         "trunk": weights,
         "heads": {task: none},
         "next_head": none,
-        "optimiser": {"trunk": moments for moments in state["optimiser"].values()},
-        "average": average,
+        "optimiser": {"trunk": moments["weights"]} if moments else {},
+        "average": {**state["average"], "sums": averaged},
     }

@@ -299,8 +299,8 @@ def test_checkpoints_of_before_there_were_heads_are_read(name: str, average: flo
     old = {key: part for key, part in state.items() if key in ("optimiser", "average", "generator", "finished")}
     old["weights"] = state["trunk"]
     old["optimiser"] = {"weights": state["optimiser"]["trunk"]}
-    old["average"] = {**state["average"], "sums": {k: v for k, v in state["average"]["sums"].items() if k == "trunk"}}
-    old["average"]["sums"] = {"weights": part for part in old["average"]["sums"].values()}
+    sums = state["average"]["sums"]
+    old["average"] = {**state["average"], "sums": {"weights": sums["trunk"]} if sums else {}}
     if name == "single":
         old["task"] = 1
     restored.load_state_dict(old)

@@ -50,7 +50,12 @@ class TestRun:
         assert json.loads(folder.results.read_text())["fingerprint"] == folder.fingerprint() == results["fingerprint"]
         assert list(folder.path.glob("events.*")), "TensorBoard's files"
         kinds = [line["kind"] for line in tiny.lines(folder.path)]
-        assert {kind: kinds.count(kind) for kind in kinds} == {"episode": 8, "learning": 10, "evaluation": 3, "visit": 2}
+        assert {kind: kinds.count(kind) for kind in kinds} == {
+            "episode": 8,
+            "learning": 10,
+            "evaluation": 3,
+            "visit": 2,
+        }
         steps = [line["step"] for line in tiny.lines(folder.path)]
         assert steps == sorted(steps)
         assert steps[-1] == 128
