@@ -1,0 +1,121 @@
+"""A fitted flow: the velocity field with its box, its identifier and its calibration, and how it is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl.errors import CrlError
+from crl.flow.box import Box
+from crl.flow.config import FlowConfig
+from crl.flow.detection import Calibration
+from crl.flow.integrate import transport
+from crl.flow.learned import LearnedIdentifier
+from crl.flow.nominal import Nominal
+from crl.flow.regime import Identifier
+from crl.flow.simulator import RegimeSimulator
+from crl.flow.structured import StructuredIdentifier
+from crl.flow.training import FlowTrainer, simulate_pairs
+from crl.flow.velocity_field import VelocityField
+from crl.matching import nearest
+from crl.seeding import torch_generator
+from crl.types import ActionSpec
+
+IDENTIFIERS = ("structured", "learned")
+
+
+class ActionFlow:
+    """Refines actions under contexts.
+
+    Args:
+        config: Settings; the field's sizes must be those it was fitted with.
+        action: Elements of the action.
+        identifier: Finds the contexts that the field is conditioned on.
+        calibration: Distribution of the nominal residuals.
+        seed: Seed of the field's first weights.
+    """
+
+    def __init__(
+        self, config: FlowConfig, action: ActionSpec, identifier: Identifier, calibration: Calibration, seed: int = 0
+    ) -> None:
+        self.config = config
+        self.action = action
+        self.box = Box.of(action)
+        self.identifier = identifier
+        self.calibration = calibration
+        generator = torch_generator(seed, "velocity-field")
+        self.field = VelocityField(action.size, identifier.features_size, config.hidden, generator)
+
+    def refine(self, action: Tensor, context: Tensor) -> Tensor:
+        """Where the flow carries actions [B, A] under contexts [B, C]; neither bounded nor projected."""
+        with torch.no_grad():
+            start = self.box.to_flow(action)
+            velocity = self.field.conditioned(start, self.identifier.features(context))
+            config = self.config
+            end = transport(
+                velocity, start, solver=config.solver, steps=config.solver_steps, tolerance=config.solver_tolerance
+            )
+            return self.box.from_flow(end)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that was fitted, with the settings, as plain data."""
+        return {
+            "config": asdict(self.config),
+            "field": self.field.state_dict(),
+            "identifier": self.identifier.state_dict(),
+            "calibration": self.calibration.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore the field and the identifier; the calibration is given at construction."""
+        self.identifier.load_state_dict(state["identifier"])
+        self.field.load_state_dict(state["field"])
+
+
+def make_identifier(
+    kind: str, config: FlowConfig, box: Box, nominal: Nominal, calibration: Calibration, seed: int = 0
+) -> Identifier:
+    """An identifier by name, ``structured`` or ``learned`` (which has yet to be fitted).
+
+    Raises:
+        CrlError: There is no such identifier.
+    """
+    if kind == "structured":
+        return StructuredIdentifier(config, box, nominal, calibration)
+    if kind == "learned":
+        return LearnedIdentifier(config, box, nominal, calibration, seed)
+    raise CrlError(f"unknown identifier {kind!r}{nearest(kind, IDENTIFIERS)}")
+
+
+def fit_flow(
+    config: FlowConfig,
+    action: ActionSpec,
+    simulator: RegimeSimulator,
+    calibration: Calibration,
+    *,
+    identifier: str = "structured",
+    seed: int = 0,
+) -> ActionFlow:
+    """Fit an identifier (if it learns) and a flow on a simulator's regimes.
+
+    Args:
+        config: Settings.
+        action: Elements of the action.
+        simulator: The body with its regimes.
+        calibration: Distribution of the nominal residuals.
+        identifier: ``structured`` or ``learned``.
+        seed: Seed of everything that is drawn.
+    """
+    found = make_identifier(identifier, config, Box.of(action), simulator.nominal, calibration, seed)
+    if isinstance(found, LearnedIdentifier):
+        found.fit(simulator)
+    flow = ActionFlow(config, action, found, calibration, seed)
+    pairs = simulate_pairs(simulator, found, calibration, config, seed)
+    trainer = FlowTrainer(config, flow.field, pairs, seed)
+    trainer.fit()
+    flow.field.weights = flow.field.weights.detach()
+    return flow

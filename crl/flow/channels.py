@@ -1,0 +1,111 @@
+"""Known channel structures: what the body makes of a command, u = M a + b, and its parameters.
+
+All parameters are dimensionless: M acts on a / half range, b is in half ranges. The nominal body has M = I, b = 0.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from crl.errors import CrlError
+from crl.flow.box import Box
+from crl.flow.config import FlowConfig
+from crl.matching import nearest
+
+STRUCTURES = ("gains", "gains_bias", "matrix", "affine")
+DAMPING = 0.02
+"""Gains well below this magnitude count as dead: their inverse falls to zero instead of growing without bound."""
+
+
+class Channels:
+    """One structure for actions of one box.
+
+    Args:
+        structure: ``gains`` (diagonal M), ``gains_bias``, ``matrix`` (full M) or ``affine`` (full M and bias).
+        box: The action box.
+
+    Attributes:
+        size: Number P of parameters.
+        nominal: Parameters of the nominal body, float64 [P].
+
+    Raises:
+        CrlError: The structure is unknown.
+    """
+
+    def __init__(self, structure: str, box: Box) -> None:
+        if structure not in STRUCTURES:
+            raise CrlError(f"flow.structure = {structure!r} is unknown{nearest(structure, STRUCTURES)}")
+        self.structure = structure
+        self.box = box
+        self.full = structure in ("matrix", "affine")
+        self.biased = structure in ("gains_bias", "affine")
+        actions = box.size
+        self.gains = actions * actions if self.full else actions
+        self.size = self.gains + (actions if self.biased else 0)
+        eye = torch.eye(actions, dtype=torch.float64)
+        parts = [eye.flatten() if self.full else eye.diagonal()]
+        if self.biased:
+            parts.append(torch.zeros(actions, dtype=torch.float64))
+        self.nominal = torch.cat(parts)
+
+    def prior_std(self, config: FlowConfig) -> Tensor:
+        """Expected deviations of the parameters from nominal, float64 [P]."""
+        actions = self.box.size
+        eye = torch.eye(actions, dtype=torch.float64)
+        matrix = config.prior_gain * eye + config.prior_coupling * (1 - eye)
+        parts = [matrix.flatten() if self.full else matrix.diagonal()]
+        if self.biased:
+            parts.append(torch.full((actions,), config.prior_bias, dtype=torch.float64))
+        return torch.cat(parts)
+
+    def matrix(self, parameters: Tensor) -> Tensor:
+        """M [..., A, A] of parameters [..., P]."""
+        gains = parameters[..., : self.gains]
+        if self.full:
+            return gains.reshape(*gains.shape[:-1], self.box.size, self.box.size)
+        return torch.diag_embed(gains)
+
+    def bias(self, parameters: Tensor) -> Tensor:
+        """The bias b [..., A] of parameters [..., P], in half ranges."""
+        if self.biased:
+            return parameters[..., self.gains :]
+        return parameters.new_zeros(*parameters.shape[:-1], self.box.size)
+
+    def effective(self, action: Tensor, parameters: Tensor) -> Tensor:
+        """Nominal commands [..., A] that would do what actions [..., A] do under parameters [..., P]."""
+        half = self.box.half.to(action)
+        scaled = action / half
+        u: Tensor = (self.matrix(parameters) @ scaled.unsqueeze(-1)).squeeze(-1) + self.bias(parameters)
+        return u * half
+
+    def design(self, action: Tensor) -> Tensor:
+        """Derivative [..., A, P] of effective commands (in half ranges) by the parameters, at actions [..., A]."""
+        size = self.box.size
+        scaled = action / self.box.half.to(action)
+        eye = torch.eye(size, dtype=action.dtype)
+        full = torch.einsum("ij,...k->...ijk", eye, scaled).flatten(-2)
+        gains = full if self.full else torch.diag_embed(scaled)
+        if not self.biased:
+            return gains
+        return torch.cat([gains, eye.expand(*action.shape[:-1], size, size)], dim=-1)
+
+    def features(self, parameters: Tensor) -> Tensor:
+        """What a network should see of parameters [..., P]: M, its damped inverse, b and its undoing, all as asinh.
+
+        A deterministic function of the parameters: the network does not have to learn to divide.
+        """
+        matrix, bias = self.matrix(parameters), self.bias(parameters)
+        if self.full:
+            square = matrix @ matrix.mT + DAMPING**2 * torch.eye(self.box.size, dtype=matrix.dtype)
+            inverse = torch.linalg.solve(square, matrix).mT
+            undone = -(inverse @ bias.unsqueeze(-1)).squeeze(-1)
+            shown = [matrix.flatten(-2), inverse.flatten(-2)]
+        else:
+            gains = parameters[..., : self.gains]
+            reciprocal = gains / (gains.square() + DAMPING**2)
+            undone = -reciprocal * bias
+            shown = [gains, reciprocal]
+        if self.biased:
+            shown += [bias, undone]
+        return torch.asinh(torch.cat(shown, dim=-1))

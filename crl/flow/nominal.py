@@ -1,0 +1,64 @@
+"""The nominal model as the flow's room sees it: a function, its local effect of an action, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from crl.dynamics.model import DynamicsModel, Scales
+from crl.flow.box import Box
+
+Nominal = Callable[[Tensor, Tensor], Tensor]
+"""Maps observations [N, S] and actions [N, A] to changes [N, D]; angles among the changes are wrapped."""
+
+STEP = 0.02
+"""Step of the central differences, in half ranges: models are smooth at that scale and float32 is fine enough."""
+
+
+def nominal_of(model: DynamicsModel, weights: Tensor, scales: Scales) -> Nominal:
+    """The nominal model of trained weights [P]: mean change over the ensemble, in the observation's units.
+
+    The weights are copied: identification compares with the body as it was, whatever learns meanwhile.
+    """
+    frozen = weights.detach().clone()
+    std = scales.changes.std
+
+    def change(observation: Tensor, action: Tensor) -> Tensor:
+        with torch.no_grad():
+            mean, _ = model.predict(frozen, scales, observation.unsqueeze(0), action.unsqueeze(0))
+            return mean.mean(dim=0) * std
+
+    return change
+
+
+def linearise(model: Nominal, observation: Tensor, action: Tensor, box: Box) -> tuple[Tensor, Tensor]:
+    """Changes [N, D] and their derivatives [N, D, A] by *normalised* actions (per half range), in one call.
+
+    Args:
+        model: The model; it need not be differentiable.
+        observation: Observations [N, S].
+        action: Actions [N, A].
+        box: Box that gives the step of the differences.
+    """
+    count, size = action.shape
+    shifts = STEP * torch.diag(box.half.to(action))
+    tried = torch.cat([action.unsqueeze(0), action + shifts.unsqueeze(1), action - shifts.unsqueeze(1)])
+    rows = observation.expand(2 * size + 1, -1, -1).reshape(-1, observation.shape[-1])
+    changes = model(rows, tried.reshape(-1, size)).view(2 * size + 1, count, -1)
+    derivative = (changes[1 : size + 1] - changes[size + 1 :]) / (2 * STEP)
+    return changes[0], derivative.permute(1, 2, 0)
+
+
+def extended(model: Nominal, observation: Tensor, action: Tensor, box: Box) -> Tensor:
+    """Changes [N, D], continued linearly from the box's surface for actions outside of it.
+
+    A learned model knows nothing of a command beyond the limits, which a gain above 1 amounts to.
+    """
+    inside = box.clip(action)
+    if torch.equal(inside, action):
+        return model(observation, action)
+    value, derivative = linearise(model, observation, inside, box)
+    beyond = (action - inside) / box.half.to(action)
+    return value + (derivative @ beyond.unsqueeze(-1)).squeeze(-1)

@@ -1,0 +1,230 @@
+"""Refiners: what happens to a planned action before it is executed.
+
+Nothing (:class:`NoRefiner`), the action flow while the regime is off nominal (:class:`FlowRefiner`), or the true
+inverse of what the body does to its commands (:class:`OracleRefiner`), which is an upper bound no robot has.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crl.dynamics.features import FeatureMap
+from crl.errors import CrlError
+from crl.flow.action_flow import ActionFlow
+from crl.flow.authority import reachable_box, reachable_spec
+from crl.flow.box import Box, box_least_squares
+from crl.flow.nominal import Nominal
+from crl.flow.regime import Regime, RegimeTracker
+from crl.types import ActionSpec, Array, ObservationSpec
+
+
+@runtime_checkable
+class Refiner(Protocol):
+    """Refines planned actions and takes note of what executed ones did."""
+
+    def begin(self) -> None:
+        """A new mission with a nominal body: forget the regime."""
+        ...
+
+    def refine(self, planned: Array) -> Array:
+        """The action to execute for a planned one, float32 [A]."""
+        ...
+
+    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
+        """Take note of one transition: float32 [S], the action that was really executed [A], [S]."""
+        ...
+
+    def authority(self) -> ActionSpec:
+        """The range of planned actions that can be attained now, for the planner."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides future refinements, as plain data."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        ...
+
+
+class NoRefiner:
+    """Executes what was planned.
+
+    Args:
+        action: Elements of the action.
+    """
+
+    def __init__(self, action: ActionSpec) -> None:
+        self._action = action
+
+    def begin(self) -> None:
+        """Nothing to forget."""
+
+    def refine(self, planned: Array) -> Array:
+        """The planned action, copied."""
+        return planned.copy()
+
+    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
+        """Nothing to note."""
+
+    def authority(self) -> ActionSpec:
+        """The whole range."""
+        return self._action
+
+    def state_dict(self) -> dict[str, Any]:
+        """No state."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """No state."""
+
+
+class FlowRefiner:
+    """Corrects planned actions by a fitted flow, while the regime is off nominal and understood.
+
+    The planned action comes back unchanged while the body is nominal, while no context explains it, and whenever the
+    flow's output is not finite (which is said once). A correction changes no element by more than ``max_correction``
+    half ranges. The result is inside the action box if ``clipped``, else inside the box that the flow was fitted for.
+
+    Args:
+        flow: The fitted flow.
+        nominal: The nominal model that the flow was fitted with.
+        observation: Fields of the observation.
+        clipped: Keep to the action box, as a real robot must.
+    """
+
+    def __init__(
+        self, flow: ActionFlow, nominal: Nominal, observation: ObservationSpec, *, clipped: bool = True
+    ) -> None:
+        self.flow = flow
+        self.tracker = RegimeTracker(flow.config, flow.identifier, nominal, flow.calibration, flow.box)
+        self.clipped = clipped
+        self._features = FeatureMap(observation)
+        self._limits = flow.box if clipped else flow.box.scaled(flow.config.box_scale)
+        self._bound = flow.config.max_correction * self._limits.half
+        self._said = False
+
+    @property
+    def regime(self) -> Regime:
+        """The regime in force."""
+        return self.tracker.regime
+
+    def begin(self) -> None:
+        """Forget the regime."""
+        self.tracker.reset()
+
+    def refine(self, planned: Array) -> Array:
+        """The action to execute for a planned one, float32 [A]."""
+        regime = self.tracker.regime
+        if not regime.active:
+            return planned.copy()
+        action = torch.from_numpy(planned.copy())
+        refined = self.flow.refine(action.unsqueeze(0), regime.context.unsqueeze(0))[0]
+        if not bool(torch.isfinite(refined).all()):
+            if not self._said:
+                self._said = True
+                warnings.warn(
+                    "the action flow gave a correction that is not finite: planned actions are executed unrefined "
+                    "(said once; fit the flow again if its file is damaged)",
+                    RuntimeWarning,
+                    stacklevel=2,
+                )
+            return planned.copy()
+        bounded = action + torch.clamp(refined - action, -self._bound, self._bound)
+        result: Array = self._limits.clip(bounded).numpy().astype(np.float32)
+        return result
+
+    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
+        """Take note of one executed transition; angles are wrapped here."""
+        before, after = torch.from_numpy(observation.copy()), torch.from_numpy(next_observation.copy())
+        self.tracker.observe(before, torch.from_numpy(executed.copy()), self._features.change(before, after))
+
+    def authority(self) -> ActionSpec:
+        """The range of planned actions that can be attained under the regime in force."""
+        if not self.clipped or not self.tracker.regime.active:
+            return self.flow.action
+        reachable = reachable_box(self.flow.identifier, self.tracker.regime, self.flow.box)
+        return reachable_spec(self.flow.action, reachable)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The tracker's evidence, and whether the warning was given; the flow itself is a file of its own."""
+        return {"tracker": self.tracker.state_dict(), "said": self._said}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.tracker.load_state_dict(state["tracker"])
+        self._said = bool(state["said"])
+
+
+class OracleRefiner:
+    """Inverts what the body really does to its commands, u = M a + b, told by whoever changes the body.
+
+    Args:
+        action: Elements of the action.
+        clipped: Keep to the action box; what cannot be attained is approached as near as it can be, in half ranges.
+    """
+
+    def __init__(self, action: ActionSpec, *, clipped: bool = True) -> None:
+        self._action = action
+        self._box = Box.of(action)
+        self.clipped = clipped
+        self.begin()
+
+    def begin(self) -> None:
+        """A nominal body."""
+        self._matrix, self._bias = torch.eye(self._box.size), torch.zeros(self._box.size)
+
+    def tell(self, gains: Tensor, bias: Tensor | None = None) -> None:
+        """The truth: gains [A] or a matrix [A, A] (of actions in their own units), and a bias [A] in those units."""
+        matrix = torch.diag(gains) if gains.ndim == 1 else gains
+        offset = torch.zeros(self._box.size) if bias is None else bias
+        size = self._box.size
+        if matrix.shape != (size, size) or offset.shape != (size,):
+            raise CrlError(
+                f"gains {tuple(gains.shape)} and a bias {tuple(offset.shape)} do not fit {size} actions",
+                "give one gain (or one row and column of a matrix) and one bias per action element",
+            )
+        self._matrix, self._bias = matrix.float(), offset.float()
+
+    def refine(self, planned: Array) -> Array:
+        """The action that makes the body do what was planned; a dead channel's action stays as it is."""
+        wanted = torch.from_numpy(planned.copy())
+        half = self._box.half
+        # In half ranges, so that elements with different units weigh alike.
+        matrix = self._matrix * half / half.unsqueeze(-1)
+        target = (wanted - self._bias) / half
+        if self.clipped:
+            ends = Box(self._box.low / half, self._box.high / half)
+            solved = box_least_squares(matrix.unsqueeze(0), target.unsqueeze(0), (wanted / half).unsqueeze(0), ends)[0]
+        else:
+            start = wanted / half
+            solved = (
+                start + torch.linalg.lstsq(matrix, (target - matrix @ start).unsqueeze(-1), driver="gelsd")[0][:, 0]
+            )
+        result: Array = (solved * half).numpy().astype(np.float32)
+        return result
+
+    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
+        """Nothing to note: the truth is told."""
+
+    def authority(self) -> ActionSpec:
+        """The range of planned actions that can be attained; see :func:`~crl.flow.authority.reachable_box`."""
+        if not self.clipped:
+            return self._action
+        reach = self._matrix.abs() @ self._box.half
+        centre = self._matrix @ self._box.middle + self._bias
+        return reachable_spec(self._action, Box(self._box.clip(centre - reach), self._box.clip(centre + reach)))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The truth in force."""
+        return {"matrix": self._matrix.clone(), "bias": self._bias.clone()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._matrix, self._bias = state["matrix"].clone(), state["bias"].clone()

@@ -1,0 +1,263 @@
+"""Regime identification: windows of executed transitions, the identifiers' protocol, and the tracker around them.
+
+The tracker decides *when* there is a regime; an identifier only says *which*. In force is either the nominal body or
+one context c. Whatever is in force must explain each new transition; a CUSUM of normalised residuals
+(:mod:`crl.flow.detection`) collects the contradictions. When it alarms, the window is cut to the transitions that
+contradict, and identified anew: the end of a fault is a change like its beginning. A fresh window that the nominal
+model explains makes the nominal body the regime again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+from crl.flow.box import Box
+from crl.flow.config import FlowConfig
+from crl.flow.detection import Calibration, Cusum
+from crl.flow.nominal import Nominal, extended
+
+IDLE = 0.02
+"""Commands smaller than this share of the half range in every element say nothing of how commands work."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """Executed transitions of R bodies: observations [R, N, S], executed actions [R, N, A], changes [R, N, D].
+
+    Attributes:
+        weight: 1 for a transition that counts, 0 for padding, [R, N].
+    """
+
+    observation: Tensor
+    action: Tensor
+    change: Tensor
+    weight: Tensor
+
+    @classmethod
+    def of(cls, observation: Tensor, action: Tensor, change: Tensor) -> Window:
+        """A window of one body from [N, S], [N, A] and [N, D]."""
+        weight = torch.ones(1, observation.shape[0], dtype=observation.dtype)
+        return cls(observation.unsqueeze(0), action.unsqueeze(0), change.unsqueeze(0), weight)
+
+    def flat(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Observations, actions and changes as rows [R * N, ...]."""
+        return self.observation.flatten(0, 1), self.action.flatten(0, 1), self.change.flatten(0, 1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Contexts [R, C] and how far the data speak for them, in [0, 1], [R]."""
+
+    context: Tensor
+    confidence: Tensor
+
+
+@runtime_checkable
+class Identifier(Protocol):
+    """Finds a context in a window. A context says which nominal command does what a command does now.
+
+    Attributes:
+        size: Number C of context elements.
+        features_size: Number F of features of a context.
+        nominal: Context of the nominal body, [C].
+        relative_error: Deviation of predictions off nominal, as a share of the regime's effect.
+    """
+
+    size: int
+    features_size: int
+    nominal: Tensor
+    relative_error: float
+
+    def identify(self, window: Window) -> Estimate:
+        """Contexts of windows; independent of the order of the transitions."""
+        ...
+
+    def effective(self, action: Tensor, context: Tensor) -> Tensor:
+        """Nominal commands [N, A] that would do what actions [N, A] do under contexts [N, C]."""
+        ...
+
+    def features(self, context: Tensor) -> Tensor:
+        """What the flow sees of contexts [..., C], [..., F]."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What identification depends on, as plain data."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        ...
+
+
+def scores(
+    identifier: Identifier,
+    nominal: Nominal,
+    calibration: Calibration,
+    box: Box,
+    rows: tuple[Tensor, Tensor, Tensor],
+    context: Tensor,
+) -> Tensor:
+    """How badly a context [C] explains transitions ([N, S], [N, A], [N, D]): scores, float64 [N].
+
+    A context's prediction is wrong by a share of the regime's effect, which is forgiven.
+    """
+    observation, action, change = rows
+    expected = nominal(observation, action)
+    command = identifier.effective(action, context.expand(action.shape[0], -1))
+    predicted = extended(nominal, observation, command, box)
+    effect = ((predicted - expected).double() @ calibration.whitener.mT).square().mean(dim=-1)
+    return calibration.score(change - predicted) / (1 + identifier.relative_error**2 * effect)
+
+
+@dataclass(frozen=True)
+class Regime:
+    """What is known of the body now.
+
+    Attributes:
+        active: Whether the body is off nominal and the context explains it.
+        context: The context in force, [C].
+        confidence: How far the data speak for it, in [0, 1].
+        changes: Alarms so far.
+    """
+
+    active: bool
+    context: Tensor
+    confidence: float
+    changes: int
+
+
+class RegimeTracker:
+    """Follows the regime of one body from its executed transitions.
+
+    Args:
+        config: Window and least confidence.
+        identifier: Finds contexts.
+        nominal: The nominal model, which must not learn meanwhile.
+        calibration: Distribution of its residuals.
+        box: The action box.
+    """
+
+    def __init__(
+        self, config: FlowConfig, identifier: Identifier, nominal: Nominal, calibration: Calibration, box: Box
+    ) -> None:
+        self.config = config
+        self.identifier = identifier
+        self._nominal = nominal
+        self._calibration = calibration
+        self._box = box
+        self._cusum = Cusum(calibration)
+        self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._steps: list[int] = []
+        self._now = 0
+        self._off = False
+        self._changes = 0
+        self._set_nominal()
+
+    def reset(self) -> None:
+        """Believe in the nominal body again, and forget all evidence."""
+        self._rows.clear()
+        self._steps.clear()
+        self._now = 0
+        self._cusum.reset()
+        self._changes = 0
+        self._set_nominal()
+
+    @property
+    def regime(self) -> Regime:
+        """The regime in force."""
+        active = self._off and self._explains and self._confidence >= self.config.min_confidence
+        return Regime(active, self._context, self._confidence, self._changes)
+
+    def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> Regime:
+        """Take note of one executed transition: [S], [A] and the wrapped change [D]; one not finite is ignored."""
+        if not all(bool(torch.isfinite(part).all()) for part in (observation, executed, change)):
+            return self.regime
+        self._remember(observation, executed, change)
+        if self._off:
+            self._identify()
+        newest = self._scores(self._context, last=1)
+        if self._cusum.update(float(newest[0])):
+            kept = sum(step > self._now - self._cusum.since() for step in self._steps)
+            del self._rows[:-kept], self._steps[:-kept]
+            self._cusum.reset()
+            self._changes += 1
+            if self._nominal_explains():
+                self._set_nominal()
+            else:
+                self._off = True
+                self._identify()
+        return self.regime
+
+    def _remember(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
+        """Add a transition to the window; when it is full, the oldest idle one goes, or else the oldest.
+
+        A robot that waits would otherwise forget what it knows of its commands.
+        """
+        self._now += 1
+        self._rows.append((observation.clone(), executed.clone(), change.clone()))
+        self._steps.append(self._now)
+        if len(self._rows) > self.config.window:
+            idle = (i for i, row in enumerate(self._rows[:-1]) if self._idle(row[1]))
+            leaves = next(idle, 0)
+            del self._rows[leaves], self._steps[leaves]
+
+    def _idle(self, action: Tensor) -> bool:
+        return float((action / self._box.half).abs().max()) < IDLE
+
+    def _set_nominal(self) -> None:
+        self._off = False
+        self._explains = False
+        self._context = self.identifier.nominal.clone()
+        self._confidence = 0.0
+
+    def _identify(self) -> None:
+        """Context of the present window; it counts only if it explains the window much better than nominal does."""
+        estimate = self.identifier.identify(Window.of(*self._columns()))
+        context = estimate.context[0]
+        if not bool(torch.isfinite(context).all()):
+            self._explains = False
+            return
+        self._context, self._confidence = context, float(estimate.confidence[0])
+        worst = self._scores(self.identifier.nominal).clamp_max(1e12).sum()
+        self._explains = bool(self._scores(context).sum() < 0.5 * worst)
+
+    def _nominal_explains(self) -> bool:
+        return float(self._scores(self.identifier.nominal).mean()) <= self._calibration.drift
+
+    def _columns(self, last: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        rows = self._rows[-last:]
+        first, second, third = (torch.stack([row[i] for row in rows]) for i in range(3))
+        return first, second, third
+
+    def _scores(self, context: Tensor, last: int = 0) -> Tensor:
+        return scores(self.identifier, self._nominal, self._calibration, self._box, self._columns(last), context)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Evidence and what is believed of it, as plain data."""
+        return {
+            "rows": [list(row) for row in self._rows],
+            "steps": list(self._steps),
+            "now": self._now,
+            "cusum": self._cusum.state_dict(),
+            "off": self._off,
+            "explains": self._explains,
+            "context": self._context.clone(),
+            "confidence": self._confidence,
+            "changes": self._changes,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._rows = [(row[0].clone(), row[1].clone(), row[2].clone()) for row in state["rows"]]
+        self._steps = [int(step) for step in state["steps"]]
+        self._now = int(state["now"])
+        self._cusum.load_state_dict(state["cusum"])
+        self._off, self._explains = bool(state["off"]), bool(state["explains"])
+        self._context = state["context"].clone()
+        self._confidence = float(state["confidence"])
+        self._changes = int(state["changes"])

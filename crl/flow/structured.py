@@ -1,0 +1,121 @@
+"""Identification by least squares on a known channel structure (:mod:`crl.flow.channels`).
+
+The change that a transition shows is explained by the nominal model at the command u = M a + b. Gauss-Newton on the
+parameters of M and b, with the model linearised at the commands found so far; a Gaussian prior around the nominal
+body decides what the window leaves open, so that a channel without commands stays nominal. Each transition
+counts in proportion to its command (the derivative of u by a gain is the command itself) and to its normalised
+residual, in which a share of the effect is forgiven.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl.flow.box import Box
+from crl.flow.channels import Channels
+from crl.flow.config import FlowConfig
+from crl.flow.detection import Calibration
+from crl.flow.nominal import Nominal, linearise
+from crl.flow.regime import Estimate, Window
+
+ITERATIONS = 3
+
+
+class StructuredIdentifier:
+    """Least squares on the channel structure ``config.structure``; the context is the deviation from nominal, [P].
+
+    Args:
+        config: Structure, priors and relative error.
+        box: The action box.
+        nominal: The nominal model.
+        calibration: Distribution of its residuals.
+    """
+
+    def __init__(self, config: FlowConfig, box: Box, nominal: Nominal, calibration: Calibration) -> None:
+        self.channels = Channels(config.structure, box)
+        self.size = self.channels.size
+        self.features_size = int(self.channels.features(self.channels.nominal).shape[-1])
+        self.nominal = torch.zeros(self.size)
+        self.relative_error = config.relative_error
+        self._prior = self.channels.prior_std(config).square().reciprocal()
+        self._box = box
+        self._model = nominal
+        self._calibration = calibration
+
+    def identify(self, window: Window) -> Estimate:
+        """Contexts [R, P] of windows; the confidence is the share of the prior's variance that is gone."""
+        count, steps = window.weight.shape
+        observation, action, change = window.flat()
+        design = self.channels.design(action.double())
+        weight = self._weights(observation, action, change) * window.weight.flatten().double()
+        parameters = self.channels.nominal.expand(count, -1)
+        best, least, found = parameters, torch.full((count,), torch.inf, dtype=torch.float64), None
+        for _ in range(ITERATIONS + 1):
+            rows = parameters.repeat_interleave(steps, dim=0)
+            inside = self._box.clip(self.channels.effective(action.double(), rows)).to(action)
+            value, derivative = linearise(self._model, observation, inside, self._box)
+            slope = self._calibration.whitener @ derivative.double()
+            # Everything is linear in the command from here on: its nominal value is in the target.
+            at = (inside / self._box.half).double().unsqueeze(-1)
+            target = self._calibration.whiten(change.double() - value.double()) + (slope @ at).squeeze(-1)
+            scale = weight.sqrt().view(-1, 1, 1)
+            matrix = (scale * (slope @ design)).view(count, -1, self.size)
+            target = (scale.squeeze(-1) * target).view(count, -1)
+            cost = (target - (matrix @ parameters.unsqueeze(-1)).squeeze(-1)).square().sum(dim=-1)
+            cost = cost + (self._prior * (parameters - self.channels.nominal).square()).sum(dim=-1)
+            better = cost < least
+            best = torch.where(better.unsqueeze(-1), parameters, best)
+            least = torch.where(better, cost, least)
+            precision = matrix.mT @ matrix + torch.diag(self._prior)
+            found = precision
+            right = (matrix.mT @ target.unsqueeze(-1)).squeeze(-1) + self._prior * self.channels.nominal
+            parameters = torch.linalg.solve(precision, right)
+        left = torch.linalg.inv(found).diagonal(dim1=-2, dim2=-1) * self._prior
+        return Estimate((best - self.channels.nominal).float(), (1 - left.mean(dim=-1)).clamp(0, 1).float())
+
+    def _weights(self, observation: Tensor, action: Tensor, change: Tensor) -> Tensor:
+        effect = (change - self._model(observation, action)).double() @ self._calibration.whitener.mT
+        return 1 / (1 + self.relative_error**2 * effect.square().mean(dim=-1))
+
+    def parameters(self, context: Tensor) -> Tensor:
+        """Parameters of the structure, [..., P], of contexts."""
+        return context + self.channels.nominal.to(context)
+
+    def context_of(self, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
+        """The context [P] of given M [A, A] and b [A] (in half ranges), as far as the structure has them."""
+        parts = [matrix.flatten() if self.channels.full else matrix.diagonal()]
+        if self.channels.biased:
+            parts.append(torch.zeros(self._box.size) if bias is None else bias)
+        return (torch.cat(parts).double() - self.channels.nominal).float()
+
+    def effective(self, action: Tensor, context: Tensor) -> Tensor:
+        """See :class:`~crl.flow.regime.Identifier`."""
+        return self.channels.effective(action, self.parameters(context))
+
+    def features(self, context: Tensor) -> Tensor:
+        """See :class:`~crl.flow.regime.Identifier`."""
+        return self.channels.features(self.parameters(context))
+
+    def state_dict(self) -> dict[str, Any]:
+        """The structure; there is nothing to learn."""
+        return {"kind": "structured", "structure": self.channels.structure}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Check that the structure is the one in force.
+
+        Raises:
+            CrlError: It is another one.
+        """
+        from crl.errors import CrlError
+
+        if state.get("kind") != "structured" or state.get("structure") != self.channels.structure:
+            kept = state.get("structure", state.get("kind"))
+            raise CrlError(
+                f"the flow was fitted for contexts of the structure {kept!r}, this identifier has the structure "
+                f"{self.channels.structure!r}",
+                f"set flow.structure={kept} or fit the flow again",
+            )

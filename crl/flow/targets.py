@@ -1,0 +1,73 @@
+"""What a flow should make of a planned action: the one whose transition under the regime is nearest to the plan's."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from crl.flow.box import Box, box_least_squares
+from crl.flow.nominal import linearise
+from crl.flow.simulator import RegimeSimulator
+
+ITERATIONS = 3
+CANDIDATES = 8
+
+
+def nearest_actions(
+    simulator: RegimeSimulator,
+    observation: Tensor,
+    action: Tensor,
+    regime: Tensor,
+    box: Box,
+    generator: torch.Generator,
+) -> Tensor:
+    """Actions a* [N, A] in ``box`` that minimise |(T(o, a*; regime) - T(o, a; nominal)) / scale|^2.
+
+    Starts from the best of the planned action and random candidates, then Gauss-Newton with the box kept exactly
+    (one iteration solves a body that is linear in its command); only improvements are accepted. Where the command has
+    no influence, a* is the planned action.
+
+    Args:
+        simulator: The body.
+        observation: Observations [N, S].
+        action: Planned actions [N, A].
+        regime: Regimes [N, G].
+        box: Where a* may lie; the action box, or a wider one.
+        generator: For the candidates.
+    """
+    goal = simulator.nominal(observation, action) / simulator.scale
+
+    def miss(tried: Tensor) -> Tensor:
+        error = simulator.changed(observation, tried, regime) / simulator.scale - goal
+        away = ((tried - action) / box.half).square().sum(dim=-1)
+        return error.square().sum(dim=-1) + 1e-9 * away
+
+    best = box.clip(action)
+    least = miss(best)
+    for _ in range(CANDIDATES):
+        tried = box.sample(action.shape[0], generator)
+        best, least = _improve(best, least, tried, miss(tried))
+    for _ in range(ITERATIONS):
+        value, derivative = linearise(
+            lambda o, a: simulator.changed(o, a, regime_of(o, regime)), observation, best, box
+        )
+        slope = derivative / simulator.scale.unsqueeze(-1)
+        at = (best - box.middle) / box.half
+        target = goal - value / simulator.scale + (slope @ at.unsqueeze(-1)).squeeze(-1)
+        ones = torch.ones(box.size)
+        # The ridge pulls towards the plan, not towards where the search has got to.
+        start = (action - box.middle) / box.half
+        solved = box_least_squares(slope, target, start, Box(-ones, ones), ridge=1e-7)
+        tried = box.middle + box.half * solved
+        best, least = _improve(best, least, tried, miss(tried))
+    return best
+
+
+def regime_of(observation: Tensor, regime: Tensor) -> Tensor:
+    """Regimes repeated for stacked copies of the rows: [N, G] -> [M, G] for observations [M, S], M a multiple of N."""
+    return regime.repeat(observation.shape[0] // regime.shape[0], 1)
+
+
+def _improve(best: Tensor, least: Tensor, tried: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+    better = value < least
+    return torch.where(better.unsqueeze(-1), tried, best), torch.where(better, value, least)

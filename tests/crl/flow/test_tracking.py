@@ -1,0 +1,124 @@
+"""Regimes of the unicycle: found in time, exactly, not when there are none, and given up when they end."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from crl.errors import CrlError
+from crl.flow.channels import STRUCTURES
+from crl.flow.config import FlowConfig
+from crl.flow.regime import RegimeTracker, Window
+from tests.crl.flow import bodies
+from tests.oracles import unicycle
+
+
+def tracker(structure: str = "gains", **changes: object) -> RegimeTracker:
+    config = FlowConfig(structure=structure, **changes)  # type: ignore[arg-type]
+    return RegimeTracker(config, bodies.structured(config), unicycle.nominal, bodies.calibration(), bodies.BOX)
+
+
+@pytest.mark.parametrize("gains", unicycle.GAINS)
+def test_published_gains_are_identified_within_three_steps_and_their_end_too(gains: tuple[float, float]) -> None:
+    for seed in range(2):
+        rng, ours = np.random.default_rng(seed), tracker()
+        regimes, state = bodies.drive(ours, (1, 1), 30, rng)
+        assert not any(regime.active for regime in regimes)
+        regimes, state = bodies.drive(ours, gains, 20, rng, state)
+        assert all(regime.active for regime in regimes[2:])
+        assert bodies.effect_error(ours, regimes[2], gains) < 0.01
+        assert bodies.effect_error(ours, regimes[-1], gains) < 0.002
+        regimes, _ = bodies.drive(ours, (1, 1), 10, rng, state)
+        assert not any(regime.active for regime in regimes[3:])
+
+
+@pytest.mark.parametrize("structure", STRUCTURES)
+def test_every_structure_finds_gains(structure: str) -> None:
+    rng, ours = np.random.default_rng(1), tracker(structure)
+    regimes, _ = bodies.drive(ours, (-1.0, 2.0), 20, rng)
+    assert regimes[-1].active
+    assert bodies.effect_error(ours, regimes[-1], (-1.0, 2.0)) < 0.01
+
+
+def test_a_coupled_body_with_a_bias_is_identified() -> None:
+    """One side of a ground vehicle reversed mixes both channels; only a full matrix can say so."""
+    config = FlowConfig(structure="affine")
+    ours = bodies.structured(config)
+    generator = torch.Generator().manual_seed(0)
+    matrix, bias = torch.tensor([[0.1, 0.8], [0.7, -0.2]]), torch.tensor([0.1, -0.2])
+    action = bodies.BOX.sample(12, generator)
+    observation = bodies.simulator(config).observations(12, generator)
+    command = bodies.BOX.half * ((action / bodies.BOX.half) @ matrix.mT + bias)
+    estimate = ours.identify(Window.of(observation, action, unicycle.nominal(observation, command)))
+    torch.testing.assert_close(estimate.context[0], ours.context_of(matrix, bias), atol=0.01, rtol=0)
+    assert float(estimate.confidence) > 0.95
+
+
+@pytest.mark.parametrize("steps", [1000, pytest.param(20_000, marks=pytest.mark.slow)])
+def test_nominal_steps_raise_no_false_alarm(steps: int) -> None:
+    ours = tracker()
+    regimes, _ = bodies.drive(ours, (1, 1), steps, np.random.default_rng(0), least=0.0)
+    assert regimes[-1].changes <= steps // 10_000
+
+
+def test_a_channel_without_commands_stays_nominal_until_it_is_used() -> None:
+    config = FlowConfig()
+    ours = bodies.structured(config)
+    action = torch.tensor([[0.8, 0.0], [-0.5, 0.0]])
+    observation = torch.tensor([[0.0, 0.0, 0.3], [0.0, 0.0, 2.0]])
+    change = unicycle.nominal(observation, action * torch.tensor([-1.0, -1.0]))
+    estimate = ours.identify(Window.of(observation, action, change))
+    torch.testing.assert_close(estimate.context[0], torch.tensor([-2.0, 0.0]), atol=0.01, rtol=0)
+    assert 0.4 < float(estimate.confidence) < 0.6
+
+
+def test_a_fault_that_the_structure_cannot_express_is_not_acted_upon() -> None:
+    """The robot is pushed sideways: no gain explains it, so nothing is corrected."""
+    ours, rng = tracker(), np.random.default_rng(0)
+    for _ in range(40):
+        action = torch.tensor(rng.uniform(0.3, 1, 2), dtype=torch.float32)
+        observation = torch.tensor([0.0, 0.0, float(rng.uniform(-3, 3))])
+        heading = observation[2]
+        change = unicycle.nominal(observation.unsqueeze(0), action.unsqueeze(0))[0]
+        push = 0.1 * torch.stack([-heading.sin(), heading.cos(), torch.zeros(())])
+        regime = ours.observe(observation, action, change + push)
+    assert regime.changes > 0
+    assert not regime.active
+
+
+def test_an_idle_robot_keeps_its_regime() -> None:
+    ours, rng = tracker(), np.random.default_rng(0)
+    regimes, state = bodies.drive(ours, (-1.0, 1.0), 20, rng)
+    observation = torch.from_numpy(state)
+    for _ in range(100):
+        regime = ours.observe(observation, torch.zeros(2), torch.zeros(3))
+    assert regimes[-1].active
+    assert regime.active
+
+
+def test_transitions_that_are_not_finite_are_ignored() -> None:
+    ours = tracker()
+    for bad in (torch.nan, torch.inf):
+        regime = ours.observe(torch.zeros(3), torch.tensor([1.0, bad]), torch.zeros(3))
+    assert regime.changes == 0
+    assert not regime.active
+
+
+def test_a_restored_tracker_has_the_same_future() -> None:
+    first, second = tracker(), tracker()
+    _, state = bodies.drive(first, (-1.0, 2.0), 7, np.random.default_rng(0))
+    second.load_state_dict(first.state_dict())
+    futures = [bodies.drive(ours, (2.0, 0.5), 10, np.random.default_rng(1), state)[0] for ours in (first, second)]
+    for one, other in zip(*futures, strict=True):
+        assert torch.equal(one.context, other.context)
+        assert (one.active, one.confidence, one.changes) == (other.active, other.confidence, other.changes)
+    first.reset()
+    assert not first.regime.active
+
+
+def test_structures_are_checked() -> None:
+    with pytest.raises(CrlError, match="did you mean 'gains'"):
+        tracker("gain")
+    with pytest.raises(CrlError, match=r"'affine'.*'gains'"):
+        bodies.structured(FlowConfig()).load_state_dict(bodies.structured(FlowConfig(structure="affine")).state_dict())
