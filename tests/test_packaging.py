@@ -43,6 +43,8 @@ class TestWheel:
         [
             "crl/py.typed",
             "crl_envs/py.typed",
+            "crl_envs/missions/maps/courtyard.csv",
+            "crl_envs/missions/maps/hall.csv",
             "crl_robots/py.typed",
             "crl/configs/config.yaml",
             "crl/configs/env/door_open.yaml",

@@ -19,8 +19,10 @@ ENVIRONMENTS = {
     "crl/DoorOpenPose-v0": "crl_envs.door_pose:DoorOpenPoseEnv",
     "crl/HalfCheetahBody-v0": "crl_envs.half_cheetah:HalfCheetahBodyEnv",
     "crl/Pusher-v0": "crl_envs.pusher:PusherEnv",
+    "crl/QuadrotorMission-v0": "crl_envs.quadrotor:QuadrotorEnv",
+    "crl/UGVMission-v0": "crl_envs.ugv_mission:make_ugv_mission",
 }
-"""Registered id -> where its class is found."""
+"""Registered id -> where its class, or the function that makes it, is found."""
 
 
 def register_envs() -> None:

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from crl_envs.missions.gains import PUBLISHED_GAINS
+from crl_envs.missions.naming import fault_name
+
 DOORS = ("pull", "round_minus", "lever_minus", "round_plus", "lever_plus")
 LENGTHS = (0.6, 0.8, 0.4, 1.0, 1.2, 0.7, 0.5, 0.9, 1.1, 1.3)
 """Pole lengths (m), not in order, so that neighbours in time are not neighbours in length."""
@@ -56,4 +59,79 @@ HALF_CHEETAH_BODY: dict[str, Any] = {
     "name": "half_cheetah_body",
     "description": "a planar cheetah runs with one kind of body part enlarged (MuJoCo); no success, the return counts",
     "tasks": [{"name": body, "id": "crl/HalfCheetahBody-v0", "kwargs": {"body": body}} for body in BODIES],
+}
+
+HUSKY_FAULTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"gain": [-1, 1]},
+    {"gain": [1, -1]},
+    {"sides": [0.6, 1]},
+    {"sides": [1, -1]},
+    {"sides": [0.4, 0.4]},
+    {"payload": 30},
+    {"friction": 0.4},
+)
+VELOCITY_FAULTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"velocity_gain": [-1, 1, 1]},
+    {"velocity_gain": [-1, -1, 1]},
+    {"velocity_gain": [-0.5, 2, -1]},
+    {"frame": 120},
+    {"payload": 0.4},
+    {"rotors": [0.6, 1, 1, 1]},
+    {"wind": [4, 0, 0]},
+    {"latency": 0.06},
+)
+RATES_FAULTS: tuple[dict[str, Any], ...] = (
+    {},
+    {"rate_gain": [-1, 1, 1]},
+    {"rate_gain": [-1, -1, 1]},
+    {"axes": 90},
+    {"thrust": 0.6},
+    {"payload": 0.6},
+    {"rotors": [0.6, 1, 1, 1]},
+    {"wind": [4, 0, 0]},
+    {"latency": 0.06},
+)
+
+
+def _missions(env: str, faults: tuple[dict[str, Any], ...], **kwargs: Any) -> list[dict[str, Any]]:
+    """Tasks whose fault lasts the whole mission: each is a regime of its own. Evaluations set inject and remove."""
+    return [
+        {
+            "name": fault_name(fault),
+            "id": env,
+            "kwargs": {**kwargs, "fault": fault, "inject": 0.0, "remove": 1.0},
+        }
+        for fault in faults
+    ]
+
+
+UGV_MISSION: dict[str, Any] = {
+    "name": "ugv_mission",
+    "description": "a kinematic unicycle follows waypoints with gains on its commands (numpy): the published pairs",
+    "tasks": _missions(
+        "crl/UGVMission-v0",
+        ({}, *({"gain": list(pair)} for pair in PUBLISHED_GAINS)),
+        body="kinematic",
+        episode_steps=1500,
+    ),
+}
+
+UGV_MISSION_HUSKY: dict[str, Any] = {
+    "name": "ugv_mission_husky",
+    "description": "a four-wheeled husky follows waypoints with faulty sides, loads and floors (PyBullet)",
+    "tasks": _missions("crl/UGVMission-v0", HUSKY_FAULTS, body="husky"),
+}
+
+QUADROTOR_MISSION: dict[str, Any] = {
+    "name": "quadrotor_mission",
+    "description": "a quadrotor flies through waypoints by velocity set-points, with faults (MuJoCo)",
+    "tasks": _missions("crl/QuadrotorMission-v0", VELOCITY_FAULTS, interface="velocity"),
+}
+
+QUADROTOR_MISSION_RATES: dict[str, Any] = {
+    "name": "quadrotor_mission_rates",
+    "description": "the same by collective thrust and body rates: the demanding one (MuJoCo)",
+    "tasks": _missions("crl/QuadrotorMission-v0", RATES_FAULTS, interface="rates"),
 }

@@ -14,9 +14,9 @@ import torch
 from gymnasium.utils.env_checker import check_env
 
 from crl_envs.missions import MissionError
+from crl_envs.missions.gains import PUBLISHED_GAINS
 from crl_envs.ugv_unicycle import (
     NOISE,
-    PUBLISHED_GAINS,
     UnicycleEnv,
     clip_command,
     step_unicycle,

@@ -1,0 +1,145 @@
+"""Waypoints from a CSV file, with complaints that name file, line and mend."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from crl_envs.missions.errors import MissionError
+
+MAX_WAYPOINTS = 500
+"""Most waypoints of a mission."""
+MAX_EXTENT = 10_000.0
+"""Longest distance of a waypoint from the first one (m): beyond it, float32 observations lose millimetres."""
+_FOLDER = Path(__file__).parent / "maps"
+MAPS = {path.stem: path for path in sorted(_FOLDER.glob("*.csv"))}
+"""Name -> file of the maps that come with the package."""
+
+
+@dataclass(frozen=True)
+class Mission:
+    """Waypoints to reach in order.
+
+    Attributes:
+        name: Name of the map: the file's name without its ending.
+        points: Waypoints (m), float64 [N, 2] or [N, 3].
+    """
+
+    name: str
+    points: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, source: str | Path, *, dimensions: int, altitude: float = 0.0, closed: bool = False) -> Mission:
+        """Read a map that comes with the package, or a user's CSV file.
+
+        The file's first line names its columns: ``x``, ``y`` and, for flying bodies, ``z`` (m), in any order and
+        case; other columns and empty lines are ignored.
+
+        Args:
+            source: Name of a shipped map (one of :data:`MAPS`) or path of a file.
+            dimensions: 2 for ground vehicles (a column ``z`` is ignored), 3 for flying ones.
+            altitude: Height (m) of all waypoints of a file without ``z``.
+            closed: Whether the first waypoint is added at the end (as the published protocol does with its maps).
+
+        Raises:
+            MissionError: The file can't be read, lacks a column, holds what is not a finite number, fewer than 2 or
+                more than 500 waypoints, or waypoints more than 10 km from the first.
+        """
+        path = MAPS.get(str(source), Path(source))
+        rows = list(_rows(path, dimensions, altitude))
+        if len(rows) < 2:
+            raise MissionError(
+                f"{path} has {len(rows)} waypoint{'s' * (len(rows) != 1)}, a mission needs at least 2",
+                "add lines with x,y[,z]",
+            )
+        if closed:
+            rows.append(rows[0])
+        return cls(path.stem, np.array(rows, dtype=np.float64))
+
+    @classmethod
+    def of(cls, points: Sequence[Sequence[float]] | NDArray[np.float64], name: str = "custom") -> Mission:
+        """A mission of given waypoints [N, 2] or [N, 3] (m).
+
+        Raises:
+            MissionError: The shape is another one, or a number is not finite.
+        """
+        array = np.array(points, dtype=np.float64)
+        if array.ndim != 2 or array.shape[1] not in (2, 3) or not 2 <= len(array) <= MAX_WAYPOINTS:
+            raise MissionError(
+                f"waypoints have the shape {array.shape}", f"give [N, 2] or [N, 3] with 2 <= N <= {MAX_WAYPOINTS}"
+            )
+        if not np.isfinite(array).all():
+            raise MissionError(f"waypoint {int(np.argmax(~np.isfinite(array).all(axis=1)))} is not finite")
+        return cls(name, array)
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    @property
+    def length(self) -> float:
+        """Length of the path along the waypoints (m)."""
+        return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
+
+
+def _rows(path: Path, dimensions: int, altitude: float) -> Iterator[list[float]]:
+    """The waypoints of a file, each checked as it is read: a huge file is refused at its 501st waypoint."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise MissionError(
+            f"the waypoint file {path} can't be read ({reason})",
+            f"give the path of a CSV file with the columns x,y[,z], or a map that ships: {', '.join(MAPS)}",
+        ) from error
+    reader = csv.reader(text.splitlines())
+    header = [cell.strip().lower() for cell in next(reader, [])]
+    wanted = ["x", "y", "z"][:dimensions]
+    missing = [name for name in wanted[:2] if name not in header]
+    if missing:
+        raise MissionError(
+            f"{path}, line 1: the column{'s' * (len(missing) > 1)} {' and '.join(missing)} "
+            f"{'are' if len(missing) > 1 else 'is'} missing, found {','.join(header) or 'nothing'}",
+            f"begin the file with a line {','.join(wanted)}",
+        )
+    columns = [(name, header.index(name)) for name in wanted if name in header]
+    first: list[float] | None = None
+    count = 0
+    for cells in reader:
+        if not any(cell.strip() for cell in cells):
+            continue
+        where = f"{path}, line {reader.line_num}"
+        point = [_coordinate(cells, at, f"{where}, column {name}") for name, at in columns]
+        point += [altitude] * (dimensions - len(point))
+        count += 1
+        if count > MAX_WAYPOINTS:
+            raise MissionError(
+                f"{where}: the file has more than {MAX_WAYPOINTS} waypoints, the most that a mission may have",
+                "thin it out (waypoints need not be nearer to each other than the radius), or split it",
+            )
+        first = first or point
+        if math.dist(point, first) > MAX_EXTENT:
+            raise MissionError(
+                f"{where}: the waypoint is {math.dist(point, first):.0f} m from the first, "
+                f"at most {MAX_EXTENT:.0f} m are possible",
+                "give metres in a local frame, not degrees or a typing error",
+            )
+        yield point
+
+
+def _coordinate(cells: list[str], at: int, where: str) -> float:
+    text = cells[at].strip() if at < len(cells) else ""
+    if not text:
+        raise MissionError(f"{where}: the value is missing", "fill it in, or delete the line")
+    try:
+        value = float(text)
+    except ValueError:
+        raise MissionError(f"{where}: {text!r} is not a number", "write metres with a decimal point") from None
+    if not math.isfinite(value):
+        raise MissionError(f"{where}: {text!r} is not finite", "write metres with a decimal point")
+    return value
