@@ -16,7 +16,7 @@ from crl.config import Config
 from crl.continual.strategy import Storage, Strategy, make_strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel, Scales
-from crl.dynamics.plasticity import Plasticity, plasticity
+from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
 from crl.noise import coloured_noise, exploration_actions
 from crl.planning.planner import PlanningFailed, make_planner
 from crl.planning.rollout import Rollout
@@ -33,8 +33,6 @@ from crl.types import (
     as_array,
 )
 
-PROBES = 512
-"""Transitions on which the state of a network is measured."""
 _PASSING = ("optimiser", "embedding_optimiser", "average", "generator")
 
 

@@ -31,7 +31,7 @@ from crl.config import Config
 from crl.continual.strategy import Storage
 from crl.dynamics.features import FeatureMap
 from crl.dynamics.normaliser import Normaliser
-from crl.dynamics.plasticity import Plasticity
+from crl.dynamics.plasticity import PROBES, Plasticity
 from crl.noise import exploration_actions
 from crl.seeding import derive, numpy_generator
 from crl.types import (
@@ -52,9 +52,6 @@ LOSSES = {
     "train/ent_coef": "entropy_coefficient",
 }
 """What an algorithm logs, and its name here; ``task`` is what the progress display shows."""
-
-PROBES = 512
-"""Transitions on which the state of a network is measured."""
 
 
 class SB3Agent:

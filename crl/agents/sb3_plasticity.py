@@ -6,7 +6,7 @@ import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor, nn
 
-from crl.dynamics.plasticity import Plasticity, dormant_units, effective_rank
+from crl.dynamics.plasticity import Plasticity, state_of
 
 
 def critic_plasticity(model: OffPolicyAlgorithm, observation: Tensor, action: Tensor) -> Plasticity | None:
@@ -31,7 +31,4 @@ def critic_plasticity(model: OffPolicyAlgorithm, observation: Tensor, action: Te
             values = layer(values)
             if not isinstance(layer, nn.Linear):
                 hidden.append(values.unsqueeze(0))
-    if not hidden or not all(bool(torch.isfinite(layer).all()) for layer in hidden):
-        return None
-    rank = effective_rank(hidden[-1][0])
-    return Plasticity(dormant_units(hidden), rank, rank / hidden[-1].shape[-1])
+    return state_of(hidden) if hidden else None

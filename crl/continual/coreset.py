@@ -17,6 +17,7 @@ from torch import Tensor
 from crl.config import Config
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage
+from crl.continual.task_memory import TaskMemory
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 
@@ -31,7 +32,7 @@ class Coreset(SharedNetwork):
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> None:
-        self.kept: dict[int, Windows] = {}
+        self.kept = TaskMemory()
         super().__init__(config, network, generator, device)
 
     def moving(self) -> dict[str, Tensor]:
@@ -44,7 +45,7 @@ class Coreset(SharedNetwork):
 
     def retain(self) -> Tensor | None:
         """Add the gradient of the loss on kept transitions of one earlier task."""
-        task = draw_task(self.kept, self.task, self.generator)
+        task = self.kept.draw_task(self.task, self.generator)
         weight = self.config.continual.replay_weight
         if task is None or weight == 0:
             return None
@@ -60,20 +61,14 @@ class Coreset(SharedNetwork):
 
     def storage(self) -> Storage:
         """The kept transitions, and the head."""
-        size = sum(rows.bytes for rows in self.kept.values()) // max(1, len(self.kept))
-        return Storage(bytes_per_task=super().storage().bytes_per_task + size, revisits_data=True)
+        size = super().storage().bytes_per_task + self.kept.bytes_per_task
+        return Storage(bytes_per_task=size, revisits_data=True)
 
     def state_dict(self) -> dict[str, Any]:
         """The network, and the kept transitions."""
-        return {**super().state_dict(), "kept": {task: rows.state_dict() for task, rows in self.kept.items()}}
+        return {**super().state_dict(), "kept": self.kept.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.kept = {task: Windows.from_state(rows, self.device) for task, rows in state["kept"].items()}
-
-
-def draw_task(kept: Mapping[int, Any], current: int, generator: torch.Generator) -> int | None:
-    """One of the kept tasks other than the current one, at random; ``None`` if there is none."""
-    others = [task for task in kept if task != current]
-    return others[int(torch.randint(len(others), (), generator=generator))] if others else None
+        self.kept.load_state_dict(state["kept"], self.device)

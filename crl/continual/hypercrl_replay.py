@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from crl.config import Config
-from crl.continual.coreset import draw_task
 from crl.continual.hypercrl import HyperCRL
 from crl.continual.strategy import Storage
+from crl.continual.task_memory import TaskMemory
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 
@@ -30,13 +30,13 @@ class HyperCRLReplay(HyperCRL):
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> None:
-        self.kept: dict[int, Windows] = {}
+        self.kept = TaskMemory()
         super().__init__(config, network, generator, device)
 
     def retention(self, weights: Tensor) -> Tensor:
         """R, and the loss on kept transitions of one earlier task, for the generated weights [n, P]."""
         total = super().retention(weights)
-        task = draw_task(self.kept, self.task, self.generator)
+        task = self.kept.draw_task(self.task, self.generator)
         weight = self.config.continual.replay_weight
         if task is None or weight == 0:
             return total
@@ -52,14 +52,14 @@ class HyperCRLReplay(HyperCRL):
 
     def storage(self) -> Storage:
         """An embedding and the kept transitions."""
-        size = sum(rows.bytes for rows in self.kept.values()) // max(1, len(self.kept))
-        return Storage(bytes_per_task=super().storage().bytes_per_task + size, revisits_data=True)
+        size = super().storage().bytes_per_task + self.kept.bytes_per_task
+        return Storage(bytes_per_task=size, revisits_data=True)
 
     def state_dict(self) -> dict[str, Any]:
         """What HyperCRL keeps, and the kept transitions."""
-        return {**super().state_dict(), "kept": {task: rows.state_dict() for task, rows in self.kept.items()}}
+        return {**super().state_dict(), "kept": self.kept.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.kept = {task: Windows.from_state(rows, self.device) for task, rows in state["kept"].items()}
+        self.kept.load_state_dict(state["kept"], self.device)

@@ -18,6 +18,10 @@ DORMANT = 0.025
 """Share of its layer's mean activity up to which a unit counts as dormant (the paper's tau)."""
 
 
+PROBES = 512
+"""Transitions on which agents measure the state of their network."""
+
+
 @dataclass(frozen=True)
 class Plasticity:
     """State of a network on a set of inputs.
@@ -62,7 +66,11 @@ def effective_rank(features: Tensor) -> float:
 def plasticity(network: TargetNetwork, weights: Tensor, inputs: Tensor) -> Plasticity | None:
     """State of a target network with weights [P] on normalised inputs [N, in]; ``None`` if it is not finite."""
     with torch.no_grad():
-        hidden = network.layer_inputs(weights, inputs.unsqueeze(0))[1:-1]
+        return state_of(network.layer_inputs(weights, inputs.unsqueeze(0))[1:-1])
+
+
+def state_of(hidden: Sequence[Tensor]) -> Plasticity | None:
+    """State of hidden layers by their activations, per layer [E, N, width]; ``None`` if one is not finite."""
     if not all(bool(torch.isfinite(layer).all()) for layer in hidden):
         return None
     ranks = [effective_rank(member) for member in hidden[-1]]

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from crl.agents.mpc import MPCAgent
 from crl.types import Agent
 
 
@@ -34,7 +33,7 @@ def memory(agent: Agent, visits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ``stated_bytes_per_task`` and ``revisits_data`` by the strategy or agent (``None`` if it doesn't),
         ``measured_bytes_per_task`` (see :func:`bytes_per_task`), ``old_rows_read``.
     """
-    states = agent.strategy.storage if isinstance(agent, MPCAgent) else getattr(agent, "storage", None)
+    states = getattr(agent, "storage", None)
     storage = states() if callable(states) else None
     return {
         "stated_bytes_per_task": storage.bytes_per_task if storage else None,
