@@ -68,10 +68,14 @@ class HyperCRL(Strategy):
 
     def _remember(self) -> None:
         """Compute the protected outputs w*_j of all other tasks from the present Theta."""
-        others = [index for index in self.embeddings if index != self.task]
+        others = self.others()
         self._others = torch.stack([self.embeddings[index].detach() for index in others]) if others else None
         self._anchor = {name: value.detach().clone() for name, value in self.parameters.items()} if others else {}
         self._protect()
+
+    def others(self) -> list[int]:
+        """The tasks that are protected: all that have begun but the current one, in the order of the rows of R."""
+        return [index for index in self.embeddings if index != self.task]
 
     def _protect(self) -> None:
         with torch.no_grad():

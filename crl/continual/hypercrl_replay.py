@@ -40,10 +40,9 @@ class HyperCRLReplay(HyperCRL):
         weight = self.config.continual.replay_weight
         if task is None or weight == 0:
             return total
-        others = [index for index in self.embeddings if index != self.task]
         count = self.config.learning.batch * self.network.ensemble
         rows = self.kept[task].draw(count, self.generator)
-        return total + weight * self.judge.loss(task, weights[others.index(task)], rows)
+        return total + weight * self.judge.loss(task, weights[self.others().index(task)], rows)
 
     def end_task(self, rows: Windows) -> None:
         """Keep some of the task's transitions, in place of those of an earlier visit."""

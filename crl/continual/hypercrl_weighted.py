@@ -33,7 +33,7 @@ class WeightedHyperCRL(HyperCRL):
 
     def _protect(self) -> None:
         super()._protect()
-        others = [index for index in self.embeddings if index != self.task]
+        others = self.others()
         self._weighting = torch.stack([self.importances[index] for index in others]) if others else None
 
     def importance(self, difference: Tensor) -> Tensor:
