@@ -139,14 +139,14 @@ def test_a_stopped_script_lets_its_runs_save_and_goes_on(script: Script, number:
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv (util-linux)")
 def test_a_killed_script_takes_its_runs_along_and_goes_on(script: Script) -> None:
     entries = ("run_sequence.sh", "pusher", "hypercrl:0-1", "2")
-    process = script.start(*entries, STEPS="80")
+    process = script.start(*entries, STEPS="400")
     wait_until(lambda: min(script.steps("pusher/hypercrl_s0"), script.steps("pusher/hypercrl_s1")) > 3)
     process.kill()
     process.communicate(timeout=60)
     wait_until(lambda: sum(event.startswith("end") for event in script.events()) == 2)
-    assert script.steps("pusher/hypercrl_s0") < 80
-    assert script.run(*entries, STEPS="80").returncode == 0
-    assert [script.steps(f"pusher/hypercrl_s{seed}") for seed in range(2)] == [80, 80]
+    assert script.steps("pusher/hypercrl_s0") < 400
+    assert script.run(*entries, STEPS="400").returncode == 0
+    assert [script.steps(f"pusher/hypercrl_s{seed}") for seed in range(2)] == [400, 400]
 
 
 @pytest.mark.parametrize(
