@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from crl import __version__
+from crl.commands import formal
+from crl.commands.arguments import Run, Settings, err, find_run, out, say
 from crl.errors import CrlError, Interrupted
-from crl.formal_cli import register as register_formal
 from crl.reporting.tables import results_table, sequences_table, summary
 
 if TYPE_CHECKING:
@@ -24,9 +24,6 @@ if TYPE_CHECKING:
 USER_ERROR = 2
 INTERRUPTED = 130
 """Exit code of a program that SIGINT ended, by the shells' convention."""
-
-out = Console()
-err = Console(stderr=True)
 
 
 class _CleanErrors(TyperGroup):
@@ -53,16 +50,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Settings = Annotated[
-    list[str] | None,
-    typer.Argument(
-        metavar="[KEY=VALUE]...",
-        help="Settings, such as env=door_open profile=full seed=1 tasks=[0,2] planner.samples=64 agent=sb3_sac; "
-        "`crl config` prints them all.",
-    ),
-]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name in runs/, or `latest`.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -114,7 +101,7 @@ def evaluate(
         typer.echo(json.dumps(results, indent=2))
         return
     for problem in results.get("problems", []):
-        _say(f"note: {problem}")
+        say(f"note: {problem}")
     out.print(results_table(results))
 
 
@@ -165,20 +152,8 @@ def print_config(settings: Settings = None) -> None:
     typer.echo(to_yaml(config), nl=False)
 
 
-register_formal(app)
-
-
-def find_run(run: str, root: Path = Path("runs")) -> Path:
-    """The folder of a run, given as a path, as its name in ``runs``, or as ``latest``.
-
-    Raises:
-        CrlError: There is no such folder, or it is not a run.
-    """
-    from crl.training.run_folder import RunFolder
-
-    path = Path(run)
-    is_name = len(path.parts) == 1 and not path.exists()
-    return RunFolder.open(root / run if is_name else path).path
+for command in (formal,):
+    command.register(app)
 
 
 def main() -> None:
@@ -196,11 +171,11 @@ def _report(results: dict[str, Any], videos: bool) -> None:
     """Show a run's results, and record a video of each task."""
     out.print(results_table(results))
     for line in summary(results):
-        _say(line)
+        say(line)
     folder = Path(results["run"])
     if videos:
         _record_videos(folder)
-    _say(f"run: {folder}")
+    say(f"run: {folder}")
 
 
 def _record_videos(folder: Path) -> None:
@@ -210,19 +185,14 @@ def _record_videos(folder: Path) -> None:
     try:
         written = record_all(folder)
     except CrlError as error:
-        _say(f"no videos: {error}")
+        say(f"no videos: {error}")
     else:
         folders = sorted({str(path.parent) for path in written})
-        _say(f"videos: {', '.join(folders)} ({len(written)} mp4)")
-
-
-def _say(text: str) -> None:
-    """Print as it is: unwrapped and without markup, so that paths and commands can be copied."""
-    out.print(text, soft_wrap=True, highlight=False, markup=False)
+        say(f"videos: {', '.join(folders)} ({len(written)} mp4)")
 
 
 def _print_error(error: CrlError, prefix: str) -> None:
-    """Print to stderr, as :func:`_say` does."""
+    """Print to stderr, as :func:`~crl.commands.arguments.say` does."""
     err.print(f"{prefix}{error}", soft_wrap=True, highlight=False, markup=False)
 
 

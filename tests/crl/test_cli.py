@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crl import __version__
-from crl.cli import app, find_run
+from crl.cli import app
+from crl.commands.arguments import find_run
 from crl.config import Config
 from crl.errors import EGL_PACKAGES, CrlError, Interrupted, RenderingError, SettingsError
 

@@ -1,0 +1,40 @@
+"""What several commands share: their arguments, where they print, and how a run is found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+out = Console()
+err = Console(stderr=True)
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="Settings, such as env=door_open profile=full seed=1 tasks=[0,2] planner.samples=64 agent=sb3_sac; "
+        "`crl config` prints them all.",
+    ),
+]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name in runs/, or `latest`.")]
+
+
+def say(text: str) -> None:
+    """Print as it is: unwrapped and without markup, so that paths and commands can be copied."""
+    out.print(text, soft_wrap=True, highlight=False, markup=False)
+
+
+def find_run(run: str, root: Path = Path("runs")) -> Path:
+    """The folder of a run, given as a path, as its name in ``runs``, or as ``latest``.
+
+    Raises:
+        CrlError: There is no such folder, or it is not a run.
+    """
+    from crl.training.run_folder import RunFolder
+
+    path = Path(run)
+    is_name = len(path.parts) == 1 and not path.exists()
+    return RunFolder.open(root / run if is_name else path).path
