@@ -16,15 +16,14 @@ from collections.abc import Callable
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-import numpy as np
 import torch
 
+from crl.config_missions import FlowConfig
 from crl.flow.action_flow import ActionFlow, make_identifier
 from crl.flow.box import Box
-from crl.flow.config import FlowConfig
 from crl.flow.detection import calibrate
 from crl.flow.refiner import FlowRefiner
-from crl.types import ActionSpec, ObservationField, ObservationSpec
+from crl.types import ActionSpec
 
 
 def nominal(observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
@@ -46,18 +45,16 @@ def measure(kind: str, solver: str, actions: int, decisions: int) -> dict[str, f
     """Medians and 99th percentiles of one refinement and of one observed transition."""
     names = tuple(f"a{i}" for i in range(actions))
     action = ActionSpec(names, ("m/s",) * actions, (-1.0,) * actions, (1.0,) * actions)
-    observation = ObservationSpec(tuple(ObservationField(name, "m") for name in names))
     generator = torch.Generator().manual_seed(0)
     config = FlowConfig(solver=solver)
     calibration = calibrate(1e-4 * torch.randn(1000, actions, generator=generator), torch.full((actions,), 1e-4))
     identifier = make_identifier(kind, config, Box.of(action), nominal, calibration)
-    refiner = FlowRefiner(ActionFlow(config, action, identifier, calibration), nominal, observation)
-    rng = np.random.default_rng(0)
-    state = np.zeros(actions, dtype=np.float32)
+    refiner = FlowRefiner(ActionFlow(config, action, identifier, calibration), nominal)
+    state = torch.zeros(actions)
 
     def observe() -> None:
-        executed = rng.uniform(-1, 1, actions).astype(np.float32)
-        refiner.observe(state, executed, state - 0.1 * executed)
+        executed = 2 * torch.rand(actions, generator=generator) - 1
+        refiner.observe(state, executed, -0.1 * executed)
 
     for _ in range(20):
         observe()

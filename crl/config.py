@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from crl.config_missions import BodyConfig, FlowConfig, MissionConfig, RefinerConfig
+
 
 @dataclass
 class HypernetworkConfig:
@@ -19,7 +21,9 @@ class HypernetworkConfig:
     embedding: int = 10
     """Size of a task embedding."""
     hidden: list[int] = field(default_factory=lambda: [50, 50])
+    """Widths of the hypernetwork's hidden layers."""
     activation: str = "elu"
+    """Activation of the hypernetwork."""
     init: str = "base"
     """``base``: an ordinary network in the head's bias, small head weights; ``xavier``: as published."""
     head_scale: float = 0.1
@@ -35,7 +39,9 @@ class DynamicsConfig:
     """The generated dynamics model."""
 
     hidden: list[int] = field(default_factory=lambda: [128, 128])
+    """Widths of the model's hidden layers."""
     activation: str = "silu"
+    """Activation of the model."""
     ensemble: int = 1
     """Members E; the planner uses their mean."""
     out_var: bool = False
@@ -52,7 +58,9 @@ class LearningConfig:
     """How gradient steps are spent."""
 
     lr: float = 1e-3
+    """Learning rate of the network, or of the hypernetwork."""
     lr_embedding: float = 1e-3
+    """Learning rate of the current task's embedding."""
     lr_final: float = 0.1
     """Share of the learning rate that is left at the end of the closing session."""
     lr_decay: float = 1.0
@@ -72,6 +80,7 @@ class LearningConfig:
     """Share of the rows of all members drawn from the newest ``recent_window`` transitions. Rows are dealt to the
     members in order: uniform ones to the first, events to the last (see decision 007)."""
     recent_window: int = 400
+    """Newest transitions that ``recent`` draws from."""
     events: float = 0.0
     """Share of the rows of all members drawn from windows in which an event field changed."""
     average: float = 0.0
@@ -83,6 +92,7 @@ class ContinualConfig:
     """Retention strategy."""
 
     name: str = "hypercrl"
+    """What keeps earlier tasks: a strategy of this package (docs/reference/strategies.md) or of a plug-in."""
     beta: float = 0.05
     """Strength of the output regulariser (HyperCRL)."""
     lookahead: bool = False
@@ -146,6 +156,7 @@ class PlannerConfig:
     """Sampling planner (MPC)."""
 
     name: str = "icem"
+    """``icem``, ``cem``, ``mppi``, ``random_shooting``, or a plug-in's."""
     samples: int = 64
     """Action sequences K in the first round."""
     horizon: int = 20
@@ -153,6 +164,7 @@ class PlannerConfig:
     rounds: int = 2
     """Refits per decision."""
     elites: int = 8
+    """Best sequences that a refit takes (iCEM, CEM)."""
     keep: int = 3
     """Elites kept between rounds and shifted between decisions (iCEM)."""
     decay: float = 1.25
@@ -167,6 +179,8 @@ class PlannerConfig:
     """Temperature of the exponential weights, in deviations of the returns (MPPI)."""
     smoothing: float = 0.7
     """Correlation between successive samples (MPPI)."""
+    shift: float = 1.0
+    """Share of a planned step that passes from one decision to the next (MPPI)."""
 
 
 @dataclass
@@ -174,9 +188,11 @@ class ExplorationConfig:
     """Noise on the planned action in training episodes, beside the random episodes of the task's prior."""
 
     random_episodes: int = 1
+    """Random episodes at the start of a task, by its exploration prior."""
     noise: float = 0.0
     """Deviation of the coloured noise added to planned actions, as a share of half the action range."""
     noise_beta: float = 1.5
+    """Exponent of that noise's spectrum, 1 / f**beta; 0 is white."""
     every: int = 4
     """Every n-th training episode is played without noise."""
     handover: float = 0.0
@@ -264,10 +280,15 @@ class Config:
     budget: BudgetConfig = field(default_factory=BudgetConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     monitor: MonitorConfig = field(default_factory=MonitorConfig)
+    refiner: RefinerConfig = field(default_factory=RefinerConfig)
+    body: BodyConfig = field(default_factory=BodyConfig)
+    flow: FlowConfig = field(default_factory=FlowConfig)
+    missions: MissionConfig = field(default_factory=MissionConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     profile: str = "quick"
     """Name of the profile that was composed."""
     seed: int = 0
+    """Seed of all randomness of the run."""
     device: str = "auto"
     """``auto`` (CUDA where there is one), ``cpu`` or ``cuda``."""
     threads: int = 1
@@ -283,5 +304,7 @@ class Config:
 
     @property
     def method(self) -> str:
-        """What tables group runs by: the retention strategy of the agent that has one, else the agent's name."""
+        """What tables group runs by: the refiner of missions, the retention strategy, or else the agent's name."""
+        if self.refiner.name != "off":
+            return f"refiner_{self.refiner.name}"
         return self.continual.name if self.agent.name == "mpc" else self.agent.name

@@ -24,10 +24,12 @@ class Range:
         return math.isfinite(value) and self.low <= value <= self.high and not (self.above and value == self.low)
 
     def __str__(self) -> str:
-        lower = f"more than {self.low:g}" if self.above else f"at least {self.low:g}"
+        lower = f"more than {self.low:.10g}" if self.above else f"at least {self.low:.10g}"
         if self.high == math.inf:
             return lower if self.low > -math.inf else "a finite number"
-        return f"{lower} and at most {self.high:g}" if self.above else f"between {self.low:g} and {self.high:g}"
+        if self.above:
+            return f"{lower} and at most {self.high:.10g}"
+        return f"between {self.low:.10g} and {self.high:.10g}"
 
 
 COUNT = Range(1)
@@ -91,6 +93,50 @@ RANGES: Mapping[str, Range] = {
     "planner.momentum": Range(0, 0.999999),
     "planner.temperature": POSITIVE,
     "planner.smoothing": Range(0, 0.999999),
+    "planner.shift": SHARE,
+    "body.hidden": COUNT,
+    "body.ensemble": COUNT,
+    "body.stride": COUNT,
+    "body.lr": POSITIVE,
+    "body.batch": COUNT,
+    "body.clip": POSITIVE,
+    "body.online_lr": POSITIVE,
+    "body.online_batch": Range(2),
+    "body.online_buffer": COUNT,
+    "body.nominal": Range(0, 0.9),
+    "body.disturbance": NOT_NEGATIVE,
+    "missions.inject": SHARE,
+    "missions.remove": SHARE,
+    "missions.seeds": WHOLE,
+    "missions.steps": COUNT,
+    "missions.patience": POSITIVE,
+    "flow.window": Range(2),
+    "flow.evidence": COUNT,
+    "flow.false_alarms": Range(0, 0.1, above=True),
+    "flow.relative_error": NOT_NEGATIVE,
+    "flow.relative_error_learned": NOT_NEGATIVE,
+    "flow.prior_gain": POSITIVE,
+    "flow.prior_coupling": POSITIVE,
+    "flow.prior_bias": POSITIVE,
+    "flow.gain_low": POSITIVE,
+    "flow.gain_high": POSITIVE,
+    "flow.bias": NOT_NEGATIVE,
+    "flow.hidden": COUNT,
+    "flow.regimes": COUNT,
+    "flow.actions": COUNT,
+    "flow.updates": COUNT,
+    "flow.batch": COUNT,
+    "flow.lr": POSITIVE,
+    "flow.noise": NOT_NEGATIVE,
+    "flow.box_scale": Range(1),
+    "flow.context": COUNT,
+    "flow.encoder_hidden": COUNT,
+    "flow.encoder_updates": COUNT,
+    "flow.encoder_batch": COUNT,
+    "flow.solver_steps": COUNT,
+    "flow.solver_tolerance": POSITIVE,
+    "flow.max_correction": NOT_NEGATIVE,
+    "flow.min_confidence": SHARE,
     "exploration.random_episodes": COUNT,
     "exploration.noise": NOT_NEGATIVE,
     "exploration.noise_beta": NOT_NEGATIVE,
@@ -120,6 +166,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "dynamics.activation": ACTIVATIONS,
     "continual.heads": ("task", "shared"),
     "dynamics.loss": ("mse", "smooth_l1"),
+    "refiner.kind": ("none", "flow", "oracle"),
+    "refiner.identifier": ("structured", "learned", "published"),
+    "flow.structure": ("gains", "gains_bias", "matrix", "affine"),
+    "flow.solver": ("midpoint", "euler", "rk4", "dopri5"),
     "device": ("auto", "cpu", "cuda"),
 }
 
@@ -149,6 +199,8 @@ RULES: tuple[_Rule, ...] = (
         "budget.validation_successes must not exceed budget.validation_episodes",
         lambda c: c.budget.validation_successes <= c.budget.validation_episodes,
     ),
+    ("flow.gain_low must be below flow.gain_high", lambda c: c.flow.gain_low < c.flow.gain_high),
+    ("missions.inject must be below missions.remove", lambda c: c.missions.inject < c.missions.remove),
     ("env.tasks must name at least one task (null plays each once)", lambda c: c.env.tasks != []),
     ("name must be a plain folder name, and not 'latest'", lambda c: c.name is None or _is_folder_name(c.name)),
     ("budget.steps must hold at least one number", lambda c: len(c.budget.steps) > 0),

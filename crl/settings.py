@@ -3,10 +3,9 @@
 Hydra reads the overrides and composes the groups; what leaves this module is a plain dataclass. Later wins:
 
 1. the defaults of :mod:`crl.config`,
-2. ``agent/NAME.yaml``, ``continual/NAME.yaml`` and ``planner/NAME.yaml``,
+2. ``agent/NAME.yaml``, ``continual/NAME.yaml``, ``planner/NAME.yaml`` and ``refiner/NAME.yaml``,
 3. ``env/ENV.yaml``: what the task sequence needs, whatever learns it,
-4. ``agent/ENV/NAME.yaml``, ``continual/ENV/NAME.yaml`` and ``planner/ENV/NAME.yaml``: what a method needs on that
-   sequence,
+4. ``agent/ENV/NAME.yaml`` and so on: what a method needs on that sequence,
 5. ``profile/ENV/PROFILE.yaml``, or else ``profile/PROFILE.yaml``,
 6. the user's ``key=value``. An order of tasks of the user's own takes the profile's budgets along.
 """
@@ -44,6 +43,7 @@ ALIASES: Mapping[str, str] = {
     "agent.name": "agent",
     "continual.name": "continual",
     "planner.name": "planner",
+    "refiner.name": "refiner",
 }
 """Short keys, and second ways to say the same."""
 
@@ -51,11 +51,21 @@ GROUPS: Mapping[str, str] = {
     "agent": "crl.agents",
     "continual": "crl.strategies",
     "planner": "crl.planners",
+    "refiner": "crl.refiners",
     "env": "crl.task_sequences",
 }
 """Groups that hold a ``name``, in the order of composition, and the entry points that add to them."""
 
-LISTS = ("env.tasks", "budget.steps", "dynamics.hidden", "dynamics.hypernetwork.hidden", "agent.hidden")
+LISTS = (
+    "env.tasks",
+    "budget.steps",
+    "dynamics.hidden",
+    "dynamics.hypernetwork.hidden",
+    "agent.hidden",
+    "body.hidden",
+    "flow.hidden",
+    "flow.encoder_hidden",
+)
 """Settings that hold lists of numbers, where a single number means a list of one."""
 
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "checkpoint")
@@ -127,16 +137,14 @@ def compose(overrides: Sequence[str] = ()) -> Config:
             value out of range.
     """
     request = _read(overrides)
-    defaults = Config()
-    chosen = {group: getattr(defaults, group).name for group in GROUPS}
-    chosen.update({group: name for group, name in request.choices.items() if group in GROUPS})
+    chosen = _chosen(request)
     for group, name in chosen.items():
         if group == "agent" and name in REFUSED:
             raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
         if name not in names(group) and not (group == "env" and ":" in name):
             raise SettingsError(f"unknown {group} {name!r}{nearest(name, names(group))}")
     _refuse_unread(request, chosen["agent"])
-    profile = request.choices.get("profile", defaults.profile)
+    profile = request.choices.get("profile", Config().profile)
     if profile not in profiles():
         raise SettingsError(f"unknown profile {profile!r}{nearest(profile, profiles())}")
 
@@ -153,6 +161,24 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     if "env.tasks" in given and "budget.steps" not in given:
         config.budget.steps = _steps_for(config.env.tasks, profiled, config.budget.steps)
     return config
+
+
+def origins(overrides: Sequence[str] = ()) -> tuple[list[tuple[str, str]], list[str]]:
+    """Where :func:`compose` takes values from, beside the defaults.
+
+    Args:
+        overrides: As for :func:`compose`.
+
+    Returns:
+        (Group, option) of every YAML file that applies, in the order of composition, and the keys that the user set.
+
+    Raises:
+        SettingsError: An override can't be read, or its key is unknown.
+    """
+    request = _read(overrides)
+    files = list(_layers(_chosen(request), request.choices.get("profile", Config().profile)))
+    named = [f"{key}.name" if key in GROUPS else key for key in request.choices]
+    return files, [*named, *(key for key, _ in request.values)]
 
 
 def to_plain(config: Config) -> dict[str, Any]:
@@ -196,6 +222,10 @@ def fingerprint(config: Config) -> str:
     plain = {key: value for key, value in to_plain(config).items() if key not in WITHOUT_EFFECT}
     if config.agent.name == "mpc":  # reads none of the section, and has the fingerprints from before there was one
         del plain["agent"]
+    if config.refiner.name == "off":  # likewise: no missions, and none of their settings
+        for section in ("refiner", "body", "flow", "missions"):
+            del plain[section]
+        del plain["planner"]["shift"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
@@ -220,14 +250,20 @@ def _read(overrides: Sequence[str]) -> _Request:
     return request
 
 
+def _chosen(request: _Request) -> dict[str, str]:
+    """The option of every group: the user's, or the default."""
+    defaults = Config()
+    return {group: request.choices.get(group, getattr(defaults, group).name) for group in GROUPS}
+
+
 def _refuse_unread(request: _Request, agent: str) -> None:
     """Refuse what a user set for another agent than the chosen one: it would do nothing, without a word."""
     given = [*request.choices, *(key for key, _ in request.values)]
     if agent != "mpc":
-        method = [key for key in given if key.split(".")[0] == "continual" or key == "planner"]
+        method = [key for key in given if key.split(".")[0] == "continual" or key in ("planner", "refiner")]
         if method:
             raise SettingsError(
-                f"{method[0]} has no meaning for agent={agent}: only agent=mpc has a retention strategy and a planner",
+                f"{method[0]} has no meaning for agent={agent}: only agent=mpc has a retention strategy, a planner and a refiner",
                 f"leave out {method[0]}, or agent={agent}",
             )
     unread = [key for key in given if key.startswith("agent.") and key not in READ_BY.get(agent, (key,))]

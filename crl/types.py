@@ -21,6 +21,8 @@ Reward = Callable[[Any, Any, Any], Any]
 Success = Callable[[Any], Any]
 Kind = Literal["linear", "angle", "quaternion"]
 KINDS: tuple[Kind, ...] = ("linear", "angle", "quaternion")
+Role = Literal["state", "position", "heading", "velocity", "command", "goal", "fixed"]
+ROLES: tuple[Role, ...] = ("state", "position", "heading", "velocity", "command", "goal", "fixed")
 WIDTH: Mapping[str, int] = {"linear": 1, "angle": 1, "quaternion": 4}
 
 
@@ -40,6 +42,10 @@ class ObservationField:
     scale_floor: float = 1e-6
     event: float | None = None
     """Change in one step from which a transition counts as an event, drawn more often; ``None``: never."""
+    role: Role = "state"
+    """What the field is to a moving body: its ``position`` on the map, its ``heading`` (about the vertical), a
+    ``velocity`` component in axes of the heading, other ``state`` of it, the ``command`` before, a ``goal`` relative to
+    the body in axes of the map, or ``fixed`` as far as the body can tell."""
 
 
 @dataclass(frozen=True)

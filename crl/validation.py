@@ -15,6 +15,7 @@ import numpy as np
 from crl.matching import nearest
 from crl.types import (
     KINDS,
+    ROLES,
     ActionSpec,
     ExplorationPrior,
     Kind,
@@ -22,6 +23,7 @@ from crl.types import (
     ObservationSpec,
     Phase,
     Reward,
+    Role,
     SpecError,
     Success,
     TaskSpec,
@@ -29,7 +31,7 @@ from crl.types import (
 
 _TASK = ("name", "control_period", "episode_steps", "observation", "action", "safe_action", "exploration")
 _FIELD = ("name", "unit")
-_FIELD_OPTIONS = ("kind", "low", "high", "scale_floor", "event")
+_FIELD_OPTIONS = ("kind", "low", "high", "scale_floor", "event", "role")
 _ACTION = ("name", "unit", "low", "high")
 
 
@@ -85,6 +87,9 @@ def _observation(plain: Any) -> ObservationSpec:
         kind = entry.get("kind", "linear")
         if kind not in KINDS:
             raise SpecError(f"{at}.kind is {kind!r}{nearest(str(kind), KINDS)}")
+        role = entry.get("role", "state")
+        if role not in ROLES:
+            raise SpecError(f"{at}.role is {role!r}{nearest(str(role), ROLES)}")
         low = _bound(entry.get("low"), f"{at}.low", -math.inf)
         high = _bound(entry.get("high"), f"{at}.high", math.inf)
         if low > high:  # equal bounds are fine: a field that this task holds still
@@ -99,6 +104,7 @@ def _observation(plain: Any) -> ObservationSpec:
                 high=high,
                 scale_floor=_number(entry.get("scale_floor", 1e-6), f"{at}.scale_floor", above=0.0),
                 event=None if event is None else _number(event, f"{at}.event", above=0.0),
+                role=cast(Role, role),
             )
         )
     _unique([field.name for field in fields], "observation")

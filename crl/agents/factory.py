@@ -40,7 +40,7 @@ def make_agent(config: Config, task: TaskSpec) -> Agent:
         CrlError: No such agent is installed.
     """
     found = {point.name: point for point in entry_points(group=GROUP)}
-    name = config.agent.name
+    name = config.agent.name if config.refiner.name == "off" else "adaptive"
     if name not in found:
         raise CrlError(f"unknown agent {name!r}{nearest(name, found)}")
     agent: Agent = found[name].load()(config, task.observation, task.action, device_of(config.device))

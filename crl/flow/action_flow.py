@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.box import Box
-from crl.flow.config import FlowConfig
 from crl.flow.detection import Calibration
 from crl.flow.integrate import transport
 from crl.flow.learned import LearnedIdentifier

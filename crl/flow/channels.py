@@ -8,9 +8,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.box import Box
-from crl.flow.config import FlowConfig
 from crl.matching import nearest
 
 STRUCTURES = ("gains", "gains_bias", "matrix", "affine")

@@ -22,11 +22,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
+from crl.config_missions import FlowConfig
 from crl.dynamics.network import TargetNetwork
 from crl.errors import CrlError
 from crl.flow.box import Box
 from crl.flow.channels import Channels
-from crl.flow.config import FlowConfig
 from crl.flow.detection import Calibration
 from crl.flow.nominal import Nominal, linearise
 from crl.flow.regime import Estimate, Window

@@ -15,10 +15,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
+from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.action_flow import ActionFlow, make_identifier
 from crl.flow.box import Box
-from crl.flow.config import FlowConfig
 from crl.flow.detection import Calibration
 from crl.flow.nominal import Nominal
 from crl.types import ActionSpec

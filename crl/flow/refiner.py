@@ -14,14 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crl.dynamics.features import FeatureMap
 from crl.errors import CrlError
 from crl.flow.action_flow import ActionFlow
 from crl.flow.authority import reachable_box, reachable_spec
 from crl.flow.box import Box, box_least_squares
 from crl.flow.nominal import Nominal
 from crl.flow.regime import Regime, RegimeTracker
-from crl.types import ActionSpec, Array, ObservationSpec
+from crl.types import ActionSpec, Array
 
 
 @runtime_checkable
@@ -36,8 +35,12 @@ class Refiner(Protocol):
         """The action to execute for a planned one, float32 [A]."""
         ...
 
-    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
-        """Take note of one transition: float32 [S], the action that was really executed [A], [S]."""
+    def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
+        """Take note of one transition: [S], the action that was really executed [A], the (wrapped) change [D]."""
+        ...
+
+    def nominal_command(self, executed: Tensor) -> Tensor:
+        """The command [A] with which the nominal body does what it did with an executed one, as far as known."""
         ...
 
     def authority(self) -> ActionSpec:
@@ -70,8 +73,12 @@ class NoRefiner:
         """The planned action, copied."""
         return planned.copy()
 
-    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
+    def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
         """Nothing to note."""
+
+    def nominal_command(self, executed: Tensor) -> Tensor:
+        """The executed command."""
+        return executed
 
     def authority(self) -> ActionSpec:
         """The whole range."""
@@ -95,17 +102,13 @@ class FlowRefiner:
     Args:
         flow: The fitted flow.
         nominal: The nominal model that the flow was fitted with.
-        observation: Fields of the observation.
         clipped: Keep to the action box, as a real robot must.
     """
 
-    def __init__(
-        self, flow: ActionFlow, nominal: Nominal, observation: ObservationSpec, *, clipped: bool = True
-    ) -> None:
+    def __init__(self, flow: ActionFlow, nominal: Nominal, *, clipped: bool = True) -> None:
         self.flow = flow
         self.tracker = RegimeTracker(flow.config, flow.identifier, nominal, flow.calibration, flow.box)
         self.clipped = clipped
-        self._features = FeatureMap(observation)
         self._limits = flow.box if clipped else flow.box.scaled(flow.config.box_scale)
         self._bound = flow.config.max_correction * self._limits.half
         self._said = False
@@ -140,10 +143,16 @@ class FlowRefiner:
         result: Array = self._limits.clip(bounded).numpy().astype(np.float32)
         return result
 
-    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
-        """Take note of one executed transition; angles are wrapped here."""
-        before, after = torch.from_numpy(observation.copy()), torch.from_numpy(next_observation.copy())
-        self.tracker.observe(before, torch.from_numpy(executed.copy()), self._features.change(before, after))
+    def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
+        """Take note of one executed transition."""
+        self.tracker.observe(observation, executed, change)
+
+    def nominal_command(self, executed: Tensor) -> Tensor:
+        """The command that the context in force says the body executed."""
+        regime = self.tracker.regime
+        if not regime.active:
+            return executed
+        return self.flow.identifier.effective(executed.unsqueeze(0), regime.context.unsqueeze(0))[0]
 
     def authority(self) -> ActionSpec:
         """The range of planned actions that can be attained under the regime in force."""
@@ -210,8 +219,12 @@ class OracleRefiner:
         result: Array = (solved * half).numpy().astype(np.float32)
         return result
 
-    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
+    def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
         """Nothing to note: the truth is told."""
+
+    def nominal_command(self, executed: Tensor) -> Tensor:
+        """What the body makes of an executed command: M a + b."""
+        return self._matrix @ executed + self._bias
 
     def authority(self) -> ActionSpec:
         """The range of planned actions that can be attained; see :func:`~crl.flow.authority.reachable_box`."""

@@ -16,8 +16,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from crl.config_missions import FlowConfig
 from crl.flow.box import Box
-from crl.flow.config import FlowConfig
 from crl.flow.detection import Calibration, Cusum
 from crl.flow.nominal import Nominal, extended
 
@@ -166,6 +166,11 @@ class RegimeTracker:
         self._cusum.reset()
         self._changes = 0
         self._set_nominal()
+
+    @property
+    def off(self) -> bool:
+        """Whether the body is believed to be off nominal, explained or not."""
+        return self._off
 
     @property
     def regime(self) -> Regime:

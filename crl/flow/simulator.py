@@ -13,9 +13,9 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.channels import Channels
-from crl.flow.config import FlowConfig
 from crl.flow.detection import Calibration
 from crl.flow.nominal import Nominal, extended
 from crl.flow.regime import Window

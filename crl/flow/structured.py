@@ -15,9 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.channels import Channels
-from crl.flow.config import FlowConfig
 from crl.flow.detection import Calibration
 from crl.flow.nominal import Nominal, linearise
 from crl.flow.regime import Estimate, Window

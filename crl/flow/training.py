@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crl.flow.config import FlowConfig
+from crl.config_missions import FlowConfig
 from crl.flow.detection import Calibration
 from crl.flow.regime import Identifier
 from crl.flow.simulator import RegimeSimulator, simulated_windows

@@ -32,7 +32,7 @@ class MPPI(Planner):
     def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""
         config = self.config
-        mean = self.middle.expand(config.horizon, -1) if self._mean is None else self._mean
+        mean = self.middle.expand(config.horizon, -1) if self._mean is None else self.clip(self._mean)
         value = -torch.inf
         for _ in range(config.rounds):
             white = self.normal(generator, config.samples, config.horizon, self.size)
@@ -51,8 +51,9 @@ class MPPI(Planner):
         tried = (config.samples + 1) * config.rounds
         if value == -torch.inf:
             raise PlanningFailed(f"none of {tried} sampled action sequences has a finite predicted return")
-        self._mean = torch.cat([mean[1:], mean[-1:]])
-        return Plan(mean, value, tried)
+        # The first plan is followed for `shift` of its first step.
+        self._mean = torch.lerp(mean, torch.cat([mean[1:], mean[-1:]]), config.shift)
+        return Plan(self.clip(mean), value, tried)
 
 
 def _ar1(correlation: float, horizon: int) -> Tensor:

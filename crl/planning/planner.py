@@ -52,10 +52,7 @@ class Planner(ABC):
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         self.config = config
         self.device = torch.device(device)
-        self.low = torch.tensor(action.low, device=self.device)
-        self.high = torch.tensor(action.high, device=self.device)
-        self.middle = (self.low + self.high) / 2
-        self.half = (self.high - self.low) / 2
+        self.limit(action)
         self.size = action.size
 
     @abstractmethod
@@ -68,6 +65,13 @@ class Planner(ABC):
 
     def reset(self) -> None:
         """Forget the warm start; called when an episode begins."""
+
+    def limit(self, action: ActionSpec) -> None:
+        """Sample in another range from now on: what a body can still attain, for instance."""
+        self.low = torch.tensor(action.low, device=self.device)
+        self.high = torch.tensor(action.high, device=self.device)
+        self.middle = (self.low + self.high) / 2
+        self.half = (self.high - self.low) / 2
 
     def clip(self, actions: Tensor) -> Tensor:
         """Actions [..., A] inside their range."""

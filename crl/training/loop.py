@@ -21,6 +21,7 @@ from crl.training.clock import Clock
 from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
 from crl.training.measures import measure
+from crl.training.mission_stage import MissionStage
 from crl.training.probes import collect_probes
 from crl.training.progress import Progress
 from crl.training.run_log import RunLog
@@ -62,6 +63,7 @@ class TrainingLoop:
         self.decision_ms: list[float] = []
         self._best: dict[str, Any] | None = None
         self.monitor = ReachMonitor(config.monitor)
+        self.missions = MissionStage(config, sequence)
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
         self._loss: float | None = None
 
@@ -82,6 +84,8 @@ class TrainingLoop:
             self._validate()
         elif stage == "evaluate":
             self._evaluate()
+        elif stage == "missions":
+            self._fly()
         self._show()
 
     def _collect(self) -> None:
@@ -228,7 +232,14 @@ class TrainingLoop:
         self.log.write("visit", state.env_steps, {**spent, **signs})
         state.next_visit()
         if state.visit == len(self.order):
-            state.stage = "done"
+            state.stage = "missions" if self.missions.left(state) else "done"
+
+    def _fly(self) -> None:
+        """The next mission."""
+        with self.clock.phase("evaluate"):
+            self.missions.fly(self.agent, self.state, self.log, self.progress)
+        if not self.missions.left(self.state):
+            self.state.stage = "done"
 
     # ------------------------------------------------------------------ parts of units
     def _learn(self, steps: int, *, closing: bool = False) -> None:
@@ -301,14 +312,15 @@ class TrainingLoop:
         state = self.state
         if self.done:
             return
-        phases = {"collect": "act", "close": "learn", "validate": "evaluate", "evaluate": "evaluate"}
+        phases = {"collect": "act", "close": "learn"}
         random = state.episodes < self.config.exploration.random_episodes
+        visit = min(state.visit, len(self.order) - 1)  # missions come after the last visit
         self.progress.update(
-            task_index=state.visit,
+            task_index=visit,
             task_step=state.task_steps,
-            task_budget=self.budgets[state.visit],
+            task_budget=self.budgets[visit],
             step=state.env_steps,
-            phase="explore" if state.stage == "collect" and random else phases[state.stage],  # type: ignore[arg-type]
+            phase="explore" if state.stage == "collect" and random else phases.get(state.stage, "evaluate"),  # type: ignore[arg-type]
             loss=self._loss,
         )
 
@@ -360,7 +372,8 @@ def task_order(config: Config, sequence: TaskSequence) -> list[int]:
     Raises:
         CrlError: An index is outside the sequence.
     """
-    order = list(range(len(sequence))) if config.env.tasks is None else list(config.env.tasks)
+    every = list(range(len(sequence))) if config.refiner.name == "off" else [0]
+    order = every if config.env.tasks is None else list(config.env.tasks)
     for index in order:
         if not 0 <= index < len(sequence):
             raise CrlError(f"tasks={order}: {sequence.name} has no task {index}", f"use 0 to {len(sequence) - 1}")

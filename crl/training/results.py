@@ -59,6 +59,10 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
         "decision_ms": statistics.median(loop.decision_ms) if loop.decision_ms else None,
         "reach": loop.monitor.report() if config.monitor.probes else None,
         "memory": memory(loop.agent, state.spent),
+        "missions": [
+            {key: value for key, value in mission.items() if key not in ("path", "points")}
+            for mission in state.missions
+        ],
         "evaluation": {
             "episodes": config.evaluation.episodes,
             "episodes_between": config.evaluation.episodes_between,

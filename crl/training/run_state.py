@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
-Stage = Literal["collect", "close", "validate", "evaluate", "done"]
+Stage = Literal["collect", "close", "validate", "evaluate", "missions", "done"]
 
 
 @dataclass
@@ -43,6 +43,7 @@ class RunState:
         task_episodes: Training episodes that each task has had in all visits; its episodes are numbered by them.
         rows: One row per visit: task index -> score, ``None`` where the evaluation was left out.
         spent: Task, environment steps, training episodes and best validation (``None`` without one), per visit.
+        missions: Records of the missions flown so far (:mod:`crl.training.missions`).
     """
 
     visit: int = 0
@@ -60,6 +61,7 @@ class RunState:
     task_episodes: dict[int, int] = field(default_factory=dict)
     rows: list[dict[int, Score | None]] = field(default_factory=list)
     spent: list[dict[str, Any]] = field(default_factory=list)
+    missions: list[dict[str, Any]] = field(default_factory=list)
 
     def next_visit(self) -> None:
         """Move on to the next task of the order."""

@@ -37,16 +37,26 @@ def _choose_renderer() -> None:
     """Tell MuJoCo how to draw without a display.
 
     MuJoCo chooses its OpenGL binding when it is imported, and the import fails if the variable asks for EGL
-    and the library is missing. Then drawing is switched off instead: everything but pictures works.
+    and the library is missing. Then OSMesa is taken, and where that is missing too, drawing is switched off:
+    everything but pictures works.
     """
     headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
     if os.environ.get("MUJOCO_GL", "egl" if headless else "") != "egl":
         return
-    try:
-        ctypes.CDLL("libEGL.so.1")
+    if _can_load("libEGL.so.1"):
         os.environ["MUJOCO_GL"] = "egl"
-    except OSError:
+    elif _can_load("libOSMesa.so.8") or _can_load("libOSMesa.so.6"):
+        os.environ["MUJOCO_GL"] = "osmesa"
+    else:
         os.environ["MUJOCO_GL"] = "off"
+
+
+def _can_load(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
 
 
 _choose_renderer()

@@ -134,11 +134,11 @@ class HuskyEnv(UGVMissionEnv):
         super().__init__(
             task_name=fault_name(fault),
             fields=[
-                field("forward", "m/s", scale_floor=0.02),
-                field("sideways", "m/s", scale_floor=0.02),
+                field("forward", "m/s", scale_floor=0.02, role="velocity"),
+                field("sideways", "m/s", scale_floor=0.02, role="velocity"),
                 field("turning", "rad/s", scale_floor=0.02),
-                field("last_speed", "m/s", low=-SPEED, high=SPEED, scale_floor=0.02),
-                field("last_turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE, scale_floor=0.02),
+                field("last_speed", "m/s", low=-SPEED, high=SPEED, scale_floor=0.02, role="command"),
+                field("last_turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE, scale_floor=0.02, role="command"),
             ],
             control_period=CONTROL_PERIOD,
             waypoints=waypoints,
@@ -254,6 +254,21 @@ class HuskyEnv(UGVMissionEnv):
             forces=[TORQUE] * 4,
             physicsClientId=self._client,
         )
+
+    def command_effect(self) -> tuple[list[list[float]], list[float]]:
+        """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only.
+
+        Loads and floors change more than commands: as far as they do, no nominal command does the same.
+        """
+        fault = self.fault if self.progress.active else NOMINAL
+        left, right = (
+            0.0 if fault.dead_side == side else v for side, v in zip(("left", "right"), fault.sides, strict=True)
+        )
+        arm = TRACK * SKID / 2
+        # Wheels of the sides turn by (v -+ arm w), each times its factor; v and w are their mean and difference.
+        mean, half = (left + right) / 2, (right - left) / 2
+        v, w = fault.gain
+        return [[mean * v, half * arm * w], [half / arm * v, mean * w]], [0.0, 0.0]
 
     def _apply(self) -> None:
         """Put the fault that is due into the simulation."""

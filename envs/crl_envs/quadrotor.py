@@ -269,6 +269,13 @@ class QuadrotorEnv(MujocoTaskEnv):
         # mj_setConst leaves its data in the reference pose: never the data of the flight.
         mujoco.mj_setConst(self.model, self._scratch)
 
+    def command_effect(self) -> tuple[list[list[float]], list[float]]:
+        """Matrix [4, 4] and bias [4]: the nominal command that the next one will amount to. For oracles only.
+
+        The interface ``velocity`` has loops of its own against loads and lost thrust, so that there they change nothing.
+        """
+        return (self.fault if self.progress.active else NOMINAL).command_effect(self.interface)
+
     def _crash(self, position: list[float]) -> str | None:
         if position[2] < body.GROUND:
             return "touched the ground"

@@ -86,6 +86,20 @@ class QuadrotorFault:
         moved = zip(CHANNELS, (vx, vy, vz), self.velocity_gain, self.velocity_bias, strict=True)
         return [*(0.0 if name in self.dead else v * gain + bias for name, v, gain, bias in moved), yaw_rate]
 
+    def command_effect(self, interface: str) -> tuple[list[list[float]], list[float]]:
+        """Matrix [4, 4] and bias [4] of the nominal command that a command amounts to, as far as one does."""
+        if interface == "rates":
+            share = self.thrust * sum(self.rotors) / 4 / (1 + self.payload)
+            bias = self.turn_rates(0.0, 0.0, 0.0, 0.0)
+            columns = [self.turn_rates(*(float(i == j) for j in range(4))) for i in range(4)]
+        else:
+            share = 1.0
+            bias = self.turn_velocities(0.0, 0.0, 0.0, 0.0)
+            columns = [self.turn_velocities(*(float(i == j) for j in range(4))) for i in range(4)]
+        rows = [[column[i] - bias[i] for column in columns] for i in range(4)]
+        rows[0] = [share * value for value in rows[0]]
+        return rows, bias
+
 
 NOMINAL = QuadrotorFault()
 _MEND = "use a small gain such as 0.1, or say that a velocity channel is dead with dead=['vy']"

@@ -43,11 +43,14 @@ def describe(interface: str, name: str, episode_steps: int) -> contract.Plain:
         "control_period": CONTROL_PERIOD,
         "episode_steps": episode_steps,
         "observation": [
-            *(field(axis, "m", scale_floor=0.01) for axis in "xyz"),
-            field("heading", "rad", kind="angle", scale_floor=0.01),
-            *(field(f"velocity_{axis}", "m/s", scale_floor=0.02) for axis in "xyz"),
+            *(field(axis, "m", scale_floor=0.01, role="position") for axis in "xyz"),
+            field("heading", "rad", kind="angle", scale_floor=0.01, role="heading"),
+            *(field(f"velocity_{axis}", "m/s", scale_floor=0.02, role="velocity") for axis in "xyz"),
             *attitude,
-            *(field(f"last_{n}", u, low=least, high=most, scale_floor=0.02) for (n, u), least, most in bounds),
+            *(
+                field(f"last_{n}", u, low=least, high=most, scale_floor=0.02, role="command")
+                for (n, u), least, most in bounds
+            ),
             *goal_fields(3),
         ],
         "action": [contract.action_field(n, u, low=least, high=most) for (n, u), least, most in bounds],

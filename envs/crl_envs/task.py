@@ -39,6 +39,7 @@ def observation_field(
     high: float = math.inf,
     scale_floor: float = 1e-6,
     event: float | None = None,
+    role: str = "state",
 ) -> Plain:
     """Describe one field of an observation.
 
@@ -53,6 +54,10 @@ def observation_field(
             that has not moved yet does not get a huge weight.
         event: Change within one step from which a transition counts as an event that a learner should
             see more often (a handle that turns, a door that moves); ``None`` for fields that move always.
+        role: What the field is to a body that moves over a map: ``position`` (x, y[, z] in axes of the map),
+            ``heading`` (about the vertical), ``velocity`` (x, y[, z] in axes of the heading or the body), ``command``
+            (the action before), ``goal`` (a point relative to the body, in axes of the map), ``fixed`` (nothing that
+            the body moves), or other ``state``. A model of the body alone can be made from these.
     """
     return {
         "name": name,
@@ -62,6 +67,7 @@ def observation_field(
         "high": high if math.isfinite(high) else None,
         "scale_floor": scale_floor,
         "event": event,
+        "role": role,
     }
 
 

@@ -104,9 +104,9 @@ class UGVMissionEnv(gymnasium.Env[Array, Array]):
             "control_period": control_period,
             "episode_steps": episode_steps,
             "observation": [
-                field("x", "m", scale_floor=0.02),
-                field("y", "m", scale_floor=0.02),
-                field("heading", "rad", kind="angle", scale_floor=0.02),
+                field("x", "m", scale_floor=0.02, role="position"),
+                field("y", "m", scale_floor=0.02, role="position"),
+                field("heading", "rad", kind="angle", scale_floor=0.02, role="heading"),
                 *fields,
                 *goal_fields(2),
             ],

@@ -161,6 +161,11 @@ class UnicycleEnv(UGVMissionEnv):
         x, y, heading = self._state.tolist()
         return x, y, heading
 
+    def command_effect(self) -> tuple[list[list[float]], list[float]]:
+        """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only."""
+        v, w = self.gain if self.progress.active else NOMINAL
+        return [[v, 0.0], [0.0, w]], [0.0, 0.0]
+
     def get_state(self) -> dict[str, Any]:
         """Everything that decides how the episode goes on; ``set_state(get_state())`` continues to the bit."""
         return {

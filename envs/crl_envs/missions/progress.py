@@ -100,11 +100,11 @@ def goal_fields(dimensions: int) -> list[contract.Plain]:
     """
     axes = "xyz"[:dimensions]
     fields = [
-        contract.observation_field(f"{which}_{axis}", "m", scale_floor=0.02)
+        contract.observation_field(f"{which}_{axis}", "m", scale_floor=0.02, role="goal")
         for which in ("goal", "then", "from")
         for axis in axes
     ]
-    return [*fields, contract.observation_field("reached", "1", low=0.0, high=1.0, scale_floor=0.05)]
+    return [*fields, contract.observation_field("reached", "1", low=0.0, high=1.0, scale_floor=0.05, role="fixed")]
 
 
 def progress_reward(observation: Any, next_observation: Any, *, dimensions: int, goal: int, full: float) -> Any:

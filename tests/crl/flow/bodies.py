@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crl.config_missions import FlowConfig
 from crl.dynamics.features import FeatureMap
 from crl.flow.box import Box
-from crl.flow.config import FlowConfig
 from crl.flow.detection import Calibration, calibrate
 from crl.flow.regime import Regime, RegimeTracker
 from crl.flow.simulator import ChannelRegimes
@@ -38,6 +38,12 @@ def structured(config: FlowConfig) -> StructuredIdentifier:
     return StructuredIdentifier(config, BOX, unicycle.nominal, calibration())
 
 
+def noted(state: np.ndarray, executed: np.ndarray, after: np.ndarray) -> tuple[torch.Tensor, ...]:
+    """A transition as refiners observe it: observation, executed action and (wrapped) change."""
+    first, second = torch.from_numpy(state), torch.from_numpy(after)
+    return first, torch.from_numpy(executed), FEATURES.change(first, second)
+
+
 def drive(
     tracker: RegimeTracker,
     gains: tuple[float, float],
@@ -53,8 +59,7 @@ def drive(
         size = rng.uniform(least, 1, 2) * rng.choice([-1, 1], 2)
         action = (size * np.array(unicycle.ACTION.high)).astype(np.float32)
         after = unicycle.step(state, action, gains, rng.normal(size=3))
-        first, second = torch.from_numpy(state), torch.from_numpy(after)
-        regimes.append(tracker.observe(first, torch.from_numpy(action), FEATURES.change(first, second)))
+        regimes.append(tracker.observe(*noted(state, action, after)))
         state = after
     return regimes, state
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from crl.config_missions import FlowConfig
 from crl.flow.action_flow import ActionFlow, fit_flow
-from crl.flow.config import FlowConfig
 from tests.crl.flow import bodies
 from tests.oracles import unicycle
 

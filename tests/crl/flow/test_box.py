@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
+from crl.config_missions import FlowConfig
 from crl.flow.box import Box, box_least_squares
-from crl.flow.config import FlowConfig
 from crl.flow.targets import nearest_actions
 from tests.crl.flow import bodies
 from tests.oracles import unicycle

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from crl.config_missions import FlowConfig
 from crl.errors import CrlError
-from crl.flow.config import FlowConfig
 from crl.flow.learned import LearnedIdentifier
 from crl.flow.regime import RegimeTracker, Window
 from crl.flow.simulator import simulated_windows

@@ -10,6 +10,7 @@ import torch
 
 from crl.flow.action_flow import ActionFlow
 from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
+from tests.crl.flow import bodies
 from tests.oracles import unicycle
 
 WAYPOINTS = np.array([(3, 0), (5, 2), (5, 5), (2, 6), (0, 4), (-2, 5), (-3, 2), (-1, 0)], dtype=np.float32)
@@ -34,7 +35,7 @@ def fly(refiner: Refiner, gains: tuple[float, float], seed: int = 0) -> tuple[in
         executed = refiner.refine(steer(state, WAYPOINTS[reached], refiner))
         executed = np.clip(executed, unicycle.ACTION.low, unicycle.ACTION.high).astype(np.float32)
         after = unicycle.step(state, executed, now, rng.normal(size=3))
-        refiner.observe(state, executed, after)
+        refiner.observe(*bodies.noted(state, executed, after))
         state, steps = after, steps + 1
         reached += int(np.linalg.norm(state[:2] - WAYPOINTS[reached]) < RADIUS)
     return reached, steps
@@ -49,7 +50,7 @@ def test_the_nominal_mission_is_flown_by_anyone() -> None:
 def test_with_the_flow_the_mission_is_completed_without_it_fails(
     gains: tuple[float, float], unicycle_flow: ActionFlow
 ) -> None:
-    refiner = FlowRefiner(unicycle_flow, unicycle.nominal, unicycle.OBSERVATION)
+    refiner = FlowRefiner(unicycle_flow, unicycle.nominal)
     reached, steps = fly(refiner, gains)
     assert reached == len(WAYPOINTS)
     assert refiner.regime.changes >= 2  # the fault, and its end

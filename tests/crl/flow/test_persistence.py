@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from crl.config_missions import FlowConfig
 from crl.flow.action_flow import ActionFlow, fit_flow
-from crl.flow.config import FlowConfig
 from crl.flow.persistence import DESCRIPTION, TENSORS, FlowFileError, load_flow, save_flow
 from crl.types import ActionSpec
 from tests.crl.flow import bodies

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.action_flow import ActionFlow
 from crl.flow.authority import reachable_box
 from crl.flow.box import Box
-from crl.flow.config import FlowConfig
 from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
 from tests.crl.flow import bodies
 from tests.oracles import unicycle
@@ -26,14 +26,14 @@ def refiner(clipped: bool = True, **changes: object) -> FlowRefiner:
     config = FlowConfig(hidden=[16], **changes)  # type: ignore[arg-type]
     flow = ActionFlow(config, unicycle.ACTION, bodies.structured(config), bodies.calibration())
     flow.field.weights = 5 * flow.field.weights
-    return FlowRefiner(flow, unicycle.nominal, unicycle.OBSERVATION, clipped=clipped)
+    return FlowRefiner(flow, unicycle.nominal, clipped=clipped)
 
 
 def observe(ours: Refiner, gains: tuple[float, float], steps: int = 5) -> None:
     state = np.array([0.0, 0.0, 3.1], dtype=np.float32)
     for plan in PLANS[:steps]:
         after = unicycle.step(state, plan, gains)
-        ours.observe(state, plan, after)
+        ours.observe(*bodies.noted(state, plan, after))
         state = after
 
 
@@ -133,9 +133,7 @@ def test_authority_is_what_the_gains_leave() -> None:
 def test_reachable_commands_of_a_coupled_body_are_inside_their_box() -> None:
     config = FlowConfig(structure="affine", hidden=[16])
     ident = bodies.structured(config)
-    ours = FlowRefiner(
-        ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), unicycle.nominal, unicycle.OBSERVATION
-    )
+    ours = FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), unicycle.nominal)
     matrix, bias = torch.tensor([[0.2, 0.3], [0.1, -0.5]]), torch.tensor([0.3, 0.0])
     state = ours.tracker.state_dict()
     ours.tracker.load_state_dict(

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.channels import STRUCTURES
-from crl.flow.config import FlowConfig
 from crl.flow.regime import RegimeTracker, Window
 from tests.crl.flow import bodies
 from tests.oracles import unicycle

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from crl.config_missions import FlowConfig
 from crl.flow.action_flow import ActionFlow, fit_flow
-from crl.flow.config import FlowConfig
 from crl.flow.integrate import transport
 from crl.flow.training import FlowTrainer, Pairs, flow_matching_loss, simulate_pairs
 from crl.flow.velocity_field import VelocityField

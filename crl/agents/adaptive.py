@@ -1,0 +1,298 @@
+"""The agent of missions: plans on a model of the body, refines what it planned, and adapts while it goes.
+
+Murillo-Gonzalez and Liu, *Action Flow Matching for Continual Robot Learning*, RSS 2025. In training episodes it
+collects data of the nominal body and learns its model; the closing session fits the rest (:mod:`crl.agents.nominal`).
+During a mission every observed transition goes, in this order and once, to the regime's context, to a disturbance on
+the map, and to the model.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crl.agents.fingerprint import fingerprint_of
+from crl.agents.nominal import Fitted, fit_fitted, rows_of
+from crl.config import Config
+from crl.dynamics.body import Body
+from crl.dynamics.body_model import BodyModel
+from crl.dynamics.buffer import Buffer
+from crl.flow.disturbance import Disturbance
+from crl.flow.online import OnlineLearner
+from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
+from crl.noise import coloured_noise, exploration_actions
+from crl.planning.body_rollout import BodyRollout
+from crl.planning.planner import PlanningFailed, make_planner
+from crl.seeding import numpy_generator, torch_generator
+from crl.types import (
+    ActionSpec,
+    Array,
+    Decision,
+    LearnBudget,
+    LearnReport,
+    ObservationSpec,
+    TaskSpec,
+    Transition,
+    as_array,
+)
+
+PHASES = ("plan", "identify", "refine", "learn")
+
+
+class AdaptiveAgent:
+    """Learns the nominal body, then keeps to its missions when the body changes.
+
+    Args:
+        config: The run's settings; ``config.refiner`` says what is done to planned actions.
+        observation: Fields of the observation, with roles (:class:`~crl.dynamics.body.Body`).
+        action: Elements of the action.
+        device: Where tensors live; the networks of a body are so small that a CPU is faster than any other device.
+
+    Attributes:
+        fitted: What the closing session fitted; ``None`` before.
+        refiner: What refines planned actions.
+        milliseconds: CPU milliseconds of each step of the present mission, by phase.
+    """
+
+    def __init__(
+        self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"
+    ) -> None:
+        del device
+        self.config = config
+        self.body = Body(observation, action)
+        self.planner = make_planner(config.planner, action)
+        self.buffer = Buffer(observation.size, action.size)
+        self.model = BodyModel(config.body, self.body, action.size, torch_generator(config.seed, "body"))
+        self.fitted: Fitted | None = None
+        self.refiner: Refiner = NoRefiner(action)
+        self.milliseconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
+        self._observation, self._action = observation, action
+        self._half = np.asarray(action.high, np.float32) / 2 - np.asarray(action.low, np.float32) / 2
+        self._task = -1
+        self._episodes = 0
+        self._sessions = 0
+        self._explore = False
+        self._rollout: BodyRollout | None = None
+        self._history: list[tuple[Tensor, Tensor]] = []
+
+    # ------------------------------------------------------------------ the four calls
+    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
+        """Start a training episode, or a mission: with the nominal body, and nothing learned of another."""
+        self.task = task
+        self._explore = explore
+        self._step = 0
+        self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
+        self.planner.limit(self._action)
+        self.planner.reset()
+        self._script: Array | None = None
+        self._noise: Array | None = None
+        self._rollout = None
+        if explore:
+            self._task = task.index
+            self._episodes += 1
+            self._explore_how(task, numpy_generator(self.config.seed, "explore", task.index, episode))
+        elif self.fitted is not None:
+            self._begin_mission(task, episode)
+
+    def _explore_how(self, task: TaskSpec, random: np.random.Generator) -> None:
+        config, steps = self.config.exploration, task.episode_steps
+        if self._episodes <= config.random_episodes:
+            self._script = exploration_actions(task.exploration, task.action, steps, random)
+        elif config.noise > 0 and self._episodes % config.every:
+            noise = coloured_noise(config.noise_beta, steps, task.action.size, random)
+            self._noise = (config.noise * noise * self._half).astype(np.float32)
+
+    def _begin_mission(self, task: TaskSpec, episode: int) -> None:
+        assert self.fitted is not None
+        config, fitted = self.config, self.fitted
+        self.refiner = make_refiner(config, fitted, self._action)
+        self.online = OnlineLearner(
+            config.body, self.model, fitted.rows, torch_generator(config.seed, "online", task.index, episode)
+        )
+        self.disturbance = Disturbance(self.body, config.body.disturbance, task.control_period, fitted.spread)
+        self._history = []
+        self.milliseconds = {phase: [] for phase in PHASES}
+
+    def act(self, observation: Array) -> Decision:
+        """Decide on an action; the task's safe action, with the reason, where no plan can be trusted."""
+        step, self._step = self._step, self._step + 1
+        if not np.isfinite(observation).all():
+            return self._safe("the observation is not finite")
+        if self._script is not None:
+            action = self._script[min(step, len(self._script) - 1)]
+            return Decision(action, action)
+        with self._timed("plan"), torch.inference_mode():
+            try:
+                plan = self._plan(torch.from_numpy(observation))
+            except PlanningFailed as failure:
+                self.planner.reset()
+                return self._safe(failure.message)
+        planned: Array = plan.actions[0].numpy()
+        if self._noise is not None:
+            noisy = planned + self._noise[min(step, len(self._noise) - 1)]
+            return Decision(np.clip(noisy, as_array(self._action.low), as_array(self._action.high)), planned)
+        with self._timed("refine"):
+            action = planned if self._explore or self.fitted is None else self.refiner.refine(planned)
+        return Decision(action, planned, sequences=plan.samples)
+
+    def _plan(self, observation: Tensor) -> Any:
+        mission = not self._explore and self.fitted is not None
+        if self._rollout is None:
+            self._rollout = BodyRollout(self.model, self.online.weights if mission else None)
+        if mission:
+            if self.config.refiner.authority:
+                self.planner.limit(self.refiner.authority())
+            if self.disturbance.on and self.body.heading is not None:
+                self._rollout.offset = self.config.body.stride * self.disturbance.offset(observation[self.body.heading])
+        return self.planner.plan(self._rollout, self.task.reward, observation, self._generator)
+
+    def observe(self, transition: Transition) -> None:
+        """Keep a training transition; during a mission, find out what it says of the body."""
+        if self._explore:
+            self.buffer.add(transition)
+        elif self.fitted is not None:
+            self._adapt(transition)
+
+    def _adapt(self, transition: Transition) -> None:
+        assert self.fitted is not None
+        before, after = torch.from_numpy(transition.observation), torch.from_numpy(transition.next_observation)
+        executed = torch.from_numpy(transition.executed)
+        heading = before[self.body.heading] if self.body.heading is not None else torch.zeros(())
+        with self._timed("identify"), torch.no_grad():
+            change = self.body.change(before, after)
+            if self.disturbance.on:
+                change = change - self.disturbance.offset(heading)
+            alarms = _alarms(self.refiner)
+            self.refiner.observe(before, executed, change)
+            alarmed = _alarms(self.refiner) != alarms
+            command = self.refiner.nominal_command(executed)
+            if self.disturbance.on:
+                left = change - self.fitted.tick.predict(before.unsqueeze(0), command.unsqueeze(0))[0]
+                self.disturbance.observe(left, heading)
+        if alarmed:
+            self.online.alarm()
+            self._history.clear()
+        self._history.append((self.body.encode(before), command))
+        stride = self.config.body.stride
+        if len(self._history) < stride:
+            self._pending = [change]
+            return
+        del self._history[:-stride]
+        changes = [*(self._pending if stride > 1 else []), change][-stride:]
+        self._pending = changes[1:] if stride > 1 else []
+        mean = torch.stack([past for _, past in self._history]).mean(dim=0)
+        self.online.add(self._history[0][0], mean, torch.stack(changes).sum(dim=0), wait=_tracks(self.refiner))
+
+    def learn(self, budget: LearnBudget) -> LearnReport:
+        """Train the body's model; the closing session fits it anew, and what missions need. Online in a mission."""
+        if budget.steps <= 0:
+            return LearnReport()
+        if not self._explore and self.fitted is not None:
+            return self._learn_online(budget.steps)
+        generator = torch_generator(self.config.seed, "learn", self._sessions)
+        self._sessions += 1
+        self._rollout = None
+        rows = rows_of(self.body, self.buffer, self.config.body.stride)
+        if budget.closing:
+            self.fitted, losses = fit_fitted(self.config, self.body, self.buffer, self._action, budget.steps)
+            self.model = self.fitted.model
+            return LearnReport(budget.steps, losses)
+        if not self.model.scale.frozen:
+            self.model.normalise(rows)
+        loss = self.model.fit(rows, budget.steps, generator, final=0.3)
+        return LearnReport(budget.steps, {"task": loss})
+
+    def _learn_online(self, steps: int) -> LearnReport:
+        with self._timed("learn"):
+            losses = [self.online.learn() for _ in range(steps)] if self.config.refiner.online else []
+        taken = [loss for loss in losses if loss is not None]
+        if not taken:
+            return LearnReport()
+        self._rollout = None
+        return LearnReport(len(taken), {"online": sum(taken) / len(taken)})
+
+    @contextmanager
+    def _timed(self, phase: str) -> Iterator[None]:
+        started = time.process_time()
+        yield
+        self.milliseconds[phase].append(1e3 * (time.process_time() - started))
+
+    # ------------------------------------------------------------------ what is measured
+    def basis_element(self) -> str:
+        """Fingerprint of the body's model, of the flow, and of what a mission has changed of them so far."""
+        fitted = self.fitted
+        if fitted is None:
+            return fingerprint_of("nominal", self.model.weights, self._episodes)
+        flow = None if fitted.flow is None else fitted.flow.field.weights
+        now = [] if self._explore or not hasattr(self, "online") else [self.online.weights.detach()]
+        return fingerprint_of("missions", self.model.weights, flow, now, self.refiner.state_dict())
+
+    def knows(self, task: int) -> bool:
+        """Whether missions can be flown: a body's model serves all tasks of its sequence."""
+        del task
+        return self.fitted is not None
+
+    def kept_bytes(self) -> int:
+        """Bytes kept for earlier regimes: the nominal rows that online learning rehearses."""
+        if self.fitted is None:
+            return 0
+        rows = self.fitted.rows
+        return sum(part.numel() * part.element_size() for part in (rows.inputs, rows.action, rows.change))
+
+    def old_rows_read(self) -> int:
+        """Nominal rows that online learning looked at again during the present mission."""
+        if not hasattr(self, "online"):
+            return 0
+        return self.online.steps * round(self.config.body.nominal * self.config.body.online_batch)
+
+    def _safe(self, reason: str) -> Decision:
+        action = as_array(self.task.safe_action)
+        return Decision(action, action, reason)
+
+    # ------------------------------------------------------------------ persistence
+    def state_dict(self) -> dict[str, Any]:
+        """Model, data and what was fitted. Between missions: a mission begins with nothing of the one before."""
+        return {
+            "model": self.model.state_dict(),
+            "buffer": self.buffer.state_dict(),
+            "fitted": None if self.fitted is None else self.fitted.state_dict(),
+            "task": self._task,
+            "episodes": self._episodes,
+            "sessions": self._sessions,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        self.buffer.load_state_dict(state["buffer"])
+        self.fitted = None
+        self.model.load_state_dict(state["model"])
+        if state["fitted"] is not None:
+            self.fitted = Fitted.from_state(self.config, self.body, self._action, state["fitted"])
+            self.model = self.fitted.model
+        self._task = int(state["task"])
+        self._episodes = int(state["episodes"])
+        self._sessions = int(state["sessions"])
+        self._rollout = None
+
+
+def make_refiner(config: Config, fitted: Fitted, action: ActionSpec) -> Refiner:
+    """The refiner that ``config.refiner`` names, for one mission."""
+    if config.refiner.kind == "flow" and fitted.flow is not None:
+        return FlowRefiner(fitted.flow, fitted.tick.predict, clipped=config.refiner.clipped)
+    if config.refiner.kind == "oracle":
+        return OracleRefiner(action, clipped=config.refiner.clipped)
+    return NoRefiner(action)
+
+
+def _tracks(refiner: Refiner) -> bool:
+    return isinstance(refiner, FlowRefiner)
+
+
+def _alarms(refiner: Refiner) -> int:
+    return refiner.regime.changes if isinstance(refiner, FlowRefiner) else 0

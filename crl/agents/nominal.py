@@ -1,0 +1,163 @@
+"""What an agent of missions fits to the nominal body: its models, the calibration of the detection, and the flow.
+
+The newest fifth of the training transitions is held out from the model of one control step: from its residuals, in
+their order, comes the threshold of the detection. A planner that looks several control steps ahead at once
+(``body.stride``) gets a model of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl.config import Config
+from crl.dynamics.body import Body
+from crl.dynamics.body_model import BodyModel, Rows
+from crl.dynamics.buffer import Buffer
+from crl.errors import CrlError
+from crl.flow.action_flow import ActionFlow, fit_flow, make_identifier
+from crl.flow.box import Box
+from crl.flow.detection import Calibration, calibrate
+from crl.flow.simulator import ChannelRegimes
+from crl.seeding import torch_generator
+from crl.types import ActionSpec
+
+HELD_OUT = 0.2
+"""Share of the transitions, the newest, that the detection is calibrated on."""
+FLOOR = 0.02
+"""Residuals below this share of the deviation of the changes are of no interest."""
+PLAN, TICK = 0, 1
+LEAST = 500
+"""Transitions of the nominal body without which nothing is fitted."""
+
+
+@dataclass
+class Fitted:
+    """What missions need.
+
+    Attributes:
+        model: The planner's model, of ``body.stride`` control steps.
+        tick: The model of one control step that regimes are identified with; it never learns again.
+        rows: Nominal rows of the planner's model.
+        spread: Deviation of the nominal residuals, [D].
+        flow: The fitted flow, if the refiner has one.
+    """
+
+    model: BodyModel
+    tick: BodyModel
+    rows: Rows
+    spread: Tensor
+    flow: ActionFlow | None
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {
+            "model": self.model.state_dict(),
+            "tick": self.tick.state_dict(),
+            "rows": [self.rows.inputs, self.rows.action, self.rows.change],
+            "spread": self.spread,
+            "flow": None if self.flow is None else self.flow.state_dict(),
+        }
+
+    @classmethod
+    def from_state(cls, config: Config, body: Body, action: ActionSpec, state: Mapping[str, Any]) -> Fitted:
+        """What :meth:`state_dict` described."""
+        model, tick = (_model(config, body, action, part) for part in (PLAN, TICK))
+        model.load_state_dict(state["model"])
+        tick.load_state_dict(state["tick"])
+        flow = None
+        if state["flow"] is not None:
+            calibration = Calibration.from_state(state["flow"]["calibration"])
+            kind = config.refiner.identifier
+            box = Box.of(action)
+            identifier = make_identifier(kind, config.flow, box, tick.predict, calibration, config.seed)
+            flow = ActionFlow(config.flow, action, identifier, calibration, config.seed)
+            flow.load_state_dict(state["flow"])
+        return cls(model, tick, Rows(*state["rows"]), state["spread"], flow)
+
+
+def rows_of(body: Body, buffer: Buffer, stride: int) -> Rows:
+    """All steps of ``stride`` control steps within one episode, under the mean of their commands."""
+    observation, action, after = buffer.tensors()
+    start = torch.from_numpy(buffer.starts(stride))
+    mean = torch.stack([action[start + k] for k in range(stride)]).mean(dim=0)
+    return Rows(body.encode(observation[start]), mean, body.change(observation[start], after[start + stride - 1]))
+
+
+def fit_fitted(
+    config: Config, body: Body, buffer: Buffer, action: ActionSpec, steps: int
+) -> tuple[Fitted, dict[str, float]]:
+    """Fit everything to the nominal transitions; returns it with the loss of each part.
+
+    Args:
+        config: Settings.
+        body: What is read and predicted.
+        buffer: Transitions of the nominal body.
+        action: Elements of the action.
+        steps: Gradient steps of each model.
+
+    Raises:
+        CrlError: There are too few transitions.
+    """
+    if len(buffer) < LEAST:
+        raise CrlError(
+            f"{len(buffer)} transitions of the nominal body are too few to fit a model and calibrate a detection",
+            f"give budget.steps of at least {LEAST}",
+        )
+    ticks = rows_of(body, buffer, 1)
+    cut = round(len(ticks) * (1 - HELD_OUT))
+    losses = {}
+    tick = _model(config, body, action, TICK)
+    tick.normalise(ticks)
+    losses["tick"] = tick.fit(ticks[:cut], steps, torch_generator(config.seed, "fit-tick"))
+    rows, model = ticks, tick
+    if config.body.stride > 1 or config.refiner.randomised:
+        rows = rows_of(body, buffer, config.body.stride)
+        if config.refiner.randomised:
+            rows = randomised(config, rows, action, body.floor)
+        model = _model(config, body, action, PLAN)
+        model.normalise(rows)
+        losses["task"] = model.fit(rows, steps, torch_generator(config.seed, "fit-plan"))
+    else:
+        losses["task"] = losses["tick"]
+    observation, executed, after = buffer.tensors()
+    residuals = body.change(observation[cut:], after[cut:]) - tick.predict(observation[cut:], executed[cut:])
+    flow = None
+    if config.refiner.kind == "flow":
+        scale = tick.scale.std
+        rate, evidence = config.flow.false_alarms, config.flow.evidence
+        calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence)
+        simulator = ChannelRegimes(config.flow, tick.predict, Box.of(action), observation, scale)
+        flow = fit_flow(
+            config.flow, action, simulator, calibration, identifier=config.refiner.identifier, seed=config.seed
+        )
+    spread = torch.maximum(residuals.std(dim=0), FLOOR * tick.scale.std)
+    return Fitted(model, tick, rows, spread, flow), losses
+
+
+def randomised(config: Config, rows: Rows, action: ActionSpec, scale: Tensor) -> Rows:
+    """Rows as bodies with random regimes would have made them: the same change, by the command that causes it there.
+
+    A body that executes M a + b makes, on the command that solves M a + b = u, the change which the nominal body makes
+    on u; rows whose command would lie outside the box are left out.
+    """
+    generator = torch_generator(config.seed, "randomised")
+    box = Box.of(action)
+    regimes = ChannelRegimes(config.flow, lambda _, a: a, box, rows.inputs, scale)
+    parts = []
+    for _ in range(8):
+        drawn = regimes.regimes(len(rows), generator)
+        matrix, bias = regimes.channels.matrix(drawn), regimes.channels.bias(drawn)
+        wanted = rows.action / box.half - bias
+        command = torch.linalg.solve(matrix, wanted.unsqueeze(-1))[..., 0] * box.half
+        inside = (torch.isfinite(command) & (command >= box.low) & (command <= box.high)).all(dim=-1)
+        parts.append(Rows(rows.inputs[inside], command[inside], rows.change[inside]))
+    return Rows(*(torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "action", "change")))
+
+
+def _model(config: Config, body: Body, action: ActionSpec, part: int) -> BodyModel:
+    return BodyModel(config.body, body, action.size, torch_generator(config.seed, "body", part))

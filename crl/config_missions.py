@@ -1,0 +1,144 @@
+"""Settings of missions: the model of a moving body, regime identification, the flow, the refiner; with units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class BodyConfig:
+    """The probabilistic ensemble that plans missions (:mod:`crl.dynamics.body_model`)."""
+
+    hidden: list[int] = field(default_factory=lambda: [64, 64, 64])
+    """Widths of the hidden layers."""
+    ensemble: int = 3
+    """Members E; the planner uses their mean."""
+    stride: int = 1
+    """Control steps per planned step: the planner's model is of as many steps at once."""
+    lr: float = 2e-3
+    """Learning rate on the nominal body."""
+    batch: int = 256
+    """Transitions per gradient step and member."""
+    clip: float = 5.0
+    """Largest gradient norm."""
+    online_lr: float = 3e-4
+    """Learning rate while a mission goes on; the optimiser persists from step to step."""
+    online_batch: int = 64
+    """Transitions per gradient step while a mission goes on."""
+    online_buffer: int = 500
+    """Newest transitions of the mission that are learned from."""
+    nominal: float = 0.5
+    """Share of an online batch drawn from the nominal data, so that the nominal body is not forgotten."""
+    disturbance: float = 0.0
+    """Time (s) over which a constant disturbance on the map (wind) is averaged from what nothing else explains, for
+    the planner; 0 estimates none."""
+
+
+@dataclass
+class RefinerConfig:
+    """What happens to a planned action before it is executed, and whether the model learns during a mission."""
+
+    name: str = "off"
+    """``off``: a sequence is learned task by task, without missions. The others learn the nominal body, then fly
+    missions, and differ in what is set below."""
+    kind: str = "none"
+    """``none``: planned actions are executed; ``flow``: a fitted flow corrects them while the body is off nominal;
+    ``oracle``: told what the body makes of its commands, which no robot is."""
+    identifier: str = "structured"
+    """``structured``, ``learned`` or ``published`` (conditioned on the last action and error, as published)."""
+    clipped: bool = True
+    """Keep to the action box, as a real robot must; false allows commands beyond it, to compare with the paper."""
+    online: bool = True
+    """Learn the planner's model at every step of a mission."""
+    randomised: bool = False
+    """Learn from bodies with random regimes instead of the nominal one (domain randomisation)."""
+    authority: bool = True
+    """Tell the planner the range of actions that can still be attained."""
+
+
+@dataclass
+class MissionConfig:
+    """Which missions a run flies after it has learned the nominal body."""
+
+    waypoints: str | None = None
+    """Map that ships, or path of a CSV file with x,y[,z]; ``None``: the sequence's own."""
+    inject: float = 0.15
+    """Share of the waypoints above which the fault is on."""
+    remove: float = 0.8
+    """Share of the waypoints above which it is off again."""
+    seeds: int = 1
+    """Missions per fault."""
+    steps: int | None = None
+    """Most steps of a mission; ``None``: as the sequence's environment has it."""
+    patience: float = 60.0
+    """Time (s) without a way towards the goal, off nominal, after which a mission is given up: the safe action from
+    then on."""
+
+
+@dataclass
+class FlowConfig:
+    """Everything that can be set about action flow matching. Lengths of windows are in control steps."""
+
+    structure: str = "gains"
+    """Known channel structure: ``gains``, ``gains_bias``, ``matrix`` or ``affine``."""
+    window: int = 15
+    """Executed transitions that a regime is identified from, at most."""
+    evidence: int = 2
+    """Transitions that must contradict the regime in force before it is given up, however large the contradiction."""
+    false_alarms: float = 1e-5
+    """False alarms per nominal step that the threshold is computed for; the promise is 1e-4."""
+    relative_error: float = 0.05
+    """Deviation of the model's error off nominal, as a share of the regime's effect (the structured identifier)."""
+    relative_error_learned: float = 0.2
+    """The same for the learned identifier."""
+    prior_gain: float = 2.0
+    """Deviation of a gain from its nominal value that is expected a priori."""
+    prior_coupling: float = 0.5
+    """The same for what one channel does to another (in half ranges per half range)."""
+    prior_bias: float = 0.3
+    """The same for a bias, in half ranges."""
+
+    gain_low: float = 0.04
+    """Smallest magnitude of simulated gains (log-uniform, sign drawn)."""
+    gain_high: float = 4.0
+    """Greatest magnitude of simulated gains."""
+    bias: float = 0.4
+    """Greatest simulated bias, in half ranges."""
+
+    hidden: list[int] = field(default_factory=lambda: [128, 128, 128])
+    """Hidden layers of the velocity field."""
+    regimes: int = 8192
+    """Simulated regimes in the training set."""
+    actions: int = 16
+    """Planned actions per simulated regime."""
+    updates: int = 4000
+    """Gradient steps of the velocity field."""
+    batch: int = 512
+    """Pairs per gradient step."""
+    lr: float = 2e-3
+    """Learning rate at the start; it falls to zero along a half cosine."""
+    noise: float = 0.05
+    """Deviation of the noise on x_t, in flow coordinates."""
+    box_scale: float = 1.0
+    """Size of the box that refined actions live in, relative to the action box. 1: a real robot. Above 1: commands
+    beyond the limits are learned and given (to compare with the published, unclipped setting)."""
+
+    context: int = 16
+    """Size C of a learned context."""
+    encoder_hidden: list[int] = field(default_factory=lambda: [96, 96])
+    """Hidden layers of the set encoder's two parts and of its decoder."""
+    encoder_updates: int = 4000
+    """Gradient steps of the learned identifier."""
+    encoder_batch: int = 128
+    """Regimes per gradient step of the learned identifier."""
+
+    solver: str = "midpoint"
+    """``midpoint``, ``euler`` or ``rk4`` on a fixed grid, or ``dopri5`` (adaptive)."""
+    solver_steps: int = 4
+    """Steps of the fixed grid."""
+    solver_tolerance: float = 1e-4
+    """Relative and absolute tolerance of an adaptive solver."""
+    max_correction: float = 2.0
+    """Greatest change of an action by the refiner per element, in half ranges (times ``box_scale``)."""
+    min_confidence: float = 0.05
+    """Confidence from which a regime is acted upon."""

@@ -1,0 +1,110 @@
+"""Learning during a mission: the planner's model from the newest transitions, each residual attributed once.
+
+A transition under a regime c is taken as one of the nominal body under the command that c says it executed. So what
+the flow corrects leaves nothing for the model to learn, and what c does not explain is left to it. While a change may
+be under way nobody knows whose a transition is: it waits, and is thrown away if an alarm shows that the regime had
+changed meanwhile. The optimiser persists, batches are drawn from a bounded buffer of newest transitions, and a share
+of every batch is nominal data: the nominal body, which may return at any time, is not forgotten. (The published
+implementation takes a fresh Adam step on the newest transition alone.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl.config_missions import BodyConfig
+from crl.dynamics.body_model import BodyModel, Rows
+
+WAIT = 8
+"""Control steps that a transition waits for an alarm."""
+LEAST = 16
+"""Transitions from which learning begins."""
+
+
+class OnlineLearner:
+    """Owns the weights that the planner uses during a mission.
+
+    Args:
+        config: Learning rate, batch, buffer and share of nominal data.
+        model: The model; its own weights are where every mission begins, and stay.
+        nominal: Nominal rows to rehearse.
+        generator: Source of batches.
+    """
+
+    def __init__(self, config: BodyConfig, model: BodyModel, nominal: Rows, generator: torch.Generator) -> None:
+        self._config = config
+        self._model = model
+        self._nominal = nominal
+        self._generator = generator
+        self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.steps = 0
+        self._start()
+
+    def _start(self) -> None:
+        self.weights = self._model.weights.detach().clone().requires_grad_(True)
+        self._optimiser = torch.optim.Adam([self.weights], lr=self._config.online_lr)
+
+    def add(self, inputs: Tensor, command: Tensor, change: Tensor, *, wait: bool) -> None:
+        """Take note of one transition: inputs [I], the nominal command [A] it amounts to, and its change [D].
+
+        Args:
+            inputs: What the model reads beside the command.
+            command: The nominal command that the executed one amounts to under the regime in force.
+            change: The change, less what is attributed to a disturbance.
+            wait: Whether an alarm may still come that throws it away.
+        """
+        self._waiting.append((inputs, command, change))
+        while len(self._waiting) > (WAIT if wait else 0):
+            self._rows.append(self._waiting.pop(0))
+        del self._rows[: -self._config.online_buffer]
+
+    def alarm(self) -> None:
+        """The regime had changed: what waits belongs to none that is known."""
+        self._waiting.clear()
+
+    def learn(self) -> float | None:
+        """One gradient step; returns its loss, or ``None`` while there is too little to learn from."""
+        if len(self._rows) < LEAST:
+            return None
+        config, count = self._config, len(self._rows)
+        old = round(config.nominal * config.online_batch)
+        index = torch.randint(count, (config.online_batch - old,), generator=self._generator).tolist()
+        newest = [torch.stack([self._rows[i][part] for i in index]) for part in range(3)]
+        rows = self._nominal[torch.randint(len(self._nominal), (old,), generator=self._generator)]
+        parts = [torch.cat(pair) for pair in zip(newest, (rows.inputs, rows.action, rows.change), strict=True)]
+        loss = self._model.loss(self.weights, Rows(*parts), self._model.bounds)
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([self.weights], config.clip)
+        self._optimiser.step()
+        self.steps += 1
+        return float(loss.detach())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimiser, transitions and the generator, as plain data."""
+        moments = self._optimiser.state.get(self.weights, {})
+        return {
+            "weights": self.weights.detach().clone(),
+            "moments": {key: value.clone() for key, value in moments.items()},
+            "waiting": [list(row) for row in self._waiting],
+            "rows": [list(row) for row in self._rows],
+            "steps": self.steps,
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        self._start()
+        with torch.no_grad():
+            self.weights.copy_(state["weights"])
+        if state["moments"]:
+            self._optimiser.state[self.weights] = {key: value.clone() for key, value in state["moments"].items()}
+        self._waiting = [(row[0].clone(), row[1].clone(), row[2].clone()) for row in state["waiting"]]
+        self._rows = [(row[0].clone(), row[1].clone(), row[2].clone()) for row in state["rows"]]
+        self.steps = int(state["steps"])
+        self._generator.set_state(state["generator"])

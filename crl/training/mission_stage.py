@@ -1,0 +1,52 @@
+"""The last stage of a run whose agent has a refiner: its missions, one after another."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from crl.config import Config
+from crl.sequences import TaskSequence
+from crl.training.missions import fly, mission_sequence
+from crl.training.progress import Progress
+from crl.training.run_log import RunLog
+from crl.training.run_state import RunState
+from crl.types import Agent
+
+
+class MissionStage:
+    """Flies all faults of a sequence with the first seed, then all with the second, and so on.
+
+    Args:
+        config: Settings; with ``refiner.name`` = ``off`` there are no missions.
+        sequence: The task sequence.
+
+    Raises:
+        CrlError: The sequence has no missions.
+    """
+
+    def __init__(self, config: Config, sequence: TaskSequence) -> None:
+        self._config = config
+        self._missions = mission_sequence(config, sequence) if config.refiner.name != "off" else None
+
+    def left(self, state: RunState) -> int:
+        """Number of missions that have not been flown yet."""
+        count = 0 if self._missions is None else len(self._missions) * self._config.missions.seeds
+        return count - len(state.missions)
+
+    def fly(self, agent: Agent, state: RunState, log: RunLog, progress: Progress) -> None:
+        """Fly the next mission, and note it."""
+        assert self._missions is not None
+        round_, index = divmod(len(state.missions), len(self._missions))
+        task = self._missions.spec(index)
+        with closing(self._missions.make(index)) as env:
+            flight = fly(agent, env, task, self._config.evaluation.seed + round_, self._config)
+        record = {"mission": task.name, "fault": dict(self._missions.tasks[index].kwargs["fault"]), **flight.record}
+        state.missions.append({**record, "path": flight.path, "points": flight.waypoints})
+        state.evaluation_steps += flight.record["steps"]
+        # Without milliseconds: the log holds nothing that differs between two equal runs.
+        log.write("mission", state.env_steps, {k: v for k, v in record.items() if k not in ("fault", "ms")})
+        trouble = f", {record['crash']}" if record["crash"] else ", given up" if record["given_up"] else ""
+        progress.message(
+            f"mission {task.name}: {record['reached']} of {record['waypoints']} waypoints "
+            f"in {record['steps']} steps{trouble}"
+        )

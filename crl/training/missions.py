@@ -1,0 +1,268 @@
+"""Missions: an agent follows waypoints while its body changes on the way, observes, learns and is not told.
+
+One mission is one episode of a task's environment with the fault on between two shares of the waypoints
+(``config.missions``). Every transition is shown to the agent and followed by one learning step; only a refiner that is
+an oracle is told what the body makes of its commands.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crl.config import Config
+from crl.errors import CrlError
+from crl.flow.refiner import FlowRefiner, OracleRefiner
+from crl.safety.command_filter import CommandFilter
+from crl.sequences import TaskEntry, TaskSequence
+from crl.types import ActionSpec, Agent, LearnBudget, TaskSpec, Transition
+
+SETTLED = 25
+"""Steps after the body changed back within which an alarm is no false one."""
+
+
+@dataclass
+class Flight:
+    """One mission flown.
+
+    Attributes:
+        record: What happened, as plain data; see :func:`fly`.
+        path: Positions [N + 1, D] (m), in the map's frame.
+        waypoints: The mission's waypoints [M, D] (m), in the map's frame.
+    """
+
+    record: dict[str, Any]
+    path: NDArray[np.float32]
+    waypoints: NDArray[np.float32]
+
+
+def mission_sequence(
+    config: Config, sequence: TaskSequence, faults: list[Mapping[str, Any]] | None = None
+) -> TaskSequence:
+    """The missions of a sequence: its tasks with the fault on a schedule, or its first task with other faults.
+
+    Args:
+        config: Settings; ``missions`` says which map, when the fault is on, and how many steps.
+        sequence: The task sequence; its first task is the nominal body.
+        faults: Faults as plain data, in the environment's terms; those of the sequence's tasks by default.
+
+    Raises:
+        CrlError: The environment of the first task is none of missions.
+    """
+    first = sequence.tasks[0]
+    if "fault" not in first.kwargs:
+        raise CrlError(
+            f"{sequence.name} has no missions: its environment {first.id} takes no fault",
+            "use env=ugv_mission, ugv_mission_husky, quadrotor_mission or quadrotor_mission_rates, or refiner=off",
+        )
+    chosen = config.missions
+    changes: dict[str, Any] = {"inject": chosen.inject, "remove": chosen.remove}
+    if chosen.waypoints is not None:
+        changes["waypoints"] = chosen.waypoints
+    if chosen.steps is not None:
+        changes["episode_steps"] = chosen.steps
+    if not config.refiner.clipped:
+        changes["clipped"] = False
+    if faults is None:
+        wanted = [(task.name, task.kwargs["fault"]) for task in sequence.tasks]
+    else:
+        wanted = [(json.dumps(fault, sort_keys=True) if fault else "nominal", fault) for fault in faults]
+    tasks = tuple(
+        TaskEntry(name, first.id, {**first.kwargs, "fault": dict(fault or {}), **changes}) for name, fault in wanted
+    )
+    return TaskSequence(sequence.name, sequence.description, tasks)
+
+
+def fly(agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, config: Config) -> Flight:
+    """Fly one mission.
+
+    The record says:
+
+    * ``completed``, ``reached``, ``waypoints``, ``reached_fraction``; ``steps`` and ``seconds``; ``crash`` (why, or
+      ``None``) and ``given_up``;
+    * ``cross_track``: mean distance to the leg (m); ``cross_track_fault`` while the fault is on, ``cross_track_after``;
+    * ``fault_came`` and ``fault_went`` (steps), and ``steps_to_identify`` and ``steps_to_clear``: how many later;
+    * ``alarms``; ``false_alarms``, and the ``nominal_steps`` in which they could have come;
+    * ``beyond``: share of commands outside the limits;
+    * ``ms``: CPU milliseconds, median and 99th percentile, of plan, identify, refine, learn and a whole step.
+
+    Args:
+        agent: Who flies.
+        env: The mission's environment.
+        task: Its task.
+        seed: Seed of the environment and number of the agent's episode.
+        config: Settings.
+    """
+    watch = _Watch(task, config)
+    limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
+    wall = CommandFilter(limits, task.safe_action)
+    described: Any = env.unwrapped
+    observation, info = env.reset(seed=seed)
+    agent.begin(task, seed, False)
+    watch.begin(info)
+    refiner = getattr(agent, "refiner", None)
+    done = False
+    while not done:
+        if isinstance(refiner, OracleRefiner):
+            matrix, bias = described.command_effect()
+            refiner.tell(torch.tensor(matrix), torch.tensor(bias))
+        faulty = bool(info["fault_active"])
+        decision = agent.act(observation)
+        wanted = task.safe_action if watch.given_up else decision.action
+        executed = wall(wanted).action
+        after, reward, terminated, truncated, info = env.step(executed)
+        done = bool(terminated or truncated)
+        if not np.isfinite(after).all():
+            info = {**info, "crash": "the simulator diverged"}
+            watch.step(executed, faulty, info, refiner, math.inf)
+            break
+        agent.observe(
+            Transition(
+                task=task.index,
+                observation=observation,
+                planned=decision.planned,
+                refined=decision.action,
+                executed=executed,
+                reward=float(reward),
+                next_observation=after,
+                first=watch.steps == 0,
+                last=done,
+            )
+        )
+        agent.learn(LearnBudget(1))
+        watch.step(executed, faulty, info, refiner, _distance(task, after))
+        observation = after
+    record = watch.record(seed)
+    record["ms"] = summarise(getattr(agent, "milliseconds", {}), watch.steps)
+    points = described.progress.mission.points + described.origin
+    return Flight(record, np.array(watch.path, dtype=np.float32), np.asarray(points, dtype=np.float32))
+
+
+class _Watch:
+    """Counts what happens during a mission."""
+
+    def __init__(self, task: TaskSpec, config: Config) -> None:
+        self._task = task
+        self._patience = config.missions.patience / task.control_period
+        self._low, self._high = (np.asarray(end, dtype=np.float32) for end in (task.action.low, task.action.high))
+        self.steps = 0
+        self.path: list[NDArray[np.float64]] = []
+        self.given_up = False
+        self._tracks: dict[str, list[float]] = {"before": [], "fault": [], "after": []}
+        self._came: int | None = None
+        self._went: int | None = None
+        self._found: int | None = None
+        self._cleared: int | None = None
+        self._changes = self._false = self._nominal = self._beyond = 0
+        self._best, self._since, self._reached = math.inf, 0, 0
+        self._info: dict[str, Any] = {}
+
+    def begin(self, info: Mapping[str, Any]) -> None:
+        """Take note of the start."""
+        self._info = dict(info)
+        self.path.append(np.asarray(info["position"], dtype=np.float64))
+
+    def step(
+        self, executed: NDArray[np.float32], faulty: bool, info: Mapping[str, Any], refiner: Any, distance: float
+    ) -> None:
+        """Take note of a step in which the fault was on or not."""
+        self.steps += 1
+        self._info = dict(info)
+        self.path.append(np.asarray(info["position"], dtype=np.float64))
+        if faulty and self._came is None:
+            self._came = self.steps - 1
+        if not faulty and self._came is not None and self._went is None:
+            self._went = self.steps - 1
+        phase = "fault" if faulty else "before" if self._came is None else "after"
+        self._tracks[phase].append(float(info["cross_track"]))
+        self._beyond += bool((executed < self._low - 1e-6).any() or (executed > self._high + 1e-6).any())
+        off = self._follow(refiner, faulty)
+        self._be_patient(off, int(info["reached"]), distance)
+
+    def _follow(self, refiner: Any, faulty: bool) -> bool:
+        """What the refiner makes of the regime; whether it thinks the body off nominal."""
+        # The oracle knows, and who has no refiner learns what it can: both may run out of patience under a fault.
+        if not isinstance(refiner, FlowRefiner):
+            return faulty
+        regime = refiner.regime
+        alarmed, self._changes = regime.changes > self._changes, regime.changes
+        settled = self._went is None or self.steps > self._went + SETTLED
+        if not faulty and settled:
+            self._nominal += 1
+            self._false += alarmed
+        if faulty and self._came is not None and self._found is None and regime.active:
+            self._found = self.steps - self._came
+        if self._went is not None and self._cleared is None and not regime.active:
+            self._cleared = self.steps - self._went
+        return regime.active or refiner.tracker.off
+
+    def _be_patient(self, off: bool, reached: int, distance: float) -> None:
+        if reached > self._reached or distance < self._best - 0.05 or not off:
+            self._reached, self._best, self._since = reached, distance, self.steps
+        self.given_up = self.given_up or self.steps - self._since > self._patience
+
+    def record(self, seed: int) -> dict[str, Any]:
+        """All of it as plain data."""
+        info = self._info
+        every = [value for part in self._tracks.values() for value in part]
+        return {
+            "seed": seed,
+            "completed": bool(info["is_success"]),
+            "reached": int(info["reached"]),
+            "waypoints": int(info["waypoints"]),
+            "reached_fraction": int(info["reached"]) / int(info["waypoints"]),
+            "steps": self.steps,
+            "seconds": self.steps * self._task.control_period,
+            "crash": info.get("crash"),
+            "given_up": self.given_up,
+            "cross_track": _mean(every),
+            "cross_track_fault": _mean(self._tracks["fault"]),
+            "cross_track_after": _mean(self._tracks["after"]),
+            "fault_came": self._came,
+            "fault_went": self._went,
+            "steps_to_identify": self._found,
+            "steps_to_clear": self._cleared,
+            "alarms": self._changes,
+            "false_alarms": self._false,
+            "nominal_steps": self._nominal,
+            "beyond": self._beyond / max(1, self.steps),
+        }
+
+
+def summarise(milliseconds: Mapping[str, list[float]], steps: int) -> dict[str, Any]:
+    """Median and 99th percentile of each phase, and of their sum per step where all phases have one value a step."""
+    summary: dict[str, Any] = {}
+    for phase, values in milliseconds.items():
+        if values:
+            summary[phase] = {"median": float(np.median(values)), "p99": float(np.percentile(values, 99))}
+    whole = [np.asarray(values) for values in milliseconds.values() if len(values) == steps]
+    if whole:
+        total = np.sum(whole, axis=0)
+        summary["step"] = {"median": float(np.median(total)), "p99": float(np.percentile(total, 99))}
+    return summary
+
+
+def _distance(task: TaskSpec, observation: NDArray[np.float32]) -> float:
+    """Distance to the present waypoint: the first goal of the observation."""
+    at = [offset for field, offset in zip(task.observation.fields, task.observation.offsets(), strict=True)]
+    goals = [where for where, field in zip(at, task.observation.fields, strict=True) if field.role == "goal"]
+    dimensions = sum(field.role == "position" for field in task.observation.fields)
+    return float(np.linalg.norm(observation[goals[:dimensions]]))
+
+
+def _wide(action: ActionSpec, factor: float) -> ActionSpec:
+    low, high = np.asarray(action.low), np.asarray(action.high)
+    middle, half = (low + high) / 2, factor * (high - low) / 2
+    return replace(action, low=tuple((middle - half).tolist()), high=tuple((middle + half).tolist()))
+
+
+def _mean(values: list[float]) -> float | None:
+    return sum(values) / len(values) if values else None
