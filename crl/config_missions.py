@@ -70,7 +70,7 @@ class MissionConfig:
     """Missions per fault."""
     steps: int | None = None
     """Most steps of a mission; ``None``: as the sequence's environment has it."""
-    patience: float = 60.0
+    patience: float = 120.0
     """Time (s) without a way towards the goal, off nominal, after which a mission is given up: the safe action from
     then on."""
 

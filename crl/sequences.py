@@ -26,6 +26,7 @@ from crl.types import TaskSpec
 GROUP = "crl.task_sequences"
 ENVIRONMENTS = "gymnasium.envs"
 _KEYS = {"name", "description", "tasks"}
+_OPTIONAL = {"missions"}
 _MENDS = {
     "pybullet": "it has wheels up to Python 3.11, and this is Python "
     f"{sys.version_info.major}.{sys.version_info.minor}: use Python 3.11, where it is installed with this package, or "
@@ -48,6 +49,15 @@ class TaskEntry:
 
 
 @dataclass(frozen=True)
+class MissionEntry:
+    """A fault of a mission: its name, its class (what can be expected of a correction), and the fault as plain data."""
+
+    name: str
+    group: str
+    fault: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class TaskSequence:
     """An ordered list of tasks.
 
@@ -55,11 +65,13 @@ class TaskSequence:
         name: Name of the sequence.
         description: One line about it.
         tasks: The tasks in order. An entry may come again (a cycle): it is the same task then, with the same spec.
+        missions: Faults to fly missions with, if the sequence has any; the first task then is the nominal body.
     """
 
     name: str
     description: str
     tasks: tuple[TaskEntry, ...]
+    missions: tuple[MissionEntry, ...] = ()
     _specs: dict[int, TaskSpec] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -186,7 +198,7 @@ def _parse(plain: Any, source: str) -> TaskSequence:
     """Check a sequence's plain data."""
     if isinstance(plain, TaskSequence):
         return plain
-    if not isinstance(plain, Mapping) or set(plain) != _KEYS:
+    if not isinstance(plain, Mapping) or not _KEYS <= set(plain) <= _KEYS | _OPTIONAL:
         got = sorted(map(str, plain)) if isinstance(plain, Mapping) else type(plain).__name__
         raise SequenceError(f"the task sequence {source!r} must be a dictionary with {sorted(_KEYS)}, not {got}")
     tasks = []
@@ -203,7 +215,14 @@ def _parse(plain: Any, source: str) -> TaskSequence:
                 f"the task sequence {source!r} names two different tasks {task.name!r}",
                 "give each task its own name; only a task that comes again repeats its name",
             )
-    return TaskSequence(str(plain["name"]), str(plain["description"]), tuple(tasks))
+    missions = tuple(_mission(entry, source) for entry in plain.get("missions", ()))
+    return TaskSequence(str(plain["name"]), str(plain["description"]), tuple(tasks), missions)
+
+
+def _mission(entry: Any, source: str) -> MissionEntry:
+    if not isinstance(entry, Mapping) or set(entry) != {"name", "class", "fault"}:
+        raise SequenceError(f"a mission of {source!r} must be a dictionary with name, class and fault, not {entry!r}")
+    return MissionEntry(str(entry["name"]), str(entry["class"]), dict(entry["fault"]))
 
 
 def _find_environment(name: str) -> None:

@@ -54,8 +54,9 @@ class ActionFlow:
         """Where the flow carries actions [B, A] under contexts [B, C]; neither bounded nor projected."""
         with torch.no_grad():
             start = self.box.to_flow(action)
-            velocity = self.field.conditioned(start, self.identifier.features(context))
             config = self.config
+            guess = self.box.scaled(config.box_scale).clip(self.identifier.undone(action, context))
+            velocity = self.field.conditioned(start, self.box.to_flow(guess), self.identifier.features(context))
             end = transport(
                 velocity, start, solver=config.solver, steps=config.solver_steps, tolerance=config.solver_tolerance
             )

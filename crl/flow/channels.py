@@ -90,6 +90,15 @@ class Channels:
             return gains
         return torch.cat([gains, eye.expand(*action.shape[:-1], size, size)], dim=-1)
 
+    def undone(self, action: Tensor, parameters: Tensor) -> Tensor:
+        """Actions [..., A] whose effective commands are the given ones [..., A], by the damped inverse; unbounded."""
+        half = self.box.half.to(action)
+        wanted = action / half - self.bias(parameters)
+        if self.full:
+            return (_damped_inverse(self.matrix(parameters)) @ wanted.unsqueeze(-1))[..., 0] * half
+        gains = parameters[..., : self.gains]
+        return gains / (gains.square() + DAMPING**2) * wanted * half
+
     def features(self, parameters: Tensor) -> Tensor:
         """What a network should see of parameters [..., P]: M, its damped inverse, b and its undoing, all as asinh.
 
@@ -97,8 +106,7 @@ class Channels:
         """
         matrix, bias = self.matrix(parameters), self.bias(parameters)
         if self.full:
-            square = matrix @ matrix.mT + DAMPING**2 * torch.eye(self.box.size, dtype=matrix.dtype)
-            inverse = torch.linalg.solve(square, matrix).mT
+            inverse = _damped_inverse(matrix)
             undone = -(inverse @ bias.unsqueeze(-1)).squeeze(-1)
             shown = [matrix.flatten(-2), inverse.flatten(-2)]
         else:
@@ -109,3 +117,10 @@ class Channels:
         if self.biased:
             shown += [bias, undone]
         return torch.asinh(torch.cat(shown, dim=-1))
+
+
+def _damped_inverse(matrix: Tensor) -> Tensor:
+    """(M^T M + d^2 I)^-1 M^T for matrices [..., A, A]: falls to zero where M does, instead of growing."""
+    square = matrix.mT @ matrix + DAMPING**2 * torch.eye(matrix.shape[-1], dtype=matrix.dtype)
+    inverse: Tensor = torch.linalg.solve(square, matrix.mT)
+    return inverse

@@ -4,7 +4,7 @@ With scores s of a nominal body, S <- max(0, S + s - k) alarms at S >= h. If eta
 the mean time between false alarms of independent scores is at least exp(eta h) (Lorden 1971, via Wald's
 inequality), so that h = ln(1 / rate) / eta keeps the rate. eta is taken from the measured nominal scores, with
 one score 1.5 times as large as any seen added to them, because a sample's tail is too light. What the theory
-leaves out, dependence between steps, is measured: h also exceeds 1.5 times the greatest excursion of S over the
+leaves out, dependence between steps, is measured: h also exceeds twice the greatest excursion of S over the
 calibration in its order of time.
 """
 
@@ -91,7 +91,7 @@ def calibrate(residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence:
     # At least 1: residuals of the size of the floor are of no interest, however small the noise is. And eta at most 1.
     drift = max(float(scores.mean() + scores.std()), 1.0)
     eta = min(1.0, _exponent(torch.cat([scores, 1.5 * scores.max().unsqueeze(0)]) - drift))
-    threshold = max(math.log(1 / rate) / eta, 1.5 * _excursion(scores, drift))
+    threshold = max(math.log(1 / rate) / eta, 2.0 * _excursion(scores, drift))
     return Calibration(mean, whitener, drift, threshold, drift + threshold / evidence * (1 + 1e-9))
 
 

@@ -89,17 +89,28 @@ class LearnedIdentifier:
         known = context.any(dim=-1, keepdim=True)
         return torch.where(known, action + difference, action)
 
+    def undone(self, action: Tensor, context: Tensor) -> Tensor:
+        """See :class:`~crl.flow.regime.Identifier`: the undoing of the decoder's trend."""
+        with torch.no_grad():
+            return self._channels.undone(
+                action, self._affine(context.reshape(-1, self.size)).view(*context.shape[:-1], -1)
+            )
+
     def features(self, context: Tensor) -> Tensor:
         """The context (as asinh), and its decoder's trend: map, bias, and their damped undoing."""
         with torch.no_grad():
-            unit = self._probes
-            flat = context.reshape(-1, 1, self.size).expand(-1, unit.shape[0], -1)
-            commands = unit + self._decode((unit * self._box.half).expand(len(flat), -1, -1), flat)
-            # Least squares on a symmetric grid: the columns are orthogonal.
-            matrix = commands.mT @ unit / unit[:, 0].square().sum()
-            parameters = torch.cat([matrix.flatten(1), commands.mean(dim=1)], dim=-1)
-            shown = torch.cat([torch.asinh(flat[:, 0]), self._channels.features(parameters)], dim=-1)
+            flat = context.reshape(-1, self.size)
+            shown = torch.cat([torch.asinh(flat), self._channels.features(self._affine(flat))], dim=-1)
             return shown.view(*context.shape[:-1], self.features_size)
+
+    def _affine(self, context: Tensor) -> Tensor:
+        """Map and bias of the decoder's trend for contexts [N, C], as parameters of the structure ``affine``."""
+        unit = self._probes
+        flat = context.unsqueeze(1).expand(-1, unit.shape[0], -1)
+        commands = unit + self._decode((unit * self._box.half).expand(len(flat), -1, -1), flat)
+        # Least squares on a symmetric grid: the columns are orthogonal.
+        matrix = commands.mT @ unit / unit[:, 0].square().sum()
+        return torch.cat([matrix.flatten(1), commands.mean(dim=1)], dim=-1)
 
     def fit(self, simulator: RegimeSimulator, updates: int | None = None) -> float:
         """Train encoder and decoder on simulated regimes; returns the mean loss of the last tenth."""

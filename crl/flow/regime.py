@@ -21,6 +21,8 @@ from crl.flow.box import Box
 from crl.flow.detection import Calibration, Cusum
 from crl.flow.nominal import Nominal, extended
 
+OLD = 5
+"""A regime older than a window is identified anew every so many steps, and after every surprise."""
 IDLE = 0.02
 """Commands smaller than this share of the half range in every element say nothing of how commands work."""
 
@@ -79,6 +81,10 @@ class Identifier(Protocol):
 
     def effective(self, action: Tensor, context: Tensor) -> Tensor:
         """Nominal commands [N, A] that would do what actions [N, A] do under contexts [N, C]."""
+        ...
+
+    def undone(self, action: Tensor, context: Tensor) -> Tensor:
+        """A guess of the actions [N, A] that would do what nominal commands [N, A] do, under contexts [N, C]."""
         ...
 
     def features(self, context: Tensor) -> Tensor:
@@ -156,6 +162,8 @@ class RegimeTracker:
         self._now = 0
         self._off = False
         self._changes = 0
+        self._since = 0
+        self._newest = 0.0
         self._set_nominal()
 
     def reset(self) -> None:
@@ -165,6 +173,8 @@ class RegimeTracker:
         self._now = 0
         self._cusum.reset()
         self._changes = 0
+        self._since = 0
+        self._newest = 0.0
         self._set_nominal()
 
     @property
@@ -183,13 +193,17 @@ class RegimeTracker:
         if not all(bool(torch.isfinite(part).all()) for part in (observation, executed, change)):
             return self.regime
         self._remember(observation, executed, change)
-        if self._off:
-            self._identify()
-        newest = self._scores(self._context, last=1)
-        if self._cusum.update(float(newest[0])):
+        if self._off and self._due():
+            if self._nominal_explains():
+                self._set_nominal()
+            else:
+                self._identify()
+        self._newest = float(self._scores(self._context, last=1)[0])
+        if self._cusum.update(self._newest):
             kept = sum(step > self._now - self._cusum.since() for step in self._steps)
             del self._rows[:-kept], self._steps[:-kept]
             self._cusum.reset()
+            self._since = self._now
             self._changes += 1
             if self._nominal_explains():
                 self._set_nominal()
@@ -197,6 +211,11 @@ class RegimeTracker:
                 self._off = True
                 self._identify()
         return self.regime
+
+    def _due(self) -> bool:
+        """Whether to identify anew: always at first and after a surprise, then only now and then."""
+        age = self._now - self._since
+        return age <= self.config.window or age % OLD == 0 or self._newest > self._calibration.drift
 
     def _remember(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
         """Add a transition to the window; when it is full, the oldest idle one goes, or else the oldest.
@@ -254,6 +273,8 @@ class RegimeTracker:
             "context": self._context.clone(),
             "confidence": self._confidence,
             "changes": self._changes,
+            "since": self._since,
+            "newest": self._newest,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -266,3 +287,5 @@ class RegimeTracker:
         self._context = state["context"].clone()
         self._confidence = float(state["confidence"])
         self._changes = int(state["changes"])
+        self._since = int(state["since"])
+        self._newest = float(state["newest"])

@@ -96,6 +96,10 @@ class StructuredIdentifier:
         """See :class:`~crl.flow.regime.Identifier`."""
         return self.channels.effective(action, self.parameters(context))
 
+    def undone(self, action: Tensor, context: Tensor) -> Tensor:
+        """See :class:`~crl.flow.regime.Identifier`."""
+        return self.channels.undone(action, self.parameters(context))
+
     def features(self, context: Tensor) -> Tensor:
         """See :class:`~crl.flow.regime.Identifier`."""
         return self.channels.features(self.parameters(context))

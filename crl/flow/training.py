@@ -31,10 +31,11 @@ CHUNK = 1024
 
 @dataclass(frozen=True)
 class Pairs:
-    """Training data of a flow: planned and refined actions in flow coordinates [R, K, A], context features [R, F]."""
+    """Training data of a flow: planned, refined and guessed actions (flow coordinates, [R, K, A]), features [R, F]."""
 
     start: Tensor
     target: Tensor
+    guess: Tensor
     features: Tensor
 
 
@@ -44,21 +45,27 @@ def simulate_pairs(
     """Pairs (a, a*) and contexts of ``config.regimes`` simulated regimes."""
     generator = torch_generator(seed, "flow-pairs")
     box, wide = simulator.box, simulator.box.scaled(config.box_scale)
-    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     for begin in range(0, config.regimes, CHUNK):
         count = min(CHUNK, config.regimes - begin)
         regime = simulator.regimes(count, generator)
         window = simulated_windows(simulator, regime, config.window, calibration, generator)
-        features = identifier.features(identifier.identify(window).context)
+        context = identifier.identify(window).context
         rows = count * config.actions
         observation = simulator.observations(rows, generator)
         action = box.sample(rows, generator)
+        # Half the plans are small, as those of a planner that knows how little is left to it.
+        small = torch.where(
+            torch.rand(rows, 1, generator=generator) < 0.5, torch.rand(rows, 1, generator=generator), 1.0
+        )
+        action = box.middle + small.square() * (action - box.middle)
         repeated = regime.repeat_interleave(config.actions, dim=0)
         refined = nearest_actions(simulator, observation, action, repeated, wide, generator)
         shape = (count, config.actions, box.size)
-        parts.append((box.to_flow(action).view(shape), box.to_flow(refined).view(shape), features))
-    start, target, seen = (torch.cat([part[i] for part in parts]) for i in range(3))
-    return Pairs(start, target, seen)
+        guess = identifier.undone(action, context.repeat_interleave(config.actions, dim=0))
+        flows = [box.to_flow(part).view(shape) for part in (action, refined, wide.clip(guess))]
+        parts.append((flows[0], flows[1], flows[2], identifier.features(context)))
+    return Pairs(*(torch.cat([part[i] for part in parts]) for i in range(4)))
 
 
 class FlowTrainer:
@@ -98,7 +105,8 @@ class FlowTrainer:
         row = torch.randint(regimes, (config.batch,), generator=self._generator)
         column = torch.randint(actions, (config.batch,), generator=self._generator)
         start, target = self.pairs.start[row, column], self.pairs.target[row, column]
-        loss = flow_matching_loss(self.field, start, target, self.pairs.features[row], config.noise, self._generator)
+        guess, features = self.pairs.guess[row, column], self.pairs.features[row]
+        loss = flow_matching_loss(self.field, start, target, guess, features, config.noise, self._generator)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([self.field.weights], 5.0)
@@ -132,10 +140,16 @@ class FlowTrainer:
 
 
 def flow_matching_loss(
-    field: VelocityField, start: Tensor, target: Tensor, features: Tensor, noise: float, generator: torch.Generator
+    field: VelocityField,
+    start: Tensor,
+    target: Tensor,
+    guess: Tensor,
+    features: Tensor,
+    noise: float,
+    generator: torch.Generator,
 ) -> Tensor:
-    """Mean of |v(t, x_t, a, c) - (a* - a)|^2 for a [B, A], a* [B, A] and context features [B, F] (scalar)."""
+    """Mean of |v(t, x_t, a, c) - (a* - a)|^2 for a, a* and guesses [B, A], and context features [B, F] (scalar)."""
     time = torch.rand(start.shape[0], 1, generator=generator)
     point = torch.lerp(start, target, time) + noise * torch.randn(start.shape, generator=generator)
-    velocity = field.velocity(field.weights, time, point, start, features)
+    velocity = field.velocity(field.weights, time, point, start, guess, features)
     return (velocity - (target - start)).square().mean()

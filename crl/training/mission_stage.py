@@ -26,6 +26,7 @@ class MissionStage:
 
     def __init__(self, config: Config, sequence: TaskSequence) -> None:
         self._config = config
+        self._entries = sequence.missions
         self._missions = mission_sequence(config, sequence) if config.refiner.name != "off" else None
 
     def left(self, state: RunState) -> int:
@@ -38,9 +39,10 @@ class MissionStage:
         assert self._missions is not None
         round_, index = divmod(len(state.missions), len(self._missions))
         task = self._missions.spec(index)
+        entry, seed = self._entries[index], self._config.evaluation.seed + round_
         with closing(self._missions.make(index)) as env:
-            flight = fly(agent, env, task, self._config.evaluation.seed + round_, self._config)
-        record = {"mission": task.name, "fault": dict(self._missions.tasks[index].kwargs["fault"]), **flight.record}
+            flight = fly(agent, env, task, seed, self._config, faulty=bool(entry.fault))
+        record = {"mission": entry.name, "class": entry.group, "fault": dict(entry.fault), **flight.record}
         state.missions.append({**record, "path": flight.path, "points": flight.waypoints})
         state.evaluation_steps += flight.record["steps"]
         # Without milliseconds: the log holds nothing that differs between two equal runs.

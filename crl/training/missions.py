@@ -7,9 +7,8 @@ an oracle is told what the body makes of its commands.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,9 +21,11 @@ from crl.config import Config
 from crl.errors import CrlError
 from crl.flow.refiner import FlowRefiner, OracleRefiner
 from crl.safety.command_filter import CommandFilter
-from crl.sequences import TaskEntry, TaskSequence
+from crl.sequences import MissionEntry, TaskEntry, TaskSequence
 from crl.types import ActionSpec, Agent, LearnBudget, TaskSpec, Transition
 
+STANDING = 25
+"""Steps that a mission goes on after it was given up, with the safe action."""
 SETTLED = 25
 """Steps after the body changed back within which an alarm is no false one."""
 
@@ -45,43 +46,41 @@ class Flight:
 
 
 def mission_sequence(
-    config: Config, sequence: TaskSequence, faults: list[Mapping[str, Any]] | None = None
+    config: Config, sequence: TaskSequence, chosen: Sequence[MissionEntry] | None = None
 ) -> TaskSequence:
-    """The missions of a sequence: its tasks with the fault on a schedule, or its first task with other faults.
+    """The missions of a sequence as tasks: its first one with each fault, on a schedule.
 
     Args:
         config: Settings; ``missions`` says which map, when the fault is on, and how many steps.
         sequence: The task sequence; its first task is the nominal body.
-        faults: Faults as plain data, in the environment's terms; those of the sequence's tasks by default.
+        chosen: The faults; all of the sequence by default.
 
     Raises:
-        CrlError: The environment of the first task is none of missions.
+        CrlError: The sequence has no missions.
     """
-    first = sequence.tasks[0]
-    if "fault" not in first.kwargs:
+    first, entries = sequence.tasks[0], sequence.missions if chosen is None else chosen
+    if not sequence.missions:
         raise CrlError(
-            f"{sequence.name} has no missions: its environment {first.id} takes no fault",
+            f"{sequence.name} has no missions",
             "use env=ugv_mission, ugv_mission_husky, quadrotor_mission or quadrotor_mission_rates, or refiner=off",
         )
-    chosen = config.missions
-    changes: dict[str, Any] = {"inject": chosen.inject, "remove": chosen.remove}
-    if chosen.waypoints is not None:
-        changes["waypoints"] = chosen.waypoints
-    if chosen.steps is not None:
-        changes["episode_steps"] = chosen.steps
+    wanted = config.missions
+    changes: dict[str, Any] = {"inject": wanted.inject, "remove": wanted.remove}
+    if wanted.waypoints is not None:
+        changes["waypoints"] = wanted.waypoints
+    if wanted.steps is not None:
+        changes["episode_steps"] = wanted.steps
     if not config.refiner.clipped:
         changes["clipped"] = False
-    if faults is None:
-        wanted = [(task.name, task.kwargs["fault"]) for task in sequence.tasks]
-    else:
-        wanted = [(json.dumps(fault, sort_keys=True) if fault else "nominal", fault) for fault in faults]
     tasks = tuple(
-        TaskEntry(name, first.id, {**first.kwargs, "fault": dict(fault or {}), **changes}) for name, fault in wanted
+        TaskEntry(entry.name, first.id, {**first.kwargs, "fault": dict(entry.fault), **changes}) for entry in entries
     )
     return TaskSequence(sequence.name, sequence.description, tasks)
 
 
-def fly(agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, config: Config) -> Flight:
+def fly(
+    agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, config: Config, *, faulty: bool = True
+) -> Flight:
     """Fly one mission.
 
     The record says:
@@ -100,6 +99,7 @@ def fly(agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, c
         task: Its task.
         seed: Seed of the environment and number of the agent's episode.
         config: Settings.
+        faulty: Whether the mission has a fault at all; else every alarm is a false one.
     """
     watch = _Watch(task, config)
     limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
@@ -114,15 +114,15 @@ def fly(agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, c
         if isinstance(refiner, OracleRefiner):
             matrix, bias = described.command_effect()
             refiner.tell(torch.tensor(matrix), torch.tensor(bias))
-        faulty = bool(info["fault_active"])
+        wrong = faulty and bool(info["fault_active"])
         decision = agent.act(observation)
-        wanted = task.safe_action if watch.given_up else decision.action
+        wanted = task.safe_action if watch.given_up else decision.action  # the safe action from then on
         executed = wall(wanted).action
         after, reward, terminated, truncated, info = env.step(executed)
-        done = bool(terminated or truncated)
+        done = bool(terminated or truncated) or watch.given_up > STANDING
         if not np.isfinite(after).all():
             info = {**info, "crash": "the simulator diverged"}
-            watch.step(executed, faulty, info, refiner, math.inf)
+            watch.step(executed, wrong, info, refiner, math.inf)
             break
         agent.observe(
             Transition(
@@ -138,7 +138,7 @@ def fly(agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, c
             )
         )
         agent.learn(LearnBudget(1))
-        watch.step(executed, faulty, info, refiner, _distance(task, after))
+        watch.step(executed, wrong, info, refiner, _distance(task, after))
         observation = after
     record = watch.record(seed)
     record["ms"] = summarise(getattr(agent, "milliseconds", {}), watch.steps)
@@ -155,7 +155,7 @@ class _Watch:
         self._low, self._high = (np.asarray(end, dtype=np.float32) for end in (task.action.low, task.action.high))
         self.steps = 0
         self.path: list[NDArray[np.float64]] = []
-        self.given_up = False
+        self.given_up = 0
         self._tracks: dict[str, list[float]] = {"before": [], "fault": [], "after": []}
         self._came: int | None = None
         self._went: int | None = None
@@ -207,7 +207,8 @@ class _Watch:
     def _be_patient(self, off: bool, reached: int, distance: float) -> None:
         if reached > self._reached or distance < self._best - 0.05 or not off:
             self._reached, self._best, self._since = reached, distance, self.steps
-        self.given_up = self.given_up or self.steps - self._since > self._patience
+        if self.given_up or self.steps - self._since > self._patience:
+            self.given_up += 1
 
     def record(self, seed: int) -> dict[str, Any]:
         """All of it as plain data."""
@@ -222,7 +223,7 @@ class _Watch:
             "steps": self.steps,
             "seconds": self.steps * self._task.control_period,
             "crash": info.get("crash"),
-            "given_up": self.given_up,
+            "given_up": self.given_up > 0,
             "cross_track": _mean(every),
             "cross_track_fault": _mean(self._tracks["fault"]),
             "cross_track_after": _mean(self._tracks["after"]),

@@ -307,6 +307,21 @@ class HuskyEnv(UGVMissionEnv):
         (left, low), (right, high) = self._box
         return None if left <= x <= right and low <= y <= high else "left the fence"
 
+    def odometry(self) -> dict[str, Any]:
+        """What odometry would measure now, in plain numbers.
+
+        Returns:
+            ``position`` x, y, z on the map (m), ``orientation`` w, x, y, z of the body on it, ``velocity`` (m/s) and
+            ``rates`` (rad/s) in axes of the body; the last two are ``None`` for a body that has none.
+        """
+        (x, y, z), quaternion = pybullet.getBasePositionAndOrientation(self._robot, physicsClientId=self._client)
+        moving = pybullet.getBaseVelocity(self._robot, physicsClientId=self._client)
+        turned = np.array(pybullet.getMatrixFromQuaternion(quaternion)).reshape(3, 3)
+        qx, qy, qz, qw = quaternion
+        velocity, rates = (tuple((turned.T @ np.array(vector)).tolist()) for vector in moving)
+        position = (x + float(self.origin[0]), y + float(self.origin[1]), z)
+        return {"position": position, "orientation": (qw, qx, qy, qz), "velocity": velocity, "rates": rates}
+
     # ------------------------------------------------------------------ pictures
     def render(self) -> NDArray[np.uint8] | None:
         """Picture from behind, uint8 [height, width, 3]; ``None`` without a render mode."""

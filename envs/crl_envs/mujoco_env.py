@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from abc import abstractmethod
 from typing import Any
@@ -37,13 +38,14 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
             fault is seen and reported instead of being hidden.
         task: The task as plain data (see :mod:`crl_envs.task`).
         substeps: Physics steps per action.
-        render_mode: ``None`` or ``"rgb_array"``.
+        render_mode: ``None``, ``"rgb_array"``, or ``"human"``: MuJoCo's viewer, which needs a display; :meth:`render`
+            opens it and brings it up to date.
         width: Picture width in pixels (a multiple of 16 keeps video encoders content).
         height: Picture height in pixels.
         camera: Name of the model's camera for pictures.
     """
 
-    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012  Gymnasium's way
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array", "human"], "render_fps": 10}  # noqa: RUF012  Gymnasium's way
     observation_space: Box[np.float32]
     action_space: Box[np.float32]
 
@@ -58,8 +60,8 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         height: int = 368,
         camera: str = "view",
     ) -> None:
-        if render_mode not in (None, "rgb_array"):
-            raise ValueError(f"render_mode={render_mode!r} is not offered: use None or 'rgb_array'")
+        if render_mode not in (None, "rgb_array", "human"):
+            raise ValueError(f"render_mode={render_mode!r} is not offered: use None, 'rgb_array' or 'human'")
         model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
         self.model = model
         self.data = mujoco.MjData(model)
@@ -72,6 +74,7 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         self._size = (width, height)
         self._camera = camera
         self._renderer: Any = None
+        self._viewer: Any = None
         self._steps = 0
         self._succeeded = False
         self._rewards: list[float] = []
@@ -117,7 +120,11 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         self._succeeded = False
         self._rewards = []
         self._observation = self._observe()
-        return self._observation.copy(), {"is_success": False}
+        return self._observation.copy(), self._reset_info()
+
+    def _reset_info(self) -> dict[str, Any]:
+        """What ``reset`` says beside the observation."""
+        return {"is_success": False}
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
         """Apply an action (clipped to its range) for one control period.
@@ -155,8 +162,11 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         return not np.isfinite(self._observation).all() or any(self.data.warning[i].number for i in _FAULTS)
 
     def render(self) -> NDArray[np.uint8] | None:
-        """Picture of the present state, uint8 [height, width, 3]; ``None`` without a render mode."""
+        """Picture of the present state, uint8 [height, width, 3]; ``None`` without a render mode or in a viewer."""
         if self.render_mode is None:
+            return None
+        if self.render_mode == "human":
+            self._show()
             return None
         if self._renderer is None:
             self._renderer = self._make_renderer()
@@ -166,6 +176,14 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         self._renderer.update_scene(self.data, camera=self._camera)
         picture: NDArray[np.uint8] = self._renderer.render()
         return picture
+
+    def _show(self) -> None:
+        """Open MuJoCo's viewer, or bring it up to date; a window that was closed stays closed."""
+        if self._viewer is None:
+            viewer = importlib.import_module("mujoco.viewer")  # only here: it needs a display
+            self._viewer = viewer.launch_passive(self.model, self.data, show_left_ui=False, show_right_ui=False)
+        if self._viewer.is_running():
+            self._viewer.sync()
 
     def _make_renderer(self) -> Any:
         try:
@@ -178,10 +196,13 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
             ) from error
 
     def close(self) -> None:
-        """Free the renderer."""
+        """Free the renderer, and close the viewer."""
         if self._renderer is not None:
             self._renderer.close()
             self._renderer = None
+        if self._viewer is not None:
+            self._viewer.close()
+            self._viewer = None
 
     # ------------------------------------------------------------------ saving and restoring
     def get_state(self) -> dict[str, Any]:

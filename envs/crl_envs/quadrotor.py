@@ -184,6 +184,9 @@ class QuadrotorEnv(MujocoTaskEnv):
         self._pending = [(0, list(self._last))]
         self._apply()
 
+    def _reset_info(self) -> dict[str, Any]:
+        return {**self.progress.info(), "cross_track": 0.0, "position": self.data.qpos[:3] + self.origin}
+
     def _actuate(self, action: Array) -> None:
         """Queue a command; it arrives after the fault's latency."""
         self._last = [float(value) for value in action]
@@ -272,7 +275,7 @@ class QuadrotorEnv(MujocoTaskEnv):
     def command_effect(self) -> tuple[list[list[float]], list[float]]:
         """Matrix [4, 4] and bias [4]: the nominal command that the next one will amount to. For oracles only.
 
-        The interface ``velocity`` has loops of its own against loads and lost thrust, so that there they change nothing.
+        The interface ``velocity`` has loops of its own against loads and lost thrust: there they change nothing.
         """
         return (self.fault if self.progress.active else NOMINAL).command_effect(self.interface)
 
@@ -298,6 +301,18 @@ class QuadrotorEnv(MujocoTaskEnv):
             roll, pitch = math.atan2(uy, uz), -math.asin(min(max(ux, -1.0), 1.0))
             motion = [cosine * vx + sine * vy, cosine * vy - sine * vx, vz, roll, pitch, r]
         return np.array([*position, yaw, *motion, *self._last, *self.progress.observe(position)], dtype=np.float32)
+
+    def odometry(self) -> dict[str, Any]:
+        """What odometry would measure now, as :meth:`crl_envs.husky.HuskyEnv.odometry`."""
+        back, velocity = np.zeros(4), np.zeros(3)
+        mujoco.mju_negQuat(back, self.data.qpos[3:7])
+        mujoco.mju_rotVecQuat(velocity, self.data.qvel[:3], back)
+        return {
+            "position": tuple((self.data.qpos[:3] + self.origin).tolist()),
+            "orientation": tuple(self.data.qpos[3:7].tolist()),
+            "velocity": tuple(velocity.tolist()),
+            "rates": tuple(self.data.qvel[3:6].tolist()),
+        }
 
     # ------------------------------------------------------------------ the task
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:

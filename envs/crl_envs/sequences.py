@@ -1,13 +1,15 @@
 """The task sequences of this package, as plain data (entry points of the group ``crl.task_sequences``).
 
 A sequence is a dictionary ``{"name", "description", "tasks"}``; a task is ``{"name", "id", "kwargs"}``: its name,
-unique in the sequence, the registered environment, and what :func:`gymnasium.make` is given besides.
+unique in the sequence, the registered environment, and what :func:`gymnasium.make` is given besides. A sequence of
+missions also has ``"missions"``, a list of ``{"name", "class", "fault"}`` (:mod:`crl_envs.missions.suites`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from crl_envs.missions import suites
 from crl_envs.missions.gains import PUBLISHED_GAINS
 from crl_envs.missions.naming import fault_name
 
@@ -116,22 +118,26 @@ UGV_MISSION: dict[str, Any] = {
         body="kinematic",
         episode_steps=1500,
     ),
+    "missions": list(suites.UNICYCLE),
 }
 
 UGV_MISSION_HUSKY: dict[str, Any] = {
     "name": "ugv_mission_husky",
     "description": "a four-wheeled husky follows waypoints with faulty sides, loads and floors (PyBullet)",
     "tasks": _missions("crl/UGVMission-v0", HUSKY_FAULTS, body="husky"),
+    "missions": list(suites.HUSKY),
 }
 
 QUADROTOR_MISSION: dict[str, Any] = {
     "name": "quadrotor_mission",
     "description": "a quadrotor flies through waypoints by velocity set-points, with faults (MuJoCo)",
     "tasks": _missions("crl/QuadrotorMission-v0", VELOCITY_FAULTS, interface="velocity"),
+    "missions": list(suites.VELOCITY),
 }
 
 QUADROTOR_MISSION_RATES: dict[str, Any] = {
     "name": "quadrotor_mission_rates",
     "description": "the same by collective thrust and body rates: the demanding one (MuJoCo)",
     "tasks": _missions("crl/QuadrotorMission-v0", RATES_FAULTS, interface="rates"),
+    "missions": list(suites.RATES),
 }

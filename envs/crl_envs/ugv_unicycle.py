@@ -166,6 +166,13 @@ class UnicycleEnv(UGVMissionEnv):
         v, w = self.gain if self.progress.active else NOMINAL
         return [[v, 0.0], [0.0, w]], [0.0, 0.0]
 
+    def odometry(self) -> dict[str, Any]:
+        """What odometry would measure, as :meth:`crl_envs.husky.HuskyEnv.odometry`; this body has no velocity."""
+        x, y, heading = self._pose()
+        position = (x + float(self.origin[0]), y + float(self.origin[1]), 0.0)
+        orientation = (math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2))
+        return {"position": position, "orientation": orientation, "velocity": None, "rates": None}
+
     def get_state(self) -> dict[str, Any]:
         """Everything that decides how the episode goes on; ``set_state(get_state())`` continues to the bit."""
         return {

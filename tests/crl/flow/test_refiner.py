@@ -25,7 +25,7 @@ def refiner(clipped: bool = True, **changes: object) -> FlowRefiner:
     """A refiner whose flow was never trained: it must keep its promises all the same."""
     config = FlowConfig(hidden=[16], **changes)  # type: ignore[arg-type]
     flow = ActionFlow(config, unicycle.ACTION, bodies.structured(config), bodies.calibration())
-    flow.field.weights = 5 * flow.field.weights
+    flow.field.weights = 5 * flow.field.network.initial(torch.Generator().manual_seed(0))
     return FlowRefiner(flow, unicycle.nominal, clipped=clipped)
 
 

@@ -24,7 +24,7 @@ def one_channel(config: FlowConfig, conditioned: bool = True) -> tuple[FlowTrain
     gain = sign * (0.5 + 1.5 * torch.rand(512, 1, generator=generator))
     action = 2 * torch.rand(512, 16, 1, generator=generator) - 1
     target = (action / gain.unsqueeze(1)).clamp(-1, 1)
-    pairs = Pairs(action, target, gain)
+    pairs = Pairs(action, target, action, gain)
     field = VelocityField(1, 1, config.hidden, torch.Generator().manual_seed(0))
     return FlowTrainer(config, field, pairs, seed=0), gain
 
@@ -32,7 +32,7 @@ def one_channel(config: FlowConfig, conditioned: bool = True) -> tuple[FlowTrain
 @pytest.mark.parametrize("gain", [-2.0, -1.0, -0.6, 0.6, 1.0, 1.7])
 def test_the_flow_of_a_linear_body_is_the_quotient_projected(gain: float, trained: FlowTrainer) -> None:
     action = torch.linspace(-1, 1, 41).unsqueeze(1)
-    velocity = trained.field.conditioned(action, torch.full((41, 1), gain))
+    velocity = trained.field.conditioned(action, action, torch.full((41, 1), gain))
     end = transport(velocity, action)
     error = (end - (action / gain).clamp(-1, 1)).abs()
     assert float(error.mean()) < 0.1
@@ -64,16 +64,18 @@ def test_the_loss_is_the_regression_of_the_difference() -> None:
     class Exact(VelocityField):
         offset = 0.0
 
-        def velocity(self, weights: Tensor, time: Tensor, point: Tensor, action: Tensor, features: Tensor) -> Tensor:
+        def velocity(
+            self, weights: Tensor, time: Tensor, point: Tensor, action: Tensor, guess: Tensor, features: Tensor
+        ) -> Tensor:
             assert bool(((time >= 0) & (time < 1)).all())
             torch.testing.assert_close(point, torch.lerp(start, target, time))
             return target - start + self.offset
 
     field = Exact(2, 1, [4], torch.Generator().manual_seed(0))
     condition, generator = torch.zeros(8, 1), torch.Generator().manual_seed(0)
-    assert float(flow_matching_loss(field, start, target, condition, 0.0, generator)) < 1e-12
+    assert float(flow_matching_loss(field, start, target, start, condition, 0.0, generator)) < 1e-12
     field.offset = 0.5
-    assert float(flow_matching_loss(field, start, target, condition, 0.0, generator)) == pytest.approx(0.25)
+    assert float(flow_matching_loss(field, start, target, start, condition, 0.0, generator)) == pytest.approx(0.25)
 
 
 def test_the_folded_field_is_the_trained_one() -> None:
@@ -83,8 +85,8 @@ def test_the_folded_field_is_the_trained_one() -> None:
     field.normalise(features)
     action, point = torch.randn(5, 2, generator=generator), torch.randn(5, 2, generator=generator)
     time = torch.tensor(0.3)
-    plain = field.velocity(field.weights, time.expand(5, 1), point, action, features)
-    torch.testing.assert_close(field.conditioned(action, features)(time, point), plain)
+    plain = field.velocity(field.weights, time.expand(5, 1), point, action, action - 0.3, features)
+    torch.testing.assert_close(field.conditioned(action, action - 0.3, features)(time, point), plain)
 
 
 def test_training_resumes_to_the_bit_and_repeats() -> None:

@@ -1,0 +1,150 @@
+"""The command ``crl eval-missions``."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from crl.commands.arguments import err, out, say
+from crl.errors import SettingsError
+from crl.sequences import MissionEntry, TaskSequence
+
+OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner")
+
+Words = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[KEY=VALUE]...",
+        help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE classes=A,B "
+        "'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' out=DIR workers=N, and any setting of `crl train`.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command("eval-missions")(eval_missions)
+
+
+def eval_missions(settings: Words = None) -> None:
+    """Fly missions with several refiners and compare them: in parallel, resumable, with a table at the end.
+
+    Lists are separated by commas. Refiners: afm, afm_learned, afm_published, oracle, none (online fine-tuning), frozen,
+    randomised. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (of
+    some `classes` only, if given), or `gains` or `faults` of your own. Everything goes to `out`: results.json,
+    table.md, paths.png, and a file per mission; the same command again goes on where it stopped.
+    """
+    own, rest = _split(settings or [])
+    env = [text for text in rest if text.startswith(("env=", "env.name="))]
+    if not env:
+        raise SettingsError("eval-missions needs env=...", "for instance env=ugv_mission or env=quadrotor_mission")
+    from crl.reporting.mission_plots import path_plot
+    from crl.reporting.mission_tables import missions_markdown, missions_table, summarise_missions
+    from crl.sequences import load_sequence
+    from crl.settings import compose
+    from crl.training.durable import replace_file
+    from crl.training.provenance import commit
+    from crl.training.trials import Method, check_trials, plan_trials, read_trials, run_trials
+
+    base = compose([*rest, "refiner=none"])
+    sequence = load_sequence(base.env.name)
+    methods = [Method(name, clipped, tuple(rest)) for clipped in own["clipped"] for name in own["refiner"]]
+    trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
+    check_trials(trials)
+    folder = Path(own["out"] or f"missions/{base.env.name}")
+    say(f"{len(trials)} missions of {sequence.name} by {len(methods)} methods, in {folder}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err) as shown:
+        bar = shown.add_task("fitting and flying", total=None)
+        for done, count, said in run_trials(trials, folder, own["workers"]):
+            shown.update(bar, completed=done, total=count, description=said[:60])
+            if not err.is_terminal:
+                say(f"{done} of {count}: {said}")
+    records = read_trials(trials, folder)
+    rows = summarise_missions(records)
+    command = shlex.join(["crl", "eval-missions", *(settings or [])])
+    whole = {"command": command, "commit": commit(), "env": base.env.name, "methods": rows, "missions": records}
+    replace_file(folder / "results.json", json.dumps(whole, indent=1).encode() + b"\n")
+    replace_file(folder / "table.md", f"`{command}`\n\n{missions_markdown(rows)}".encode())
+    path_plot(_shown(records), folder, folder / "paths.png")
+    wide = out if out.is_terminal else Console(width=200)
+    wide.print(missions_table(rows, f"{sequence.name}, {own['seeds']} seeds"))
+    say(f"results: {folder / 'results.json'}, {folder / 'table.md'}, {folder / 'paths.png'}")
+
+
+def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """The command's own settings, checked, and those of a run."""
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+    from hydra.errors import HydraException
+
+    own: dict[str, Any] = {
+        "refiner": ["afm", "none", "oracle"],
+        "clipped": [True],
+        "seeds": 1,
+        "waypoints": [None],
+        "workers": os.cpu_count() or 1,
+        "out": None,
+        "classes": None,
+        "gains": None,
+        "faults": None,
+    }
+    rest = []
+    for text in words:
+        key, _, value = text.partition("=")
+        if key not in OWN:
+            rest.append(text)
+            continue
+        try:
+            listed = value if key in ("gains", "faults") else f"[{value}]"
+            parsed = OverridesParser.create().parse_override(f"x={listed}")
+        except HydraException as error:
+            raise SettingsError(
+                f"cannot read {text!r}: {str(error).splitlines()[0]}",
+                "lists are separated by commas; faults are written as 'faults=[{gain: [-1, 2]}]'",
+            ) from error
+        own[key] = parsed.value()
+    for key in ("seeds", "workers", "out"):
+        own[key] = own[key][0] if isinstance(own[key], list) else own[key]
+    for key in ("seeds", "workers"):
+        if not isinstance(own[key], int) or isinstance(own[key], bool) or own[key] < 1:
+            raise SettingsError(f"{key}={own[key]}: a whole number of at least 1 is expected")
+    if any(not isinstance(value, bool) for value in own["clipped"]):
+        raise SettingsError(f"clipped={own['clipped']}: true, false or both (clipped=true,false)")
+    own["waypoints"] = [None if where is None else str(where) for where in own["waypoints"]]
+    return own, rest
+
+
+def _missions(own: dict[str, Any], sequence: TaskSequence) -> list[MissionEntry]:
+    """The faults to fly with."""
+    given = [{"gain": pair} for pair in own["gains"] or []] + list(own["faults"] or [])
+    if given:
+        names = [json.dumps(fault, sort_keys=True) if fault else "nominal" for fault in given]
+        for character in '{}" []':
+            names = [name.replace(character, "") for name in names]
+        return [
+            MissionEntry(name.replace(":", "_").replace(",", "_"), "given", fault)
+            for name, fault in zip(names, given, strict=True)
+        ]
+    if own["classes"] is None:
+        return list(sequence.missions)
+    groups = {entry.group for entry in sequence.missions}
+    unknown = set(map(str, own["classes"])) - groups
+    if unknown:
+        missing = ", ".join(sorted(unknown))
+        raise SettingsError(f"{sequence.name} has no faults of class {missing}", f"it has {sorted(groups)}")
+    return [entry for entry in sequence.missions if entry.group in own["classes"]]
+
+
+def _shown(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Up to twelve missions for the picture: the first seed's, of the first method that corrects."""
+    first = min(record["seed"] for record in records)
+    methods = list(dict.fromkeys(record["method"] for record in records))
+    chosen = next((name for name in methods if name.startswith("afm")), methods[0])
+    return [record for record in records if record["method"] == chosen and record["seed"] == first][:12]
