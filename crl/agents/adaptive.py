@@ -25,6 +25,7 @@ from crl.dynamics.body_model import BodyModel
 from crl.dynamics.buffer import Buffer
 from crl.flow.disturbance import Disturbance
 from crl.flow.online import OnlineLearner
+from crl.flow.published import PublishedRefiner
 from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
 from crl.noise import coloured_noise, exploration_actions
 from crl.planning.body_rollout import BodyRollout
@@ -285,6 +286,8 @@ def make_refiner(config: Config, fitted: Fitted, action: ActionSpec) -> Refiner:
     """The refiner that ``config.refiner`` names, for one mission."""
     if config.refiner.kind == "flow" and fitted.flow is not None:
         return FlowRefiner(fitted.flow, fitted.tick.predict, clipped=config.refiner.clipped)
+    if config.refiner.kind == "flow" and fitted.published is not None:
+        return PublishedRefiner(fitted.published, fitted.tick.predict, clipped=config.refiner.clipped)
     if config.refiner.kind == "oracle":
         return OracleRefiner(action, clipped=config.refiner.clipped)
     return NoRefiner(action)

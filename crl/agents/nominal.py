@@ -22,6 +22,7 @@ from crl.errors import CrlError
 from crl.flow.action_flow import ActionFlow, fit_flow, make_identifier
 from crl.flow.box import Box
 from crl.flow.detection import Calibration, calibrate
+from crl.flow.published import PublishedFlow
 from crl.flow.simulator import ChannelRegimes
 from crl.seeding import torch_generator
 from crl.types import ActionSpec
@@ -45,13 +46,15 @@ class Fitted:
         rows: Nominal rows of the planner's model.
         spread: Deviation of the nominal residuals, [D].
         flow: The fitted flow, if the refiner has one.
+        published: The flow conditioned as published, if the refiner is that one.
     """
 
     model: BodyModel
     tick: BodyModel
     rows: Rows
     spread: Tensor
-    flow: ActionFlow | None
+    flow: ActionFlow | None = None
+    published: PublishedFlow | None = None
 
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -61,6 +64,7 @@ class Fitted:
             "rows": [self.rows.inputs, self.rows.action, self.rows.change],
             "spread": self.spread,
             "flow": None if self.flow is None else self.flow.state_dict(),
+            "published": None if self.published is None else self.published.state_dict(),
         }
 
     @classmethod
@@ -77,7 +81,10 @@ class Fitted:
             identifier = make_identifier(kind, config.flow, box, tick.predict, calibration, config.seed)
             flow = ActionFlow(config.flow, action, identifier, calibration, config.seed)
             flow.load_state_dict(state["flow"])
-        return cls(model, tick, Rows(*state["rows"]), state["spread"], flow)
+        published = None
+        if state.get("published") is not None:
+            published = PublishedFlow.from_state(config.flow, action, state["published"])
+        return cls(model, tick, Rows(*state["rows"]), state["spread"], flow, published)
 
 
 def rows_of(body: Body, buffer: Buffer, stride: int) -> Rows:
@@ -126,17 +133,18 @@ def fit_fitted(
         losses["task"] = losses["tick"]
     observation, executed, after = buffer.tensors()
     residuals = body.change(observation[cut:], after[cut:]) - tick.predict(observation[cut:], executed[cut:])
-    flow = None
+    scale = tick.scale.std
+    fitted = Fitted(model, tick, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale))
     if config.refiner.kind == "flow":
-        scale = tick.scale.std
-        rate, evidence = config.flow.false_alarms, config.flow.evidence
-        calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence)
+        rate, evidence, kind = config.flow.false_alarms, config.flow.evidence, config.refiner.identifier
         simulator = ChannelRegimes(config.flow, tick.predict, Box.of(action), observation, scale)
-        flow = fit_flow(
-            config.flow, action, simulator, calibration, identifier=config.refiner.identifier, seed=config.seed
-        )
-    spread = torch.maximum(residuals.std(dim=0), FLOOR * tick.scale.std)
-    return Fitted(model, tick, rows, spread, flow), losses
+        if kind == "published":
+            fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
+            fitted.published.fit(simulator)
+        else:
+            calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence)
+            fitted.flow = fit_flow(config.flow, action, simulator, calibration, identifier=kind, seed=config.seed)
+    return fitted, losses
 
 
 def randomised(config: Config, rows: Rows, action: ActionSpec, scale: Tensor) -> Rows:
