@@ -23,6 +23,8 @@ from crl.flow.nominal import Nominal, linearise
 from crl.flow.regime import Estimate, Window
 
 ITERATIONS = 3
+ENOUGH = 1e-3
+"""Change of all parameters (dimensionless) below which another iteration is not worth its time."""
 
 
 class StructuredIdentifier:
@@ -73,7 +75,10 @@ class StructuredIdentifier:
             precision = matrix.mT @ matrix + torch.diag(self._prior)
             found = precision
             right = (matrix.mT @ target.unsqueeze(-1)).squeeze(-1) + self._prior * self.channels.nominal
-            parameters = torch.linalg.solve(precision, right)
+            solved = torch.linalg.solve(precision, right)
+            if float((solved - parameters).abs().max()) < ENOUGH:
+                break
+            parameters = solved
         left = torch.linalg.inv(found).diagonal(dim1=-2, dim2=-1) * self._prior
         return Estimate((best - self.channels.nominal).float(), (1 - left.mean(dim=-1)).clamp(0, 1).float())
 

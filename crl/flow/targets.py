@@ -11,6 +11,8 @@ from crl.flow.simulator import RegimeSimulator
 
 ITERATIONS = 3
 CANDIDATES = 8
+ROWS = 1024
+"""Rows that are solved at a time."""
 
 
 def nearest_actions(
@@ -35,6 +37,9 @@ def nearest_actions(
         box: Where a* may lie; the action box, or a wider one.
         generator: For the candidates.
     """
+    if action.shape[0] > ROWS:  # in parts that fit in a cache: twice as fast
+        parts = zip(observation.split(ROWS), action.split(ROWS), regime.split(ROWS), strict=True)
+        return torch.cat([nearest_actions(simulator, *part, box, generator) for part in parts])
     goal = simulator.nominal(observation, action) / simulator.scale
 
     def miss(tried: Tensor) -> Tensor:
