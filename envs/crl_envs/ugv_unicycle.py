@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from crl_envs.missions.errors import check_keys, gains
 from crl_envs.missions.naming import fault_name
 from crl_envs.ugv_mission import SPEED, TURN_RATE, UGVMissionEnv
+from crl_envs.ugv_picture import MapPicture
 
 CONTROL_PERIOD = 0.2
 """Seconds between two commands."""
@@ -118,10 +119,15 @@ class UnicycleEnv(UGVMissionEnv):
         closed: Whether the first waypoint is added at the end.
         clipped: Whether commands are clipped to their box.
         episode_steps: Actions until the episode is truncated.
+        render_mode: ``None`` or ``"rgb_array"``: the map from above.
+        width: Picture width in pixels.
+        height: Picture height in pixels.
 
     Raises:
         MissionError: The waypoint file, the fault or its schedule is impossible.
     """
+
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 5}  # noqa: RUF012  Gymnasium's way
 
     def __init__(
         self,
@@ -133,8 +139,17 @@ class UnicycleEnv(UGVMissionEnv):
         closed: bool = False,
         clipped: bool = True,
         episode_steps: int = EPISODE_STEPS,
+        render_mode: str | None = None,
+        width: int = 640,
+        height: int = 480,
     ) -> None:
+        if render_mode not in (None, "rgb_array"):
+            raise ValueError(f"render_mode={render_mode!r} is not offered: use None or 'rgb_array'")
         self.gain = parse_fault(fault)
+        self.render_mode = render_mode
+        self._size = width, height
+        self._picture: MapPicture | None = None
+        self._way: list[tuple[float, float, bool]] = []
         super().__init__(
             task_name=fault_name(fault),
             fields=[],
@@ -152,14 +167,29 @@ class UnicycleEnv(UGVMissionEnv):
     def _place(self, pose: NDArray[np.float64]) -> None:
         self._state = pose.copy()
         self._state[2] = wrap(pose[2])
+        self._way.clear()
 
     def _drive(self, action: NDArray[np.float64]) -> None:
         gain = self.gain if self.progress.active else NOMINAL
         self._state = step_unicycle(self._state, action, gain, rng=self.np_random)
+        if self.render_mode is not None:
+            self._way.append((self._state[0], self._state[1], self.progress.active and self.gain != NOMINAL))
 
     def _pose(self) -> tuple[float, float, float]:
         x, y, heading = self._state.tolist()
         return x, y, heading
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """The map from above, uint8 [height, width, 3]; ``None`` without a render mode.
+
+        The way is blue, and orange where the fault was on; reached waypoints are green, the goal is blue.
+        """
+        if self.render_mode is None:
+            return None
+        if self._picture is None:
+            self._picture = MapPicture(self.progress.mission.points, self.progress.radius, *self._size)
+        way = np.array(self._way, dtype=np.float64).reshape(-1, 3)
+        return self._picture.draw(way[:, :2], way[:, 2] > 0, self._state, self.progress.reached)
 
     def command_effect(self) -> tuple[list[list[float]], list[float]]:
         """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only."""
