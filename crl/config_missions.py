@@ -107,7 +107,7 @@ class FlowConfig:
 
     hidden: list[int] = field(default_factory=lambda: [128, 128, 128])
     """Hidden layers of the velocity field."""
-    regimes: int = 8192
+    regimes: int = 4096
     """Simulated regimes in the training set."""
     actions: int = 16
     """Planned actions per simulated regime."""

@@ -164,7 +164,7 @@ class AdaptiveAgent:
         assert self.fitted is not None
         before, after = torch.from_numpy(transition.observation), torch.from_numpy(transition.next_observation)
         executed = torch.from_numpy(transition.executed)
-        heading = before[self.body.heading] if self.body.heading is not None else torch.zeros(())
+        heading = self._heading(before)
         with self._timed("identify"), torch.no_grad():
             change = self.body.change(before, after)
             if self.disturbance.on:
@@ -179,16 +179,21 @@ class AdaptiveAgent:
         if alarmed:
             self.online.alarm()
             self._history.clear()
-        self._history.append((self.body.encode(before), command))
+        self._history.append((before, command))
         stride = self.config.body.stride
-        if len(self._history) < stride:
-            self._pending = [change]
-            return
         del self._history[:-stride]
-        changes = [*(self._pending if stride > 1 else []), change][-stride:]
-        self._pending = changes[1:] if stride > 1 else []
+        if len(self._history) < stride:
+            return
+        start = self._history[0][0]
+        whole = self.body.change(start, after)
+        if self.disturbance.on:
+            whole = whole - stride * self.disturbance.offset(self._heading(start))
         mean = torch.stack([past for _, past in self._history]).mean(dim=0)
-        self.online.add(self._history[0][0], mean, torch.stack(changes).sum(dim=0), wait=_tracks(self.refiner))
+        self.online.add(self.body.encode(start), mean, whole, wait=_tracks(self.refiner))
+
+    def _heading(self, observation: Tensor) -> Tensor:
+        """The heading (rad) of an observation [S]; 0 for a body without one."""
+        return observation[self.body.heading] if self.body.heading is not None else torch.zeros(())
 
     def learn(self, budget: LearnBudget) -> LearnReport:
         """Train the body's model; the closing session fits it anew, and what missions need. Online in a mission."""

@@ -143,7 +143,15 @@ def fit_fitted(
             fitted.published.fit(simulator)
         else:
             calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence)
-            fitted.flow = fit_flow(config.flow, action, simulator, calibration, identifier=kind, seed=config.seed)
+            fitted.flow = fit_flow(
+                config.flow,
+                action,
+                simulator,
+                calibration,
+                identifier=kind,
+                nominal=tick.predict,
+                seed=config.seed,
+            )
     return fitted, losses
 
 

@@ -99,6 +99,7 @@ def fit_flow(
     calibration: Calibration,
     *,
     identifier: str = "structured",
+    nominal: Nominal | None = None,
     seed: int = 0,
 ) -> ActionFlow:
     """Fit an identifier (if it learns) and a flow on a simulator's regimes.
@@ -109,9 +110,10 @@ def fit_flow(
         simulator: The body with its regimes.
         calibration: Distribution of the nominal residuals.
         identifier: ``structured`` or ``learned``.
+        nominal: The nominal model for the identifier, where the simulator's own costs more than it need.
         seed: Seed of everything that is drawn.
     """
-    found = make_identifier(identifier, config, Box.of(action), simulator.nominal, calibration, seed)
+    found = make_identifier(identifier, config, Box.of(action), nominal or simulator.nominal, calibration, seed)
     if isinstance(found, LearnedIdentifier):
         found.fit(simulator)
     flow = ActionFlow(config, action, found, calibration, seed)

@@ -72,7 +72,7 @@ class OnlineLearner:
         if len(self._rows) < LEAST:
             return None
         config, count = self._config, len(self._rows)
-        old = round(config.nominal * config.online_batch)
+        old = min(round(config.nominal * config.online_batch), config.online_batch - 1)  # at least one is new
         index = torch.randint(count, (config.online_batch - old,), generator=self._generator).tolist()
         newest = [torch.stack([self._rows[i][part] for i in index]) for part in range(3)]
         rows = self._nominal[torch.randint(len(self._nominal), (old,), generator=self._generator)]
