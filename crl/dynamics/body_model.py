@@ -81,8 +81,9 @@ class BodyModel:
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
         """Mean changes [N, D] for observations [N, S] and actions [N, A]: a :data:`~crl.flow.nominal.Nominal`."""
         with torch.no_grad():
-            mean, _ = self.outputs(self.weights, self.body.encode(observation), action, self.bounds)
-            return mean.mean(dim=0) * self.scale.std
+            read = (torch.cat([self.body.encode(observation), action], dim=-1) - self.reads.mean) / self.reads.std
+            out = self.network.forward(self.weights, read.unsqueeze(0))
+            return out[..., : self.body.changes].mean(dim=0) * self.scale.std
 
     def loss(self, weights: Tensor, rows: Rows, bounds: Tensor, counts: Tensor | None = None) -> Tensor:
         """Mean Gaussian negative log-likelihood of normalised changes (scalar).
