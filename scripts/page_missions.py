@@ -1,0 +1,81 @@
+"""Writes docs/results/missions_NAME.md from a folder that `crl eval-missions` left.
+
+Remarks by hand, which it puts into the page, are in scripts/remarks/missions_NAME.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from crl.reporting.mission_tables import missions_markdown
+from crl.training.provenance import commit
+
+HERE = Path(__file__).resolve().parent
+PREAMBLE = """\
+The fault comes at 15 % and goes at 80 % of the waypoints; nobody but the oracle is told. *success* is the mean share of
+the waypoints reached, *steps* counts completed missions; ratios are to the oracle (clipped likewise) on the same map,
+fault and seed. Brackets: 95 % bootstrap intervals over seeds. Milliseconds are CPU medians on a shared machine with
+other work beside: upper estimates."""
+
+
+def faults(missions: list[dict[str, Any]]) -> str:
+    """A row per fault: of each method, missions completed and mean share of the waypoints reached."""
+    methods = list(dict.fromkeys(m["method"] for m in missions))
+    names = list(dict.fromkeys((m["class"], m["mission"]) for m in missions))
+    lines = [f"| class | fault | {' | '.join(methods)} |", f"| --- | --- |{' --- |' * len(methods)}"]
+    for group, name in names:
+        cells = []
+        for method in methods:
+            flown = [m for m in missions if (m["class"], m["mission"], m["method"]) == (group, name, method)]
+            if not flown:
+                cells.append("-")
+                continue
+            done = [m for m in flown if m["completed"]]
+            text = f"{len(done)} of {len(flown)}"
+            if done:
+                text += f", {sum(m['steps'] for m in done) / len(done):.0f} steps"
+            else:
+                text += f", {sum(m['reached_fraction'] for m in flown) / len(flown):.2f} reached"
+            ends = Counter(m["crash"] or ("given up" if m["given_up"] else "") for m in flown if not m["completed"])
+            ends.pop("", None)
+            cells.append(text + "".join(f"; {count}x {end}" for end, count in ends.items()))
+        lines.append(f"| {group} | {name} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Read the results, write the page and copy its picture."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("name", help="name of the page: missions_NAME.md")
+    parser.add_argument("folder", type=Path, help="what `crl eval-missions out=...` named")
+    parser.add_argument("target", nargs="?", type=Path, default=Path("docs/results"), help="folder of the page")
+    options = parser.parse_args()
+    name = f"missions_{options.name}"
+    results = json.loads((options.folder / "results.json").read_text())
+    missions = results["missions"]
+    remarks = HERE / "remarks" / f"{name}.md"
+    parts = [
+        f"# Missions of {results['env']}: {len(missions)} flown by {len(results['methods'])} rows of methods",
+        f"Written by `scripts/page_missions.py {options.name}` from the results of\n\n    {results['command']}",
+        f"Flown at commit {results['commit']}; page: commit {commit()}.",
+        PREAMBLE,
+        remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
+        f"## By class\n\n{missions_markdown(results['methods'])}",
+        f"## By fault\n\n{faults(missions)}",
+        f"## Paths\n\n![Paths of the first seed]({name}_paths.png)",
+    ]
+    options.target.mkdir(parents=True, exist_ok=True)
+    (options.target / f"{name}.md").write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    shutil.copyfile(options.folder / "paths.png", options.target / f"{name}_paths.png")
+    slim = {**results, "missions": [{k: v for k, v in m.items() if k != "ms"} for m in missions]}
+    (options.target / f"{name}.json").write_text(json.dumps(slim) + "\n", encoding="utf-8")
+    print(f"wrote {options.target / f'{name}.md'}")
+
+
+if __name__ == "__main__":
+    main()
