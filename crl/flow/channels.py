@@ -59,6 +59,18 @@ class Channels:
             parts.append(torch.full((actions,), config.prior_bias, dtype=torch.float64))
         return torch.cat(parts)
 
+    def nested(self) -> list[Tensor]:
+        """The structures within this one, from the smallest on, each as 1 for free parameters and 0, float64 [P]."""
+        eye = torch.eye(self.box.size, dtype=torch.float64)
+        diagonal = eye.flatten() if self.full else torch.ones(self.gains, dtype=torch.float64)
+        biases = torch.ones(self.size - self.gains, dtype=torch.float64)
+        found = [torch.cat([diagonal, 0 * biases])]
+        if self.biased:
+            found.append(torch.cat([diagonal, biases]))
+        if self.full:
+            found.append(torch.ones(self.size, dtype=torch.float64))
+        return found
+
     def matrix(self, parameters: Tensor) -> Tensor:
         """M [..., A, A] of parameters [..., P]."""
         gains = parameters[..., : self.gains]

@@ -65,4 +65,5 @@ def extended(model: Nominal, observation: Tensor, action: Tensor, box: Box) -> T
     behind = inside - STEP * box.half.to(action) * beyond / length.clamp_min(1e-12)
     both = model(observation.repeat(2, 1), torch.cat([inside, behind]))
     value, before = both.chunk(2)
-    return value + (value - before) * (length / STEP)
+    continued: Tensor = value + (value - before) * (length / STEP)
+    return continued

@@ -4,7 +4,9 @@ The change that a transition shows is explained by the nominal model at the comm
 parameters of M and b, with the model linearised at the commands found so far; a Gaussian prior around the nominal
 body decides what the window leaves open, so that a channel without commands stays nominal. Each transition
 counts in proportion to its command (the derivative of u by a gain is the command itself) and to its normalised
-residual, in which a share of the effect is forgiven.
+residual, in which a share of the effect is forgiven. Structures are tried from the smallest on (gains, then biases,
+then the whole matrix): a sign that flipped is clear after two transitions if gains are all there is to find, while
+twenty parameters fit any five transitions.
 """
 
 from __future__ import annotations
@@ -23,6 +25,8 @@ from crl.flow.nominal import Nominal, linearise
 from crl.flow.regime import Estimate, Window
 
 ITERATIONS = 3
+SHUT = 1e-8
+"""Share of the prior's variance that a parameter has in a structure without it."""
 ENOUGH = 1e-3
 """Change of all parameters (dimensionless) below which another iteration is not worth its time."""
 
@@ -44,21 +48,48 @@ class StructuredIdentifier:
         self.nominal = torch.zeros(self.size)
         self.relative_error = config.relative_error
         self._prior = self.channels.prior_std(config).square().reciprocal()
+        self._priors = [(self._prior / free.clamp_min(SHUT), int(free.sum())) for free in self.channels.nested()]
         self._box = box
         self._model = nominal
         self._calibration = calibration
 
     def identify(self, window: Window) -> Estimate:
-        """Contexts [R, P] of windows; the confidence is the share of the prior's variance that is gone."""
+        """Contexts [R, P] of windows; the confidence is the share of the prior's variance that is gone.
+
+        Of the structures that are part of the wanted one, the first that explains a single window is taken; of many
+        windows at once, each gets the one with the least Bayesian information criterion (Schwarz 1978).
+        """
         count, steps = window.weight.shape
         observation, action, change = window.flat()
-        design = self.channels.design(action.double())
         weight = self._weights(observation, action, change) * window.weight.flatten().double()
+        rows = (observation, action, change, weight)
+        best = torch.zeros(count, self.size)
+        least = torch.full((count,), torch.inf, dtype=torch.float64)
+        confidence = torch.zeros(count)
+        seen = window.weight.sum(dim=1).double() * self._calibration.mean.shape[0]
+        for prior, free in self._priors:
+            found, cost, sure = self._solve(rows, steps, prior)
+            criterion = cost / self._calibration.drift + free * torch.log(seen.clamp_min(2.0))
+            better = criterion < least
+            best = torch.where(better.unsqueeze(-1), found, best)
+            confidence = torch.where(better, sure, confidence)
+            least = torch.where(better, criterion, least)
+            if count == 1 and float(cost) <= self._calibration.drift * float(seen):
+                break
+        return Estimate(best, confidence)
+
+    def _solve(
+        self, rows: tuple[Tensor, Tensor, Tensor, Tensor], steps: int, prior: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Gauss-Newton under a prior precision [P]: contexts [R, P], costs [R] and confidences [R]."""
+        observation, action, change, weight = rows
+        count = action.shape[0] // steps
+        design = self.channels.design(action.double())
         parameters = self.channels.nominal.expand(count, -1)
         best, least, found = parameters, torch.full((count,), torch.inf, dtype=torch.float64), None
         for _ in range(ITERATIONS + 1):
-            rows = parameters.repeat_interleave(steps, dim=0)
-            inside = self._box.clip(self.channels.effective(action.double(), rows)).to(action)
+            repeated = parameters.repeat_interleave(steps, dim=0)
+            inside = self._box.clip(self.channels.effective(action.double(), repeated)).to(action)
             value, derivative = linearise(self._model, observation, inside, self._box)
             slope = self._calibration.whitener @ derivative.double()
             # Everything is linear in the command from here on: its nominal value is in the target.
@@ -68,19 +99,20 @@ class StructuredIdentifier:
             matrix = (scale * (slope @ design)).view(count, -1, self.size)
             target = (scale.squeeze(-1) * target).view(count, -1)
             cost = (target - (matrix @ parameters.unsqueeze(-1)).squeeze(-1)).square().sum(dim=-1)
-            cost = cost + (self._prior * (parameters - self.channels.nominal).square()).sum(dim=-1)
+            cost = cost + (prior * (parameters - self.channels.nominal).square()).sum(dim=-1)
             better = cost < least
             best = torch.where(better.unsqueeze(-1), parameters, best)
             least = torch.where(better, cost, least)
-            precision = matrix.mT @ matrix + torch.diag(self._prior)
+            precision = matrix.mT @ matrix + torch.diag(prior)
             found = precision
-            right = (matrix.mT @ target.unsqueeze(-1)).squeeze(-1) + self._prior * self.channels.nominal
+            right = (matrix.mT @ target.unsqueeze(-1)).squeeze(-1) + prior * self.channels.nominal
             solved = torch.linalg.solve(precision, right)
             if float((solved - parameters).abs().max()) < ENOUGH:
                 break
             parameters = solved
         left = torch.linalg.inv(found).diagonal(dim1=-2, dim2=-1) * self._prior
-        return Estimate((best - self.channels.nominal).float(), (1 - left.mean(dim=-1)).clamp(0, 1).float())
+        confidence = (1 - left.mean(dim=-1)).clamp(0, 1).float()
+        return (best - self.channels.nominal).float(), least, confidence
 
     def _weights(self, observation: Tensor, action: Tensor, change: Tensor) -> Tensor:
         effect = (change - self._model(observation, action)).double() @ self._calibration.whitener.mT
