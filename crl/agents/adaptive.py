@@ -23,7 +23,9 @@ from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel
 from crl.dynamics.buffer import Buffer
+from crl.flow.box import Box
 from crl.flow.disturbance import Disturbance
+from crl.flow.nominal import replaced
 from crl.flow.online import OnlineLearner
 from crl.flow.published import PublishedRefiner
 from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
@@ -67,6 +69,7 @@ class AdaptiveAgent:
         del device
         self.config = config
         self.body = Body(observation, action)
+        self.box = Box.of(action)
         self.planner = make_planner(config.planner, action)
         self.buffer = Buffer(observation.size, action.size)
         self.model = BodyModel(config.body, self.body, action.size, torch_generator(config.seed, "body"))
@@ -137,7 +140,8 @@ class AdaptiveAgent:
         planned: Array = plan.actions[0].numpy()
         if self._noise is not None:
             noisy = planned + self._noise[min(step, len(self._noise) - 1)]
-            return Decision(np.clip(noisy, as_array(self._action.low), as_array(self._action.high)), planned)
+            inside = np.clip(noisy, as_array(self._action.low), as_array(self._action.high))
+            return Decision(inside, planned, sequences=plan.samples)
         with self._timed("refine"):
             action = planned if self._explore or self.fitted is None else self.refiner.refine(planned)
         return Decision(action, planned, sequences=plan.samples)
@@ -151,7 +155,16 @@ class AdaptiveAgent:
                 self.planner.limit(self.refiner.authority())
             if self.disturbance.on and self.body.heading is not None:
                 self._rollout.offset = self.config.body.stride * self.disturbance.offset(observation[self.body.heading])
+            observation = self._as_nominal(observation)
         return self.planner.plan(self._rollout, self.task.reward, observation, self._generator)
+
+    def _as_nominal(self, observation: Tensor) -> Tensor:
+        """An observation [S] with the command before as the nominal one that it amounted to."""
+        at = self.body.command
+        if not at:
+            return observation
+        command = self.refiner.nominal_command(observation[at])
+        return replaced(observation, at, self.box.clip(command))
 
     def observe(self, transition: Transition) -> None:
         """Keep a training transition; during a mission, find out what it says of the body."""
@@ -173,13 +186,14 @@ class AdaptiveAgent:
             self.refiner.observe(before, executed, change)
             alarmed = _alarms(self.refiner) != alarms
             command = self.refiner.nominal_command(executed)
+            nominal = self._as_nominal(before)
             if self.disturbance.on:
-                left = change - self.fitted.tick.predict(before.unsqueeze(0), command.unsqueeze(0))[0]
+                left = change - self.fitted.tick.predict(nominal.unsqueeze(0), command.unsqueeze(0))[0]
                 self.disturbance.observe(left, heading)
         if alarmed:
             self.online.alarm()
             self._history.clear()
-        self._history.append((before, command))
+        self._history.append((nominal, command))
         stride = self.config.body.stride
         del self._history[:-stride]
         if len(self._history) < stride:
@@ -290,9 +304,9 @@ class AdaptiveAgent:
 def make_refiner(config: Config, fitted: Fitted, action: ActionSpec) -> Refiner:
     """The refiner that ``config.refiner`` names, for one mission."""
     if config.refiner.kind == "flow" and fitted.flow is not None:
-        return FlowRefiner(fitted.flow, fitted.tick.predict, clipped=config.refiner.clipped)
+        return FlowRefiner(fitted.flow, fitted.nominal, clipped=config.refiner.clipped)
     if config.refiner.kind == "flow" and fitted.published is not None:
-        return PublishedRefiner(fitted.published, fitted.tick.predict, clipped=config.refiner.clipped)
+        return PublishedRefiner(fitted.published, fitted.nominal, clipped=config.refiner.clipped)
     if config.refiner.kind == "oracle":
         return OracleRefiner(action, clipped=config.refiner.clipped)
     return NoRefiner(action)

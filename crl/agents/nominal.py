@@ -22,6 +22,7 @@ from crl.errors import CrlError
 from crl.flow.action_flow import ActionFlow, fit_flow, make_identifier
 from crl.flow.box import Box
 from crl.flow.detection import Calibration, calibrate
+from crl.flow.nominal import LaggedNominal
 from crl.flow.published import PublishedFlow
 from crl.flow.simulator import ChannelRegimes
 from crl.seeding import torch_generator
@@ -56,6 +57,11 @@ class Fitted:
     flow: ActionFlow | None = None
     published: PublishedFlow | None = None
 
+    @property
+    def nominal(self) -> LaggedNominal:
+        """The model of one control step as regimes are identified with it."""
+        return _lagged(self.tick)
+
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {
@@ -78,7 +84,7 @@ class Fitted:
             calibration = Calibration.from_state(state["flow"]["calibration"])
             kind = config.refiner.identifier
             box = Box.of(action)
-            identifier = make_identifier(kind, config.flow, box, tick.predict, calibration, config.seed)
+            identifier = make_identifier(kind, config.flow, box, _lagged(tick), calibration, config.seed)
             flow = ActionFlow(config.flow, action, identifier, calibration, config.seed)
             flow.load_state_dict(state["flow"])
         published = None
@@ -137,7 +143,7 @@ def fit_fitted(
     fitted = Fitted(model, tick, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale))
     if config.refiner.kind == "flow":
         rate, evidence, kind = config.flow.false_alarms, config.flow.evidence, config.refiner.identifier
-        simulator = ChannelRegimes(config.flow, tick.predict, Box.of(action), observation, scale)
+        simulator = ChannelRegimes(config.flow, _lagged(tick), Box.of(action), observation, scale)
         if kind == "published":
             fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
             fitted.published.fit(simulator)
@@ -149,7 +155,7 @@ def fit_fitted(
                 simulator,
                 calibration,
                 identifier=kind,
-                nominal=tick.predict,
+                nominal=_lagged(tick),
                 seed=config.seed,
             )
     return fitted, losses
@@ -173,6 +179,10 @@ def randomised(config: Config, rows: Rows, action: ActionSpec, scale: Tensor) ->
         inside = (torch.isfinite(command) & (command >= box.low) & (command <= box.high)).all(dim=-1)
         parts.append(Rows(rows.inputs[inside], command[inside], rows.change[inside]))
     return Rows(*(torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "action", "change")))
+
+
+def _lagged(tick: BodyModel) -> LaggedNominal:
+    return LaggedNominal(tick.predict, tuple(tick.body.command))
 
 
 def _model(config: Config, body: Body, action: ActionSpec, part: int) -> BodyModel:

@@ -28,7 +28,7 @@ from crl.errors import CrlError
 from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
-from crl.flow.nominal import Nominal, linearise
+from crl.flow.nominal import Nominal, doubled, lags, linearise
 from crl.flow.regime import Estimate, Window
 from crl.flow.simulator import RegimeSimulator, simulated_windows
 from crl.seeding import torch_generator
@@ -146,7 +146,13 @@ class LearnedIdentifier:
     def _differences(self, window: Window) -> tuple[Tensor, Tensor]:
         """Nominal minus executed commands in half ranges, [R, N, A], and what they leave open, [R, N, 1]."""
         observation, action, change = window.flat()
-        value, derivative = linearise(self._model, observation, action, self._box)
+        if lags(self._model):  # the regime acted on the command before as it does on this one
+            model, box = doubled(self._model, self._box)
+            both = torch.cat([action, observation[..., lags(self._model)]], dim=-1)
+            value, derivative = linearise(model, observation, both, box)
+            derivative = derivative[..., : self._box.size] + derivative[..., self._box.size :]
+        else:
+            value, derivative = linearise(self._model, observation, action, self._box)
         slope = self._calibration.whitener @ derivative.double()
         residual = self._calibration.whiten(change - value)
         square = slope.mT @ slope

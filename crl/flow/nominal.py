@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -12,6 +13,48 @@ from crl.flow.box import Box
 
 Nominal = Callable[[Tensor, Tensor], Tensor]
 """Maps observations [N, S] and actions [N, A] to changes [N, D]; angles among the changes are wrapped."""
+
+
+@dataclass(frozen=True)
+class LaggedNominal:
+    """A nominal model whose observation holds the command before.
+
+    What a changed body makes of commands it made of that one, too.
+
+    Attributes:
+        change: The model.
+        command: Indices of the command before in an observation.
+    """
+
+    change: Nominal
+    command: tuple[int, ...]
+
+    def __call__(self, observation: Tensor, action: Tensor) -> Tensor:
+        """See :data:`Nominal`."""
+        return self.change(observation, action)
+
+
+def lags(model: Nominal) -> list[int]:
+    """Indices of the command before in the observations of a model; none if it does not read it."""
+    return list(model.command) if isinstance(model, LaggedNominal) else []
+
+
+def replaced(observation: Tensor, at: list[int], command: Tensor) -> Tensor:
+    """Observations [..., S] with other commands before [..., A], which are at these indices."""
+    result = observation.clone()
+    result[..., at] = command
+    return result
+
+
+def doubled(model: Nominal, box: Box) -> tuple[Nominal, Box]:
+    """A lagged model as one of both commands [N, 2 A] (the present one, the one before), and their box."""
+    at, size = lags(model), box.size
+
+    def change(observation: Tensor, both: Tensor) -> Tensor:
+        return model(replaced(observation, at, both[..., size:]), both[..., :size])
+
+    return change, Box(box.low.repeat(2), box.high.repeat(2))
+
 
 STEP = 0.02
 """Step of the central differences, in half ranges: models are smooth at that scale and float32 is fine enough."""

@@ -19,7 +19,7 @@ from torch import Tensor
 from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.detection import Calibration, Cusum
-from crl.flow.nominal import Nominal, extended
+from crl.flow.nominal import Nominal, extended, lags, replaced
 
 OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
@@ -114,7 +114,12 @@ def scores(
     """
     observation, action, change = rows
     expected = nominal(observation, action)
-    command = identifier.effective(action, context.expand(action.shape[0], -1))
+    contexts = context.expand(action.shape[0], -1)
+    command = identifier.effective(action, contexts)
+    before = lags(nominal)
+    if before:
+        did = box.clip(identifier.effective(observation[..., before], contexts))
+        observation = replaced(observation, before, did)
     predicted = extended(nominal, observation, command, box)
     effect = ((predicted - expected).double() @ calibration.whitener.mT).square().mean(dim=-1)
     return calibration.score(change - predicted) / (1 + identifier.relative_error**2 * effect)

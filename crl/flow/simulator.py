@@ -17,7 +17,7 @@ from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
-from crl.flow.nominal import Nominal, extended
+from crl.flow.nominal import Nominal, extended, lags, replaced
 from crl.flow.regime import Window
 
 
@@ -28,10 +28,13 @@ class RegimeSimulator(Protocol):
     Attributes:
         box: The action box.
         scale: Size of each element of a change that matters equally, [D].
+        lags: Indices of the command before in an observation; empty if it is not observed. In what
+            :meth:`changed` is given, it is the nominal command that the one before amounted to.
     """
 
     box: Box
     scale: Tensor
+    lags: list[int]
 
     def observations(self, count: int, generator: torch.Generator) -> Tensor:
         """Observations [count, S] as they occur."""
@@ -47,6 +50,10 @@ class RegimeSimulator(Protocol):
 
     def changed(self, observation: Tensor, action: Tensor, regime: Tensor) -> Tensor:
         """Changes [N, D] under regimes [N, G]."""
+        ...
+
+    def effective(self, action: Tensor, regime: Tensor) -> Tensor:
+        """Nominal commands [N, A] that actions [N, A] amount to under regimes; asked only where there are ``lags``."""
         ...
 
 
@@ -70,6 +77,7 @@ class ChannelRegimes:
         self._config = config
         self._model = nominal
         self._seen = seen
+        self.lags = lags(nominal)
         self.channels = Channels(config.structure, box)
 
     def observations(self, count: int, generator: torch.Generator) -> Tensor:
@@ -105,7 +113,11 @@ class ChannelRegimes:
 
     def changed(self, observation: Tensor, action: Tensor, regime: Tensor) -> Tensor:
         """See :class:`RegimeSimulator`."""
-        return self.nominal(observation, self.channels.effective(action, regime))
+        return self.nominal(observation, self.effective(action, regime))
+
+    def effective(self, action: Tensor, regime: Tensor) -> Tensor:
+        """See :class:`RegimeSimulator`."""
+        return self.channels.effective(action, regime)
 
 
 def simulated_windows(
@@ -123,7 +135,13 @@ def simulated_windows(
     amplitude = 0.15 + 0.85 * torch.rand(count, 1, 1, generator=generator)
     action = box.middle + box.half * amplitude * scaled
     observation = simulator.observations(count * steps, generator)
-    change = simulator.changed(observation, action.flatten(0, 1), regime.repeat_interleave(steps, dim=0))
+    repeated = regime.repeat_interleave(steps, dim=0)
+    did = observation
+    if simulator.lags:  # what was sent before is observed; what the body did of it decides
+        sent = torch.cat([action[:, :1], action[:, :-1]], dim=1).flatten(0, 1)
+        did = replaced(observation, simulator.lags, box.clip(simulator.effective(sent, repeated)))
+        observation = replaced(observation, simulator.lags, sent)
+    change = simulator.changed(did, action.flatten(0, 1), repeated)
     white = torch.randn(change.shape, generator=generator, dtype=torch.float64)
     noise = calibration.mean + white @ torch.linalg.inv(calibration.whitener).mT
     valid = torch.randint(min(2, steps), steps + 1, (count, 1), generator=generator)

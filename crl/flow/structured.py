@@ -21,7 +21,7 @@ from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
-from crl.flow.nominal import Nominal, linearise
+from crl.flow.nominal import Nominal, doubled, lags, linearise
 from crl.flow.regime import Estimate, Window
 
 ITERATIONS = 3
@@ -84,16 +84,21 @@ class StructuredIdentifier:
         """Gauss-Newton under a prior precision [P]: contexts [R, P], costs [R] and confidences [R]."""
         observation, action, change, weight = rows
         count = action.shape[0] // steps
-        design = self.channels.design(action.double())
+        model, box, sent = self._model, self._box, [action]
+        if lags(model):
+            sent.append(observation[..., lags(model)])
+            model, box = doubled(model, box)
+        design = torch.cat([self.channels.design(part.double()) for part in sent], dim=-2)
         parameters = self.channels.nominal.expand(count, -1)
         best, least, found = parameters, torch.full((count,), torch.inf, dtype=torch.float64), None
         for _ in range(ITERATIONS + 1):
             repeated = parameters.repeat_interleave(steps, dim=0)
-            inside = self._box.clip(self.channels.effective(action.double(), repeated)).to(action)
-            value, derivative = linearise(self._model, observation, inside, self._box)
+            commands = [self.channels.effective(part.double(), repeated) for part in sent]
+            inside = box.clip(torch.cat(commands, dim=-1)).to(action)
+            value, derivative = linearise(model, observation, inside, box)
             slope = self._calibration.whitener @ derivative.double()
             # Everything is linear in the command from here on: its nominal value is in the target.
-            at = (inside / self._box.half).double().unsqueeze(-1)
+            at = (inside / box.half).double().unsqueeze(-1)
             target = self._calibration.whiten(change.double() - value.double()) + (slope @ at).squeeze(-1)
             scale = weight.sqrt().view(-1, 1, 1)
             matrix = (scale * (slope @ design)).view(count, -1, self.size)

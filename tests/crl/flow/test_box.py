@@ -59,6 +59,7 @@ def test_the_nearest_action_of_a_body_that_is_not_linear() -> None:
     class Squared:
         box = Box(torch.tensor([-1.0]), torch.tensor([1.0]))
         scale = torch.ones(1)
+        lags: list[int] = []  # noqa: RUF012
 
         def observations(self, count: int, generator: torch.Generator) -> torch.Tensor:
             return torch.zeros(count, 1)
@@ -70,6 +71,9 @@ def test_the_nearest_action_of_a_body_that_is_not_linear() -> None:
             return action
 
         def changed(self, observation: torch.Tensor, action: torch.Tensor, regime: torch.Tensor) -> torch.Tensor:
+            return action.square()
+
+        def effective(self, action: torch.Tensor, regime: torch.Tensor) -> torch.Tensor:
             return action.square()
 
     action = torch.linspace(-1, 1, 21).unsqueeze(1)
