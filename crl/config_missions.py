@@ -107,9 +107,9 @@ class FlowConfig:
 
     hidden: list[int] = field(default_factory=lambda: [128, 128, 128])
     """Hidden layers of the velocity field."""
-    regimes: int = 4096
+    regimes: int = 2048
     """Simulated regimes in the training set."""
-    actions: int = 16
+    actions: int = 32
     """Planned actions per simulated regime."""
     updates: int = 4000
     """Gradient steps of the velocity field."""

@@ -59,17 +59,23 @@ class Channels:
             parts.append(torch.full((actions,), config.prior_bias, dtype=torch.float64))
         return torch.cat(parts)
 
-    def nested(self) -> list[Tensor]:
-        """The structures within this one, from the smallest on, each as 1 for free parameters and 0, float64 [P]."""
+    def nested(self) -> Tensor:
+        """The structures within this one, from the smallest on, as 1 for free parameters and 0, float64 [N, P].
+
+        One gain each, all gains, gains and biases, everything; as far as the structure has them.
+        """
         eye = torch.eye(self.box.size, dtype=torch.float64)
         diagonal = eye.flatten() if self.full else torch.ones(self.gains, dtype=torch.float64)
         biases = torch.ones(self.size - self.gains, dtype=torch.float64)
-        found = [torch.cat([diagonal, 0 * biases])]
+        ones = torch.diag_embed(eye).flatten(1) if self.full else eye
+        found = [torch.cat([one, 0 * biases]) for one in ones]
+        if self.box.size > 1:
+            found.append(torch.cat([diagonal, 0 * biases]))
         if self.biased:
             found.append(torch.cat([diagonal, biases]))
         if self.full:
             found.append(torch.ones(self.size, dtype=torch.float64))
-        return found
+        return torch.stack(found)
 
     def matrix(self, parameters: Tensor) -> Tensor:
         """M [..., A, A] of parameters [..., P]."""

@@ -4,9 +4,9 @@ The change that a transition shows is explained by the nominal model at the comm
 parameters of M and b, with the model linearised at the commands found so far; a Gaussian prior around the nominal
 body decides what the window leaves open, so that a channel without commands stays nominal. Each transition
 counts in proportion to its command (the derivative of u by a gain is the command itself) and to its normalised
-residual, in which a share of the effect is forgiven. Structures are tried from the smallest on (gains, then biases,
-then the whole matrix): a sign that flipped is clear after two transitions if gains are all there is to find, while
-twenty parameters fit any five transitions.
+residual, in which a share of the effect is forgiven. Structures are tried from the smallest on (one
+gain, all gains, biases too, the whole matrix), and more parameters have to earn their place: twenty fit any five
+transitions, and a channel that was hardly used would get any gain.
 """
 
 from __future__ import annotations
@@ -48,7 +48,9 @@ class StructuredIdentifier:
         self.nominal = torch.zeros(self.size)
         self.relative_error = config.relative_error
         self._prior = self.channels.prior_std(config).square().reciprocal()
-        self._priors = [(self._prior / free.clamp_min(SHUT), int(free.sum())) for free in self.channels.nested()]
+        free = self.channels.nested()
+        self._priors = self._prior / free.clamp_min(SHUT)
+        self._free = free.sum(dim=1)
         self._box = box
         self._model = nominal
         self._calibration = calibration
@@ -56,32 +58,39 @@ class StructuredIdentifier:
     def identify(self, window: Window) -> Estimate:
         """Contexts [R, P] of windows; the confidence is the share of the prior's variance that is gone.
 
-        Of the structures that are part of the wanted one, the first that explains a single window is taken; of many
-        windows at once, each gets the one with the least Bayesian information criterion (Schwarz 1978).
+        The share is that of the parameters of the structure that was found.
+        Of the structures within the wanted one, each window gets that of the least Bayesian information criterion
+        (Schwarz 1978), its residuals counted in units of the nominal ones' allowance.
         """
         count, steps = window.weight.shape
         observation, action, change = window.flat()
         weight = self._weights(observation, action, change) * window.weight.flatten().double()
         rows = (observation, action, change, weight)
+        seen = window.weight.sum(dim=1).double() * self._calibration.mean.shape[0]
+        if count == 1:  # all structures at once: one window is too small a batch to keep a processor busy
+            kinds = len(self._free)
+            repeated = [part.repeat(kinds, *[1] * (part.ndim - 1)) for part in rows]
+            contexts, cost, sure = self._solve(
+                (repeated[0], repeated[1], repeated[2], repeated[3]), steps, self._priors
+            )
+            chosen = int((cost / self._calibration.drift + self._free * torch.log(seen.clamp_min(2.0))).argmin())
+            return Estimate(contexts[[chosen]], sure[[chosen]])
         best = torch.zeros(count, self.size)
         least = torch.full((count,), torch.inf, dtype=torch.float64)
         confidence = torch.zeros(count)
-        seen = window.weight.sum(dim=1).double() * self._calibration.mean.shape[0]
-        for prior, free in self._priors:
-            found, cost, sure = self._solve(rows, steps, prior)
+        for prior, free in zip(self._priors, self._free, strict=True):
+            contexts, cost, sure = self._solve(rows, steps, prior.expand(count, -1))
             criterion = cost / self._calibration.drift + free * torch.log(seen.clamp_min(2.0))
             better = criterion < least
-            best = torch.where(better.unsqueeze(-1), found, best)
+            best = torch.where(better.unsqueeze(-1), contexts, best)
             confidence = torch.where(better, sure, confidence)
             least = torch.where(better, criterion, least)
-            if count == 1 and float(cost) <= self._calibration.drift * float(seen):
-                break
         return Estimate(best, confidence)
 
     def _solve(
         self, rows: tuple[Tensor, Tensor, Tensor, Tensor], steps: int, prior: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Gauss-Newton under a prior precision [P]: contexts [R, P], costs [R] and confidences [R]."""
+        """Gauss-Newton under prior precisions [R, P]: contexts [R, P], costs [R] and confidences [R]."""
         observation, action, change, weight = rows
         count = action.shape[0] // steps
         model, box, sent = self._model, self._box, [action]
@@ -108,7 +117,7 @@ class StructuredIdentifier:
             better = cost < least
             best = torch.where(better.unsqueeze(-1), parameters, best)
             least = torch.where(better, cost, least)
-            precision = matrix.mT @ matrix + torch.diag(prior)
+            precision = matrix.mT @ matrix + torch.diag_embed(prior)
             found = precision
             right = (matrix.mT @ target.unsqueeze(-1)).squeeze(-1) + prior * self.channels.nominal
             solved = torch.linalg.solve(precision, right)
@@ -116,7 +125,8 @@ class StructuredIdentifier:
                 break
             parameters = solved
         left = torch.linalg.inv(found).diagonal(dim1=-2, dim2=-1) * self._prior
-        confidence = (1 - left.mean(dim=-1)).clamp(0, 1).float()
+        free = (prior < 2 * self._prior).double()  # what a structure does not have can't be known
+        confidence = (1 - (free * left).sum(dim=-1) / free.sum(dim=-1)).clamp(0, 1).float()
         return (best - self.channels.nominal).float(), least, confidence
 
     def _weights(self, observation: Tensor, action: Tensor, change: Tensor) -> Tensor:

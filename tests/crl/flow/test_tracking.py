@@ -70,7 +70,7 @@ def test_a_channel_without_commands_stays_nominal_until_it_is_used() -> None:
     change = unicycle.nominal(observation, action * torch.tensor([-1.0, -1.0]))
     estimate = ours.identify(Window.of(observation, action, change))
     torch.testing.assert_close(estimate.context[0], torch.tensor([-2.0, 0.0]), atol=0.01, rtol=0)
-    assert 0.4 < float(estimate.confidence) < 0.6
+    assert float(estimate.confidence) > 0.9  # of the one gain that there is reason to change
 
 
 def test_a_fault_that_the_structure_cannot_express_is_not_acted_upon() -> None:
