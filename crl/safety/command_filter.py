@@ -15,10 +15,14 @@ from crl.types import ActionSpec, Array, as_array
 
 @dataclass(frozen=True)
 class Command:
-    """What may be executed, and why it differs from what was asked for (``None`` if it doesn't)."""
+    """What may be executed, and why it differs from what was asked for (``None`` if it doesn't).
+
+    ``replaced`` says that nothing of what was asked for is left: the action is the safe one.
+    """
 
     action: Array
     reason: str | None = None
+    replaced: bool = False
 
 
 class CommandFilter:
@@ -40,11 +44,11 @@ class CommandFilter:
         """The command for an action [A] of any origin, even one that is no array of numbers at all."""
         wanted = _numbers(action)
         if wanted is None:
-            return Command(self._safe.copy(), "an action that is not an array of numbers")
+            return Command(self._safe.copy(), "an action that is not an array of numbers", True)
         if wanted.shape != self._low.shape:
-            return Command(self._safe.copy(), f"an action of shape {wanted.shape} instead of {self._low.shape}")
+            return Command(self._safe.copy(), f"an action of shape {wanted.shape} instead of {self._low.shape}", True)
         if not np.isfinite(wanted).all():
-            return Command(self._safe.copy(), "an action that is not finite")
+            return Command(self._safe.copy(), "an action that is not finite", True)
         inside = np.clip(wanted, self._low, self._high)
         return Command(inside, None if np.array_equal(inside, wanted) else "an action outside its limits")
 

@@ -1,0 +1,1 @@
+"""Drivers: what stands between the :class:`~crl_robots.robot.Robot` protocol and a body."""
