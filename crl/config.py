@@ -301,6 +301,8 @@ class Config:
     """Continue the newest unfinished run with the same settings instead of starting a new one."""
     videos: bool = True
     """Record an mp4 of each task at the end."""
+    callbacks: list[str] = field(default_factory=list)
+    """Who is told of the run while it goes on, beside TensorBoard: ``mlflow``, ``wandb`` or a plug-in's."""
 
     @property
     def method(self) -> str:

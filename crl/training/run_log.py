@@ -13,6 +13,7 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from crl.training.callbacks import Callbacks
 from crl.training.durable import write_all
 from crl.training.run_folder import RunFolder, explain_os_error, plain
 from crl.training.tensorboard_mirror import TensorBoardMirror
@@ -30,10 +31,12 @@ class RunLog:
     Args:
         folder: The run's folder.
         tensorboard: Whether to mirror numbers to TensorBoard.
+        callbacks: Who else is told of every line.
     """
 
-    def __init__(self, folder: RunFolder, tensorboard: bool = True) -> None:
+    def __init__(self, folder: RunFolder, tensorboard: bool = True, callbacks: Callbacks | None = None) -> None:
         self._folder = folder
+        self._callbacks = callbacks
         self._offset = 0
         self._step = 0
         self._file: int | None = None
@@ -68,6 +71,8 @@ class RunLog:
         self._step = max(self._step, step)
         if self._mirror is not None:
             self._mirror.add(record)
+        if self._callbacks is not None:
+            self._callbacks.record(record)
 
     def write_timing(self, kind: str, step: int, values: Mapping[str, Value]) -> None:
         """Append one line to ``timing.jsonl``: whatever depends on the clock. A resumed run appends to what is there.

@@ -20,13 +20,15 @@ from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
 from crl.sequences import load_sequence
-from crl.settings import fingerprint, load_yaml, to_yaml
+from crl.settings import fingerprint, load_yaml, to_plain, to_yaml
+from crl.training.callbacks import RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import SimulatorFailed, TrainingLoop, step_budgets, task_order
+from crl.training.missions import check_missions
 from crl.training.progress import Progress
 from crl.training.results import collect_results
-from crl.training.run_folder import RunFolder, find_unfinished, run_name
+from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
 from crl.training.run_log import RunLog
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
@@ -54,13 +56,17 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     # All that can be wrong with the settings is found out before there is a folder.
     tasks = [sequence.spec(index) for index in task_order(config, sequence)]
     budgets = step_budgets(config, len(tasks))
+    if config.refiner.name != "off":
+        check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
+    callbacks = load_callbacks(config.callbacks)
     folder, resumed = _folder(config)
     if folder.status() == "finished":
         # The folder may have been moved since.
         return {**json.loads(folder.results.read_text()), "run": str(folder.path)}
     clock = Clock()
-    with folder.lock(), RunLog(folder) as log:
+    start = RunStart(folder.path, to_plain(config), config.method, resumed)
+    with folder.lock(), callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
@@ -70,6 +76,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
             _work(config, loop, store, clock, folder)
             results = collect_results(config, loop, clock, str(folder.path))
         folder.write_json(folder.results, results)
+        callbacks.finish(plain(results))
     return results
 
 

@@ -1,0 +1,1 @@
+"""``crl report``: any number of runs as one page, or as tables for papers."""

@@ -1,0 +1,209 @@
+"""From folders to comparable groups of runs: sequences apart, methods told apart by their settings, problems named."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crl.reporting.report.record import ReportedRun
+from crl.reporting.sequence_tables import ORDER
+from crl.reporting.store.comparing import differing
+from crl.reporting.store.entry import Entry
+from crl.reporting.store.faults import NEEDED
+from crl.reporting.store.survey import survey
+
+
+@dataclass(frozen=True)
+class Section:
+    """Runs that compare: the same tasks in the same order, evaluated alike.
+
+    Attributes:
+        env: Task sequence.
+        title: The sequence, with what tells it from other sections of the same one.
+        groups: Runs by method, ordered by seed.
+        settings: Settings in which methods of one name differ, by method; empty where the name is enough.
+    """
+
+    env: str
+    title: str
+    groups: Mapping[str, list[ReportedRun]]
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    @property
+    def runs(self) -> list[ReportedRun]:
+        """All runs."""
+        return [run for runs in self.groups.values() for run in runs]
+
+    @property
+    def visits(self) -> list[str]:
+        """Names of the tasks in the order in which they were learned."""
+        return [visit["task"] for visit in self.runs[0].results["visits"]]
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """What a report is made of.
+
+    Attributes:
+        sections: Groups of comparable runs.
+        entries: Every run that was named, reported or not.
+        problems: What is wrong, with the mend, one message each.
+        notes: What is unusual.
+    """
+
+    sections: tuple[Section, ...]
+    entries: tuple[Entry, ...]
+    problems: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def gather(folders: Iterable[Path], by: Sequence[str] = ()) -> Gathered:
+    """Look at run folders and sort them into sections. Whatever is wrong with one costs the others nothing.
+
+    Args:
+        folders: Folders of runs, in any order; each counts once.
+        by: Settings by which runs of one strategy are told apart, as methods of their own.
+    """
+    paths = sorted({path.resolve() for path in folders})
+    entries = [survey(path, path.parent) for path in paths]
+    problems, notes = _findings(entries)
+    kinds: dict[str, list[ReportedRun]] = {}
+    for entry in entries:
+        run, fault = _read(entry)
+        if run is None:
+            problems += [f"{entry.name} is not in the report: {fault}"] if fault else []
+            continue
+        if run.lost_lines:
+            problems.append(f"{entry.name}: {run.lost_lines} lines of metrics.jsonl can't be read; the others count")
+        kinds.setdefault(_kind(run), []).append(run)
+    names = [runs[0].results["env"] for runs in kinds.values()]
+    sections: list[Section] = []
+    for runs in sorted(kinds.values(), key=lambda runs: (str(runs[0].results["env"]), -len(runs))):
+        groups, settings, twins = _methods(runs, by)
+        problems += twins
+        env = str(runs[0].results["env"])
+        title = _title(runs[0], names.count(env) > 1, [section.title for section in sections])
+        sections.append(Section(env, title, groups, settings))
+    return Gathered(tuple(sections), tuple(entries), tuple(problems), tuple(notes))
+
+
+def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
+    """A run as a record, or why there is none."""
+    if entry.status != "finished":
+        done = f" at {entry.steps:,} environment steps" if entry.steps else ""
+        mend = {
+            "unfinished": f"finish it with: crl resume {entry.path}",
+            "running": "a process trains in it; make the report again when it ends",
+        }.get(entry.status)
+        # What is wrong with a half-written one its finding says.
+        return None, f"it is {entry.status}{done}; {mend}" if mend else ""
+    try:
+        results = json.loads((Path(entry.path) / "results.json").read_bytes())
+        lacking = [name for name in NEEDED if name not in results]
+        if lacking:
+            return None, ""
+        run = ReportedRun(Path(entry.path), results, entry)
+        table = run.matrix("matrix_return")
+        if table.shape != (len(results["visits"]), len(results["matrix_tasks"])) or not table.size:
+            return None, "its reward matrix and its visits do not fit each other; run it again"
+        if np.isnan(table[-1]).any():
+            return None, f"its last evaluation is incomplete; finish it with: crl resume {entry.path}"
+        int(results["seed"])
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        return None, f"its results can't be read ({error!r}); write them again: crl resume {entry.path}"
+    return run, ""
+
+
+def _findings(entries: Sequence[Entry]) -> tuple[list[str], list[str]]:
+    problems = [f"{entry.name} {finding}" for entry in entries for finding in entry.problems]
+    notes: dict[str, list[str]] = {}
+    for entry in entries:
+        for finding in entry.findings:
+            if not finding.serious:
+                text = "was moved or copied" if finding.what.startswith("was moved") else finding.what
+                notes.setdefault(text, []).append(entry.name)
+    said = [f"{name[0]}{f' and {len(name) - 1} more' if len(name) > 1 else ''} {text}" for text, name in notes.items()]
+    return problems, said
+
+
+def _kind(run: ReportedRun) -> str:
+    visits = [visit["task"] for visit in run.results["visits"]]
+    return repr((run.results["env"], visits, run.results["matrix_tasks"], run.results["evaluation"]))
+
+
+def _title(run: ReportedRun, several: bool, taken: Sequence[str]) -> str:
+    """The sequence's name, with what tells the section from others of the same sequence."""
+    env = str(run.results["env"]).rpartition(":")[2].lower()
+    if not several:
+        return env
+    visits, evaluation = run.results["visits"], run.results["evaluation"]
+    tasks = f"{len(visits)} tasks" if len(visits) > 1 else f"only {visits[0]['task']}"
+    title = f"{env}: {tasks}, {evaluation.get('episodes')} episodes per evaluation"
+    if title in taken:
+        title += f", order {' → '.join(str(visit['task']) for visit in visits[:5])}{' …' if len(visits) > 5 else ''}"
+    return title if title not in taken else f"{title} ({len(taken) + 1})"
+
+
+def _methods(
+    runs: Sequence[ReportedRun], by: Sequence[str]
+) -> tuple[dict[str, list[ReportedRun]], dict[str, dict[str, Any]], list[str]]:
+    """Runs by method; settings by method where they tell methods apart; what does not fit as messages."""
+    by_label: dict[str, list[ReportedRun]] = {}
+    for run in runs:
+        by_label.setdefault(run.label, []).append(run)
+    groups: dict[str, list[ReportedRun]] = {}
+    settings: dict[str, dict[str, Any]] = {}
+    problems: list[str] = []
+    mixed: dict[str, dict[str, list[Any]]] = {}
+    for label in sorted(by_label, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name)):
+        members = by_label[label]
+        keys = _told_apart(label, members, by, mixed)
+        for run in members:
+            own = {key: run.flat_settings.get(key) for key in keys}
+            name = f"{label} ({', '.join(f'{key}={value}' for key, value in own.items())})" if own else label
+            group = groups.setdefault(name, [])
+            twin = next((other for other in group if other.seed == run.seed), None)
+            if twin is not None:
+                problems.append(
+                    f"{run.path.name} is left out: {twin.path.name} is a run of {name} with seed {run.seed}, too"
+                )
+                continue
+            group.append(run)
+            if own:
+                settings[name] = own
+    for group in groups.values():
+        group.sort(key=lambda run: run.seed)
+    for key, values in mixed.items():
+        shown = ", ".join(dict.fromkeys(str(value) for known in values.values() for value in known))
+        problems.append(
+            f"runs of one method differ in {key} ({shown}): {', '.join(values)}; each counts as one method here, "
+            f"and is told apart with --by {key}"
+        )
+    return groups, settings, problems
+
+
+def _told_apart(
+    label: str, members: Sequence[ReportedRun], by: Sequence[str], mixed: dict[str, dict[str, list[Any]]]
+) -> list[str]:
+    """Settings by which runs of one strategy are methods of their own.
+
+    Those that were asked for; else, where two runs have the same seed, all in which the runs differ: that is a sweep.
+    Runs that differ and have seeds of their own are one method; in what they differ is added to ``mixed``: setting
+    -> strategy -> values.
+    """
+    # A setting that an older version did not have is no difference: what it did is today's default.
+    found = differing([run.flat_settings for run in members], missing_counts=False)
+    found.pop("seed", None)
+    found.pop("profile", None)
+    asked = [key for key in by if key in found]
+    seeds = [run.seed for run in members]
+    if asked or not found or len(set(seeds)) < len(seeds):
+        return asked or list(found)
+    for key, values in found.items():
+        mixed.setdefault(key, {})[label] = values
+    return []

@@ -1,0 +1,31 @@
+"""A table of text, whatever it will be written as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table.
+
+    Attributes:
+        key: Short name, unique in a section.
+        title: What it shows.
+        head: Titles of the columns; the first column names the rows.
+        rows: Cells, as many per row as there are titles.
+        note: What its reader must know.
+    """
+
+    key: str
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    note: str = ""
+
+    @classmethod
+    def of_lines(cls, key: str, title: str, lines: Sequence[str], note: str = "") -> Table:
+        """The table of Markdown lines, as :func:`crl.reporting.pages.markdown_table` makes them."""
+        cells = [tuple(cell.strip() for cell in line.strip().strip("|").split(" | ")) for line in lines]
+        return cls(key, title, cells[0], tuple(cells[2:]), note)

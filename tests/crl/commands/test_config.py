@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner, Result
+
+from crl.cli import app
+from crl.commands import config as command
+from crl.settings import compose, to_yaml
+
+
+def crl(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["config", *arguments])
+
+
+@pytest.fixture
+def narrow(monkeypatch: pytest.MonkeyPatch) -> Console:
+    """A terminal of 80 columns, recorded."""
+    console = Console(width=80, force_terminal=True, record=True, color_system=None)
+    monkeypatch.setattr(command, "out", console)
+    return console
+
+
+def test_a_pipe_gets_plain_yaml() -> None:
+    done = crl("env=door_open", "seed=3")
+    assert done.stdout == to_yaml(compose(["env=door_open", "seed=3"]))
+
+
+def test_a_terminal_gets_a_table_and_yaml_on_request(narrow: Console) -> None:
+    assert crl("env=door_open", "seed=3").exit_code == 0
+    text = narrow.export_text()
+    assert max(map(len, text.splitlines())) <= 80
+    lines = [line for line in text.splitlines() if line.startswith(" seed ")]
+    assert lines
+    assert "3" in lines[0]
+    assert "command" in lines[0]
+    assert "door_open" in text
+    assert "Least time" in text
+    assert crl("env=door_open", "seed=3", "--yaml").stdout == to_yaml(compose(["env=door_open", "seed=3"]))
+
+
+def test_only_what_differs_from_the_defaults(narrow: Console) -> None:
+    assert crl("--changed", "env=door_open", "planner.samples=70").exit_code == 0
+    text = narrow.export_text()
+    assert "samples" in text
+    assert "smoothing" not in text
+    assert " default   " not in text
+
+
+def test_a_table_where_there_is_no_terminal() -> None:
+    done = crl("--table")
+    assert done.exit_code == 0
+    assert "Sampling planner" in done.stdout
+
+
+def test_a_wrong_key_is_refused_with_the_nearest() -> None:
+    done = crl("--table", "planer.samples=3")
+    assert done.exit_code == 2
+    assert "did you mean 'planner.samples'?" in done.stderr
