@@ -13,7 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from crl import __version__
-from crl.commands import formal
+from crl.commands import cite, config, doctor, eval_missions, fit_flow, formal, replay, report, runs, sweep
 from crl.commands.arguments import Run, Settings, err, find_run, out, say
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, sequences_table, summary
@@ -47,7 +47,8 @@ app = typer.Typer(
     cls=_CleanErrors,
     help="Continual robot learning: one task after another, without forgetting.",
     no_args_is_help=True,
-    add_completion=False,
+    add_completion=True,
+    rich_markup_mode="markdown",  # joins the lines of a paragraph
     pretty_exceptions_enable=False,
 )
 
@@ -106,23 +107,6 @@ def evaluate(
 
 
 @app.command()
-def replay(
-    run: Run,
-    task: Annotated[int, typer.Option(min=0, help="Task, by its index in the sequence.")],
-    episode: Annotated[int, typer.Option(min=0, help="Evaluation episode: which of the paired seeds.")] = 0,
-    out_file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="The mp4 to write; in the run's videos/ if omitted.")
-    ] = None,
-) -> None:
-    """Play an episode with what a run has learned and record it as mp4; needs no display."""
-    folder = find_run(run)
-    from crl.reporting.replay import replay as record
-
-    written = record(folder, task, episode, out_file)
-    typer.echo(str(written))
-
-
-@app.command()
 def envs() -> None:
     """List the task sequences and their tasks."""
     from crl.sequences import SequenceError, available, load_sequence
@@ -137,22 +121,7 @@ def envs() -> None:
     out.print(sequences_table(rows))
 
 
-@app.command("config")
-def print_config(settings: Settings = None) -> None:
-    """Print the complete settings that a `crl train` with these arguments would use, as YAML.
-
-    What `crl train` refuses, this refuses too.
-    """
-    from crl.sequences import load_sequence
-    from crl.settings import to_yaml
-    from crl.training.loop import step_budgets, task_order
-
-    config = _compose(settings)
-    step_budgets(config, len(task_order(config, load_sequence(config.env.name))))
-    typer.echo(to_yaml(config), nl=False)
-
-
-for command in (formal,):
+for command in (cite, config, doctor, eval_missions, fit_flow, formal, replay, report, runs, sweep):
     command.register(app)
 
 
@@ -168,13 +137,16 @@ def _compose(settings: list[str] | None) -> Config:
 
 
 def _report(results: dict[str, Any], videos: bool) -> None:
-    """Show a run's results, and record a video of each task."""
+    """Show a run's results, record a video of each task, and bring the run into the index."""
+    from crl.reporting.store.index import note
+
     out.print(results_table(results))
     for line in summary(results):
         say(line)
     folder = Path(results["run"])
     if videos:
         _record_videos(folder)
+    note(folder)
     say(f"run: {folder}")
 
 

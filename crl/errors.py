@@ -4,6 +4,8 @@ from __future__ import annotations
 
 EGL_PACKAGES = ("libegl1", "libopengl0", "libgl1", "libgl1-mesa-dri")
 """Debian packages that headless rendering needs."""
+OSMESA_PACKAGES = ("libosmesa6",)
+"""Debian packages of the slower way without EGL."""
 
 
 class CrlError(Exception):
@@ -36,7 +38,8 @@ class RenderingError(CrlError, RuntimeError):
             message,
             mend
             or "Headless rendering needs EGL. On Debian or Ubuntu:\n"
-            f"  apt-get install -y --no-install-recommends {packages}",
+            f"  apt-get install -y --no-install-recommends {packages}\n"
+            "`crl doctor` tells what works here.",
         )
 
 

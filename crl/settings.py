@@ -68,7 +68,7 @@ LISTS = (
 )
 """Settings that hold lists of numbers, where a single number means a list of one."""
 
-WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "checkpoint")
+WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "callbacks", "checkpoint")
 """Settings that do not decide a run's result: a run may be continued with other values of these."""
 
 REFUSED: Mapping[str, str] = {

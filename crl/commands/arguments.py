@@ -8,18 +8,24 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from crl.commands.completing import complete_run, complete_setting
+
 out = Console()
 err = Console(stderr=True)
 
 Settings = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...",
+        metavar="KEY=VALUE",
         help="Settings, such as env=door_open profile=full seed=1 tasks=[0,2] planner.samples=64 agent=sb3_sac; "
-        "`crl config` prints them all.",
+        "`crl config` shows them all.",
+        autocompletion=complete_setting,
     ),
 ]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's folder, its name in runs/, or `latest`.")]
+Run = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's folder, its name in runs/, or `latest`.", autocompletion=complete_run),
+]
 
 
 def say(text: str) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -14,7 +14,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from crl.commands.arguments import err, out, say
 from crl.errors import SettingsError
-from crl.sequences import MissionEntry, TaskSequence
+
+if TYPE_CHECKING:
+    from crl.sequences import MissionEntry, TaskSequence
 
 OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner")
 
@@ -50,11 +52,13 @@ def eval_missions(settings: Words = None) -> None:
     from crl.sequences import load_sequence
     from crl.settings import compose
     from crl.training.durable import replace_file
+    from crl.training.missions import mission_sequence
     from crl.training.provenance import commit
     from crl.training.trials import Method, check_trials, plan_trials, read_trials, run_trials
 
     base = compose([*rest, "refiner=none"])
     sequence = load_sequence(base.env.name)
+    mission_sequence(base, sequence, [])  # says so if there are no missions
     methods = [Method(name, clipped, tuple(rest)) for clipped in own["clipped"] for name in own["refiner"]]
     trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
     check_trials(trials)
@@ -117,12 +121,20 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
             raise SettingsError(f"{key}={own[key]}: a whole number of at least 1 is expected")
     if any(not isinstance(value, bool) for value in own["clipped"]):
         raise SettingsError(f"clipped={own['clipped']}: true, false or both (clipped=true,false)")
+    if "off" in own["refiner"]:
+        raise SettingsError("refiner=off flies no missions", "use refiner=none to execute what was planned")
     own["waypoints"] = [None if where is None else str(where) for where in own["waypoints"]]
     return own, rest
 
 
 def _missions(own: dict[str, Any], sequence: TaskSequence) -> list[MissionEntry]:
     """The faults to fly with."""
+    for key, kind, example in (("gains", list, "gains=[[-1,2],[0.5,1]]"), ("faults", dict, "faults=[{gain: [-1, 2]}]")):
+        value = own[key]
+        if value is not None and not (isinstance(value, list) and value and all(isinstance(v, kind) for v in value)):
+            raise SettingsError(f"{key}={value} is not a list of {kind.__name__}s", f"write for instance '{example}'")
+    from crl.sequences import MissionEntry
+
     given = [{"gain": pair} for pair in own["gains"] or []] + list(own["faults"] or [])
     if given:
         names = [json.dumps(fault, sort_keys=True) if fault else "nominal" for fault in given]

@@ -29,15 +29,14 @@ def path_plot(records: Sequence[dict[str, Any]], folder: Path, file: Path) -> No
 
     columns = min(3, len(records))
     rows = -(-len(records) // columns)
-    figure, grid = plt.subplots(rows, columns, figsize=(4.2 * columns, 4.0 * rows), squeeze=False)
+    figure, grid = plt.subplots(rows, columns, figsize=(4.2 * columns, 4.0 * rows), squeeze=False, layout="constrained")
     axes = list(grid.flat)
     for axis, record in zip(axes, records, strict=False):
         _draw(axis, record, folder)
     for axis in axes[len(records) :]:
         axis.set_visible(False)
     handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="lower center", ncols=min(4, len(labels)), frameon=False)
-    figure.tight_layout(rect=(0, 0.06, 1, 1))
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
     figure.savefig(file, dpi=110)
     plt.close(figure)
 

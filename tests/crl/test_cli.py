@@ -184,36 +184,6 @@ class TestEval:
         assert "Traceback" not in done.output
 
 
-class TestReplay:
-    def test_prints_the_file(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        asked: list[Any] = []
-
-        def replay(folder: Path, task: int, episode: int, out: Path | None) -> Path:
-            asked.append((folder, task, episode, out))
-            return Path("some.mp4")
-
-        stand_in(monkeypatch, "crl.reporting.replay", replay=replay)
-        done = crl("replay", "first", "--task", "2", "--out", "some.mp4")
-        assert done.exit_code == 0, done.output
-        assert asked == [(a_run, 2, 0, Path("some.mp4"))]
-        assert done.stdout == "some.mp4\n"
-
-    def test_missing_egl_names_the_packages(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        def replay(folder: Path, task: int, episode: int, out: Path | None) -> Path:
-            raise RenderingError("no picture can be rendered: no EGL device")
-
-        stand_in(monkeypatch, "crl.reporting.replay", replay=replay)
-        done = crl("replay", "latest", "--task", "0")
-        assert done.exit_code == 2
-        assert done.stderr.startswith("error: no picture can be rendered: no EGL device\n")
-        assert " ".join(EGL_PACKAGES) in done.stderr
-
-    def test_needs_a_task(self, a_run: Path) -> None:
-        done = crl("replay", "latest")
-        assert done.exit_code == 2
-        assert "--task" in done.stderr
-
-
 class TestFindRun:
     def test_path_name_and_latest_mean_the_same(self, a_run: Path) -> None:
         assert find_run(str(a_run)) == find_run("first") == find_run("latest") == find_run("runs/latest") == a_run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import mujoco
 import numpy as np
 import pytest
 
+import crl_envs
 from crl_envs import task as contract
 from crl_envs.cartpole import CartPoleLengthEnv
 from crl_envs.mujoco_env import MujocoTaskEnv
@@ -199,7 +201,7 @@ def test_a_diverged_simulation_ends_the_episode_and_says_so(poison: float, workp
 
 def test_an_unknown_render_mode_is_refused() -> None:
     with pytest.raises(ValueError, match="rgb_array"):
-        Puck(render_mode="human")
+        Puck(render_mode="ansi")
 
 
 def test_without_a_render_mode_there_is_no_picture() -> None:
@@ -242,8 +244,8 @@ os.environ["MUJOCO_GL"] = {setting!r}
 os.environ.pop("DISPLAY", None)
 load = ctypes.CDLL.__init__
 def without_egl(self, name, *args, **kwargs):
-    if name and "EGL" in str(name):
-        raise OSError("libEGL.so.1: cannot open shared object file")
+    if name and ("EGL" in str(name) or "OSMesa" in str(name)):
+        raise OSError("a library that is not there")
     load(self, name, *args, **kwargs)
 ctypes.CDLL.__init__ = without_egl
 import gymnasium
@@ -257,3 +259,21 @@ except RuntimeError as error:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "apt-get install -y --no-install-recommends libegl1" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("there", "chosen"), [(["EGL", "OSMesa"], "egl"), (["OSMesa"], "osmesa"), (["EGL"], "egl"), ([], "off")]
+)
+def test_egl_then_osmesa_then_nothing(there: list[str], chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crl_envs, "_can_load", lambda library: any(name in library for name in there))
+    monkeypatch.delenv("DISPLAY", raising=False)
+    for asked in ("egl", None):
+        if asked is None:
+            monkeypatch.delenv("MUJOCO_GL")
+        else:
+            monkeypatch.setenv("MUJOCO_GL", asked)
+        crl_envs._choose_renderer()
+        assert os.environ["MUJOCO_GL"] == chosen
+    monkeypatch.setenv("MUJOCO_GL", "glfw")
+    crl_envs._choose_renderer()
+    assert os.environ["MUJOCO_GL"] == "glfw", "what a user has chosen stays"

@@ -70,10 +70,24 @@ def test_where_nothing_can_be_rendered_the_packages_are_named(run: Path, monkeyp
     with pytest.raises(RenderingError, match="no picture can be rendered: ImportError: Unable to load EGL") as caught:
         replay(run, 0)
     assert " ".join(EGL_PACKAGES) in str(caught.value)
-    done = CliRunner().invoke(app, ["replay", str(run), "--task", "0"])
+    done = CliRunner().invoke(app, ["replay", str(run), "--task", "0", "--no-overlay"])
     assert done.exit_code == 2
     assert "apt-get install" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_where_nothing_can_be_rendered_the_overlay_is_shown_alone(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_egl(env: Any) -> Any:
+        raise ImportError("Unable to load EGL library: libEGL.so.1: cannot open shared object file")
+
+    monkeypatch.setattr(tiny.Slide, "render", no_egl)
+    done = CliRunner().invoke(app, ["replay", str(run), "--task", "0", "--out", str(tmp_path / "x.mp4")])
+    assert done.exit_code == 0, done.output
+    assert done.stdout == f"{tmp_path / 'x.mp4'}\n"
+    assert "apt-get install" in done.stderr
+    assert len(frames(tmp_path / "x.mp4")) == tiny.EPISODE_STEPS + 1
 
 
 def test_another_failure_while_drawing_is_not_taken_for_missing_packages(

@@ -1,0 +1,45 @@
+"""The command ``crl cite``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from crl.commands.arguments import Run, err, find_run
+from crl.errors import CrlError
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(cite)
+
+
+def cite(
+    run: Run,
+    out_file: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE.bib", help="Write to a file instead of the screen.")
+    ] = None,
+) -> None:
+    """Print the BibTeX of exactly what a run used.
+
+    Strategy, agent, planner, refiner, simulator, measures and libraries, each with the reason in a comment; plug-ins
+    add their own by an attribute `bibtex`.
+    """
+    folder = find_run(run)
+    from crl.reporting.citations import cite as collect
+
+    citations, notes = collect(folder)
+    text = "\n\n".join(f"% {citation.reason}\n{citation.text}" for citation in citations) + "\n"
+    for note in notes:
+        err.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
+    if out_file is None:
+        typer.echo(text, nl=False)
+        return
+    try:
+        out_file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        mend = "name a file in an existing folder with --out"
+        raise CrlError(f"{out_file} can't be written: {error.strerror}", mend) from error
+    typer.echo(str(out_file))

@@ -1,0 +1,83 @@
+"""Entry points: agents, strategies, planners, sequences and environments of this package and of others, all loaded."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+from crl.diagnosis.finding import Finding, State
+from crl.diagnosis.probe import probe
+
+SUBJECT = "entry points"
+OTHER_GROUPS = ("gymnasium.envs",)
+"""Groups that matter beside those that begin with ``crl.``."""
+_LOAD = """
+from importlib.metadata import entry_points
+for group, name, value in {points!r}:
+    tell([group, name, value, "begun"])
+    try:
+        [point] = [p for p in entry_points(group=group, name=name) if p.value == value][:1]
+        point.load()
+    except BaseException as error:
+        tell([group, name, value, f"{{type(error).__name__}}: {{error}}".splitlines()[0]])
+    else:
+        tell([group, name, value, ""])
+"""
+
+
+def plugins() -> list[Finding]:
+    """One finding per group that is sound, and one per entry that does not load or has a rival of the same name."""
+    found = _all()
+    errors = _load_errors([point[:3] for point in found])
+    findings = []
+    for group in dict.fromkeys(point[0] for point in found):
+        inside = [point for point in found if point[0] == group]
+        faults = []
+        for _, name, value, owner in inside:
+            if error := errors.get((group, name, value)):
+                own = owner == "crl"
+                mend = f"install {owner} again: pip install --force-reinstall --no-deps {owner}"
+                if not own:
+                    mend += f"; or remove it: pip uninstall {owner}"
+                state: State = "broken" if own else "warning"
+                said = f"{value} of {owner} does not load: {error}"
+                faults.append(Finding(SUBJECT, f"{group}: {name}", state, said, mend, needed=own))
+        # An environment package's entry is a namespace, which several packages may share.
+        names = [] if group in OTHER_GROUPS else [name for _, name, _, _ in inside]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            owners = ", ".join(sorted({owner for _, other, _, owner in inside if other == name}))
+            mend = "uninstall one of the packages, or ask its author for another name"
+            faults.append(Finding(SUBJECT, f"{group}: {name}", "warning", f"offered more than once: {owners}", mend))
+        if not faults:
+            others = sorted({owner for *_, owner in inside} - {"crl"})
+            beside = f", from other packages: {', '.join(others)}" if others else ""
+            findings.append(Finding(SUBJECT, group, "ok", f"{len(inside)} load{beside}", needed=True))
+        findings += faults
+    return findings
+
+
+def _all() -> list[tuple[str, str, str, str]]:
+    """Group, name, value and package of every entry point that matters, the same one once."""
+    every = entry_points()
+    groups = [group for group in sorted(every.groups) if group.startswith("crl.") or group in OTHER_GROUPS]
+    found = []
+    for group in groups:
+        for point in every.select(group=group):
+            owner = point.dist.name if point.dist is not None else "an unknown package"
+            found.append((group, point.name, point.value, owner))
+    return sorted(dict.fromkeys(found))
+
+
+def _load_errors(points: list[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+    errors: dict[tuple[str, str, str], str] = {}
+    left = list(points)
+    while left:
+        told = probe(_LOAD.format(points=left))
+        ended = {(group, name, value): said for group, name, value, said in told.values if said != "begun"}
+        errors.update({point: said for point, said in ended.items() if said})
+        if told.trouble is None:
+            break
+        begun = [(group, name, value) for group, name, value, _ in told.values]
+        culprit = next((point for point in reversed(begun) if point not in ended), left[0])
+        errors[culprit] = told.trouble
+        left = [point for point in left if point not in ended and point != culprit]
+    return errors

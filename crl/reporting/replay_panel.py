@@ -1,0 +1,206 @@
+"""What is drawn beside a picture of a replay: predicted and real values, the action, and the model's error.
+
+* Strips: the observation fields that the reward depends on most. White is what was real, orange what the planner
+  imagines from now on under the chosen actions, dim orange the best other sequences that it tried.
+* Bars: each element of the action between its limits. A blue ring is what was planned, the green bar what the refiner
+  made of it, a white tick what was executed.
+* The trace below: the error of the model's next planned step, in deviations of the changes over the episode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from crl.reporting import replay_ink as ink
+from crl.reporting.replay_fields import ShownField, shown_fields
+from crl.reporting.replay_ink import Box, Canvas
+from crl.reporting.replay_take import Moment, Take
+from crl.types import Array
+
+LEFT, RIGHT = 12.0, 12.0
+HEADER = 58.0
+ROW = 19.0
+TRACE = 58.0
+
+
+class Panel:
+    """Draws the panel of one take at any of its steps.
+
+    Args:
+        take: The episode.
+        width: In pixels.
+        height: In pixels.
+        beside: Other takes that are shown with the same fields on the same scale.
+    """
+
+    def __init__(self, take: Take, width: int, height: int, beside: Sequence[Take] = ()) -> None:
+        self.take, self.width, self.height = take, width, height
+        self._seen = take.observations()
+        self._errors = take.errors()
+        self._of_plans = take.errors(planned=True) if _corrected(take) else None
+        every = np.concatenate([self._errors, *(other.errors() for other in beside)])
+        known = every[np.isfinite(every)]
+        self._worst = max(float(np.percentile(known, 99)) if known.size else 1.0, 1e-3) * 1.15
+        self._total = np.cumsum([0.0 if m.transition is None else m.transition.reward for m in take.moments])
+        self._rows = take.spec.action.size
+        room = height - HEADER - TRACE - 26 - self._rows * ROW - 22
+        self._fields = shown_fields([take, *beside], max(1, min(5, int(room // 44))))
+        self._strip = min(110.0, room / max(1, len(self._fields)))
+        horizon = max((len(m.imagination.chosen) - 1 for m in take.moments if m.imagination is not None), default=10)
+        self._ahead = horizon * take.stride
+        self._behind = max(2 * self._ahead, 30)
+
+    def draw(self, index: int) -> Canvas:
+        """The panel at step ``index`` of the episode; its length shows the final state."""
+        canvas = Canvas(self.width, self.height)
+        moment = self.take.moments[min(index, len(self.take.moments) - 1)]
+        self._header(canvas, moment, index)
+        top = HEADER
+        for shown in self._fields:
+            self._field(canvas, shown, moment, index, top)
+            top += self._strip
+        top = self._actions(canvas, moment, top + 4)
+        self._trace(canvas, index, top + 8)
+        return canvas
+
+    def _header(self, canvas: Canvas, moment: Moment, index: int) -> None:
+        take, width = self.take, self.width - LEFT - RIGHT
+        canvas.fitted(LEFT, 8, take.title, width, 13)
+        total = float(self._total[min(index, len(self._total)) - 1]) if index else 0.0
+        time = index * take.spec.control_period
+        line = f"{take.spec.name}   episode {take.episode}   {time:.1f} s   step {index} of {len(take.moments)}"
+        canvas.fitted(LEFT, 25, f"{line}   return {total:.4g}", width, 12, ink.FAINT)
+        if index >= len(take.moments):
+            word = take.fault or ("success" if take.success else "ended without success")
+            canvas.fitted(LEFT, 40, word, width, 12, ink.GOOD if take.success else ink.ERROR)
+        elif moment.decision.reason is not None:
+            canvas.fitted(LEFT, 40, f"safe action: {moment.decision.reason}", width, 12, ink.ERROR)
+        elif moment.faulty:
+            canvas.text(LEFT, 40, "the body's fault is on", 12, ink.ERROR)
+        elif moment.imagination is not None:
+            imagined = moment.imagination
+            text = f"plan: {imagined.tried} sequences tried, predicted return {imagined.value:.4g}"
+            canvas.fitted(LEFT, 40, text, width, 12, ink.FAINT)
+        else:
+            canvas.text(LEFT, 40, "nothing planned", 12, ink.FAINT)
+
+    def _field(self, canvas: Canvas, shown: ShownField, moment: Moment, index: int, top: float) -> None:
+        box = (LEFT, top + 14, self.width - RIGHT, top + self._strip - 4)
+        now = float(self._seen[min(index, len(self._seen) - 1), shown.at])
+        canvas.fitted(LEFT, top, f"{shown.name} ({shown.unit})", self.width / 2, 11, ink.FAINT)
+        canvas.text(self.width - RIGHT, top, f"{now:.3g}", 11, ink.TEXT, "ra")
+        self._axes(canvas, box, shown.low, shown.high, index)
+        start = max(0, index - self._behind)
+        real = self._seen[start : index + 1, shown.at]
+        if moment.imagination is not None and index < len(self.take.moments):
+            for other in moment.imagination.others:
+                canvas.line(
+                    self._points(box, shown, other[:, shown.at], index, self.take.stride, index), ink.OTHER, 1.0
+                )
+            chosen = moment.imagination.chosen[:, shown.at]
+            canvas.line(self._points(box, shown, chosen, index, self.take.stride, index), ink.PLAN, 2.0)
+        canvas.line(self._points(box, shown, real, start, 1, index), ink.REAL, 1.6)
+        canvas.dot(
+            *self._points(box, shown, self._seen[[min(index, len(self._seen) - 1)], shown.at], index, 1, index)[0],
+            2.5,
+            ink.REAL,
+        )
+
+    def _axes(self, canvas: Canvas, box: Box, low: float, high: float, index: int) -> None:
+        canvas.box(box, ink.FIELD)
+        if low < 0 < high:
+            zero = box[3] - (box[3] - box[1]) * (0 - low) / (high - low)
+            canvas.line([(box[0], zero), (box[2], zero)], ink.GRID, 0.5)
+        now = self._x(box, index, index)
+        canvas.line([(now, box[1]), (now, box[3])], ink.GRID, 1.0)
+
+    def _x(self, box: Box, step: float, now: int) -> float:
+        share = (step - now + self._behind) / (self._behind + self._ahead)
+        return box[0] + (box[2] - box[0]) * share
+
+    def _points(
+        self, box: Box, shown: ShownField, values: Array, first: int, every: int, now: int
+    ) -> list[tuple[float, float]]:
+        """Points of a line inside a box; a jump of an angle over its seam breaks the line."""
+        height = box[3] - box[1]
+        share = np.clip((np.asarray(values, np.float64) - shown.low) / (shown.high - shown.low), 0, 1)
+        points: list[tuple[float, float]] = []
+        for i, part in enumerate(share):
+            if shown.angle and i and abs(float(values[i]) - float(values[i - 1])) > np.pi:
+                points.append((np.nan, np.nan))
+            points.append((self._x(box, first + i * every, now), box[3] - height * float(part)))
+        return points
+
+    def _actions(self, canvas: Canvas, moment: Moment, top: float) -> float:
+        """Bars of the action; returns where they end."""
+        spec = self.take.spec.action
+        legend = [("planned", ink.PLANNED), ("refined", ink.REFINED), ("executed", ink.REAL)]
+        at = self.width - RIGHT
+        for word, colour in reversed(legend):
+            at -= canvas.length(word, 11)
+            canvas.text(at, top, word, 11, colour)
+            at -= 12
+        canvas.text(LEFT, top, "action", 11, ink.FAINT)
+        executed = moment.decision.action if moment.transition is None else moment.transition.executed
+        names = 0.26 * self.width
+        bar = (LEFT + names, self.width - RIGHT - 86)
+        for row in range(spec.size):
+            y = top + 18 + row * ROW
+            canvas.fitted(LEFT, y, spec.names[row], names - 8, 11)
+            low, high = spec.low[row], spec.high[row]
+            self._bar(
+                canvas,
+                bar,
+                y,
+                (low, high),
+                [float(a[row]) for a in (moment.decision.planned, moment.decision.action, executed)],
+            )
+            canvas.text(self.width - RIGHT, y, f"{float(executed[row]):+.3g} {spec.units[row]}", 11, ink.TEXT, "ra")
+        return top + 18 + spec.size * ROW
+
+    @staticmethod
+    def _bar(
+        canvas: Canvas, bar: tuple[float, float], y: float, limits: tuple[float, float], values: Sequence[float]
+    ) -> None:
+        left, right = bar
+        low, high = limits
+
+        def x(value: float) -> float:
+            return left + (right - left) * min(max((value - low) / (high - low), -0.03), 1.03)
+
+        planned, refined, executed = values
+        zero = x(min(max(0.0, low), high))
+        canvas.box((left, y + 2, right, y + 13), ink.FIELD)
+        canvas.box((min(zero, x(refined)), y + 4, max(zero, x(refined)), y + 11), ink.REFINED)
+        canvas.line([(zero, y + 1), (zero, y + 14)], ink.GRID, 1.0)
+        canvas.line([(x(executed), y + 1), (x(executed), y + 14)], ink.REAL, 2.5)
+        canvas.dot(x(planned), y + 7.5, 4.5, None, ink.PLANNED)
+
+    def _trace(self, canvas: Canvas, index: int, top: float) -> None:
+        box = (LEFT, top + 15, self.width - RIGHT, self.height - 8.0)
+        now = self._errors[index] if index < len(self._errors) else np.nan
+        what = "error of the model's next step" if self._of_plans is None else "error of the model"
+        canvas.text(LEFT, top, what, 11, ink.ERROR)
+        if self._of_plans is not None:
+            canvas.text(LEFT + canvas.length(what, 11) + 10, top, "of the plan", 11, ink.PLANNED)
+        value = f"{now:.2g} of a usual change" if np.isfinite(now) else "none"
+        canvas.text(self.width - RIGHT, top, value, 11, ink.TEXT, "ra")
+        canvas.box(box, ink.FIELD)
+        start = max(0, index - self._behind)
+        for errors, colour in ((self._of_plans, ink.PLANNED), (self._errors, ink.ERROR)):
+            if errors is None:
+                continue
+            height = box[3] - box[1] - 2
+            shares = np.clip(errors[start : index + 1] / self._worst, 0, 1)
+            points = [(self._x(box, start + i, index), box[3] - 1 - height * float(s)) for i, s in enumerate(shares)]
+            canvas.line(points, colour, 1.6)
+        at = self._x(box, index, index)
+        canvas.line([(at, box[1]), (at, box[3])], ink.GRID, 1.0)
+
+
+def _corrected(take: Take) -> bool:
+    """Whether anything changed a planned action."""
+    decisions = [moment.decision for moment in take.moments]
+    return any(not np.array_equal(decision.planned, decision.action) for decision in decisions)

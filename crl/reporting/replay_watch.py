@@ -1,0 +1,169 @@
+"""Watches an agent while it acts: what it decided, what its planner imagined, and what its model predicted.
+
+Nothing of the agent is changed: the planner is wrapped for the time of an episode, and draws the same random numbers as
+without. Agents without a planner are watched all the same; there is nothing to imagine then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crl.planning.planner import Model, Plan
+from crl.types import Agent, Array, Decision, LearnBudget, LearnReport, Reward, TaskSpec, Transition
+
+OTHERS = 6
+"""Tried action sequences that are kept beside the chosen one: the best of the last round."""
+
+
+@dataclass
+class Imagination:
+    """What a planner imagined at one decision.
+
+    Attributes:
+        chosen: Observations under the chosen actions, float32 [H + 1, S]; the first is the present one.
+        others: Of the best other sequences of the last round, float32 [N, H + 1, S].
+        value: Predicted return of the chosen one.
+        tried: Sequences tried.
+        model: The model that was planned with.
+    """
+
+    chosen: Array
+    others: Array
+    value: float
+    tried: int
+    model: Model
+
+    def predict(self, observation: Array, action: Array) -> Array:
+        """The model's next observation, float32 [S], for an observation [S] and an action [A]."""
+        with torch.inference_mode():
+            rows = self.model(torch.from_numpy(observation), torch.from_numpy(np.float32(action)).view(1, 1, -1))
+        return _array(rows[0, 1])
+
+
+class WatchedPlanner:
+    """A planner that remembers its last decision; everything else is the inner planner's.
+
+    Args:
+        inner: Who plans.
+    """
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.last: Imagination | None = None
+
+    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+        """Plan as the inner planner does, and keep what it saw."""
+        self.last = None
+        seen = _WatchedModel(model)
+        plan: Plan = self._inner.plan(seen, reward, observation, generator)
+        with torch.inference_mode():
+            chosen = model(observation, plan.actions.unsqueeze(0))[0]
+            others = seen.best(reward, OTHERS)
+        self.last = Imagination(_array(chosen), _array(others), float(plan.value), plan.samples, model)
+        return plan
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class _WatchedModel:
+    """A model that remembers the last trajectories that it was asked for."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+        self._last: tuple[Tensor, Tensor] | None = None
+
+    def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:
+        trajectory = self._model(observation, actions)
+        self._last = actions, trajectory
+        return trajectory
+
+    def best(self, reward: Reward, count: int) -> Tensor:
+        """The best trajectories of the last call by predicted return, [N, H + 1, S]."""
+        assert self._last is not None, "a planner asks its model"
+        actions, trajectory = self._last
+        returns = torch.as_tensor(reward(trajectory[:, :-1], actions, trajectory[:, 1:])).sum(dim=-1)
+        returns = torch.nan_to_num(returns, nan=-torch.inf)
+        return trajectory[torch.topk(returns, min(count, len(returns))).indices]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+
+class WatchedAgent:
+    """An agent whose decisions and observed transitions are told to a listener.
+
+    Args:
+        inner: Who acts.
+        listener: Has ``decided(observation, decision)``, called after every decision, and
+            ``happened(transition)``, called with what the agent observes.
+    """
+
+    def __init__(self, inner: Agent, listener: Any) -> None:
+        self._inner = inner
+        self._listener = listener
+
+    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
+        """The inner agent's."""
+        self._inner.begin(task, episode, explore)
+
+    def act(self, observation: Array) -> Decision:
+        """The inner agent's decision, told."""
+        decision = self._inner.act(observation)
+        self._listener.decided(observation, decision)
+        return decision
+
+    def observe(self, transition: Transition) -> None:
+        """The inner agent's, told."""
+        self._listener.happened(transition)
+        self._inner.observe(transition)
+
+    def learn(self, budget: LearnBudget) -> LearnReport:
+        """The inner agent's."""
+        return self._inner.learn(budget)
+
+    def basis_element(self) -> str:
+        """The inner agent's."""
+        return self._inner.basis_element()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The inner agent's."""
+        return self._inner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inner agent's."""
+        self._inner.load_state_dict(state)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+@contextmanager
+def watched_planner(agent: Any) -> Iterator[WatchedPlanner | None]:
+    """Wrap the planner of an agent, or of the agent inside of it; ``None`` where there is none."""
+    owner = agent
+    for _ in range(4):
+        if owner is None or callable(getattr(getattr(owner, "planner", None), "plan", None)):
+            break
+        owner = getattr(owner, "agent", None)
+    if owner is None or not hasattr(owner, "planner"):
+        yield None
+        return
+    inner = owner.planner
+    owner.planner = WatchedPlanner(inner)
+    try:
+        yield owner.planner
+    finally:
+        owner.planner = inner
+
+
+def _array(tensor: Tensor) -> Array:
+    array: Array = tensor.detach().cpu().float().numpy().copy()
+    return array
