@@ -48,6 +48,7 @@ class TestWheel:
             "crl_robots/py.typed",
             "crl/configs/config.yaml",
             "crl/configs/env/door_open.yaml",
+            "crl_robots/specs/ugv_husky.yaml",
             "crl/configs/profile/door_open/quick.yaml",
             f"crl-{crl.__version__}.dist-info/licenses/LICENSE",
         ],

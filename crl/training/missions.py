@@ -78,6 +78,25 @@ def mission_sequence(
     return TaskSequence(sequence.name, sequence.description, tasks)
 
 
+def check_missions(config: Config, sequence: TaskSequence, chosen: Sequence[MissionEntry] | None = None) -> None:
+    """Make every mission's environment once, so that what is wrong with a map or a fault is said before anything runs.
+
+    Raises:
+        CrlError: The sequence has no missions, or a map, a fault or a setting is impossible.
+    """
+    missions = mission_sequence(config, sequence, chosen)
+    for index in range(len(missions)):
+        try:
+            missions.make(index).close()
+        except CrlError as error:
+            if config.refiner.clipped or "argument 'clipped'" not in str(error):
+                raise
+            raise CrlError(
+                f"the body of {sequence.name} keeps its commands inside their limits, so it can't fly with clipped=false",
+                "use clipped=true",
+            ) from error
+
+
 def fly(
     agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, config: Config, *, faulty: bool = True
 ) -> Flight:
@@ -119,7 +138,7 @@ def fly(
         wanted = task.safe_action if watch.given_up else decision.action  # the safe action from then on
         executed = wall(wanted).action
         after, reward, terminated, truncated, info = env.step(executed)
-        done = bool(terminated or truncated) or watch.given_up > STANDING
+        done = bool(terminated or truncated) or watch.given_up >= STANDING
         if not np.isfinite(after).all():
             info = {**info, "crash": "the simulator diverged"}
             watch.step(executed, wrong, info, refiner, math.inf)

@@ -30,7 +30,7 @@ from crl.sequences import MissionEntry, load_sequence
 from crl.settings import compose, fingerprint
 from crl.training.durable import replace_file
 from crl.training.load import LoadedRun, load_run
-from crl.training.missions import fly, mission_sequence
+from crl.training.missions import check_missions, fly, mission_sequence
 from crl.training.progress import Progress
 from crl.training.runner import prepare_torch, train
 from crl.types import Agent
@@ -115,8 +115,7 @@ def check_trials(trials: Sequence[Trial]) -> None:
         seen.add(key)
         config = trial.method.config()
         config.missions.waypoints = trial.waypoints
-        sequence = mission_sequence(config, load_sequence(config.env.name), [trial.mission])
-        sequence.make(0).close()
+        check_missions(config, load_sequence(config.env.name), [trial.mission])
 
 
 def run_trials(trials: Sequence[Trial], folder: Path, workers: int) -> Iterator[tuple[int, int, str]]:
@@ -154,7 +153,7 @@ def run_trials(trials: Sequence[Trial], folder: Path, workers: int) -> Iterator[
                 f"run the same command again: it goes on from what is in {folder}; workers=1 needs the least memory",
             ) from error
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(cancel_futures=True)
 
 
 def read_trials(trials: Sequence[Trial], folder: Path) -> list[dict[str, Any]]:
