@@ -23,8 +23,6 @@ from crl.flow.nominal import Nominal, extended, lags, replaced
 
 OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
-IDLE = 0.02
-"""Commands smaller than this share of the half range in every element say nothing of how commands work."""
 
 
 @dataclass(frozen=True)
@@ -164,6 +162,7 @@ class RegimeTracker:
         self._cusum = Cusum(calibration)
         self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
         self._steps: list[int] = []
+        self._sizes: list[float] = []
         self._now = 0
         self._off = False
         self._changes = 0
@@ -175,6 +174,7 @@ class RegimeTracker:
         """Believe in the nominal body again, and forget all evidence."""
         self._rows.clear()
         self._steps.clear()
+        self._sizes.clear()
         self._now = 0
         self._cusum.reset()
         self._changes = 0
@@ -206,7 +206,7 @@ class RegimeTracker:
         self._newest = float(self._scores(self._context, last=1)[0])
         if self._cusum.update(self._newest):
             kept = sum(step > self._now - self._cusum.since() for step in self._steps)
-            del self._rows[:-kept], self._steps[:-kept]
+            del self._rows[:-kept], self._steps[:-kept], self._sizes[:-kept]
             self._cusum.reset()
             self._since = self._now
             self._changes += 1
@@ -223,20 +223,19 @@ class RegimeTracker:
         return age <= self.config.window or age % OLD == 0 or self._newest > self._calibration.drift
 
     def _remember(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
-        """Add a transition to the window; when it is full, the oldest idle one goes, or else the oldest.
+        """Add a transition to the window; when it is full, the least command among its older half goes.
 
-        A robot that waits would otherwise forget what it knows of its commands.
+        All that is in the window is of one regime, however old: what contradicts it makes an alarm, which cuts the
+        window. Calm flight after a fault would otherwise push out what the fault was known by.
         """
         self._now += 1
         self._rows.append((observation.clone(), executed.clone(), change.clone()))
+        self._sizes.append(float(((executed - self._box.middle) / self._box.half).abs().max()))
         self._steps.append(self._now)
         if len(self._rows) > self.config.window:
-            idle = (i for i, row in enumerate(self._rows[:-1]) if self._idle(row[1]))
-            leaves = next(idle, 0)
-            del self._rows[leaves], self._steps[leaves]
-
-    def _idle(self, action: Tensor) -> bool:
-        return float((action / self._box.half).abs().max()) < IDLE
+            older = self._sizes[: len(self._sizes) - self.config.window // 2]
+            leaves = older.index(min(older))
+            del self._rows[leaves], self._steps[leaves], self._sizes[leaves]
 
     def _set_nominal(self) -> None:
         self._off = False
@@ -271,6 +270,7 @@ class RegimeTracker:
         return {
             "rows": [list(row) for row in self._rows],
             "steps": list(self._steps),
+            "sizes": list(self._sizes),
             "now": self._now,
             "cusum": self._cusum.state_dict(),
             "off": self._off,
@@ -286,6 +286,7 @@ class RegimeTracker:
         """Restore what :meth:`state_dict` returned."""
         self._rows = [(row[0].clone(), row[1].clone(), row[2].clone()) for row in state["rows"]]
         self._steps = [int(step) for step in state["steps"]]
+        self._sizes = [float(size) for size in state["sizes"]]
         self._now = int(state["now"])
         self._cusum.load_state_dict(state["cusum"])
         self._off, self._explains = bool(state["off"]), bool(state["explains"])
