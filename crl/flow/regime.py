@@ -21,6 +21,8 @@ from crl.flow.box import Box
 from crl.flow.detection import Calibration, Cusum
 from crl.flow.nominal import Nominal, extended, lags, replaced
 
+GROSS = 100.0
+"""Greatest score of a transition when contexts are compared."""
 OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
 
@@ -105,10 +107,13 @@ def scores(
     box: Box,
     rows: tuple[Tensor, Tensor, Tensor],
     context: Tensor,
+    *,
+    forgive: bool = True,
 ) -> Tensor:
     """How badly a context [C] explains transitions ([N, S], [N, A], [N, D]): scores, float64 [N].
 
-    A context's prediction is wrong by a share of the regime's effect, which is forgiven.
+    A context's prediction is wrong by a share of the regime's effect. To detect a change that is forgiven; to compare
+    contexts it is not, for then the wildest would be forgiven most.
     """
     observation, action, change = rows
     expected = nominal(observation, action)
@@ -119,8 +124,11 @@ def scores(
         did = box.clip(identifier.effective(observation[..., before], contexts))
         observation = replaced(observation, before, did)
     predicted = extended(nominal, observation, command, box)
+    score = calibration.score(change - predicted)
+    if not forgive:
+        return score
     effect = ((predicted - expected).double() @ calibration.whitener.mT).square().mean(dim=-1)
-    return calibration.score(change - predicted) / (1 + identifier.relative_error**2 * effect)
+    return score / (1 + identifier.relative_error**2 * effect)
 
 
 @dataclass(frozen=True)
@@ -244,15 +252,25 @@ class RegimeTracker:
         self._confidence = 0.0
 
     def _identify(self) -> None:
-        """Context of the present window; it counts only if it explains the window much better than nominal does."""
+        """Context of the present window; it counts only if it explains the window much better than nominal does.
+
+        A context in force is given up for a better one only: an alarm may come of a moment that nothing explains.
+        """
         estimate = self.identifier.identify(Window.of(*self._columns()))
         context = estimate.context[0]
-        if not bool(torch.isfinite(context).all()):
-            self._explains = False
-            return
-        self._context, self._confidence = context, float(estimate.confidence[0])
-        worst = self._scores(self.identifier.nominal).clamp_max(1e12).sum()
-        self._explains = bool(self._scores(context).sum() < 0.5 * worst)
+        finite = bool(torch.isfinite(context).all())
+        found = self._misfit(context) if finite else torch.inf
+        worst, held = self._misfit(self.identifier.nominal), torch.inf
+        if self._explains:
+            held = self._misfit(self._context)
+        if finite and found < held:
+            self._context, self._confidence = context, float(estimate.confidence[0])
+        best = min(found, held)
+        self._explains = best < 0.5 * worst or (self._explains and best < worst)
+
+    def _misfit(self, context: Tensor) -> float:
+        """How badly a context explains the window: the sum of scores, none of which counts without bound."""
+        return float(self._scores(context, forgive=False).clamp_max(GROSS).sum())
 
     def _nominal_explains(self) -> bool:
         return float(self._scores(self.identifier.nominal).mean()) <= self._calibration.drift
@@ -262,8 +280,9 @@ class RegimeTracker:
         first, second, third = (torch.stack([row[i] for row in rows]) for i in range(3))
         return first, second, third
 
-    def _scores(self, context: Tensor, last: int = 0) -> Tensor:
-        return scores(self.identifier, self._nominal, self._calibration, self._box, self._columns(last), context)
+    def _scores(self, context: Tensor, last: int = 0, *, forgive: bool = True) -> Tensor:
+        rows = self._columns(last)
+        return scores(self.identifier, self._nominal, self._calibration, self._box, rows, context, forgive=forgive)
 
     def state_dict(self) -> dict[str, Any]:
         """Evidence and what is believed of it, as plain data."""

@@ -92,7 +92,7 @@ def check_missions(config: Config, sequence: TaskSequence, chosen: Sequence[Miss
             if config.refiner.clipped or "argument 'clipped'" not in str(error):
                 raise
             raise CrlError(
-                f"the body of {sequence.name} keeps its commands inside their limits, so it can't fly with clipped=false",
+                f"the body of {sequence.name} keeps its commands inside their limits and can't fly with clipped=false",
                 "use clipped=true",
             ) from error
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from crl.errors import CrlError
-from crl.types import ActionSpec, ObservationField, Phase, SpecError, TaskSpec
+from crl.types import ROLES, ActionSpec, ObservationField, Phase, SpecError, TaskSpec
 
 
 def plain() -> dict[str, Any]:
@@ -76,6 +76,13 @@ def test_a_description_survives_json_and_is_not_changed() -> None:
     assert description == before
 
 
+def test_a_role_is_kept_and_is_state_unless_given() -> None:
+    assert [field.role for field in parse(plain()).observation.fields] == ["state"] * 3
+    for role in ROLES:
+        given = parse(changed(["observation", 0, "role"], role)).observation.fields
+        assert [field.role for field in given] == [role, "state", "state"]
+
+
 def test_equal_bounds_hold_a_field_still() -> None:
     assert parse(changed(["observation", 0, "high"], -1.0)).observation.fields[0].high == -1.0
 
@@ -105,6 +112,9 @@ def test_numpy_numbers_and_arrays_are_taken() -> None:
         (["observation", 1, "kind"], "angel", "observation[1].kind is 'angel': did you mean 'angle'?"),
         (["observation", 1, "kind"], 7, "observation[1].kind is 7"),
         (["observation", 1, "kind"], ["angle"], "observation[1].kind is ['angle']"),
+        (["observation", 0, "role"], "positon", "observation[0].role is 'positon': did you mean 'position'?"),
+        (["observation", 0, "role"], 7, "observation[0].role is 7"),
+        (["observation", 0, "role"], ["goal"], "observation[0].role is ['goal']"),
         (["observation", 0, "unit"], ..., "observation[0] lacks 'unit'"),
         (["observation", 0, "high"], -2.0, "observation[0].low = -1.0 is above observation[0].high = -2.0"),
         (["observation", 0, "low"], math.nan, "observation[0].low is nan"),

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
-from matplotlib.axes import Axes
 
 from crl.reporting import mission_plots
 from tests.crl.reporting.test_mission_tables import record
@@ -55,7 +54,7 @@ def test_what_is_drawn_is_what_happened(tmp_path: Path, flying: bool) -> None:
     path = np.load(tmp_path / "missions/afm/bend/flip-0.npz")["path"]
     figure, axis = plt.subplots()
     mission_plots._draw(axis, made, tmp_path)
-    lines = {str(line.get_label()): line.get_xydata() for line in Axes.get_lines(axis)}
+    lines: dict[str, Any] = {str(line.get_label()): line.get_xydata() for line in axis.get_lines()}
     plt.close(figure)
     np.testing.assert_allclose(lines["planned"], POINTS)
     np.testing.assert_allclose(lines["flown, before the fault"], path[:11, :2])

@@ -134,7 +134,9 @@ def test_intervals_need_two_seeds_of_every_fault() -> None:
 
 def test_rows_become_text() -> None:
     records = [record(seed=s, steps=100 + 20 * s) for s in (0, 1)]
-    records += [record("none", seed=s, completed=False, reached_fraction=0.0, steps_to_identify=None, ms={}) for s in (0, 1)]
+    records += [
+        record("none", seed=s, completed=False, reached_fraction=0.0, steps_to_identify=None, ms={}) for s in (0, 1)
+    ]
     rows = summarise_missions(records)
     text = dict(zip(HEADINGS, cells(only(rows, "afm")), strict=True))
     assert text["completed"] == "2 of 2"

@@ -1,0 +1,144 @@
+"""The folded rollout of a body against predictions put together one step at a time."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from crl.config_missions import BodyConfig
+from crl.dynamics.body import Body
+from crl.dynamics.body_model import BodyModel, Rows
+from crl.planning.body_rollout import BodyRollout
+from crl.types import ActionSpec, ObservationField, ObservationSpec
+
+ACTION = ActionSpec(("v", "w"), ("m/s", "rad/s"), (-1.0, -2.0), (1.0, 2.0))
+
+
+def fields(*wanted: str) -> ObservationSpec:
+    """x, y, the first goal and whatever is wanted, in an order that is not that of the roles."""
+    made = [ObservationField("goal_x", "m", role="goal"), ObservationField("x", "m", role="position")]
+    if "speed" in wanted:
+        made.append(ObservationField("speed", "m/s", low=-0.4, high=0.4, role="velocity"))
+        made.append(ObservationField("slip", "m/s", role="velocity"))
+    if "heading" in wanted:
+        made.append(ObservationField("yaw", "rad", "angle", role="heading"))
+    if "angle" in wanted:
+        made.append(ObservationField("lean", "rad", "angle", role="state"))
+    if "command" in wanted:
+        made += [ObservationField(f"last_{name}", "1", role="command") for name in ACTION.names]
+    made += [ObservationField("y", "m", role="position"), ObservationField("goal_y", "m", role="goal")]
+    made.append(ObservationField("reached", "1", role="fixed"))
+    return ObservationSpec(tuple(made))
+
+
+KINDS = {
+    "pose alone": ("heading",),
+    "no heading": ("speed",),
+    "state": ("heading", "speed"),
+    "angles": ("heading", "speed", "angle"),
+    "command": ("heading", "command"),
+    "all": ("heading", "speed", "angle", "command"),
+}
+
+
+def made(kind: str, ensemble: int, hidden: tuple[int, ...] = (10, 8)) -> BodyModel:
+    """A model with random weights and normalisers that are not the identity."""
+    body = Body(fields(*KINDS[kind]), ACTION)
+    source = torch.Generator().manual_seed(1)
+    model = BodyModel(BodyConfig(hidden=list(hidden), ensemble=ensemble), body, ACTION.size, source)
+    inputs = 0.5 + 1.5 * torch.randn(60, body.inputs, generator=source)
+    action = 0.2 + torch.randn(60, ACTION.size, generator=source)
+    change = 0.3 * torch.randn(60, body.changes, generator=source) * torch.linspace(0.5, 2, body.changes)
+    model.normalise(Rows(inputs, action, change))
+    model.weights = model.weights + 0.3 * torch.randn(model.weights.shape, generator=source)
+    return model
+
+
+def slow(
+    model: BodyModel, spec: ObservationSpec, observation: Tensor, actions: Tensor, offset: Tensor | None
+) -> Tensor:
+    """One sequence [H, A] of one sample: predict, add the offset, apply each role's rule with plain numbers."""
+    body = model.body
+    angles = [at for at, field in zip(spec.offsets(), spec.fields, strict=True) if field.kind == "angle"]
+    now = observation.clone()
+    seen = [now]
+    for action in actions:
+        change = model.predict(now.unsqueeze(0), action.unsqueeze(0))[0]
+        change = change if offset is None else change + offset
+        after = now.clone()
+        dx, dy = float(change[0]), float(change[1])
+        rest = 2
+        if body.heading is not None:
+            yaw = float(now[body.heading])
+            dx, dy = math.cos(yaw) * dx - math.sin(yaw) * dy, math.sin(yaw) * dx + math.cos(yaw) * dy
+            after[body.heading] = math.remainder(yaw + float(change[2]), 2 * math.pi)
+            rest = 3
+        for at, moved in zip((*body.position, *body.goal), (dx, dy, -dx, -dy), strict=True):
+            after[at] += moved
+        for i, at in enumerate(body.state):
+            value = float(now[at]) + float(change[rest + i])
+            value = math.remainder(value, 2 * math.pi) if at in angles else value
+            after[at] = min(max(value, float(body.low[i])), float(body.high[i]))
+        for i, at in enumerate(body.command):
+            after[at] = action[i]
+        seen.append(after)
+        now = after
+    return torch.stack(seen)
+
+
+def close(first: Tensor, second: Tensor, spec: ObservationSpec) -> None:
+    different = (first - second).abs()
+    for at, field in zip(spec.offsets(), spec.fields, strict=True):
+        if field.kind == "angle":
+            different[..., at] = torch.minimum(different[..., at], 2 * math.pi - different[..., at]).abs()
+    assert float(different.max()) < 2e-4
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("ensemble", [1, 3])
+@pytest.mark.parametrize("offset", [False, True])
+def test_it_is_the_model_one_step_at_a_time(kind: str, ensemble: int, offset: bool) -> None:
+    model = made(kind, ensemble)
+    spec = fields(*KINDS[kind])
+    source = torch.Generator().manual_seed(4)
+    observation = torch.randn(spec.size, generator=source)
+    actions = 2 * torch.rand(5, 6, 2, generator=source) - 1
+    rollout = BodyRollout(model)
+    if offset:
+        rollout.offset = 0.2 * torch.randn(model.body.changes, generator=source)
+    found = rollout(observation, actions)
+    assert found.shape == (5, 7, spec.size)
+    expected = torch.stack([slow(model, spec, observation, one, rollout.offset) for one in actions])
+    close(found, expected, spec)
+    if offset:
+        rollout.offset = None
+        assert float((rollout(observation, actions) - found).abs().max()) > 1e-2
+
+
+@pytest.mark.parametrize("hidden", [(9,), (9, 8, 7)])
+def test_any_number_of_layers(hidden: tuple[int, ...]) -> None:
+    model = made("all", 2, hidden)
+    spec = fields(*KINDS["all"])
+    observation, actions = torch.randn(spec.size, generator=torch.Generator().manual_seed(2)), torch.rand(3, 4, 2)
+    close(
+        BodyRollout(model)(observation, actions),
+        torch.stack([slow(model, spec, observation, one, None) for one in actions]),
+        spec,
+    )
+
+
+def test_other_weights_than_the_models_own_may_be_unrolled() -> None:
+    model = made("state", 2)
+    spec = fields(*KINDS["state"])
+    observation, actions = torch.randn(spec.size), torch.rand(3, 4, 2)
+    weights = (model.weights + 0.1).requires_grad_(True)
+    found = BodyRollout(model, weights)(observation, actions)
+    assert not found.requires_grad
+    own = BodyRollout(model)(observation, actions)
+    assert float((found - own).abs().max()) > 1e-3
+    model.weights = weights.detach()
+    np.testing.assert_array_equal(BodyRollout(model)(observation, actions).numpy(), found.numpy())
