@@ -263,7 +263,7 @@ def _refuse_unread(request: _Request, agent: str) -> None:
         method = [key for key in given if key.split(".")[0] == "continual" or key in ("planner", "refiner")]
         if method:
             raise SettingsError(
-                f"{method[0]} has no meaning for agent={agent}: only agent=mpc has a retention strategy, a planner and a refiner",
+                f"{method[0]} has no meaning for agent={agent}: only agent=mpc has a strategy, a planner and a refiner",
                 f"leave out {method[0]}, or agent={agent}",
             )
     unread = [key for key in given if key.startswith("agent.") and key not in READ_BY.get(agent, (key,))]
