@@ -110,7 +110,8 @@ def config_dir() -> Path:
 def names(group: str) -> list[str]:
     """Valid names of a group: its YAML files, and installed plug-ins."""
     files = {path.stem for path in (config_dir() / group).glob("*.yaml")}
-    return sorted(files | {point.name for point in entry_points(group=GROUPS[group])})
+    always = {"off"} if group == "refiner" else set()
+    return sorted(files | always | {point.name for point in entry_points(group=GROUPS[group])})
 
 
 def profiles() -> list[str]:

@@ -30,7 +30,7 @@ def make_agent(config: Config, task: TaskSpec) -> Agent:
     """The agent that a configuration names, by entry point ``crl.agents``.
 
     An entry is a class or a function of (config, observation, action, device), as :class:`crl.agents.mpc.MPCAgent`
-    is.
+    is. With a refiner it is the agent of missions, which is no entry: it needs one.
 
     Args:
         config: The run's settings.
@@ -39,9 +39,14 @@ def make_agent(config: Config, task: TaskSpec) -> Agent:
     Raises:
         CrlError: No such agent is installed.
     """
+    device = device_of(config.device)
+    if config.refiner.name != "off":
+        from crl.agents.adaptive import AdaptiveAgent
+
+        return AdaptiveAgent(config, task.observation, task.action, device)
     found = {point.name: point for point in entry_points(group=GROUP)}
-    name = config.agent.name if config.refiner.name == "off" else "adaptive"
+    name = config.agent.name
     if name not in found:
         raise CrlError(f"unknown agent {name!r}{nearest(name, found)}")
-    agent: Agent = found[name].load()(config, task.observation, task.action, device_of(config.device))
+    agent: Agent = found[name].load()(config, task.observation, task.action, device)
     return agent

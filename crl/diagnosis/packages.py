@@ -15,6 +15,7 @@ from crl.diagnosis.probe import probe
 SUBJECT = "packages"
 MODULES: Mapping[str, str] = {
     "hydra-core": "hydra",
+    "pillow": "PIL",
     "rerun-sdk": "rerun",
     "hydra-ray-launcher": "hydra_plugins.hydra_ray_launcher",
 }

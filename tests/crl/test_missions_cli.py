@@ -58,7 +58,7 @@ def test_an_evaluation_leaves_results_a_table_and_a_picture(evaluated: tuple[Pat
     assert [row["method"] for row in results["methods"]] == ["none", "oracle"]
     table = (folder / "table.md").read_text()
     assert table.startswith("`crl eval-missions ")
-    assert table.count("\n| ") == 3  # the headings and two methods
+    assert table.count("\n| ") == 4  # the headings, the rule below them, and two methods
     assert (folder / "paths.png").read_bytes().startswith(b"\x89PNG")
     assert "results:" in result.output
 

@@ -257,7 +257,7 @@ class TestLimits:
             key
             for key, value in known.items()
             if (isinstance(value, int | float) and not isinstance(value, bool))
-            or (isinstance(value, list) and all(isinstance(item, int) for item in value))
+            or (isinstance(value, list) and value and all(isinstance(item, int) for item in value))
         }
         assert numbers - set(RANGES) == set()
         assert set(RANGES) | set(CHOICES) <= set(known)
