@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -58,6 +59,9 @@ def main() -> None:
     name = f"missions_{options.name}"
     results = json.loads((options.folder / "results.json").read_text())
     missions = results["missions"]
+    # Where it was flown, and by how many processes, makes no difference.
+    words = [word for word in shlex.split(results["command"]) if not word.startswith(("out=", "workers="))]
+    results["command"] = shlex.join(words)
     remarks = HERE / "remarks" / f"{name}.md"
     parts = [
         f"# Missions of {results['env']}: {len(missions)} flown by {len(results['methods'])} rows of methods",

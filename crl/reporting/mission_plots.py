@@ -35,7 +35,7 @@ def path_plot(records: Sequence[dict[str, Any]], folder: Path, file: Path) -> No
         _draw(axis, record, folder)
     for axis in axes[len(records) :]:
         axis.set_visible(False)
-    handles, labels = axes[0].get_legend_handles_labels()
+    handles, labels = max((axis.get_legend_handles_labels() for axis in axes), key=lambda found: len(found[1]))
     figure.legend(handles, labels, loc="outside lower center", ncols=min(4, len(labels)), frameon=False)
     figure.savefig(file, dpi=110)
     plt.close(figure)
