@@ -15,6 +15,9 @@ class BodyConfig:
     """Members E; the planner uses their mean."""
     stride: int = 1
     """Control steps per planned step: the planner's model is of as many steps at once."""
+    memory: bool = False
+    """Whether the model of one control step reads what the step before changed: it tells of what is not observed, such
+    as the speeds of rotors or wheels that follow their commands late."""
     lr: float = 2e-3
     """Learning rate on the nominal body."""
     batch: int = 256

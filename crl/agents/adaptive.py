@@ -9,7 +9,7 @@ the map, and to the model.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,6 +61,7 @@ class AdaptiveAgent:
         fitted: What the closing session fitted; ``None`` before.
         refiner: What refines planned actions.
         milliseconds: CPU milliseconds of each step of the present mission, by phase.
+        make_learner: Makes what learns during a mission; on a robot it is in another process.
     """
 
     def __init__(
@@ -76,6 +77,7 @@ class AdaptiveAgent:
         self.fitted: Fitted | None = None
         self.refiner: Refiner = NoRefiner(action)
         self.milliseconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
+        self.make_learner: Callable[..., Any] = OnlineLearner
         self._observation, self._action = observation, action
         self._half = np.asarray(action.high, np.float32) / 2 - np.asarray(action.low, np.float32) / 2
         self._task = -1
@@ -116,11 +118,12 @@ class AdaptiveAgent:
         assert self.fitted is not None
         config, fitted = self.config, self.fitted
         self.refiner = make_refiner(config, fitted, self._action)
-        self.online = OnlineLearner(
+        self.online: OnlineLearner = self.make_learner(
             config.body, self.model, fitted.rows, torch_generator(config.seed, "online", task.index, episode)
         )
         self.disturbance = Disturbance(self.body, config.body.disturbance, task.control_period, fitted.spread)
         self._history = []
+        self._before: Tensor | None = None
         self.milliseconds = {phase: [] for phase in PHASES}
 
     def act(self, observation: Array) -> Decision:
@@ -178,18 +181,25 @@ class AdaptiveAgent:
         before, after = torch.from_numpy(transition.observation), torch.from_numpy(transition.next_observation)
         executed = torch.from_numpy(transition.executed)
         heading = self._heading(before)
+        if transition.first:  # of a mission, or after a gap in it: what came before says nothing of this step
+            self._history.clear()
+            self._before = None
         with self._timed("identify"), torch.no_grad():
             change = self.body.change(before, after)
             if self.disturbance.on:
                 change = change - self.disturbance.offset(heading)
             alarms = _alarms(self.refiner)
-            self.refiner.observe(before, executed, change)
+            seen = self._remembering(before)
+            if seen is not None:
+                self.refiner.observe(seen, executed, change)
             alarmed = _alarms(self.refiner) != alarms
             command = self.refiner.nominal_command(executed)
             nominal = self._as_nominal(before)
-            if self.disturbance.on:
-                left = change - self.fitted.tick.predict(nominal.unsqueeze(0), command.unsqueeze(0))[0]
+            if self.disturbance.on and seen is not None:
+                told = self._as_nominal(seen)
+                left = change - self.fitted.tick.predict(told.unsqueeze(0), command.unsqueeze(0))[0]
                 self.disturbance.observe(left, heading)
+            self._before = change
         if alarmed:
             self.online.alarm()
             self._history.clear()
@@ -204,6 +214,15 @@ class AdaptiveAgent:
             whole = whole - stride * self.disturbance.offset(self._heading(start))
         mean = torch.stack([past for _, past in self._history]).mean(dim=0)
         self.online.add(self.body.encode(start), mean, whole, wait=_tracks(self.refiner))
+
+    def _remembering(self, observation: Tensor) -> Tensor | None:
+        """An observation [S] with the changes of the step before, [S + D], if the model reads them.
+
+        ``None`` for the first step of a mission, which has none before it.
+        """
+        if not self.config.body.memory:
+            return observation
+        return None if self._before is None else torch.cat([observation, self._before])
 
     def _heading(self, observation: Tensor) -> Tensor:
         """The heading (rad) of an observation [S]; 0 for a body without one."""

@@ -101,6 +101,16 @@ def rows_of(body: Body, buffer: Buffer, stride: int) -> Rows:
     return Rows(body.encode(observation[start]), mean, body.change(observation[start], after[start + stride - 1]))
 
 
+def _ticks_of(body: Body, buffer: Buffer, *, memory: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Observations, actions and changes of single steps; with a memory, of those that have a step before them."""
+    observation, action, after = buffer.tensors()
+    change = body.change(observation, after)
+    if not memory:
+        return observation, action, change
+    before = torch.from_numpy(buffer.starts(2))
+    return torch.cat([observation[before + 1], change[before]], dim=-1), action[before + 1], change[before + 1]
+
+
 def fit_fitted(
     config: Config, body: Body, buffer: Buffer, action: ActionSpec, steps: int
 ) -> tuple[Fitted, dict[str, float]]:
@@ -121,14 +131,15 @@ def fit_fitted(
             f"{len(buffer)} transitions of the nominal body are too few to fit a model and calibrate a detection",
             f"give budget.steps of at least {LEAST}",
         )
-    ticks = rows_of(body, buffer, 1)
+    tick = _model(config, body, action, TICK)
+    observation, executed, change = _ticks_of(body, buffer, memory=config.body.memory)
+    ticks = Rows(tick.encode(observation), executed, change)
     cut = round(len(ticks) * (1 - HELD_OUT))
     losses = {}
-    tick = _model(config, body, action, TICK)
     tick.normalise(ticks)
     losses["tick"] = tick.fit(ticks[:cut], steps, torch_generator(config.seed, "fit-tick"))
     rows, model = ticks, tick
-    if config.body.stride > 1 or config.refiner.randomised:
+    if config.body.stride > 1 or config.body.memory or config.refiner.randomised:
         rows = rows_of(body, buffer, config.body.stride)
         if config.refiner.randomised:
             rows = randomised(config, rows, action, body.floor)
@@ -137,8 +148,7 @@ def fit_fitted(
         losses["task"] = model.fit(rows, steps, torch_generator(config.seed, "fit-plan"))
     else:
         losses["task"] = losses["tick"]
-    observation, executed, after = buffer.tensors()
-    residuals = body.change(observation[cut:], after[cut:]) - tick.predict(observation[cut:], executed[cut:])
+    residuals = change[cut:] - tick.predict(observation[cut:], executed[cut:])
     scale = tick.scale.std
     fitted = Fitted(model, tick, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale))
     if config.refiner.kind == "flow":
@@ -186,4 +196,5 @@ def _lagged(tick: BodyModel) -> LaggedNominal:
 
 
 def _model(config: Config, body: Body, action: ActionSpec, part: int) -> BodyModel:
-    return BodyModel(config.body, body, action.size, torch_generator(config.seed, "body", part))
+    generator = torch_generator(config.seed, "body", part)
+    return BodyModel(config.body, body, action.size, generator, memory=config.body.memory and part == TICK)

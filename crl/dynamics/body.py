@@ -27,6 +27,7 @@ class Body:
         action: Elements of the action.
 
     Attributes:
+        size: Number S of elements of an observation.
         dimensions: Coordinates of the position: 2 or 3.
         inputs: Number I of what a model reads beside the action.
         changes: Number D of what it predicts: displacement (m), turn (rad), changes of velocities and state.
@@ -46,6 +47,7 @@ class Body:
                     "give it as angles or as a direction, with the role 'state'",
                 )
             where.setdefault(field.role, []).append(at)
+        self.size = spec.size
         self.position = where.get("position", [])
         self.dimensions = len(self.position)
         if self.dimensions not in (2, 3):

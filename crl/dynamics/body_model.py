@@ -47,21 +47,25 @@ class BodyModel:
         body: What is read and predicted.
         actions: Number A of action elements.
         generator: Source of the first weights.
+        memory: Whether observations come with the changes of the step before [D] at their end, to be read, too.
 
     Attributes:
         weights: All weights [P].
         bounds: Bounds of the log-variances, [2, D].
     """
 
-    def __init__(self, config: BodyConfig, body: Body, actions: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, config: BodyConfig, body: Body, actions: int, generator: torch.Generator, *, memory: bool = False
+    ) -> None:
         self.config = config
         self.body = body
+        reads = body.inputs + (body.changes if memory else 0) + actions
         self.network = TargetNetwork(
-            body.inputs + actions, config.hidden, 2 * body.changes, activation="silu", ensemble=config.ensemble
+            reads, config.hidden, 2 * body.changes, activation="silu", ensemble=config.ensemble
         )
         self.weights = self.network.initial(generator)
         self.bounds = gaussian.initial_bounds(body.changes)
-        self.reads = Normaliser(torch.full((body.inputs + actions,), 1e-6))
+        self.reads = Normaliser(torch.full((reads,), 1e-6))
         self.scale = Normaliser(body.floor, centred=True)
 
     def normalise(self, rows: Rows) -> None:
@@ -71,6 +75,10 @@ class BodyModel:
         self.reads.freeze()
         self.scale.freeze()
 
+    def encode(self, observation: Tensor) -> Tensor:
+        """What the model reads beside the action, [N, I], of observations [N, S], or [N, S + D] with a memory."""
+        return torch.cat([self.body.encode(observation), observation[..., self.body.size :]], dim=-1)
+
     def outputs(self, weights: Tensor, inputs: Tensor, action: Tensor, bounds: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised mean and log-variance [E, N, D] for inputs [N, I] and actions [N, A], or [E, N, ...] of each."""
         read = (torch.cat([inputs, action], dim=-1) - self.reads.mean) / self.reads.std
@@ -79,9 +87,12 @@ class BodyModel:
         return mean, gaussian.bounded(log_variance, bounds)
 
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
-        """Mean changes [N, D] for observations [N, S] and actions [N, A]: a :data:`~crl.flow.nominal.Nominal`."""
+        """Mean changes [N, D] for observations [N, S] and actions [N, A]: a :data:`~crl.flow.nominal.Nominal`.
+
+        Observations of a model with a memory are [N, S + D].
+        """
         with torch.no_grad():
-            read = (torch.cat([self.body.encode(observation), action], dim=-1) - self.reads.mean) / self.reads.std
+            read = (torch.cat([self.encode(observation), action], dim=-1) - self.reads.mean) / self.reads.std
             out = self.network.forward(self.weights, read.unsqueeze(0))
             return out[..., : self.body.changes].mean(dim=0) * self.scale.std
 

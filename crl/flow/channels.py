@@ -14,6 +14,8 @@ from crl.flow.box import Box
 from crl.matching import nearest
 
 STRUCTURES = ("gains", "gains_bias", "matrix", "affine")
+GAIN, BIAS, COUPLING = 2.0, 6.0, 6.0
+"""What a deviation from nominal of each kind has to be worth."""
 DAMPING = 0.02
 """Gains well below this magnitude count as dead: their inverse falls to zero instead of growing without bound."""
 
@@ -59,23 +61,17 @@ class Channels:
             parts.append(torch.full((actions,), config.prior_bias, dtype=torch.float64))
         return torch.cat(parts)
 
-    def nested(self) -> Tensor:
-        """The structures within this one, from the smallest on, as 1 for free parameters and 0, float64 [N, P].
+    def prices(self) -> Tensor:
+        """What a deviation of each parameter is worth in units of half the logarithm of the data's number, float64 [P].
 
-        One gain each, all gains, gains and biases, everything; as far as the structure has them.
+        1 for a parameter as good as any other (Schwarz 1978): a gain. Biases and couplings are rarer.
         """
         eye = torch.eye(self.box.size, dtype=torch.float64)
-        diagonal = eye.flatten() if self.full else torch.ones(self.gains, dtype=torch.float64)
-        biases = torch.ones(self.size - self.gains, dtype=torch.float64)
-        ones = torch.diag_embed(eye).flatten(1) if self.full else eye
-        found = [torch.cat([one, 0 * biases]) for one in ones]
-        if self.box.size > 1:
-            found.append(torch.cat([diagonal, 0 * biases]))
+        matrix = GAIN * eye + COUPLING * (1 - eye)
+        parts = [matrix.flatten() if self.full else matrix.diagonal()]
         if self.biased:
-            found.append(torch.cat([diagonal, biases]))
-        if self.full:
-            found.append(torch.ones(self.size, dtype=torch.float64))
-        return torch.stack(found)
+            parts.append(torch.full((self.box.size,), BIAS, dtype=torch.float64))
+        return torch.cat(parts) / 2
 
     def matrix(self, parameters: Tensor) -> Tensor:
         """M [..., A, A] of parameters [..., P]."""

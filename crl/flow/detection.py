@@ -1,11 +1,13 @@
-"""Change detection with a stated false-alarm rate: a CUSUM of normalised residuals (Page 1954).
+"""Change detection with a stated false-alarm rate: CUSUMs of normalised residuals (Page 1954), one per statistic.
 
-With scores s of a nominal body, S <- max(0, S + s - k) alarms at S >= h. If eta > 0 solves E[exp(eta (s - k))] = 1,
-the mean time between false alarms of independent scores is at least exp(eta h) (Lorden 1971, via Wald's
-inequality), so that h = ln(1 / rate) / eta keeps the rate. eta is taken from the measured nominal scores, with
-one score 1.5 times as large as any seen added to them, because a sample's tail is too light. What the theory
-leaves out, dependence between steps, is measured: h also exceeds twice the greatest excursion of S over the
-calibration in its order of time.
+What is watched: the mean square of the normalised residual, which shows what is large, and each of its elements in
+either direction, which shows what is small but lasts (a load, a weak motor) and drowns in a mean over many elements.
+With statistics x of a nominal body, S <- max(0, S + x - k) alarms at S >= h. If eta > 0 solves
+E[exp(eta (x - k))] = 1, the mean time between false alarms of independent x is at least exp(eta h) (Lorden 1971, via
+Wald's inequality), so that h = ln(1 / rate) / eta keeps the rate, of which each statistic gets an equal share. eta is
+taken from the measured nominal statistics, with one 1.5 times as large as any seen added to them, because a
+sample's tail is too light. What the theory leaves out, dependence between steps, is measured: h also exceeds three
+times the greatest excursion of S over the calibration in its order of time.
 """
 
 from __future__ import annotations
@@ -22,25 +24,42 @@ from crl.errors import CrlError
 
 LEAST = 100
 """Nominal residuals that a calibration needs."""
+SHIFT = 1.0
+"""Allowance of an element, in deviations: shifts of twice as much are found the fastest."""
+PATIENT = 3
+"""An alarm by one element takes so many times the evidence of one by the mean square: it is for what lasts."""
+MARGIN = 3.0
+"""A threshold is at least so many times the greatest level of the calibration."""
+GREATEST = 1e12
+"""What a statistic that is not finite counts as."""
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Distribution of the nominal residuals and the thresholds that follow from it.
 
+    Of J = 1 + 2 D statistics: the mean square, every element, every element's negative.
+
     Attributes:
         mean: Mean residual, float64 [D].
         whitener: Matrix [D, D], float64, that gives centred residuals unit covariance.
-        drift: Allowance k per step.
-        threshold: Level h of an alarm.
-        cap: Greatest score of one step.
+        usual: Mean square that is usual.
+        drifts: Allowances k per step, [J].
+        thresholds: Levels h of an alarm, [J].
+        caps: Greatest statistics of one step, [J].
     """
 
     mean: Tensor
     whitener: Tensor
-    drift: float
-    threshold: float
-    cap: float
+    usual: float
+    drifts: Tensor
+    thresholds: Tensor
+    caps: Tensor
+
+    @property
+    def drift(self) -> float:
+        """Allowance of the mean square: a step that scores less is not worth a thought."""
+        return float(self.drifts[0])
 
     def whiten(self, residual: Tensor) -> Tensor:
         """Normalised residuals, float64 [..., D]."""
@@ -53,13 +72,36 @@ class Calibration:
 
     def state_dict(self) -> dict[str, Any]:
         """The calibration as plain data."""
-        return {name: getattr(self, name) for name in ("mean", "whitener", "drift", "threshold", "cap")}
+        return {name: getattr(self, name) for name in ("mean", "whitener", "usual", "drifts", "thresholds", "caps")}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Calibration:
-        """The calibration that :meth:`state_dict` described."""
-        drift, threshold, cap = (float(state[name]) for name in ("drift", "threshold", "cap"))
-        return cls(state["mean"].clone(), state["whitener"].clone(), drift, threshold, cap)
+        """The calibration that :meth:`state_dict` described.
+
+        Raises:
+            CrlError: It is one of an earlier version.
+        """
+        if "drifts" not in state:
+            raise CrlError(
+                "the calibration of the detection is of an earlier version, which watched the mean square only",
+                "fit the flow again (crl fit-flow), or run the training again",
+            )
+        parts = (state[name].clone() for name in ("drifts", "thresholds", "caps"))
+        return cls(state["mean"].clone(), state["whitener"].clone(), float(state["usual"]), *parts)
+
+
+def statistics(normalised: Tensor, forgiven: Tensor | float = 0.0) -> Tensor:
+    """The J statistics [..., J] of normalised residuals [..., D]; one that is not finite is as large as can be.
+
+    Args:
+        normalised: Residuals.
+        forgiven: Mean square that is forgiven beside the nominal one, [...]: an error of unknown direction, which in
+            the worst case is all of one element.
+    """
+    extra = torch.as_tensor(forgiven, dtype=normalised.dtype).unsqueeze(-1)
+    single = normalised / (1 + normalised.shape[-1] * extra).sqrt()
+    found = torch.cat([normalised.square().mean(dim=-1, keepdim=True) / (1 + extra), single, -single], dim=-1)
+    return torch.where(torch.isfinite(found), found, GREATEST).clamp_max(GREATEST)
 
 
 def calibrate(residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence: int = 2) -> Calibration:
@@ -87,12 +129,22 @@ def calibrate(residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence:
     mean = values.mean(dim=0)
     covariance = torch.cov(values.mT).reshape(mean.shape[0], -1) + torch.diag(floor.double().square())
     whitener = torch.linalg.inv(torch.linalg.cholesky(covariance))
-    scores = ((values - mean) @ whitener.mT).square().mean(dim=-1)
-    # At least 1: residuals of the size of the floor are of no interest, however small the noise is. And eta at most 1.
-    drift = max(float(scores.mean() + scores.std()), 1.0)
-    eta = min(1.0, _exponent(torch.cat([scores, 1.5 * scores.max().unsqueeze(0)]) - drift))
-    threshold = max(math.log(1 / rate) / eta, 2.0 * _excursion(scores, drift))
-    return Calibration(mean, whitener, drift, threshold, drift + threshold / evidence * (1 + 1e-9))
+    seen = statistics((values - mean) @ whitener.mT)
+    scores = seen[:, 0]
+    # At least 1: residuals of the size of the floor are of no interest, however small the noise is. And eta at most 1,
+    # and at most that of normal elements: a light tail is no promise.
+    drifts = torch.full((seen.shape[1],), SHIFT, dtype=torch.float64)
+    drifts[0] = max(float(scores.mean() + scores.std()), 1.0)
+    share = rate / seen.shape[1]
+    tail = torch.cat([seen, 1.5 * seen.max(dim=0, keepdim=True).values]) - drifts
+    eta = torch.tensor([_exponent(column) for column in tail.mT], dtype=torch.float64).clamp_max(2 * SHIFT)
+    eta[0].clamp_(max=1.0)
+    thresholds = torch.maximum(math.log(1 / share) / eta, MARGIN * _excursions(seen - drifts))
+    least = torch.full_like(drifts, PATIENT * evidence)
+    least[0] = evidence
+    return Calibration(
+        mean, whitener, float(scores.mean()), drifts, thresholds, drifts + thresholds / least * (1 + 1e-9)
+    )
 
 
 def _exponent(increments: Tensor) -> float:
@@ -113,20 +165,21 @@ def _exponent(increments: Tensor) -> float:
     return max(low, 1e-6)
 
 
-def _excursion(scores: Tensor, drift: float) -> float:
-    level = greatest = 0.0
-    for score in scores.tolist():
-        level = max(0.0, level + score - drift)
-        greatest = max(greatest, level)
+def _excursions(increments: Tensor) -> Tensor:
+    """Greatest levels [J] that sums of increments [N, J] reach."""
+    level = greatest = torch.zeros(increments.shape[1], dtype=increments.dtype)
+    for increment in increments:
+        level = torch.clamp_min(level + increment, 0.0)
+        greatest = torch.maximum(greatest, level)
     return greatest
 
 
 MEMORY = 256
-"""Steps that the sum remembers one by one."""
+"""Steps that the sums remember one by one."""
 
 
 class Cusum:
-    """The running sum; remembers the increments since it was last zero, to say when the change began.
+    """The running sums; they remember their newest increments, to say when a change began.
 
     Args:
         calibration: Thresholds.
@@ -134,40 +187,39 @@ class Cusum:
 
     def __init__(self, calibration: Calibration) -> None:
         self.calibration = calibration
-        self.level = 0.0
-        self._increments: list[float] = []
+        self.levels: Tensor = torch.zeros_like(calibration.drifts)
+        self._increments: list[Tensor] = []
 
-    def update(self, score: float) -> bool:
-        """Add the score of one step; true if the sum reaches the threshold."""
-        increment = min(score, self.calibration.cap) - self.calibration.drift
-        if self.level + increment <= 0:
-            self.reset()
-            return False
-        self.level += increment
+    def update(self, seen: Tensor) -> bool:
+        """Add the statistics [J] of one step; true if a sum reaches its threshold."""
+        calibration = self.calibration
+        increment = torch.minimum(seen, calibration.caps) - calibration.drifts
+        self.levels = torch.clamp_min(self.levels + increment, 0.0)
         self._increments.append(increment)
         del self._increments[:-MEMORY]
-        return self.level >= self.calibration.threshold
+        return bool((self.levels >= calibration.thresholds).any())
 
     def since(self) -> int:
-        """Steps that made nine tenths of the present level, counted back from now: how long the change is ago."""
-        total, steps = 0.0, 0
+        """Steps that made nine tenths of the greatest level, counted back from now: how long the change is ago."""
+        greatest = int((self.levels / self.calibration.thresholds).argmax())
+        wanted, total, steps = 0.9 * float(self.levels[greatest]), 0.0, 0
         for increment in reversed(self._increments):
-            total += increment
+            total += float(increment[greatest])
             steps += 1
-            if total >= 0.9 * self.level:
+            if total >= wanted:
                 break
         return steps
 
     def reset(self) -> None:
         """Start again at zero."""
-        self.level = 0.0
-        self._increments.clear()
+        self.levels = torch.zeros_like(self.calibration.drifts)
+        self._increments = []
 
     def state_dict(self) -> dict[str, Any]:
-        """Level and increments."""
-        return {"level": self.level, "increments": list(self._increments)}
+        """Levels and increments."""
+        return {"levels": self.levels.clone(), "increments": [part.clone() for part in self._increments]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self.level = float(state["level"])
-        self._increments = [float(value) for value in state["increments"]]
+        self.levels = state["levels"].clone()
+        self._increments = [part.clone() for part in state["increments"]]

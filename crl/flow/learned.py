@@ -82,6 +82,10 @@ class LearnedIdentifier:
             effect = (weight * difference.square()).sum(dim=(1, 2)).clamp_min(1e-12)
             return Estimate(context, (1 - left / effect).clamp(0, 1))
 
+    def describes(self, regime: Tensor) -> Tensor | None:
+        """See :class:`~crl.flow.regime.Identifier`: only data tell a learned context."""
+        return None
+
     def effective(self, action: Tensor, context: Tensor) -> Tensor:
         """See :class:`~crl.flow.regime.Identifier`; the nominal context (all zeros) leaves actions as they are."""
         with torch.no_grad():

@@ -1,14 +1,15 @@
 """Regime identification: windows of executed transitions, the identifiers' protocol, and the tracker around them.
 
 The tracker decides *when* there is a regime; an identifier only says *which*. In force is either the nominal body or
-one context c. Whatever is in force must explain each new transition; a CUSUM of normalised residuals
-(:mod:`crl.flow.detection`) collects the contradictions. When it alarms, the window is cut to the transitions that
+one context c. Whatever is in force must explain each new transition; CUSUMs of normalised residuals
+(:mod:`crl.flow.detection`) collect the contradictions. When it alarms, the window is cut to the transitions that
 contradict, and identified anew: the end of a fault is a change like its beginning. A fresh window that the nominal
 model explains makes the nominal body the regime again.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -18,13 +19,18 @@ from torch import Tensor
 
 from crl.config_missions import FlowConfig
 from crl.flow.box import Box
-from crl.flow.detection import Calibration, Cusum
+from crl.flow.detection import Calibration, Cusum, statistics
 from crl.flow.nominal import Nominal, extended, lags, replaced
 
-GROSS = 100.0
-"""Greatest score of a transition when contexts are compared."""
+GROSS = 1e6
+"""Greatest mean square of a transition."""
 OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
+SOUND = 2.0
+"""Greatest mean of what a context leaves, in units of the nominal body's allowance, for it to be acted upon."""
+HALF = 0.5
+"""A context explains a window if it explains this share of what is unusual; nominal, if no sum is at this share of
+its threshold."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,10 @@ class Identifier(Protocol):
         """Nominal commands [N, A] that would do what actions [N, A] do under contexts [N, C]."""
         ...
 
+    def describes(self, regime: Tensor) -> Tensor | None:
+        """Contexts [R, C] of regimes [R, G] of :class:`~crl.flow.simulator.ChannelRegimes`, if known without data."""
+        ...
+
     def undone(self, action: Tensor, context: Tensor) -> Tensor:
         """A guess of the actions [N, A] that would do what nominal commands [N, A] do, under contexts [N, C]."""
         ...
@@ -100,35 +110,31 @@ class Identifier(Protocol):
         ...
 
 
-def scores(
+def explained(
     identifier: Identifier,
     nominal: Nominal,
     calibration: Calibration,
     box: Box,
     rows: tuple[Tensor, Tensor, Tensor],
     context: Tensor,
-    *,
-    forgive: bool = True,
-) -> Tensor:
-    """How badly a context [C] explains transitions ([N, S], [N, A], [N, D]): scores, float64 [N].
+) -> tuple[Tensor, Tensor]:
+    """What a context [C] leaves of transitions ([N, S], [N, A], [N, D]): normalised residuals, float64 [N, D].
 
-    A context's prediction is wrong by a share of the regime's effect. To detect a change that is forgiven; to compare
-    contexts it is not, for then the wildest would be forgiven most.
+    And the mean squares [N] that may be forgiven: a context's prediction is wrong by a share of the regime's effect.
+    To detect a change that is forgiven; to compare contexts it is not, for then the wildest would be forgiven most.
     """
     observation, action, change = rows
-    expected = nominal(observation, action)
     contexts = context.expand(action.shape[0], -1)
     command = identifier.effective(action, contexts)
     before = lags(nominal)
+    told = observation
     if before:
         did = box.clip(identifier.effective(observation[..., before], contexts))
-        observation = replaced(observation, before, did)
-    predicted = extended(nominal, observation, command, box)
-    score = calibration.score(change - predicted)
-    if not forgive:
-        return score
-    effect = ((predicted - expected).double() @ calibration.whitener.mT).square().mean(dim=-1)
-    return score / (1 + identifier.relative_error**2 * effect)
+        told = replaced(observation, before, did)
+    predicted = extended(nominal, told, command, box)
+    left = calibration.whiten(change - predicted)
+    effect = ((predicted - nominal(observation, action)).double() @ calibration.whitener.mT).square().mean(dim=-1)
+    return left, identifier.relative_error**2 * effect
 
 
 @dataclass(frozen=True)
@@ -171,6 +177,7 @@ class RegimeTracker:
         self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
         self._steps: list[int] = []
         self._sizes: list[float] = []
+        self._plain: list[Tensor] = []
         self._now = 0
         self._off = False
         self._changes = 0
@@ -183,6 +190,7 @@ class RegimeTracker:
         self._rows.clear()
         self._steps.clear()
         self._sizes.clear()
+        self._plain.clear()
         self._now = 0
         self._cusum.reset()
         self._changes = 0
@@ -211,10 +219,13 @@ class RegimeTracker:
                 self._set_nominal()
             else:
                 self._identify()
-        self._newest = float(self._scores(self._context, last=1)[0])
-        if self._cusum.update(self._newest):
-            kept = sum(step > self._now - self._cusum.since() for step in self._steps)
-            del self._rows[:-kept], self._steps[:-kept], self._sizes[:-kept]
+        seen = statistics(self._plain[-1])
+        if self._off:
+            left, forgiven = self._explained(self._context, last=1)
+            seen = statistics(left[0], forgiven[0])
+        self._newest = float(seen[0])
+        if self._cusum.update(seen):
+            self._cut(sum(step > self._now - self._cusum.since() for step in self._steps))
             self._cusum.reset()
             self._since = self._now
             self._changes += 1
@@ -224,6 +235,11 @@ class RegimeTracker:
                 self._off = True
                 self._identify()
         return self.regime
+
+    def _cut(self, kept: int) -> None:
+        """Keep the newest transitions of the window only."""
+        for part in (self._rows, self._steps, self._sizes, self._plain):
+            del part[:-kept]
 
     def _due(self) -> bool:
         """Whether to identify anew: always at first and after a surprise, then only now and then."""
@@ -240,10 +256,11 @@ class RegimeTracker:
         self._rows.append((observation.clone(), executed.clone(), change.clone()))
         self._sizes.append(float(((executed - self._box.middle) / self._box.half).abs().max()))
         self._steps.append(self._now)
+        self._plain.append(self._explained(self.identifier.nominal, last=1)[0][0])
         if len(self._rows) > self.config.window:
             older = self._sizes[: len(self._sizes) - self.config.window // 2]
             leaves = older.index(min(older))
-            del self._rows[leaves], self._steps[leaves], self._sizes[leaves]
+            del self._rows[leaves], self._steps[leaves], self._sizes[leaves], self._plain[leaves]
 
     def _set_nominal(self) -> None:
         self._off = False
@@ -260,29 +277,59 @@ class RegimeTracker:
         context = estimate.context[0]
         finite = bool(torch.isfinite(context).all())
         found = self._misfit(context) if finite else torch.inf
-        worst, held = self._misfit(self.identifier.nominal), torch.inf
-        if self._explains:
-            held = self._misfit(self._context)
+        held = self._misfit(self._context) if self._explains else torch.inf
+        worst = self._worst()
         if finite and found < held:
             self._context, self._confidence = context, float(estimate.confidence[0])
         best = min(found, held)
-        self._explains = best < 0.5 * worst or (self._explains and best < worst)
+        unusual = max(0.0, worst - len(self._rows) * self._calibration.usual)
+        better = worst - best > max(HALF * unusual, self._chance())
+        unsound = self._unsound()
+        self._explains = (better and unsound <= SOUND) or (self._explains and best < worst and unsound <= 2 * SOUND)
+
+    def _unsound(self) -> float:
+        """Mean of what the context in force leaves of the window, less what is forgiven, in allowances."""
+        left, forgiven = self._explained(self._context)
+        return float((_squares(left) / (1 + forgiven)).mean()) / self._calibration.drift
 
     def _misfit(self, context: Tensor) -> float:
-        """How badly a context explains the window: the sum of scores, none of which counts without bound."""
-        return float(self._scores(context, forgive=False).clamp_max(GROSS).sum())
+        """How badly a context explains the window: the sum of weighted mean squares."""
+        return self._total(self._explained(context)[0])
+
+    def _worst(self) -> float:
+        """The misfit of the nominal body."""
+        return self._total(torch.stack(self._plain))
+
+    def _total(self, left: Tensor) -> float:
+        """Sum of the mean squares of what is left of the window [N, D].
+
+        A transition counts the less, the larger the effect that it shows: a context is always wrong by a share of it.
+        """
+        shown = _squares(torch.stack(self._plain))
+        return float((_squares(left) / (1 + self.identifier.relative_error**2 * shown)).sum())
+
+    def _chance(self) -> float:
+        """How much better a context with a parameter or two explains a nominal window by chance (Schwarz 1978)."""
+        count = len(self._rows) * len(self._calibration.mean)
+        return 2 * self._calibration.drift * math.log(max(count, 2)) / len(self._calibration.mean)
 
     def _nominal_explains(self) -> bool:
-        return float(self._scores(self.identifier.nominal).mean()) <= self._calibration.drift
+        """Whether the nominal body could have made the window, and no context in force explains it better."""
+        calibration = self._calibration
+        seen = torch.minimum(statistics(torch.stack(self._plain)), calibration.caps)
+        sums = (seen - calibration.drifts).sum(dim=0)
+        if bool((sums >= HALF * calibration.thresholds).any()):
+            return False
+        return not self._explains or self._worst() - self._misfit(self._context) <= self._chance()
 
     def _columns(self, last: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         rows = self._rows[-last:]
         first, second, third = (torch.stack([row[i] for row in rows]) for i in range(3))
         return first, second, third
 
-    def _scores(self, context: Tensor, last: int = 0, *, forgive: bool = True) -> Tensor:
+    def _explained(self, context: Tensor, last: int = 0) -> tuple[Tensor, Tensor]:
         rows = self._columns(last)
-        return scores(self.identifier, self._nominal, self._calibration, self._box, rows, context, forgive=forgive)
+        return explained(self.identifier, self._nominal, self._calibration, self._box, rows, context)
 
     def state_dict(self) -> dict[str, Any]:
         """Evidence and what is believed of it, as plain data."""
@@ -290,6 +337,7 @@ class RegimeTracker:
             "rows": [list(row) for row in self._rows],
             "steps": list(self._steps),
             "sizes": list(self._sizes),
+            "plain": [row.clone() for row in self._plain],
             "now": self._now,
             "cusum": self._cusum.state_dict(),
             "off": self._off,
@@ -306,6 +354,7 @@ class RegimeTracker:
         self._rows = [(row[0].clone(), row[1].clone(), row[2].clone()) for row in state["rows"]]
         self._steps = [int(step) for step in state["steps"]]
         self._sizes = [float(size) for size in state["sizes"]]
+        self._plain = [row.clone() for row in state["plain"]]
         self._now = int(state["now"])
         self._cusum.load_state_dict(state["cusum"])
         self._off, self._explains = bool(state["off"]), bool(state["explains"])
@@ -314,3 +363,9 @@ class RegimeTracker:
         self._changes = int(state["changes"])
         self._since = int(state["since"])
         self._newest = float(state["newest"])
+
+
+def _squares(left: Tensor) -> Tensor:
+    """Mean squares [N] of residuals [N, D]; one that is not finite is as large as can be."""
+    squares = left.square().mean(dim=-1)
+    return torch.where(torch.isfinite(squares), squares, GROSS).clamp_max(GROSS)

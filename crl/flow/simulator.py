@@ -53,14 +53,15 @@ class RegimeSimulator(Protocol):
         ...
 
     def effective(self, action: Tensor, regime: Tensor) -> Tensor:
-        """Nominal commands [N, A] that actions [N, A] amount to under regimes; asked only where there are ``lags``."""
+        """Nominal commands [N, A] that actions [N, A] amount to under regimes."""
         ...
 
 
 class ChannelRegimes:
     """Regimes u = M a + b of a body that is otherwise its nominal model.
 
-    Gains are log-uniform in [``gain_low``, ``gain_high``] with either sign; a quarter of them are 1. Half the
+    Gains are log-uniform in [``gain_low``, ``gain_high``] with either sign; a quarter of them are 1, and three
+    quarters in every other regime, since one fault seldom changes all channels. Half the
     matrices of a full structure are turned (random orthogonal) or coupled, half the biases are 0.
 
     Args:
@@ -94,7 +95,8 @@ class ChannelRegimes:
         low, high = math.log(config.gain_low), math.log(config.gain_high)
         gains = torch.exp(low + (high - low) * uniform(count, size))
         gains = torch.where(uniform(count, size) < 0.5, -gains, gains)
-        gains = torch.where(uniform(count, size) < 0.25, torch.ones_like(gains), gains)
+        ones = torch.where(uniform(count, 1) < 0.5, 0.25, 0.75)
+        gains = torch.where(uniform(count, size) < ones, torch.ones_like(gains), gains)
         parts = [gains]
         if self.channels.full:
             turned, _ = torch.linalg.qr(torch.randn(count, size, size, generator=generator))

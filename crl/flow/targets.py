@@ -1,4 +1,9 @@
-"""What a flow should make of a planned action: the one whose transition under the regime is nearest to the plan's."""
+"""What a flow should make of a planned action: the one whose transition under the regime is nearest to the plan's.
+
+One control step shows little of some commands: a set-point that a body follows over half a second, or one that is
+out of its reach anyway. There the nearest transition alone would be any action; so the command that the body makes of
+an action counts, too, with a small weight.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,8 @@ from crl.flow.simulator import RegimeSimulator
 
 ITERATIONS = 3
 CANDIDATES = 8
+COMMAND = 0.01
+"""Weight of the difference of commands, in half ranges, beside that of the changes, in deviations."""
 ROWS = 1024
 """Rows that are solved at a time."""
 
@@ -23,7 +30,9 @@ def nearest_actions(
     box: Box,
     generator: torch.Generator,
 ) -> Tensor:
-    """Actions a* [N, A] in ``box`` that minimise |(T(o, a*; regime) - T(o, a; nominal)) / scale|^2.
+    """Actions a* [N, A] in ``box`` that minimise |(T(o, a*; regime) - T(o, a; nominal)) / scale|^2 + w |u(a*) - a|^2.
+
+    With w = ``COMMAND`` and the command u that the body makes of a*, in half ranges.
 
     Starts from the best of the planned action and random candidates, then Gauss-Newton with the box kept exactly
     (one iteration solves a body that is linear in its command); only improvements are accepted. Where the command has
@@ -40,10 +49,17 @@ def nearest_actions(
     if action.shape[0] > ROWS:  # in parts that fit in a cache: twice as fast
         parts = zip(observation.split(ROWS), action.split(ROWS), regime.split(ROWS), strict=True)
         return torch.cat([nearest_actions(simulator, *part, box, generator) for part in parts])
-    goal = simulator.nominal(observation, action) / simulator.scale
+    goal = torch.cat([simulator.nominal(observation, action) / simulator.scale, COMMAND**0.5 * action / box.half], -1)
+
+    def shown(seen: Tensor, tried: Tensor) -> Tensor:
+        under = regime_of(seen, regime)
+        command = simulator.effective(tried, under)
+        return torch.cat(
+            [simulator.changed(seen, tried, under) / simulator.scale, COMMAND**0.5 * command / box.half], -1
+        )
 
     def miss(tried: Tensor) -> Tensor:
-        error = simulator.changed(observation, tried, regime) / simulator.scale - goal
+        error = shown(observation, tried) - goal
         away = ((tried - action) / box.half).square().sum(dim=-1)
         return error.square().sum(dim=-1) + 1e-9 * away
 
@@ -53,12 +69,9 @@ def nearest_actions(
         tried = box.sample(action.shape[0], generator)
         best, least = _improve(best, least, tried, miss(tried))
     for _ in range(ITERATIONS):
-        value, derivative = linearise(
-            lambda o, a: simulator.changed(o, a, regime_of(o, regime)), observation, best, box
-        )
-        slope = derivative / simulator.scale.unsqueeze(-1)
+        value, slope = linearise(shown, observation, best, box)
         at = (best - box.middle) / box.half
-        target = goal - value / simulator.scale + (slope @ at.unsqueeze(-1)).squeeze(-1)
+        target = goal - value + (slope @ at.unsqueeze(-1)).squeeze(-1)
         ones = torch.ones(box.size)
         # The ridge pulls towards the plan, not towards where the search has got to.
         start = (action - box.middle) / box.half

@@ -1,10 +1,12 @@
 """Conditional flow matching (Lipman et al. 2023) on simulated regimes.
 
 x_t = (1 - t) a + t a* + noise, target velocity a* - a (in flow coordinates), where a* is what the plan a should become
-under the regime (:mod:`crl.flow.targets`) and c is identified from *other* transitions of the same regime, never
-from a: x(0) is drawn independently of the regime's evidence, as it will be when the flow is used (the published
-implementation trains on the very action that its context was measured with). The noise on x_t teaches the field
-what to do beside the paths.
+under the regime (:mod:`crl.flow.targets`) and c is independent of a: x(0) is drawn independently of the regime's
+evidence, as it will be when the flow is used (the published implementation trains on the very action that its
+context was measured with). A learned context is identified from *other* transitions of the same regime. A context
+that describes a regime by itself is given as it is: were it identified from a window that leaves a channel open, the
+field would learn to hedge between all gains that it might have, and hold back where the context is sure.
+The noise on x_t teaches the field what to do beside the paths.
 """
 
 from __future__ import annotations
@@ -49,8 +51,10 @@ def simulate_pairs(
     for begin in range(0, config.regimes, CHUNK):
         count = min(CHUNK, config.regimes - begin)
         regime = simulator.regimes(count, generator)
-        window = simulated_windows(simulator, regime, config.window, calibration, generator)
-        context = identifier.identify(window).context
+        context = identifier.describes(regime)
+        if context is None:
+            window = simulated_windows(simulator, regime, config.window, calibration, generator)
+            context = identifier.identify(window).context
         rows = count * config.actions
         observation = simulator.observations(rows, generator)
         action = box.sample(rows, generator)

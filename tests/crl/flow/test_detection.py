@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from crl.errors import CrlError
-from crl.flow.detection import Cusum, _exponent, calibrate
+from crl.flow.detection import GREATEST, SHIFT, Calibration, Cusum, _exponent, calibrate, statistics
 
 FLOOR = torch.full((3,), 1e-6)
 STEPS = 100_000
@@ -28,8 +28,8 @@ def noise(kind: str, count: int, seed: int) -> Tensor:
 
 def alarms(cusum: Cusum, residuals: Tensor) -> int:
     count = 0
-    for score in cusum.calibration.score(residuals).tolist():
-        if cusum.update(score):
+    for seen in statistics(cusum.calibration.whiten(residuals)):
+        if cusum.update(seen):
             count += 1
             cusum.reset()
     return count
@@ -43,11 +43,20 @@ def test_false_alarms_stay_below_one_in_ten_thousand(kind: str) -> None:
 
 def test_a_rate_that_can_be_measured_is_kept_and_not_by_never_firing() -> None:
     cusum = Cusum(calibrate(noise("normal", 20_000, 1), FLOOR, rate=0.01))
-    cusum.calibration = type(cusum.calibration)(
-        **{**cusum.calibration.state_dict(), "threshold": math.log(100) / _eta(cusum)}
-    )
+    levels = torch.full((7,), math.inf, dtype=torch.float64)
+    levels[0] = math.log(100) / _eta(cusum)
+    cusum.calibration = Calibration(**{**cusum.calibration.state_dict(), "thresholds": levels})
     fired = alarms(cusum, noise("normal", 20_000, 2))
     assert 5 <= fired <= 200
+
+
+def test_the_threshold_of_an_element_is_that_of_normal_noise() -> None:
+    """For normal noise eta is 2 k, and each of the seven statistics gets a seventh of the rate."""
+    calibration = calibrate(noise("normal", 2000, 1), FLOOR, rate=1e-9)
+    torch.testing.assert_close(calibration.drifts[1:], torch.full((6,), SHIFT, dtype=torch.float64))
+    expected = math.log(7 / 1e-9) / (2 * SHIFT)
+    assert float(calibration.thresholds[1:].min()) >= expected * (1 - 1e-9)
+    assert float(calibration.thresholds[1:].min()) < 1.3 * expected
 
 
 def _eta(cusum: Cusum) -> float:
@@ -73,9 +82,15 @@ def test_the_exponent_is_the_closed_form_one() -> None:
 @pytest.mark.parametrize("evidence", [1, 2, 3])
 def test_a_gross_change_fires_after_the_evidence_asked_for_and_an_outlier_does_not(evidence: int) -> None:
     cusum = Cusum(calibrate(noise("normal", 1000, 1), FLOOR, evidence=evidence))
-    fired = [cusum.update(math.inf) for _ in range(evidence)]
+    fired = [cusum.update(statistics(torch.full((3,), math.inf))) for _ in range(evidence)]
     assert fired == [False] * (evidence - 1) + [True]
     assert cusum.since() == evidence
+
+
+def test_what_is_not_finite_is_as_large_as_can_be() -> None:
+    """In both directions of its element: nobody knows which it was."""
+    seen = statistics(torch.tensor([0.5, math.nan, -math.inf], dtype=torch.float64))
+    assert seen.tolist() == [GREATEST, 0.5, GREATEST, GREATEST, -0.5, GREATEST, GREATEST]
 
 
 def test_a_small_change_is_found_in_the_end_and_dated() -> None:
@@ -83,18 +98,44 @@ def test_a_small_change_is_found_in_the_end_and_dated() -> None:
     cusum = Cusum(calibrated)
     assert alarms(cusum, noise("normal", 1000, 3)) == 0
     changed = noise("normal", 200, 4) + torch.tensor([3e-3, 0.0, 0.0])  # three deviations of one element
-    scores = calibrated.score(changed).tolist()
-    found = next((step for step, score in enumerate(scores, start=1) if cusum.update(score)), None)
-    assert found is not None
+    found = next(i for i, seen in enumerate(statistics(calibrated.whiten(changed)), start=1) if cusum.update(seen))
     assert 1 <= cusum.since() <= found + 3
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+def test_what_a_mean_over_many_elements_drowns_is_found_by_its_element(sign: int) -> None:
+    """Two deviations of one of twelve elements: within twenty steps, while the mean square says nothing."""
+    generator = torch.Generator().manual_seed(0)
+    calibration = calibrate(torch.randn(4000, 12, generator=generator), torch.full((12,), 1e-6))
+    shifted = torch.randn(40, 12, generator=generator)
+    shifted[:, 5] += 2.0 * sign
+    seen = statistics(calibration.whiten(shifted))
+    both, energy = Cusum(calibration), Cusum(calibration)
+    energy.calibration = Calibration(**{**calibration.state_dict(), "thresholds": calibration.thresholds.clone()})
+    energy.calibration.thresholds[1:] = math.inf
+    assert any(both.update(row) for row in seen[:20])
+    assert not any(energy.update(row) for row in seen[:20])
+    assert both.since() <= 20
+
+
+def test_forgiveness_counts_for_the_mean_square_once_and_for_an_element_in_full() -> None:
+    left = torch.tensor([[2.0, 0.0, -4.0, 0.0]])
+    seen = statistics(left, torch.tensor([3.0]))
+    assert float(seen[0, 0]) == pytest.approx(5.0 / 4)
+    torch.testing.assert_close(seen[0, 1:5], left[0] / math.sqrt(1 + 4 * 3.0))
 
 
 def test_state_is_restored() -> None:
     cusum, other = (Cusum(calibrate(noise("normal", 1000, 1), FLOOR)) for _ in range(2))
-    cusum.update(cusum.calibration.drift + 1)
+    cusum.update(cusum.calibration.drifts + 1)
     other.load_state_dict(cusum.state_dict())
-    assert other.state_dict() == cusum.state_dict()
-    assert other.level == 1
+    torch.testing.assert_close(other.levels, torch.ones(7, dtype=torch.float64), rtol=0, atol=1e-9)
+    assert other.since() == cusum.since() == 1
+    following = cusum.calibration.drifts + 3 * torch.rand(40, 7, generator=torch.Generator().manual_seed(0))
+    futures = [[ours.update(row) for row in following] for ours in (cusum, other)]
+    assert futures[0] == futures[1]
+    assert any(futures[0])
+    assert not all(futures[0])
 
 
 def test_impossible_calibrations_are_named() -> None:

@@ -34,7 +34,7 @@ def test_a_flow_comes_back_to_the_bit(kind: str, tmp_path: Path) -> None:
     assert torch.equal(flow.refine(action, context), again.refine(action, context))
     assert torch.equal(flow.identifier.effective(action, context), again.identifier.effective(action, context))
     assert again.config == flow.config
-    assert again.calibration.threshold == flow.calibration.threshold
+    assert torch.equal(again.calibration.thresholds, flow.calibration.thresholds)
     assert torch.equal(again.calibration.whitener, flow.calibration.whitener)
     assert sorted(path.name for path in (tmp_path / "deep" / "flow").iterdir()) == [DESCRIPTION, TENSORS]
 
