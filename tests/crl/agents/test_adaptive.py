@@ -310,3 +310,19 @@ def test_training_goes_on_alike_after_a_restoration(folder: Path) -> None:
 def test_the_public_checker_is_content(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crl.agents.nominal.LEAST", 20)  # its episodes are short
     check_agent(lambda seed: missions.blank(missions.config(folder, "refiner=none", f"seed={seed}")), missions.SEQUENCE)
+
+
+def test_an_agent_with_a_memory_keeps_its_mission_and_skips_the_step_that_has_none_before_it(folder: Path) -> None:
+    agent = missions.fitted(missions.config(folder, "body.memory=true"))
+    assert agent.fitted is not None
+    assert agent.fitted.tick is not agent.fitted.model
+    assert agent.fitted.tick.reads.mean.shape[0] == agent.fitted.model.reads.mean.shape[0] + agent.body.changes
+    record = flight(agent).record
+    assert record["completed"], record
+    assert record["steps_to_identify"] <= 4
+    agent.begin(TASK, 0, explore=False)
+    assert isinstance(agent.refiner, FlowRefiner)
+    drive(agent, 1, (1.0, 1.0), learn=False)
+    assert agent.refiner.tracker.state_dict()["now"] == 0
+    drive(agent, 1, (1.0, 1.0), learn=False)
+    assert agent.refiner.tracker.state_dict()["now"] == 1

@@ -164,3 +164,30 @@ def test_normalisers_are_set_once() -> None:
     made.normalise(Rows(5 + rows(50).inputs, rows(50).action, 100 * rows(50).change))
     assert torch.equal(made.reads.mean, mean)
     assert torch.equal(made.scale.std, std)
+
+
+def test_a_memory_tells_what_no_observation_shows() -> None:
+    """Motors that follow late: the change depends on a hidden state, which the change before gives away."""
+    source = generator(3)
+    action = 2 * torch.rand(3000, 2, generator=source) - 1
+    hidden, changes = torch.zeros(2), []
+    for command in action:
+        hidden = 0.5 * hidden + 0.5 * command
+        changes.append(torch.cat([hidden, 0 * hidden]))
+    change = torch.stack(changes)
+    observation = torch.zeros(3000, len(FIELDS))
+    left = {}
+    for memory in (False, True):
+        seen = torch.cat([observation[1:], change[:-1]], dim=-1) if memory else observation[1:]
+        config = BodyConfig(hidden=[24, 24], ensemble=2, batch=128)
+        made = BodyModel(config, BODY, 2, generator(0), memory=memory)
+        data = Rows(made.encode(seen), action[1:], change[1:])
+        made.normalise(data)
+        made.fit(data, 600, generator(1))
+        error = made.predict(seen, action[1:]) - change[1:]
+        left[memory] = float(error[:, :2].std() / change[:, :2].std())
+        again = BodyModel(config, BODY, 2, generator(7), memory=memory)
+        again.load_state_dict(made.state_dict())
+        assert torch.equal(again.predict(seen[:5], action[1:6]), made.predict(seen[:5], action[1:6]))
+    assert left[True] < 0.05
+    assert left[False] > 0.3

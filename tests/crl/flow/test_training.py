@@ -11,6 +11,7 @@ from crl.flow.action_flow import ActionFlow, fit_flow
 from crl.flow.integrate import transport
 from crl.flow.training import FlowTrainer, Pairs, flow_matching_loss, simulate_pairs
 from crl.flow.velocity_field import VelocityField
+from crl.seeding import torch_generator
 from tests.crl.flow import bodies
 from tests.oracles import unicycle
 
@@ -143,3 +144,53 @@ def test_a_fit_is_a_function_of_its_seed() -> None:
         ]
         assert torch.equal(flows[0].field.weights, flows[1].field.weights)
         assert not torch.equal(flows[0].field.weights, flows[2].field.weights)
+
+
+class Slow:
+    """A body that follows its commands so late that one step shows next to nothing of them."""
+
+    box = bodies.BOX
+    scale = torch.ones(2)
+    lags: list[int] = []  # noqa: RUF012
+
+    def observations(self, count: int, generator: torch.Generator) -> Tensor:
+        return torch.zeros(count, 2)
+
+    def regimes(self, count: int, generator: torch.Generator) -> Tensor:
+        """Gains, one of which is often 1."""
+        gains = torch.exp(torch.randn(count, 2, generator=generator))
+        gains = torch.where(torch.rand(count, 2, generator=generator) < 0.5, -gains, gains)
+        return torch.where(torch.rand(count, 2, generator=generator) < 0.4, torch.ones(1), gains)
+
+    def nominal(self, observation: Tensor, action: Tensor) -> Tensor:
+        return 1e-6 * action
+
+    def changed(self, observation: Tensor, action: Tensor, regime: Tensor) -> Tensor:
+        return 1e-6 * self.effective(action, regime)
+
+    def effective(self, action: Tensor, regime: Tensor) -> Tensor:
+        return action * regime
+
+
+def test_a_command_that_one_step_hardly_shows_is_undone_all_the_same() -> None:
+    """The nearest transition alone would be any action, and a context from such a window a guess: neither may decide."""
+    config = FlowConfig(**SMALL, structure="gains")  # type: ignore[arg-type]
+    identifier = bodies.structured(config)
+    pairs = simulate_pairs(Slow(), identifier, bodies.calibration(), config, 0)
+    box = bodies.BOX
+    action, target = box.from_flow(pairs.start), box.from_flow(pairs.target)
+    regime = Slow().regimes(config.regimes, torch_generator(0, "flow-pairs")).unsqueeze(1)
+    wanted = box.clip(action / regime)
+    torch.testing.assert_close(target, wanted, atol=0.02, rtol=0)
+
+
+def test_a_nominal_context_leaves_actions_as_they_are() -> None:
+    config = FlowConfig(**SMALL, structure="gains")  # type: ignore[arg-type]
+    identifier = bodies.structured(config)
+    pairs = simulate_pairs(Slow(), identifier, bodies.calibration(), config, 0)
+    flow = ActionFlow(config, unicycle.ACTION, identifier, bodies.calibration(), 0)
+    FlowTrainer(config, flow.field, pairs, 0).fit()
+    flow.field.weights = flow.field.weights.detach()
+    action = bodies.BOX.sample(200, torch.Generator().manual_seed(1))
+    refined = bodies.BOX.clip(flow.refine(action, torch.zeros(200, 2)))
+    assert float(((refined - action) / bodies.BOX.half).abs().mean()) < 0.05
