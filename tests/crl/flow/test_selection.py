@@ -1,4 +1,4 @@
-"""Stepwise selection: what brute force over all subsets finds where that is certain, and the simplest of what is alike."""
+"""Stepwise selection: what brute force finds where that is certain, and the simplest of explanations alike."""
 
 from __future__ import annotations
 

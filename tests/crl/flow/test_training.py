@@ -173,7 +173,7 @@ class Slow:
 
 
 def test_a_command_that_one_step_hardly_shows_is_undone_all_the_same() -> None:
-    """The nearest transition alone would be any action, and a context from such a window a guess: neither may decide."""
+    """The nearest transition alone would be any action, and a context from such a window a guess."""
     config = FlowConfig(**SMALL, structure="gains")  # type: ignore[arg-type]
     identifier = bodies.structured(config)
     pairs = simulate_pairs(Slow(), identifier, bodies.calibration(), config, 0)
