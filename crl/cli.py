@@ -6,6 +6,7 @@ Commands import what they need when they run, so that ``crl --help`` does not wa
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,7 +14,20 @@ import typer
 from typer.core import TyperGroup
 
 from crl import __version__
-from crl.commands import cite, config, doctor, eval_missions, fit_flow, formal, replay, report, runs, sweep
+from crl.commands import (
+    bench,
+    cite,
+    config,
+    deploy,
+    doctor,
+    eval_missions,
+    fit_flow,
+    formal,
+    replay,
+    report,
+    runs,
+    sweep,
+)
 from crl.commands.arguments import Run, Settings, err, find_run, out, say
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, sequences_table, summary
@@ -22,6 +36,11 @@ if TYPE_CHECKING:
     from crl.config import Config
 
 USER_ERROR = 2
+SUMMARY = "Continual robot learning: one task after another, without forgetting."
+FIRST_STEPS = (
+    "Begin with crl doctor, which says what works here; then crl train env=cartpole_length, crl replay latest --task 0 "
+    "and crl report runs. Settings are written KEY=VALUE: crl envs lists the task sequences, crl config every setting."
+)
 INTERRUPTED = 130
 """Exit code of a program that SIGINT ended, by the shells' convention."""
 
@@ -45,7 +64,7 @@ class _CleanErrors(TyperGroup):
 
 app = typer.Typer(
     cls=_CleanErrors,
-    help="Continual robot learning: one task after another, without forgetting.",
+    help=f"{SUMMARY}\n\n{FIRST_STEPS}",
     no_args_is_help=True,
     add_completion=True,
     rich_markup_mode="markdown",  # joins the lines of a paragraph
@@ -57,7 +76,7 @@ app = typer.Typer(
 def root(
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)] = False,
 ) -> None:
-    """Continual robot learning: one task after another, without forgetting."""
+    """Answer what concerns the program as a whole."""
     if version:
         typer.echo(f"crl {__version__}")
         raise typer.Exit
@@ -121,12 +140,14 @@ def envs() -> None:
     out.print(sequences_table(rows))
 
 
-for command in (cite, config, doctor, eval_missions, fit_flow, formal, replay, report, runs, sweep):
+for command in (bench, cite, config, deploy, doctor, eval_missions, fit_flow, formal, replay, report, runs, sweep):
     command.register(app)
 
 
 def main() -> None:
-    """Entry point of the command ``crl``."""
+    """Entry point of the command ``crl``. Modules in the current folder are found, as by ``python -m``, but last."""
+    if not {"", str(Path.cwd())} & set(sys.path):
+        sys.path.append(str(Path.cwd()))
     app()
 
 

@@ -257,6 +257,20 @@ class CheckpointConfig:
 
 
 @dataclass
+class DataConfig:
+    """Recorded data that the first task learns from before anything else (:mod:`crl.training.recorded`)."""
+
+    source: str | None = None
+    """A bag (a .mcap file, or a folder of them), or ``minari:NAME``; ``None``: none. Short: ``data=...``."""
+    robot: str | None = None
+    """Name or file of the description of a bag's robot; ``None``: the robot that the environment simulates."""
+    odom: str = "odom"
+    """Topic of a bag's odometry; commands (``cmd_vel``) and the plan are looked for beside it."""
+    only: bool = False
+    """Learn the first task from the recorded data alone, without an environment step."""
+
+
+@dataclass
 class EnvConfig:
     """The task sequence."""
 
@@ -284,6 +298,7 @@ class Config:
     body: BodyConfig = field(default_factory=BodyConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
     missions: MissionConfig = field(default_factory=MissionConfig)
+    data: DataConfig = field(default_factory=DataConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     profile: str = "quick"
     """Name of the profile that was composed."""

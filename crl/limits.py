@@ -200,6 +200,7 @@ RULES: tuple[_Rule, ...] = (
         lambda c: c.budget.validation_successes <= c.budget.validation_episodes,
     ),
     ("flow.gain_low must be below flow.gain_high", lambda c: c.flow.gain_low < c.flow.gain_high),
+    ("data.only needs data", lambda c: c.data.source is not None or not c.data.only),
     ("missions.inject must be below missions.remove", lambda c: c.missions.inject < c.missions.remove),
     ("env.tasks must name at least one task (null plays each once)", lambda c: c.env.tasks != []),
     ("name must be a plain folder name, and not 'latest'", lambda c: c.name is None or _is_folder_name(c.name)),

@@ -188,10 +188,26 @@ def _load(point: EntryPoint) -> Any:
 
 def _import(path: str) -> Any:
     module, _, attribute = path.partition(":")
+    _register_own()
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        raise SequenceError(f"the task sequence {path!r} can't be loaded: {error}") from error
+        mend = None
+        if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
+            mend = (
+                f"start in the folder that holds {error.name}, name that folder in PYTHONPATH, or install the package"
+            )
+        raise SequenceError(f"the task sequence {path!r} can't be loaded: {error}", mend) from error
+
+
+def _register_own() -> None:
+    """Register the environments that come with this package: a user's sequence may name them.
+
+    It also tells MuJoCo how to draw without a display, which must be said before a user's module imports it.
+    """
+    for point in entry_points(group="gymnasium.envs"):
+        if point.dist is not None and point.dist.name == "crl":
+            point.load()()
 
 
 def _parse(plain: Any, source: str) -> TaskSequence:

@@ -31,6 +31,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from crl import __version__
 from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
 from crl.limits import leaves, validate
@@ -39,6 +40,7 @@ from crl.matching import nearest
 ALIASES: Mapping[str, str] = {
     "tasks": "env.tasks",
     "steps": "budget.steps",
+    "data": "data.source",
     "env.name": "env",
     "agent.name": "agent",
     "continual.name": "continual",
@@ -121,7 +123,7 @@ def profiles() -> list[str]:
 
 def keys() -> list[str]:
     """Every key that a user may set."""
-    return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", *GROUPS})
+    return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", "data", *GROUPS})
 
 
 def compose(overrides: Sequence[str] = ()) -> Config:
@@ -208,14 +210,23 @@ def load_yaml(path: Path) -> Config:
         raise SettingsError(f"{path} holds no settings")
     for key in _flat(cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))):
         if not _known(key):
-            raise SettingsError(
-                f"{path} holds the unknown setting {key!r}{_suggest(key)}",
-                "The run may come from another version of crl; its results.json names the version.",
-            )
+            raise SettingsError(f"{path} holds the unknown setting {key!r}{_suggest(key)}", _of_another_version(path))
     try:
         return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded)))
     except (SettingsError, OmegaConfBaseException) as error:
         raise SettingsError(f"{path}: {_first_line(error)}") from error
+
+
+def _of_another_version(path: Path) -> str:
+    """What to do about settings that this version does not know; the results beside them say who made them."""
+    try:
+        made = json.loads((path.parent / "results.json").read_text(encoding="utf-8"))
+        version, commit = made["version"], made.get("commit")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return "the run may come from another version of crl: use that one, or take the setting out of the file"
+    if version != __version__:
+        return f"the run was made by crl {version}, this is crl {__version__}: pip install crl=={version}"
+    return f"the run was made by commit {commit} of crl {version}: use that one, or take the setting out of the file"
 
 
 def fingerprint(config: Config) -> str:
@@ -227,6 +238,8 @@ def fingerprint(config: Config) -> str:
         for section in ("refiner", "body", "flow", "missions"):
             del plain[section]
         del plain["planner"]["shift"]
+    if config.data.source is None:
+        del plain["data"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -116,6 +116,7 @@ class TaskSpec:
         exploration: Prior of the random episodes.
         reward: Array-API function ([..., S], [..., A], [..., S]) -> [...].
         success: Array-API function [..., S] -> bool [...].
+        has_success: Whether success means anything here; if not, the return alone is the measure.
     """
 
     name: str
@@ -128,6 +129,7 @@ class TaskSpec:
     exploration: ExplorationPrior
     reward: Reward = field(compare=False)
     success: Success = field(compare=False)
+    has_success: bool = True
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any], index: int, reward: Reward, success: Success) -> TaskSpec:

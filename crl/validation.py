@@ -48,7 +48,7 @@ def parse_task(cls: type[TaskSpec], plain: Mapping[str, Any], index: int, reward
     Raises:
         SpecError: An entry is missing, unknown or impossible.
     """
-    _keys(plain, _TASK, (), "the task")
+    _keys(plain, _TASK, ("has_success",), "the task")
     name = _text(plain["name"], "name")
     for label, function in (("reward", reward), ("success", success)):
         if not callable(function):
@@ -74,6 +74,7 @@ def parse_task(cls: type[TaskSpec], plain: Mapping[str, Any], index: int, reward
             exploration=_exploration(plain["exploration"], action.size),
             reward=reward,
             success=success,
+            has_success=_truth(plain.get("has_success", True), "has_success"),
         )
     except SpecError as error:
         raise SpecError(f"task {name!r}: {error}") from None
@@ -125,6 +126,12 @@ def _action(plain: Any) -> ActionSpec:
         _number(entry.get("scale", 1.0), f"{at}.scale", above=0.0)
     _unique(names, "action")
     return ActionSpec(tuple(names), tuple(units), tuple(lows), tuple(highs))
+
+
+def _truth(value: Any, at: str) -> bool:
+    if not isinstance(value, bool):
+        raise SpecError(f"{at} is {value!r}: give true or false")
+    return value
 
 
 def _exploration(plain: Any, size: int) -> ExplorationPrior:

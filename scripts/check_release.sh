@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Checks a release: builds the wheel, installs it into an empty environment with the tested versions, and trains, evaluates,
-# cites and replays from an empty folder, with no repository at hand.
+# cites, replays and reports from an empty folder, with no repository at hand. Takes minutes, most of them for PyTorch.
 #   scripts/check_release.sh [FOLDER]     FOLDER keeps the wheel and the environment; a temporary one is removed at the end
 #   PYTHON=python3.12 scripts/check_release.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 repository="$PWD"
 
-say() { printf '\n== %s\n' "$*"; }
+say() { printf '\n== %s (after %d s)\n' "$*" "$SECONDS"; }
 
 if [ $# -gt 0 ]; then
     mkdir -p "$1"
@@ -31,6 +31,7 @@ import zipfile
 
 names = set(zipfile.ZipFile(sys.argv[1]).namelist())
 wanted = ["crl/cli.py", "crl/py.typed", "crl/bibliography.bib", "crl/configs/config.yaml", "crl_envs/__init__.py"]
+wanted += ["crl_envs/missions/maps/courtyard.csv", "crl_robots/specs/ugv_husky.yaml"]
 missing = [name for name in wanted if name not in names]
 assert not missing, f"the wheel lacks {missing}"
 astray = sorted(name for name in names if name.split("/")[0] in ("tests", "docs", "runs", "benchmarks", "configs", "envs"))
@@ -49,8 +50,8 @@ crl="$folder/venv/bin/crl"
 
 say "the package comes from the environment"
 "$folder/venv/bin/python" -c "
-import crl, crl_envs, sys
-for module in (crl, crl_envs):
+import crl, crl_envs, crl_robots
+for module in (crl, crl_envs, crl_robots):
     assert module.__file__.startswith('$folder/venv'), module.__file__
 print(crl.__file__)"
 
@@ -66,7 +67,12 @@ say "what is made of it"
 "$crl" cite latest --out run.bib
 "$crl" config env=cartpole_length --table >config.txt
 "$crl" replay latest --task 0 --out replay.mp4
-if "$crl" report --help >/dev/null 2>&1; then "$crl" report runs/latest --out report.html; fi
+"$crl" runs list
+"$crl" report runs --out report.html
+"$crl" report runs --format md,csv,latex --out paper
+for file in eval.json run.bib config.txt replay.mp4 report.html paper.md paper.csv paper.tex; do
+    [ -s "$file" ] || { echo "$file is missing or empty"; exit 1; }
+done
 ls -l
 
 say "all passed"

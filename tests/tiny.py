@@ -44,7 +44,7 @@ class Slide(gymnasium.Env[Any, Any]):
     Args:
         gain: Acceleration of a full push.
         goal: ``near``: succeeds once within 0.3 of the origin; ``push``: succeeds if the last action was positive;
-            ``luck``: succeeds in half of all episodes, by their seed.
+            ``luck``: succeeds in half of all episodes, by their seed; ``none``: has no notion of success.
         fault: ``nan``, ``reward``, ``shape`` or ``told``: what a step gives; ``reset`` (NaN) or ``reset_shape``: what
             a reset gives.
         share: Share of the episodes, by their seed, that have the fault.
@@ -74,6 +74,7 @@ class Slide(gymnasium.Env[Any, Any]):
             "action": [{"name": "push", "unit": "N", "low": -1.0, "high": 1.0}],
             "safe_action": [0.125],
             "exploration": {"beta": 1.0, "std": [0.7]},
+            "has_success": goal != "none",
         }
 
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
@@ -112,6 +113,8 @@ class Slide(gymnasium.Env[Any, Any]):
             self.solved = self.solved or bool(self.success(self.state))
         elif self.goal == "push":
             self.solved = last and bool(action[0] > 0)
+        elif self.goal == "none":
+            self.solved = False
         else:
             self.solved = last and self.lucky
         return shown, reward, False, last, {**info, "is_success": self.solved}
@@ -143,6 +146,7 @@ def sequence(*tasks: dict[str, Any], names: str = "") -> dict[str, Any]:
 SLIDES = sequence({"gain": 1.0}, {"gain": -1.5}, {"gain": 2.5})
 LUCKY = sequence({"gain": 1.0, "goal": "luck"}, {"gain": -1.5, "goal": "luck"})
 PUSHED = sequence({"gain": 1.0, "goal": "push"}, {"gain": -1.5, "goal": "push"})
+ENDLESS = sequence({"gain": 1.0, "goal": "none"}, {"gain": -1.5, "goal": "none"})
 COMES_AGAIN = sequence({"gain": 1.0}, {"gain": 1.0}, {"gain": -1.5}, {"gain": 1.0}, names="aaba")
 SOMETIMES_NAN = sequence({"gain": 1.0, "fault": "nan", "share": 0.4}, {"gain": -1.5})
 NAN = sequence({"gain": 1.0, "fault": "nan"})

@@ -23,7 +23,7 @@ OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "cl
 Words = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[KEY=VALUE]...",
+        metavar="KEY=VALUE",
         help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE classes=A,B "
         "'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' out=DIR workers=N, and any setting of `crl train`.",
     ),
@@ -77,10 +77,15 @@ def eval_missions(settings: Words = None) -> None:
     whole = {"command": command, "commit": commit(), "env": base.env.name, "methods": rows, "missions": records}
     replace_file(folder / "results.json", json.dumps(whole, indent=1).encode() + b"\n")
     replace_file(folder / "table.md", f"`{command}`\n\n{missions_markdown(rows)}".encode())
-    path_plot(_shown(records), folder, folder / "paths.png")
+    written = [folder / "results.json", folder / "table.md"]
+    try:
+        path_plot(_shown(records), folder, folder / "paths.png")
+        written.append(folder / "paths.png")
+    except ImportError as error:
+        err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True, markup=False)
     wide = out if out.is_terminal else Console(width=200)
     wide.print(missions_table(rows, f"{sequence.name}, {own['seeds']} seeds"))
-    say(f"results: {folder / 'results.json'}, {folder / 'table.md'}, {folder / 'paths.png'}")
+    say(f"results: {', '.join(map(str, written))}")
 
 
 def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:

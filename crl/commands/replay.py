@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crl.commands.arguments import Run, err, find_run
+from crl.commands.arguments import err, find_run
 from crl.commands.completing import complete_run
 from crl.errors import CrlError
+
+if TYPE_CHECKING:
+    from crl.reporting.replay import Replayed
+    from crl.reporting.replay_take import Take
+
+_RUN = "A run (its folder, its name in runs/, or `latest`), or a recorded bag: a .mcap file, or a folder of them."
 
 
 def register(app: typer.Typer) -> None:
@@ -18,18 +24,23 @@ def register(app: typer.Typer) -> None:
 
 
 def replay(
-    run: Run,
+    run: Annotated[str, typer.Argument(metavar="RUN|BAG", help=_RUN, autocompletion=complete_run)],
     beside: Annotated[
         str | None,
         typer.Argument(
-            metavar="RUN2", help="A second run, whose same episode is shown beside.", autocompletion=complete_run
+            metavar="RUN2|BAG2", help="A second one, whose same episode is shown beside.", autocompletion=complete_run
         ),
     ] = None,
     *,
-    task: Annotated[int, typer.Option(min=0, help="Task (or mission), by its index in the sequence.")],
+    task: Annotated[
+        int | None, typer.Option(min=0, help="Task (or mission) of a run, by its index in the sequence; runs need it.")
+    ] = None,
     episode: Annotated[int, typer.Option(min=0, help="Evaluation episode: which of the paired seeds.")] = 0,
     out_file: Annotated[
-        Path | None, typer.Option("--out", metavar="FILE", help="The mp4 to write; in the run's videos/ if omitted.")
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help="The mp4 to write; in the run's videos/, or by the bag, if omitted."
+        ),
     ] = None,
     overlay: Annotated[
         bool, typer.Option("--overlay/--no-overlay", help="Draw plans, actions and the model's error beside it.")
@@ -38,28 +49,52 @@ def replay(
     rerun: Annotated[
         Path | None, typer.Option("--rerun", metavar="FILE.rrd", help="Write a recording for Rerun instead.")
     ] = None,
+    robot: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Of a bag: the robot's description, for its limits and time-outs."),
+    ] = None,
+    odom: Annotated[str, typer.Option(metavar="TOPIC", help="Of a bag: the odometry, if several robots are in it.")] = (
+        "odom"
+    ),
 ) -> None:
-    """Play an episode with what a run has learned and record it as mp4.
+    """Play an episode with what a run has learned, or a robot's recording, and record it as mp4.
 
     Needs no display. White is what happened, orange what the planner imagined; bars show the planned, the refined and
-    the executed action. In a run with missions, --task chooses the mission.
+    the executed action. In a run with missions, --task chooses the mission. Of a bag: the path and the plan from
+    above, the commands, and in red why the robot was stopped.
     """
-    folders = [find_run(run)] + ([find_run(beside)] if beside is not None else [])
+    from crl.reporting.replay_recording import reader_of
+
+    named = [name for name in (run, beside) if name is not None]
+    readers = [reader_of(Path(name)) for name in named]
+    folders = [find_run(name) for name, reader in zip(named, readers, strict=True) if reader is None]
+    bags = [(Path(name), reader) for name, reader in zip(named, readers, strict=True) if reader is not None]
+    if folders and task is None:
+        raise CrlError("a run has several tasks to be replayed", "say which, by its index in the sequence: --task 0")
     if live:
-        _live(folders, task, episode, out_file, rerun)
+        _live(folders, bool(bags), task or 0, episode, out_file, rerun)
+        return
+    if bags:
+        from crl.reporting.replay_recording import film_path, take_of_recording
+
+        takes = [take_of_recording(path, reader, robot, odom) for path, reader in bags]
+        _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
         return
     if rerun is not None:
-        _rerun(folders, task, episode, rerun)
+        from crl.reporting.replay import takes_of
+
+        _rerun(takes_of(folders, task or 0, episode), rerun)
         return
     from crl.reporting.replay import film
 
-    made = film(folders, task, episode, out_file, overlay=overlay)
-    for note in made.notes:
-        _note(note)
-    typer.echo(str(made.path))
+    _tell(film(folders, task or 0, episode, out_file, overlay=overlay))
 
 
-def _live(folders: list[Path], task: int, episode: int, out_file: Path | None, rerun: Path | None) -> None:
+def _live(
+    folders: list[Path], recorded: bool, task: int, episode: int, out_file: Path | None, rerun: Path | None
+) -> None:
+    if recorded:
+        raise CrlError("a recording has no simulator to open", "leave out --live: its film needs no display")
     if len(folders) > 1 or out_file is not None or rerun is not None:
         raise CrlError("--live shows one run and writes nothing", "leave out RUN2, --out and --rerun, or --live")
     from crl.reporting.replay_live import live as show
@@ -69,16 +104,34 @@ def _live(folders: list[Path], task: int, episode: int, out_file: Path | None, r
     typer.echo("success" if done else "no success")
 
 
-def _rerun(folders: list[Path], task: int, episode: int, path: Path) -> None:
-    from crl.reporting.replay import takes_of
+def _recorded(
+    takes: list[Take], folders: list[Path], task: int, episode: int, out: Path, rerun: Path | None, overlay: bool
+) -> None:
+    """Recordings, and a run beside one; the recording is on the left."""
+    from crl.reporting.replay import check_alike, film_of, takes_of
+
+    takes += takes_of(folders, task, episode, overlay) if folders else []
+    check_alike(takes)
+    if rerun is not None:
+        _rerun(takes, rerun)
+    else:
+        _tell(film_of(takes, out, overlay=overlay))
+
+
+def _rerun(takes: list[Take], path: Path) -> None:
     from crl.reporting.replay_rerun import write_rerun
 
-    takes = takes_of(folders, task, episode)
     written = write_rerun(takes, path)
     for made in takes:
         for note in made.notes:
             _note(note)
     typer.echo(str(written))
+
+
+def _tell(made: Replayed) -> None:
+    for note in made.notes:
+        _note(note)
+    typer.echo(str(made.path))
 
 
 def _note(text: str) -> None:

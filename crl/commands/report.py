@@ -25,7 +25,7 @@ def report(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUNS...",
+            metavar="RUNS",
             help="Run folders, folders of runs, or names in runs/; with KEY=VALUE only runs that meet the condition.",
         ),
     ],

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
 
 from crl.commands.arguments import out, say
 from crl.errors import CrlError
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 Root = Annotated[Path, typer.Option("--in", metavar="DIR", help="The folder of runs; folders inside count, too.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 Runs = Annotated[
-    list[str], typer.Argument(metavar="RUN...", help="Runs: their folders, or their names in the folder of runs.")
+    list[str], typer.Argument(metavar="RUN", help="Runs: their folders, or their names in the folder of runs.")
 ]
 RUNS = Path("runs")
 
@@ -39,7 +40,7 @@ def list_runs(
     filters: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...",
+            metavar="KEY=VALUE",
             help="Conditions on facts or settings: env=pusher continual=hypercrl,ewc status=finished 'success>=0.9' "
             "planner.samples=64.",
         ),
@@ -59,7 +60,8 @@ def list_runs(
     if not found:
         say(f"no runs in {root}" + (" meet these conditions" if conditions else ": make one with `crl train`"))
         return
-    out.print(show.table(found))
+    # A file or a pipe has no width that names would have to be broken for.
+    (out if out.is_terminal else Console(width=200)).print(show.table(found))
     for line in show.findings(found):
         say(line)
 

@@ -28,7 +28,7 @@ def run_sweep(
     settings: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE,VALUE,...]...",
+            metavar="KEY=VALUE,VALUE",
             help="Settings of the runs, with several values where they differ: continual=hypercrl,ewc seed=0,1,2 "
             "'tasks=[0,1],[1,0]' 'seed=range(0,5)' 'continual=glob(hypercrl*)'. And of the sweep: "
             "launcher=local|ray|slurm, launcher.workers=N, sweep_dir=DIR, sweep=tune.",

@@ -17,7 +17,6 @@ MODULES: Mapping[str, str] = {
     "hydra-core": "hydra",
     "pillow": "PIL",
     "rerun-sdk": "rerun",
-    "hydra-ray-launcher": "hydra_plugins.hydra_ray_launcher",
 }
 """Modules of the packages whose names say nothing about them."""
 PARTIAL: Mapping[str, str] = {

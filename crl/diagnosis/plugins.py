@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
+from importlib.metadata import PackageNotFoundError, entry_points, metadata
 
-from crl.diagnosis.finding import Finding, State
+from crl.diagnosis.finding import Finding
 from crl.diagnosis.probe import probe
 
 SUBJECT = "entry points"
 OTHER_GROUPS = ("gymnasium.envs",)
 """Groups that matter beside those that begin with ``crl.``."""
+OPTIONAL_GROUPS = ("crl.callbacks",)
+"""Groups that a run does without."""
 _LOAD = """
 from importlib.metadata import entry_points
 for group, name, value in {points!r}:
@@ -34,25 +36,44 @@ def plugins() -> list[Finding]:
         faults = []
         for _, name, value, owner in inside:
             if error := errors.get((group, name, value)):
-                own = owner == "crl"
-                mend = f"install {owner} again: pip install --force-reinstall --no-deps {owner}"
-                if not own:
-                    mend += f"; or remove it: pip uninstall {owner}"
-                state: State = "broken" if own else "warning"
-                said = f"{value} of {owner} does not load: {error}"
-                faults.append(Finding(SUBJECT, f"{group}: {name}", state, said, mend, needed=own))
+                faults.append(_fault(group, name, value, owner, error))
         # An environment package's entry is a namespace, which several packages may share.
         names = [] if group in OTHER_GROUPS else [name for _, name, _, _ in inside]
         for name in sorted({name for name in names if names.count(name) > 1}):
             owners = ", ".join(sorted({owner for _, other, _, owner in inside if other == name}))
             mend = "uninstall one of the packages, or ask its author for another name"
             faults.append(Finding(SUBJECT, f"{group}: {name}", "warning", f"offered more than once: {owners}", mend))
-        if not faults:
+        missing = sum(fault.state == "absent" for fault in faults)
+        if missing == len(faults):
             others = sorted({owner for *_, owner in inside} - {"crl"})
             beside = f", from other packages: {', '.join(others)}" if others else ""
-            findings.append(Finding(SUBJECT, group, "ok", f"{len(inside)} load{beside}", needed=True))
+            findings.append(Finding(SUBJECT, group, "ok", f"{len(inside) - missing} load{beside}", needed=True))
         findings += faults
     return findings
+
+
+def _fault(group: str, name: str, value: str, owner: str, error: str) -> Finding:
+    """An entry that does not load: a library of its extra is not installed, or something is broken."""
+    title = f"{group}: {name}"
+    if owner == "crl" and name in _extras() and error.startswith("ModuleNotFoundError"):
+        return Finding(SUBJECT, title, "absent", f"needs its extra: {error}", f"pip install 'crl[{name}]'")
+    said = f"{value} of {owner} does not load: {error}"
+    if owner == "crl":
+        needed = group not in OPTIONAL_GROUPS
+        mend = "install crl again, from its folder or wheel: pip install --force-reinstall --no-deps ."
+        return Finding(SUBJECT, title, "broken" if needed else "warning", said, mend, needed=needed)
+    mend = (
+        f"install {owner} again: pip install --force-reinstall --no-deps {owner}; or remove it: pip uninstall {owner}"
+    )
+    return Finding(SUBJECT, title, "warning", said, mend)
+
+
+def _extras() -> list[str]:
+    """Names of this package's extras."""
+    try:
+        return metadata("crl").get_all("Provides-Extra") or []
+    except PackageNotFoundError:
+        return []
 
 
 def _all() -> list[tuple[str, str, str, str]]:

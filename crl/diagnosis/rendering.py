@@ -58,6 +58,8 @@ def _backend(name: str, told: Told, working: list[str]) -> Finding:
             return Finding(SUBJECT, title, "warning", f"{said}, but then: {told.trouble}")
         return Finding(SUBJECT, title, "ok", said)
     reason = told.trouble or "its pictures are empty"
+    if "glGetError" in reason:  # how PyOpenGL says that there is no such library
+        reason = "its library is not installed"
     mend = f"on Debian or Ubuntu: apt-get install -y --no-install-recommends {' '.join(packages)}"
     if working:  # one of the two is enough
         if name == "egl":

@@ -1,4 +1,4 @@
-"""Model-predictive path integral control: Williams et al., ICRA 2017 (arXiv 1707.02342).
+"""Model-predictive path integral control: Williams et al., ICRA 2017, and IEEE T-RO 2018 (arXiv 1707.02342).
 
 Samples around the shifted last plan with smoothed noise, weighted by exp(return / temperature). Deviations: the
 temperature is in deviations of the returns, so that it means the same for every reward; the noise is an AR(1)

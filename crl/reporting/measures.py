@@ -214,7 +214,9 @@ def _score_curves(run: RunRecord, scale: Scale) -> list[Curve]:
 
 
 def _success_curves(run: RunRecord) -> list[Curve]:
-    return metrics_curves.curves(run.lines("episode"), lambda line: float(line["success"]))
+    # Tasks without a notion of success have no such curve.
+    judged = (line for line in run.lines("episode") if line["success"] is not None)
+    return metrics_curves.curves(judged, lambda line: float(line["success"]))
 
 
 def _first_visits(curves: Sequence[Curve]) -> list[Curve]:

@@ -83,7 +83,9 @@ def curves_figure(groups: Mapping[str, Sequence[RunRecord]], out: Path, *, windo
     figure, axis = plt.subplots(figsize=(10, 3.6), layout="constrained")
     for index, (name, runs) in enumerate(groups.items()):
         for order, run in enumerate(runs):
-            visits = [list(lines) for _, lines in groupby(run.lines("episode"), key=lambda line: line["task"])]
+            # Tasks without a notion of success have no such curve.
+            judged = (line for line in run.lines("episode") if line["success"] is not None)
+            visits = [list(lines) for _, lines in groupby(judged, key=lambda line: line["task"])]
             for visit, lines in enumerate(visits):
                 steps = np.array([line["step"] for line in lines])
                 success = _moving([float(line["success"]) for line in lines], window)

@@ -76,6 +76,11 @@ def film(
     takes = takes_of(folders, task, episode, overlay)
     beside = "".join(f"_beside_{folder.name}" for folder in folders[1:])
     path = out or _place(folders[0], takes[0], task, f"_overlay{beside}" if overlay else beside)
+    return film_of(takes, path, overlay=overlay)
+
+
+def film_of(takes: list[Take], path: Path, *, overlay: bool = True) -> Replayed:
+    """Film one take, or several beside each other; see :func:`film`."""
     notes = [note for made in takes for note in made.notes]
     if not overlay and len(takes) == 1:
         return Replayed(_write(takes[0], path), notes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shutil
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -81,7 +82,8 @@ class Film:
 def has_ffmpeg() -> bool:
     """Whether there is a program ffmpeg, in imageio's package or elsewhere."""
     try:
-        importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
+        program = importlib.import_module("imageio_ffmpeg").get_ffmpeg_exe()
     except (ImportError, RuntimeError):
         return False
-    return True
+    # What IMAGEIO_FFMPEG_EXE names is taken unseen.
+    return shutil.which(program) is not None

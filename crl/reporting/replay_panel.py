@@ -5,6 +5,8 @@
 * Bars: each element of the action between its limits. A blue ring is what was planned, the green bar what the refiner
   made of it, a white tick what was executed.
 * The trace below: the error of the model's next planned step, in deviations of the changes over the episode.
+
+A recording of a robot has only what was real: strips, and bars of what was sent.
 """
 
 from __future__ import annotations
@@ -45,7 +47,7 @@ class Panel:
         self._worst = max(float(np.percentile(known, 99)) if known.size else 1.0, 1e-3) * 1.15
         self._total = np.cumsum([0.0 if m.transition is None else m.transition.reward for m in take.moments])
         self._rows = take.spec.action.size
-        room = height - HEADER - TRACE - 26 - self._rows * ROW - 22
+        room = height - HEADER - (0 if take.recorded else TRACE + 22) - 26 - self._rows * ROW
         self._fields = shown_fields([take, *beside], max(1, min(5, int(room // 44))))
         self._strip = min(110.0, room / max(1, len(self._fields)))
         horizon = max((len(m.imagination.chosen) - 1 for m in take.moments if m.imagination is not None), default=10)
@@ -62,7 +64,8 @@ class Panel:
             self._field(canvas, shown, moment, index, top)
             top += self._strip
         top = self._actions(canvas, moment, top + 4)
-        self._trace(canvas, index, top + 8)
+        if not self.take.recorded:
+            self._trace(canvas, index, top + 8)
         return canvas
 
     def _header(self, canvas: Canvas, moment: Moment, index: int) -> None:
@@ -70,13 +73,17 @@ class Panel:
         canvas.fitted(LEFT, 8, take.title, width, 13)
         total = float(self._total[min(index, len(self._total)) - 1]) if index else 0.0
         time = index * take.spec.control_period
-        line = f"{take.spec.name}   episode {take.episode}   {time:.1f} s   step {index} of {len(take.moments)}"
-        canvas.fitted(LEFT, 25, f"{line}   return {total:.4g}", width, 12, ink.FAINT)
+        step = f"{time:.1f} s   step {index} of {len(take.moments)}"
+        line = f"{take.spec.name}   episode {take.episode}   {step}   return {total:.4g}"
+        canvas.fitted(LEFT, 25, f"{take.spec.name}   {step}" if take.recorded else line, width, 12, ink.FAINT)
         if index >= len(take.moments):
-            word = take.fault or ("success" if take.success else "ended without success")
-            canvas.fitted(LEFT, 40, word, width, 12, ink.GOOD if take.success else ink.ERROR)
+            judged = take.spec.has_success or take.success
+            word = take.fault or ("success" if take.success else "ended without success" if judged else "ended")
+            colour = ink.ERROR if take.fault or judged else ink.FAINT
+            canvas.fitted(LEFT, 40, word, width, 12, ink.GOOD if take.success else colour)
         elif moment.decision.reason is not None:
-            canvas.fitted(LEFT, 40, f"safe action: {moment.decision.reason}", width, 12, ink.ERROR)
+            word = "stopped" if take.recorded else "safe action"
+            canvas.fitted(LEFT, 40, f"{word}: {moment.decision.reason}", width, 12, ink.ERROR)
         elif moment.faulty:
             canvas.text(LEFT, 40, "the body's fault is on", 12, ink.ERROR)
         elif moment.imagination is not None:
@@ -84,7 +91,9 @@ class Panel:
             text = f"plan: {imagined.tried} sequences tried, predicted return {imagined.value:.4g}"
             canvas.fitted(LEFT, 40, text, width, 12, ink.FAINT)
         else:
-            canvas.text(LEFT, 40, "nothing planned", 12, ink.FAINT)
+            points = take.waypoints
+            reached = "recorded" if points is None else f"waypoints reached: {moment.reached} of {len(points)}"
+            canvas.text(LEFT, 40, reached if take.recorded else "nothing planned", 12, ink.FAINT)
 
     def _field(self, canvas: Canvas, shown: ShownField, moment: Moment, index: int, top: float) -> None:
         box = (LEFT, top + 14, self.width - RIGHT, top + self._strip - 4)
@@ -138,7 +147,7 @@ class Panel:
         spec = self.take.spec.action
         legend = [("planned", ink.PLANNED), ("refined", ink.REFINED), ("executed", ink.REAL)]
         at = self.width - RIGHT
-        for word, colour in reversed(legend):
+        for word, colour in reversed([("sent", ink.REAL)] if self.take.recorded else legend):
             at -= canvas.length(word, 11)
             canvas.text(at, top, word, 11, colour)
             at -= 12

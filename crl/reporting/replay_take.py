@@ -24,7 +24,7 @@ from crl.training.load import LoadedRun
 from crl.training.missions import fly, mission_sequence
 from crl.types import Array, Decision, TaskSpec, Transition
 
-_GRAPHICS = ("egl", "opengl", "glx", "osmesa", "glfw", "glgeterror", "gl context", "can't draw")
+_GRAPHICS = ("egl", "opengl", "glx", "osmesa", "glfw", "glgeterror", "gl context", "glcontext", "can't draw")
 Picture = NDArray[np.uint8]
 
 
@@ -40,7 +40,7 @@ class Moment:
         expected: The model's next planned observation under the executed action, float32 [S].
         transition: What happened; ``None`` where the simulator failed.
         reached: Waypoints reached, where there are any.
-        faulty: Whether a mission's fault is on.
+        faulty: Whether a mission's fault is on, or a recorded robot was stopped.
     """
 
     observation: Array
@@ -69,6 +69,7 @@ class Take:
         success: Whether the task was achieved.
         fault: What went wrong in the simulator, if anything.
         notes: What a viewer should know, such as why there are no pictures.
+        recorded: Whether it comes from a robot's recording: there are no episodes, rewards and models then.
     """
 
     title: str
@@ -82,6 +83,7 @@ class Take:
     success: bool = False
     fault: str | None = None
     notes: list[str] = field(default_factory=list)
+    recorded: bool = False
 
     @property
     def fps(self) -> int:

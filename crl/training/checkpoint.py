@@ -12,7 +12,6 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import struct
 import warnings
@@ -24,20 +23,16 @@ from typing import Any
 from crl import __version__
 from crl.errors import CrlError
 from crl.training.checkpoint_format import UnsupportedStateError, decode, encode, read_safetensors, safetensors_parts
+from crl.training.checkpoint_names import FORMAT, checkpoint_folders, step_and_revision
 from crl.training.durable import NO_PERMISSION, NO_SPACE, FileRecord, fsync_folder, write_hashed
 
 State = dict[str, Any]
 Parts = Sequence[bytes | memoryview]
 
-FORMAT = 1
-"""Version of the format that is written. A change that older code can't read, or that older checkpoints don't follow,
-raises it and adds a migration."""
-
 MIGRATIONS: dict[int, Callable[[State], State]] = {}
 """From each older format version, the function that makes its state one of the next version."""
 
 ARRAYS, TREE, MANIFEST = "arrays.safetensors", "state.json", "manifest.json"
-_NAME = re.compile(r"step_(\d{9,})(?:\.(\d+))?")
 _WRITING, _REMOVING = ".writing-", ".removing-"
 
 
@@ -91,9 +86,7 @@ class CheckpointStore:
 
     def list(self) -> Sequence[Path]:
         """Folders of all checkpoints, oldest first."""
-        if not self.folder.is_dir():
-            return []
-        return sorted((path for path in self.folder.iterdir() if _NAME.fullmatch(path.name)), key=_order)
+        return checkpoint_folders(self.folder)
 
     def save(self, step: int, state: State) -> Path:
         """Write a checkpoint and, once it is on the disk, remove the oldest.
@@ -182,7 +175,7 @@ class CheckpointStore:
 
     def _write(self, step: int, files: Mapping[str, Parts]) -> Path:
         """Write beside, flush, rename, flush."""
-        revisions = [_order(path)[1] for path in self.list() if _order(path)[0] == step]
+        revisions = [step_and_revision(path)[1] for path in self.list() if step_and_revision(path)[0] == step]
         name = f"step_{step:09d}" + (f".{max(revisions) + 1}" if revisions else "")
         beside = self.folder / f"{_WRITING}{name}-{os.getpid()}"
         try:
@@ -200,7 +193,11 @@ class CheckpointStore:
     def _prune(self, saved: Path) -> None:
         """Remove what a durable new checkpoint makes superfluous. Failing to is no reason to stop a run."""
         existing = self.list()
-        good = [path for path in existing if path not in self._damaged and _order(path) <= _order(saved)]
+        good = [
+            path
+            for path in existing
+            if path not in self._damaged and step_and_revision(path) <= step_and_revision(saved)
+        ]
         superfluous = [path for path in existing if path not in good[-self.keep :]]
         try:
             for path in superfluous:
@@ -235,14 +232,6 @@ class CheckpointStore:
                 f"make it writable (ls -ld {self.folder}), then continue with resume=true; or choose another run_dir",
             )
         return CheckpointError(f"{what}: {error}; {intact}", "mend the disk, then continue with resume=true")
-
-
-def _order(path: Path) -> tuple[int, int]:
-    """Step and revision of a checkpoint's name."""
-    match = _NAME.fullmatch(path.name)
-    if match is None:
-        raise ValueError(f"{path} is not named like a checkpoint (step_000012345)")
-    return int(match[1]), int(match[2] or 1)
 
 
 def _canonical(manifest: dict[str, Any]) -> str:

@@ -40,8 +40,9 @@ def evaluate_task(
             results.append(
                 play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=Clock())
             )
-    successes = [result.success for result in results]
+    successes = [result.success for result in results] if task.has_success else []
+    rate = sum(successes) / episodes if task.has_success else None
     returns = [result.total for result in results]
     notes = {note for result in results for note in (*result.reasons, result.fault) if note is not None}
-    score = Score(sum(successes) / episodes, sum(returns) / episodes, successes, returns, sorted(notes))
+    score = Score(rate, sum(returns) / episodes, successes, returns, sorted(notes))
     return score, sum(result.steps for result in results)

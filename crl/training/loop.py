@@ -24,6 +24,7 @@ from crl.training.measures import measure
 from crl.training.mission_stage import MissionStage
 from crl.training.probes import collect_probes
 from crl.training.progress import Progress
+from crl.training.recorded import Recorded, pretrain
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
 from crl.types import Agent, LearnBudget, TaskSpec
@@ -88,6 +89,19 @@ class TrainingLoop:
             self._fly()
         self._show()
 
+    def pretrain(self, recorded: Recorded) -> None:
+        """Learn from recorded data, before the first unit."""
+        steps = self.config.learning.initial_steps
+        with self.clock.phase("learn"):
+            report = pretrain(self.agent, self._task(), recorded, steps)
+        self.state.gradient_steps += report.steps
+        taken = {"transitions": len(recorded.transitions), "stretches": recorded.stretches}
+        self.log.write("data", 0, {**taken, "observations": recorded.messages, "left_out": recorded.left_out})
+        self.log.write("learning", 0, {"steps": report.steps, **report.losses})
+        self.progress.message(str(recorded))
+        if self.config.data.only:
+            self.state.stage = "close"
+
     def _collect(self) -> None:
         """One training episode and the learning session that follows it."""
         state, config, task = self.state, self.config, self._task()
@@ -113,7 +127,7 @@ class TrainingLoop:
         if result.fault:
             self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
         self._log_episode("episode", task, result)
-        self.progress.update(episode_return=result.total, success=result.success)
+        self.progress.update(episode_return=result.total, success=result.success if task.has_success else None)
         random = config.exploration.random_episodes
         if state.episodes == random:
             self._learn(config.learning.initial_steps)
@@ -220,10 +234,8 @@ class TrainingLoop:
             self.log.write("evaluation", state.env_steps, {**values, **scores, **notes})
             for note in score.notes:
                 self.progress.message(f"{task.name}: in its evaluation: {note}")
-            self.progress.message(
-                f"after {self._task().name}: {task.name} "
-                f"success {score.success_rate:.0%}, return {score.mean_return:.1f}"
-            )
+            success = "" if score.success_rate is None else f"success {score.success_rate:.0%}, "
+            self.progress.message(f"after {self._task().name}: {task.name} {success}return {score.mean_return:.1f}")
             return
         spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
         measured = measure(self.agent)
@@ -295,7 +307,7 @@ class TrainingLoop:
             "task": task.name,
             "episode": self.state.episodes,
             "return": result.total,
-            "success": result.success,
+            "success": result.success if task.has_success else None,
             "steps": result.steps,
         }
         if result.reasons:

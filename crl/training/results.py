@@ -21,7 +21,8 @@ from crl.training.run_state import RunState, Score
 def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: str) -> dict[str, Any]:
     """Results of a finished run.
 
-    ``tasks``, ``matrix`` and ``forgetting`` are success rates; the same from returns has ``_return`` in its name.
+    ``tasks``, ``matrix`` and ``forgetting`` are success rates; the same from returns has ``_return`` in its name. Tasks
+    without a notion of success have ``None`` there.
     Rows of a matrix are visits in order; columns are tasks in the order of their first visit (``matrix_tasks``).
     """
     state, sequence = loop.state, loop.sequence

@@ -13,10 +13,11 @@ Stage = Literal["collect", "close", "validate", "evaluate", "missions", "done"]
 class Score:
     """Evaluation of one task: share of successes and mean return, per episode and on average.
 
-    ``notes`` says what was wrong, if anything: faults of the simulator, and reasons for safe actions.
+    Where success means nothing, the share is ``None`` and ``successes`` is empty. ``notes`` says what was wrong, if
+    anything: faults of the simulator, and reasons for safe actions.
     """
 
-    success_rate: float
+    success_rate: float | None
     mean_return: float
     successes: list[bool]
     returns: list[float]

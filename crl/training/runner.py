@@ -27,6 +27,7 @@ from crl.training.clock import Clock
 from crl.training.loop import SimulatorFailed, TrainingLoop, step_budgets, task_order
 from crl.training.missions import check_missions
 from crl.training.progress import Progress
+from crl.training.recorded import read_recorded
 from crl.training.results import collect_results
 from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
 from crl.training.run_log import RunLog
@@ -59,6 +60,9 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     if config.refiner.name != "off":
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
+    recorded = None
+    if config.data.source is not None and not config.resume:
+        recorded = read_recorded(config, sequence, task_order(config, sequence)[0])
     callbacks = load_callbacks(config.callbacks)
     folder, resumed = _folder(config)
     if folder.status() == "finished":
@@ -73,6 +77,10 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
         with closing(loop), shown:
             if resumed and store.list():
                 _restore(loop, store, shown)
+            elif config.data.source is not None:
+                # Saved at once, so that a run that goes on never learns from it twice.
+                loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
+                store.save(0, loop.state_dict())
             _work(config, loop, store, clock, folder)
             results = collect_results(config, loop, clock, str(folder.path))
         folder.write_json(folder.results, results)

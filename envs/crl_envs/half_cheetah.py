@@ -240,6 +240,7 @@ def describe(body: str) -> contract.Plain:
         "name": body,
         "control_period": TIME_STEP * SUBSTEPS,
         "episode_steps": EPISODE_STEPS,
+        "has_success": False,
         "observation": [
             field("forward_velocity", "m/s", low=-20.0, high=20.0, scale_floor=0.05),
             field("height", "m", low=-0.1, high=3.0, scale_floor=0.01),

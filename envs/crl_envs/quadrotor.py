@@ -8,11 +8,11 @@ from typing import Any
 
 import mujoco
 import numpy as np
-from array_api_compat import array_namespace
 
 from crl_envs import quadrotor_model as body
-from crl_envs.missions import FaultSchedule, Mission, MissionError, Progress, progress_reward
+from crl_envs.missions import FaultSchedule, Mission, MissionError, Progress
 from crl_envs.missions.naming import fault_name
+from crl_envs.missions.rewards import CRUISE, air_reward
 from crl_envs.mujoco_env import Array, MujocoTaskEnv
 from crl_envs.quadrotor_control import RateLoop, VelocityLoop
 from crl_envs.quadrotor_faults import INTERFACES, NOMINAL, QuadrotorFault
@@ -26,8 +26,6 @@ LOWEST = 0.4
 """Lowest waypoint that is accepted (m)."""
 FENCE = 4.0
 """How far beyond the waypoints' box the robot may fly (m)."""
-CRUISE = 2.0
-"""Speed that the reward asks for (m/s)."""
 START_STD = 0.02
 """Deviation of the start around the first waypoint and heading 0 (m, rad)."""
 GUST_TIME = 1.0
@@ -317,18 +315,9 @@ class QuadrotorEnv(MujocoTaskEnv):
     # ------------------------------------------------------------------ the task
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         """Way towards the waypoint less the costs named in the class; arrays [..., S], [..., A], [..., S] -> [...]."""
-        xp = array_namespace(observation, next_observation)
-        way = progress_reward(
-            observation, next_observation, dimensions=3, goal=self._goal, full=CRUISE * CONTROL_PERIOD
+        return air_reward(
+            observation, next_observation, goal=self._goal, period=CONTROL_PERIOD, rates=self.interface == "rates"
         )
-        square = sum(next_observation[..., i] ** 2 for i in (4, 5, 6))
-        excess = xp.sqrt(square) / CRUISE - 1.0
-        excess = xp.where(excess > 0, excess, xp.zeros_like(excess))
-        if self.interface == "rates":
-            upright = -next_observation[..., 9]
-        else:
-            upright = xp.cos(next_observation[..., 7]) * xp.cos(next_observation[..., 8])
-        return way - 2.0 * excess - 0.2 * (1.0 - upright)
 
     def success(self, observation: Any) -> Any:
         """Whether all waypoints have been reached; [..., S] -> bool [...]."""

@@ -10,6 +10,7 @@ that a learner can be built without importing this package. The keys:
 ``action``          list of elements, in order (see :func:`action_field`)
 ``safe_action``     the action to take when no decision can be trusted
 ``exploration``     coloured-noise prior of the random episodes (see :func:`exploration_prior`)
+``has_success``     whether success means anything here, true if left out; false: the return alone is the measure
 
 Two functions complete it: ``env.unwrapped.reward(observation, action, next_observation)`` and
 ``env.unwrapped.success(observation)``. Both are written against the array-API standard, so that the

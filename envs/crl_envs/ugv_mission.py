@@ -13,7 +13,8 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from crl_envs import task as contract
-from crl_envs.missions import FaultSchedule, Mission, MissionError, Progress, goal_fields, progress_reward
+from crl_envs.missions import FaultSchedule, Mission, MissionError, Progress, goal_fields
+from crl_envs.missions.rewards import ground_reward
 
 Array = NDArray[np.float32]
 SPEED = 1.0
@@ -202,7 +203,7 @@ class UGVMissionEnv(gymnasium.Env[Array, Array]):
     # ------------------------------------------------------------------ the task
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         """Way towards the waypoint in steps at full speed, less 0.1 per metre beside the leg; [..., S] -> [...]."""
-        return progress_reward(observation, next_observation, dimensions=2, goal=self._goal, full=self._full)
+        return ground_reward(observation, next_observation, goal=self._goal, full=self._full)
 
     def success(self, observation: Any) -> Any:
         """Whether all waypoints have been reached; [..., S] -> bool [...]."""

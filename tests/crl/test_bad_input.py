@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -165,6 +166,23 @@ class TestRunFolder:
         for path in (tmp_path / "run/checkpoints").iterdir():
             path.rename(tmp_path / path.name)
         with pytest.raises(CheckpointError, match=r"no usable checkpoint in .*run/checkpoints: there are none"):
+            load_run(tmp_path / "run")
+
+    def test_from_another_version(self, tmp_path: Path) -> None:
+        train(tiny.settings(tmp_path), tiny.quiet()[0])
+        with (tmp_path / "run/config.yaml").open("a") as file:
+            file.write("teleport: true\n")
+        results = json.loads((tmp_path / "run/results.json").read_text())
+        mends = {
+            "9.9.9": "the run was made by crl 9.9.9, this is crl .*pip install crl==9.9.9",
+            results["version"]: "use that one, or take the setting out of the file",
+        }
+        for version, mend in mends.items():
+            (tmp_path / "run/results.json").write_text(json.dumps({**results, "version": version}))
+            with pytest.raises(CrlError, match=rf"(?s)unknown setting 'teleport'.*{mend}"):
+                load_run(tmp_path / "run")
+        (tmp_path / "run/results.json").unlink()
+        with pytest.raises(CrlError, match="may come from another version"):
             load_run(tmp_path / "run")
 
     def test_whose_settings_are_broken(self, tmp_path: Path) -> None:

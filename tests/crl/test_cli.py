@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -266,3 +267,23 @@ def test_errors_show_message_and_mend() -> None:
     assert str(CrlError("what")) == "what"
     assert str(CrlError("what", "mend")) == "what\nmend"
     assert isinstance(SettingsError("x"), ValueError)
+
+
+def test_a_sequence_in_the_current_folder_is_found(tmp_path: Path) -> None:
+    """By the installed program, too, whose module search path does not begin with the current folder."""
+    (tmp_path / "mine.py").write_text("import os\nprint('told to draw with', os.environ['MUJOCO_GL'])\n")
+    code = "import sys; from crl.cli import main; sys.argv = ['crl', 'train', 'env=mine:TASKS']; main()"
+    headless = {name: value for name, value in os.environ.items() if name not in ("MUJOCO_GL", "DISPLAY")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], cwd=tmp_path, env=headless, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "module 'mine' has no attribute 'TASKS'" in done.stderr
+    # Before a user's module imports MuJoCo.
+    assert "told to draw with" in done.stdout
+
+
+def test_a_module_that_is_nowhere_says_where_it_is_looked_for(workplace: Path) -> None:
+    done = crl("train", "env=nowhere_at_all:TASKS")
+    assert done.exit_code == 2
+    assert "start in the folder that holds nowhere_at_all" in done.stderr

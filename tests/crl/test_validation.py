@@ -83,6 +83,11 @@ def test_a_role_is_kept_and_is_state_unless_given() -> None:
         assert [field.role for field in given] == [role, "state", "state"]
 
 
+def test_success_means_something_unless_said() -> None:
+    assert parse(plain()).has_success
+    assert not parse(changed(["has_success"], False)).has_success
+
+
 def test_equal_bounds_hold_a_field_still() -> None:
     assert parse(changed(["observation", 0, "high"], -1.0)).observation.fields[0].high == -1.0
 
@@ -104,6 +109,7 @@ def test_numpy_numbers_and_arrays_are_taken() -> None:
         (["control_period"], math.nan, "control_period is nan, a finite number"),
         (["control_period"], "fast", "control_period is 'fast', a number"),
         (["control_period"], True, "control_period is True, a number"),
+        (["has_success"], 0, "has_success is 0: give true or false"),
         (["episode_steps"], 0, "episode_steps is 0, a whole number of at least 1"),
         (["episode_steps"], 2.5, "episode_steps is 2.5, a whole number"),
         (["observation"], [], "observation is [], a list that is not empty"),

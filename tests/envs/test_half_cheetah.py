@@ -44,6 +44,10 @@ def test_passes_gymnasiums_own_checks(body: str) -> None:
         check_env(HalfCheetahBodyEnv(body), skip_render_check=True)
 
 
+def test_success_means_nothing_here() -> None:
+    assert HalfCheetahBodyEnv("base").task["has_success"] is False
+
+
 def test_the_sequence_keeps_its_promises() -> None:
     check_task_sequence("crl_envs.sequences:HALF_CHEETAH_BODY")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from crl import __version__
 from crl.reporting.store.entry import Finding
+from crl.training.checkpoint_names import FORMAT, checkpoint_folders
 
 NEEDED = ("matrix", "matrix_return", "matrix_tasks", "visits", "strategy", "seed", "env", "evaluation")
 """Entries of ``results.json`` without which a run has no place in a report."""
@@ -74,11 +75,9 @@ def _of_logs(folder: Path) -> Iterator[Finding]:
 
 
 def _of_checkpoints(folder: Path, status: str) -> Iterator[Finding]:
-    from crl.training.checkpoint import CheckpointStore
-
     store = folder / "checkpoints"
     try:
-        found = CheckpointStore(store).list()
+        found = checkpoint_folders(store)
     except OSError as error:
         yield Finding(f"checkpoints/ can't be read: {error.strerror}", f"make it readable: ls -ld {_quoted(store)}")
         return
@@ -103,8 +102,6 @@ def _of_checkpoints(folder: Path, status: str) -> Iterator[Finding]:
 
 def _checkpoint_fault(path: Path) -> str | None:
     """What is missing of a checkpoint, by names, sizes and version; checksums are left to who loads it."""
-    from crl.training.checkpoint import FORMAT
-
     try:
         manifest = json.loads((path / "manifest.json").read_bytes())
         if manifest["format"] > FORMAT:
@@ -127,11 +124,16 @@ def _of_version(results: Mapping[str, Any] | None, settings: Mapping[str, Any] |
     version = (results or {}).get("version")
     unknown = _unknown(settings or {})
     if unknown:
-        by = f"crl {version}" if version and version != __version__ else "another version of crl"
+        by, mend = "another version of crl", "install the version that made it"
+        if version and version != __version__:
+            by, mend = f"crl {version}", f"to go on with it: pip install crl=={version}"
+        elif version:
+            by = f"commit {(results or {}).get('commit')} of crl {version}"
+            mend = "to go on with it: use that commit, or take the setting out of config.yaml"
         yield Finding(
             f"was made by {by}: this one (crl {__version__}) does not know the setting {unknown[0]!r}; "
             "what was measured is shown, but resume, eval and replay refuse it",
-            f"to go on with it: pip install crl=={version}" if version else "install the version that made it",
+            mend,
         )
     elif version and version != __version__:
         yield Finding(

@@ -89,6 +89,21 @@ class TestPlugins:
         assert any("offered more than once: crl, sleepy-robots" in finding.said for finding in twice)
         assert found["crl.strategies"].state == "ok"
 
+    def test_a_callback_whose_library_is_not_installed_is_absent_and_nothing_else(self, shadows: Path) -> None:
+        (shadows / "mlflow.py").write_text("raise ModuleNotFoundError(\"No module named 'mlflow'\")\n")
+        (shadows / "wandb.py").write_text("raise ModuleNotFoundError(\"No module named 'wandb'\")\n")
+        found = by_name(plugins())
+        for name in ("mlflow", "wandb"):
+            assert found[f"crl.callbacks: {name}"].state == "absent"
+            assert found[f"crl.callbacks: {name}"].mend == f"pip install 'crl[{name}]'"
+        assert (found["crl.callbacks"].state, found["crl.callbacks"].said[:6]) == ("ok", "0 load")
+
+    def test_a_callback_whose_library_crashes_does_not_stop_training(self, shadows: Path) -> None:
+        (shadows / "mlflow.py").write_text(CRASH)
+        found = by_name(plugins())["crl.callbacks: mlflow"]
+        assert (found.state, found.stops_training) == ("warning", False)
+        assert "it crashed (SIGSEGV)" in found.said
+
 
 class TestProcessors:
     @pytest.mark.parametrize(
@@ -138,6 +153,14 @@ class TestRendering:
         assert "libegl1" in str(found["EGL"].mend)
         assert "libosmesa6" in str(found["OSMesa"].mend)
         assert not any(finding.stops_training for finding in found.values()), "training needs no pictures"
+
+    def test_a_library_that_is_missing_is_said_so(self, shadows: Path) -> None:
+        (shadows / "mujoco.py").write_text(
+            "raise AttributeError(\"'NoneType' object has no attribute 'glGetError'\")\n"
+        )
+        found = by_name(rendering())
+        assert found["OSMesa"].said == "its library is not installed; no videos"
+        assert "libosmesa6" in str(found["OSMesa"].mend)
 
     def test_one_that_draws_is_enough(self, shadows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         # A simulator that draws with OSMesa alone.

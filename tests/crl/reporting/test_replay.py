@@ -76,6 +76,16 @@ def test_where_nothing_can_be_rendered_the_packages_are_named(run: Path, monkeyp
     assert "Traceback" not in done.stderr
 
 
+def test_a_users_own_renderer_without_graphics_is_told_the_packages(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_context(env: Any) -> Any:
+        raise AttributeError("module 'mujoco.rendering.classic.gl_context' has no attribute 'GLContext'")
+
+    monkeypatch.setattr(tiny.Slide, "render", no_context)
+    with pytest.raises(RenderingError, match="no picture can be rendered") as caught:
+        replay(run, 0)
+    assert " ".join(EGL_PACKAGES) in str(caught.value)
+
+
 def test_where_nothing_can_be_rendered_the_overlay_is_shown_alone(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

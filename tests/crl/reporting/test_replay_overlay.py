@@ -210,6 +210,11 @@ class TestFilms:
         assert len(list(made.path.iterdir())) == tiny.EPISODE_STEPS + 1
         assert any("imageio[ffmpeg]" in note for note in made.notes)
 
+    def test_an_ffmpeg_that_is_named_and_not_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert replay_film.has_ffmpeg()
+        monkeypatch.setenv("IMAGEIO_FFMPEG_EXE", "/nowhere/ffmpeg")
+        assert not replay_film.has_ffmpeg()
+
     def test_a_film_that_breaks_off_leaves_nothing(self, tmp_path: Path) -> None:
         def shoot() -> None:
             with Film(tmp_path / "x.mp4", 10) as sheet:

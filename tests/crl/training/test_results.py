@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from crl.reporting.report.build import Options, write_reports
 from crl.training.clock import PHASES, Clock
+from crl.training.load import evaluate_run
 from crl.training.results import collect_results
 from crl.training.run_state import Score
 from crl.training.runner import train
@@ -107,3 +110,22 @@ def test_a_cycle_has_a_column_per_task_and_a_row_per_visit(tmp_path: Path) -> No
     assert results["matrix"] == [[0.9, None], [0.2, 0.8], [0.7, 0.5]]
     assert [task["success_rate"] for task in results["tasks"]] == [0.7, 0.5]
     assert results["forgetting"] == pytest.approx(0.8 - 0.5), "task 1 was learned last and has forgotten nothing"
+
+
+def test_where_success_means_nothing_it_is_null(tmp_path: Path) -> None:
+    train(tiny.settings(tmp_path, env="ENDLESS"), tiny.quiet()[0])
+    results = json.loads((tmp_path / "run/results.json").read_text())
+    assert [task["success_rate"] for task in results["tasks"]] == [None, None]
+    assert results["matrix"] == [[None, None], [None, None]]
+    for name in ("average_success", "forgetting", "forgetting_from_best"):
+        assert results[name] is None
+    for name in ("average_return", "forgetting_return"):
+        assert math.isfinite(results[name])
+    assert {line["success"] for line in tiny.lines(tmp_path / "run", "episode")} == {None}
+    assert {line["success_rate"] for line in tiny.lines(tmp_path / "run", "evaluation")} == {None}
+    (row, _) = evaluate_run(tmp_path / "run")["tasks"]
+    assert row["success_rate"] is None
+    # What reads runs takes it.
+    page = tmp_path / "report.html"
+    write_reports([str(tmp_path)], {"html": page}, Options())
+    assert "success rate" not in page.read_text(encoding="utf-8")

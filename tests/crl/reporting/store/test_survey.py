@@ -146,6 +146,16 @@ def test_another_version(tmp_path: Path) -> None:
     assert "pip install crl==9.9.9" in said(folder, serious=True)
 
 
+def test_another_commit_of_this_version(tmp_path: Path) -> None:
+    folder = whole(tmp_path, commit="abc1234")
+    with (folder / "config.yaml").open("a") as file:
+        file.write("teleport: true\n")
+    told = said(folder, serious=True)
+    assert f"was made by commit abc1234 of crl {__version__}" in told
+    assert "take the setting out of config.yaml" in told
+    assert "pip install" not in told
+
+
 def test_moved(tmp_path: Path) -> None:
     folder = whole(tmp_path)
     folder.rename(tmp_path / "elsewhere")

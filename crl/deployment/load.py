@@ -1,0 +1,143 @@
+"""A deployment from its folder, refused unless it is whole and made for this robot."""
+
+from __future__ import annotations
+
+import json
+import struct
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from crl.agents.adaptive import AdaptiveAgent
+from crl.config import Config
+from crl.deployment.files import CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
+from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
+from crl.errors import CrlError
+from crl.sequences import load_sequence
+from crl.settings import load_yaml
+from crl.training.checkpoint_format import decode, read_safetensors
+from crl.types import Reward, Success, TaskSpec
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What a robot drives with.
+
+    Attributes:
+        folder: Its folder.
+        robot: The robot's description.
+        config: The run's settings; tensors live on the CPU.
+        task: The task: what is observed, done and rewarded.
+        state: The agent's state.
+        manifest: What the folder says of itself.
+    """
+
+    folder: Path
+    robot: Any
+    config: Config
+    task: TaskSpec
+    state: Mapping[str, Any]
+    manifest: Mapping[str, Any]
+
+    @property
+    def learner_rate(self) -> float:
+        """Gradient steps per second while driving; 0: as many as possible."""
+        return float(self.manifest["learner_rate"])
+
+    def make_agent(self) -> AdaptiveAgent:
+        """A new agent as it was exported."""
+        agent = AdaptiveAgent(self.config, self.task.observation, self.task.action)
+        agent.load_state_dict(self.state)
+        return agent
+
+
+def load_deployment(folder: Path, robot: str | None = None) -> Deployment:
+    """Read a deployment.
+
+    Args:
+        folder: Where ``crl deploy`` wrote it.
+        robot: Name or file of the robot's description: the exported one by default. Another file of the same robot may
+            differ in what concerns the site: fence, time-outs, frames, acceleration.
+
+    Raises:
+        DeploymentError: It is no deployment, damaged, of a newer format, or made for another robot.
+        CrlError: The robot's description is impossible, or differs from what was learned on.
+    """
+    contents = read_folder(folder)
+    kit = robot_kit()
+    exported = _robot(contents, kit)
+    spec = exported if robot is None else kit.load(robot)
+    if spec.name != contents.manifest["robot"]:
+        raise DeploymentError(
+            f"{folder} was exported for the robot {contents.manifest['robot']!r}, not for {spec.name!r}",
+            f"export the run for it: crl deploy RUN --robot {robot} --out DIR",
+        )
+    config = config_of(contents)
+    task = _task(contents, *_functions(contents, kit, exported, config))
+    check_robot(spec, task)
+    return Deployment(folder, spec, config, task, state_of(contents), contents.manifest)
+
+
+def config_of(contents: Contents) -> Config:
+    """The settings of a deployment."""
+    with _verified(contents, CONFIG) as path:
+        config = load_yaml(path)
+    config.device = "cpu"
+    return config
+
+
+def state_of(contents: Contents) -> dict[str, Any]:
+    """The agent's state in a deployment.
+
+    Raises:
+        DeploymentError: It does not follow the format.
+    """
+    try:
+        state = decode(json.loads(contents.files[STATE]), read_safetensors(contents.files[WEIGHTS]))
+    except (KeyError, ValueError, TypeError, struct.error) as error:
+        raise DeploymentError(f"{contents.folder}: the weights do not follow the format: {error!r}") from error
+    return dict(state)
+
+
+def task_of(contents: Contents) -> TaskSpec:
+    """What a deployment observes and does, without its reward."""
+    return _task(contents, _nothing, _nothing)
+
+
+def _task(contents: Contents, reward: Reward, success: Success) -> TaskSpec:
+    return TaskSpec.from_plain(json.loads(contents.files[TASK]), 0, reward, success)
+
+
+def _functions(contents: Contents, kit: RobotKit, robot: RobotDescription, config: Config) -> tuple[Reward, Success]:
+    """Reward and success; of an environment of the user's own, by making it."""
+    if contents.manifest["reward"] == "mission":
+        return kit.functions(robot)
+    try:
+        task = load_sequence(config.env.name).spec(0)
+    except CrlError as error:
+        raise DeploymentError(
+            f"{contents.folder} needs the reward of env={config.env.name}, which can't be made here: {error.message}",
+            error.mend or "install the package that provides it",
+        ) from error
+    return task.reward, task.success
+
+
+def _robot(contents: Contents, kit: RobotKit) -> RobotDescription:
+    with _verified(contents, ROBOT) as path:
+        return kit.load(path)
+
+
+@contextmanager
+def _verified(contents: Contents, name: str) -> Iterator[Path]:
+    """A file with what was verified: what is in the folder may have been changed since."""
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / name
+        path.write_bytes(contents.files[name])
+        yield path
+
+
+def _nothing(*arguments: Any) -> Any:
+    raise DeploymentError(f"a task without a reward was asked for one ({len(arguments)} arguments)")

@@ -1,0 +1,235 @@
+"""Decides for a robot with a deployed agent, and learns beside it.
+
+Everything here is quick and waits for nothing: planning, identification and refinement happen in the caller's thread,
+gradient steps in another process (:mod:`crl.deployment.learner`), whose weights are taken over between two decisions.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from crl.deployment.load import Deployment
+from crl.deployment.remote import LearnerProcess, RemoteLearner
+from crl.flow.refiner import FlowRefiner
+from crl.seeding import derive
+from crl.types import Array, Decision, LearnBudget, Transition, as_array
+
+KEPT = 1000
+"""Steps whose durations are kept."""
+WARM = 12
+"""Steps of a made-up mission by which everything is made ready before the first real one."""
+
+
+class Pilot:
+    """An agent that drives a robot. Not thread-safe: one thread calls all.
+
+    Use: :meth:`begin` a mission; then once per control period :meth:`observe` what the last command did, :meth:`poll`
+    for newer weights, and :meth:`act`; :meth:`close` at the end.
+
+    Args:
+        deployment: What to drive with.
+        learn: Whether to learn while driving. Agents whose run did not learn in missions do not learn here either.
+        seed: Of the planner's samples and the learner's batches.
+        learner_rate: Gradient steps per second; 0: as many as possible; the deployment's own by default.
+
+    Attributes:
+        learner_pid: Process id of the learner, dead or alive; ``None`` if there was none.
+    """
+
+    def __init__(
+        self, deployment: Deployment, *, learn: bool, seed: int = 0, learner_rate: float | None = None
+    ) -> None:
+        # What PyTorch keeps globally: one thread, and no denormal numbers, as in training.
+        torch.set_num_threads(1)
+        torch.set_flush_denormal(True)
+        self.deployment = deployment
+        self.agent = deployment.make_agent()
+        self.agent.make_learner = self._make_learner
+        self.learner_pid: int | None = None
+        self._seed = seed
+        self._rate = deployment.learner_rate if learner_rate is None else learner_rate
+        self._process: LearnerProcess | None = None
+        self._mission = 0
+        self._waypoints = 0
+        self._decision: Decision | None = None
+        self._after: Array | None = None
+        self._unusable = self._transitions = 0
+        self._paused = not learn
+        self._closed = False
+        self._warm_up()
+        if learn:
+            self.learning = True
+
+    # ------------------------------------------------------------------ what is called in the loop
+    def begin(self, waypoints: int) -> None:
+        """Begin a mission, with a nominal body and nothing learned of another.
+
+        Args:
+            waypoints: How many there are; for :meth:`status` alone.
+        """
+        self._mission += 1
+        self._waypoints = waypoints
+        if self.learning and not self._alive:
+            self._start()
+        self._begin()
+
+    def act(self, observation: Array) -> Decision:
+        """Decide on an action for an observation, float32 [S]; the safe action, with a reason, if there is no plan."""
+        self._decision = self.agent.act(np.ascontiguousarray(observation, dtype=np.float32))
+        return self._decision
+
+    def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
+        """Take note of what one control period did; a transition that is not finite is left out.
+
+        Args:
+            observation: Before, float32 [S].
+            executed: What the robot was really told in that period, float32 [A]: what left the safety wall.
+            next_observation: One control period later, float32 [S].
+        """
+        before, command, after = (np.array(part, np.float32) for part in (observation, executed, next_observation))
+        if not (np.isfinite(before).all() and np.isfinite(command).all() and np.isfinite(after).all()):
+            self._unusable += 1
+            self._after = None
+            return
+        decision = self._decision or Decision(command, command)
+        first = self._after is None or not np.array_equal(before, self._after)
+        index = self.deployment.task.index
+        self.agent.observe(
+            Transition(index, before, decision.planned, decision.action, command, 0.0, after, first=first, last=False)
+        )
+        self._after = after
+        self._transitions += 1
+        self._forget()
+
+    def poll(self) -> bool:
+        """Take over newer weights, if there are any; whether there were."""
+        return self.agent.learn(LearnBudget(1)).steps > 0
+
+    # ------------------------------------------------------------------ learning on and off
+    @property
+    def learning(self) -> bool:
+        """Whether it learns while it drives; can be set. A learner that died is started anew by setting it."""
+        return not self._paused
+
+    @learning.setter
+    def learning(self, on: bool) -> None:
+        allowed = on and self.deployment.config.refiner.online and not self._closed
+        self._paused = not allowed
+        if allowed and not self._alive:
+            self._start()
+        if self._mission and self._remote is not None:
+            self._remote.pause(self._paused)
+
+    def status(self) -> dict[str, Any]:
+        """For diagnostics, as plain values.
+
+        ``regime`` (``nominal``; ``identified``: another one, and it is corrected; ``unexplained``: nothing that the
+        agent knows explains what the body does; ``unwatched``: its refiner does not look), ``changes`` (alarms of
+        this mission), ``mission``, ``waypoints``, ``transitions``, ``unusable`` (not finite), ``learning``,
+        ``learner_alive``, ``weights_version`` (0: as exported), ``weights_steps`` (gradient steps of this mission in
+        them), ``learner_steps`` (all), ``learner_loss``, ``frames_dropped`` (transitions that the learner had no time
+        for), ``weights_refused`` (not finite), and CPU milliseconds of recent steps, ``PHASE_ms_p50`` and ``_p99``.
+        """
+        refiner, remote = self.agent.refiner, self._remote
+        regime, changes = "unwatched", 0
+        if isinstance(refiner, FlowRefiner):
+            regime = "identified" if refiner.regime.active else "unexplained" if refiner.tracker.off else "nominal"
+            changes = refiner.regime.changes
+        counters = self._process.shared.counters() if self._process is not None else {}
+        told: dict[str, Any] = {
+            "regime": regime,
+            "changes": changes,
+            "mission": self._mission,
+            "waypoints": self._waypoints,
+            "transitions": self._transitions,
+            "unusable": self._unusable + (remote.refused if remote is not None else 0),
+            "learning": self.learning,
+            "learner_alive": self._alive,
+            "weights_version": remote.version if remote is not None else 0,
+            "weights_steps": remote.steps if remote is not None else 0,
+            "learner_steps": counters.get("steps", 0),
+            "learner_loss": remote.loss if remote is not None else None,
+            "frames_dropped": self._process.sender.dropped if self._process is not None else 0,
+            "weights_refused": counters.get("refused", 0),
+        }
+        for phase, spent in self.agent.milliseconds.items():
+            if spent:
+                values = np.array(spent[-KEPT:])
+                told[f"{phase}_ms_p50"] = float(np.median(values))
+                told[f"{phase}_ms_p99"] = float(np.percentile(values, 99))
+        return told
+
+    def close(self) -> None:
+        """End the learner. A second call does nothing."""
+        self._closed = self._paused = True
+        process, self._process = self._process, None
+        if process is not None:
+            process.close()
+        if self._remote is not None:
+            self._remote.process = None
+
+    # ------------------------------------------------------------------ parts
+    @property
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.alive
+
+    @property
+    def _remote(self) -> RemoteLearner | None:
+        online: Any = getattr(self.agent, "online", None)
+        return online if isinstance(online, RemoteLearner) else None
+
+    def _start(self) -> None:
+        """Start the learner's process, in the place of one that died."""
+        if self._process is not None:
+            self._process.close()
+        body, deployment = self.agent.body, self.deployment
+        self._process = LearnerProcess(
+            deployment.folder,
+            str(deployment.manifest["sha256"]),
+            weights=len(self.agent.model.weights),
+            numbers=body.inputs + deployment.task.action.size + body.changes,
+            rate=self._rate,
+            seed=self._seed,
+            gently=self._mission > 0,
+        )
+        self.learner_pid = self._process.pid
+        if self._mission and self._remote is not None:
+            self._remote.attach(self._process)
+
+    def _begin(self) -> None:
+        self.agent.begin(self.deployment.task, derive(self._seed, "pilot", self._mission) % 2**31, False)
+        self._decision = self._after = None
+
+    def _make_learner(self, config: Any, model: Any, nominal: Any, generator: Any) -> RemoteLearner:
+        process = self._process if self._mission else None
+        made = RemoteLearner(config, model, nominal, generator, process=process, mission=self._mission)
+        if self._paused:
+            made.pause(True)
+        return made
+
+    def _warm_up(self) -> None:
+        """Run every phase a few times on made-up numbers: first calls take many times longer than later ones."""
+        task = self.deployment.task
+        rng = np.random.default_rng(0)
+        self._begin()
+        low, high = as_array(task.action.low), as_array(task.action.high)
+        here: NDArray[np.float32] = np.zeros(task.observation.size, dtype=np.float32)
+        for _ in range(WARM):
+            self.act(here)
+            # Moves that no command explains, so that a regime is looked for, too.
+            there = (here + 0.05 * rng.normal(size=here.shape)).astype(np.float32)
+            self.observe(here, rng.uniform(low, high).astype(np.float32), there)
+            self.poll()
+            here = there
+        self._begin()
+        self._transitions = 0
+
+    def _forget(self) -> None:
+        """Keep no more durations than are asked for: a robot drives for months."""
+        for spent in self.agent.milliseconds.values():
+            if len(spent) > 2 * KEPT:
+                del spent[:-KEPT]

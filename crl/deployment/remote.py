@@ -1,0 +1,178 @@
+"""A learner in another process, in the place of :class:`crl.flow.online.OnlineLearner`.
+
+It sends transitions there and takes weights over from there, and never waits for anything. When the process dies, the
+last good weights drive on.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl.config_missions import BodyConfig
+from crl.deployment.frames import ADD, ALARM, BEGIN, PAUSE, FrameSender
+from crl.deployment.shared_weights import SharedWeights
+from crl.dynamics.body_model import BodyModel, Rows
+
+MODULE = "crl.deployment.learner"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+LONG = 5.0
+"""Seconds that a killed process may take to be gone."""
+
+
+class LearnerProcess:
+    """A learner's process, its socket and its shared memory.
+
+    Args:
+        folder: The deployment.
+        seal: Checksum of its manifest.
+        weights: Number P of weights.
+        numbers: Numbers per frame: inputs, command and change.
+        rate: Gradient steps per second; 0: as many as possible.
+        seed: Of its batches.
+        gently: Start at low priority, too: for a robot that may be moving. Otherwise only learning is.
+    """
+
+    def __init__(
+        self, folder: Path, seal: str, *, weights: int, numbers: int, rate: float, seed: int, gently: bool = False
+    ) -> None:
+        self.shared, descriptor = SharedWeights.create(weights)
+        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        arguments = {
+            "folder": str(folder.resolve()),
+            "seal": seal,
+            "frames": far.fileno(),
+            "memory": descriptor,
+            "rate": rate,
+            "seed": seed,
+            "parent": os.getpid(),
+        }
+        words = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
+        words += ["--gently"] if gently else []
+        try:
+            # -P: nothing of the folder that the robot was started in is imported.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", MODULE, *words],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(far.fileno(), descriptor),
+                env={**os.environ, **dict.fromkeys(THREADS, "1")},
+                start_new_session=True,  # a Ctrl-C is for the parent, which ends its learner
+            )
+        except BaseException:
+            near.close()
+            self.shared.close()
+            raise
+        finally:
+            far.close()
+            os.close(descriptor)
+        self._near = near
+        self.sender = FrameSender(near, numbers)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether it lives."""
+        return self._process.poll() is None
+
+    def close(self) -> None:
+        """End it at once: it holds nothing that would be lost. A second call does nothing."""
+        self._near.close()
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(LONG)
+        self.shared.close()
+
+
+class RemoteLearner:
+    """The learner of one mission, as the agent sees it.
+
+    Args:
+        config: Settings of online learning; the process has its own copy.
+        model: The model; its weights are in force until there are learned ones.
+        nominal: Nominal rows; the process has its own.
+        generator: Not used: the process draws its batches itself.
+        process: Who learns; ``None``: nobody does.
+        mission: Number of the mission.
+    """
+
+    def __init__(
+        self,
+        config: BodyConfig,
+        model: BodyModel,
+        nominal: Rows,
+        generator: torch.Generator,
+        *,
+        process: LearnerProcess | None,
+        mission: int,
+    ) -> None:
+        del config, nominal, generator
+        self.weights = model.weights.detach().clone()
+        self.version = 0
+        """Of the weights in force; 0: the nominal ones."""
+        self.steps = 0
+        """Gradient steps of this mission in the weights in force."""
+        self.loss: float | None = None
+        self.refused = 0
+        """Transitions that were not finite, and not sent."""
+        self.mission = mission
+        self.process: LearnerProcess | None = None
+        self.hear = True
+        """Whether transitions are sent and weights taken over."""
+        if process is not None:
+            self.attach(process)
+
+    def attach(self, process: LearnerProcess) -> None:
+        """Learn in this process from now on; the weights in force stay until it has newer ones."""
+        self.process, self.version = process, 0
+        process.sender.send(BEGIN, self.mission)
+
+    def add(self, inputs: Tensor, command: Tensor, change: Tensor, *, wait: bool) -> None:
+        """Send a transition; see :meth:`crl.flow.online.OnlineLearner.add`."""
+        if self.process is None or not self.hear:
+            return
+        values = torch.cat([inputs, command, change]).detach()
+        if not bool(torch.isfinite(values).all()):
+            self.refused += 1
+            return
+        self.process.sender.send(ADD, self.mission, values.numpy(), flag=int(wait))
+
+    def alarm(self) -> None:
+        """Tell that the regime had changed."""
+        if self.process is not None and self.hear:
+            self.process.sender.send(ALARM, self.mission)
+
+    def pause(self, on: bool) -> None:
+        """Stop learning and taking over weights, or go on."""
+        self.hear = not on
+        if self.process is not None:
+            self.process.sender.send(PAUSE, self.mission, flag=int(on))
+
+    def learn(self) -> float | None:
+        """Take over newer weights of this mission; returns their loss, or ``None`` if there are none."""
+        if self.process is None or not self.hear:
+            return None
+        self.process.sender.flush()
+        published = self.process.shared.read(after=self.version)
+        if published is None or published.mission != self.mission:
+            return None
+        self.weights = torch.from_numpy(published.weights.copy())
+        self.version, self.steps, self.loss = published.version, published.steps, published.loss
+        return published.loss
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights and how they came about; what the process holds is its own."""
+        return {"weights": self.weights.clone(), "steps": self.steps}
