@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from crl_ros.conductor import LONG
 from crl_ros.driving import Drive
 from crl_ros.watching import regularity
 
@@ -31,6 +32,12 @@ def measure(robot: str, deployment: Path | None, seconds: float, logs: Path | No
     with Drive(robot, deployment, agent={"learner_rate": 0.0}, logs=logs) as drive:
         drive.start()
         drive.go()
+        drive.conductor.wait(drive.values, LONG, "the agent's word")
+        if drive.values().get("pilot.learning") == "True":
+            # Its process needs a while to begin.
+            drive.conductor.wait(
+                lambda: int(drive.values()["pilot.learner_steps"]) > 0, LONG, "the learner's first step"
+            )
         drive.conductor.spin(SETTLE)
         begun, before = len(drive.watcher.arrivals), drive.values()
         missions, end = 0, time.monotonic() + seconds
