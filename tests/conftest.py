@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 
 # Before anything imports numpy, torch or mujoco: these are read once.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("DISPLAY", None)
+
+# A shell starts what runs in its background deaf to Ctrl-C, and the tests of interruptions would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -18,7 +18,7 @@ from tests.docs.pages import SHELL, Reader, blocks, check_taken, shell_lines
 NOT_TYPED = {
     "make train": "installs into .venv and trains for minutes; what it runs is looked at by make -n, and is tutorial 1",
     "make test": "is what runs this test",
-    "crl deploy": "is of a run of the husky's missions, which trains for minutes: tests/crl/deployment exports small ones",
+    "crl deploy": "is of a run of missions, which trains for minutes; tests/crl/deployment exports small ones",
     "pip install": "scripts/check_release.sh installs into an empty environment; here pip only resolves it",
 }
 """Beginnings of lines that are not typed here, and why."""

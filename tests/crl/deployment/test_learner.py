@@ -237,6 +237,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["starting", "up"])
 def test_it_ends_when_its_parent_is_killed(when: str, exported: Path, repository: Path) -> None:
     words = [sys.executable, "-c", PARENT, str(exported), when]

@@ -47,6 +47,7 @@ def test_without_learning_it_is_the_agent(exported: Path) -> None:
         assert status["transitions"] == drive.steps > 20
 
 
+@pytest.mark.slow
 def test_it_learns_while_it_drives(exported: Path) -> None:
     with piloting(exported, learn=True, learner_rate=0.0) as pilot, unicycle(exported) as env:
         nominal = pilot.agent.model.weights.clone()
@@ -68,6 +69,7 @@ def test_it_learns_while_it_drives(exported: Path) -> None:
         drive.until(lambda: drive.taken > taken)
 
 
+@pytest.mark.slow
 def test_a_killed_learner_leaves_the_last_good_weights(exported: Path) -> None:
     with piloting(exported, learn=True, learner_rate=0.0) as pilot, unicycle(exported) as env:
         drive = Drive(pilot, env)
@@ -93,6 +95,7 @@ def test_a_killed_learner_leaves_the_last_good_weights(exported: Path) -> None:
         drive.until(lambda: pilot.status()["learner_alive"] and pilot.status()["weights_version"] > 0)
 
 
+@pytest.mark.slow
 def test_a_learner_that_stands_still_costs_transitions_and_no_time(exported: Path) -> None:
     with piloting(exported, learn=True) as pilot, unicycle(exported) as env:
         drive = Drive(pilot, env)
@@ -120,6 +123,7 @@ def _parts(pilot: Pilot, observation: Any, action: Any) -> Any:
     return body.encode(seen), torch.from_numpy(action), body.change(seen, seen)
 
 
+@pytest.mark.slow
 def test_learning_can_be_switched(exported: Path) -> None:
     with piloting(exported, learn=False, learner_rate=0.0) as pilot, unicycle(exported) as env:
         drive = Drive(pilot, env)
