@@ -65,7 +65,9 @@ class LearnerProcess:
                 stdout=subprocess.DEVNULL,
                 pass_fds=(far.fileno(), descriptor),
                 env={**os.environ, **dict.fromkeys(THREADS, "1")},
-                start_new_session=True,  # a Ctrl-C is for the parent, which ends its learner
+                # A Ctrl-C is for the parent, which ends its learner. Not a session of its own: the scheduler may share
+                # the processor out among sessions, and a lower priority would mean nothing.
+                process_group=0,
             )
         except BaseException:
             near.close()
