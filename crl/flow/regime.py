@@ -120,8 +120,7 @@ def explained(
 ) -> tuple[Tensor, Tensor]:
     """What a context [C] leaves of transitions ([N, S], [N, A], [N, D]): normalised residuals, float64 [N, D].
 
-    And the mean squares [N] that may be forgiven: a context's prediction is wrong by a share of the regime's effect.
-    To detect a change that is forgiven; to compare contexts it is not, for then the wildest would be forgiven most.
+    And the changes [N, D] that it predicts.
     """
     observation, action, change = rows
     contexts = context.expand(action.shape[0], -1)
@@ -132,9 +131,7 @@ def explained(
         did = box.clip(identifier.effective(observation[..., before], contexts))
         told = replaced(observation, before, did)
     predicted = extended(nominal, told, command, box)
-    left = calibration.whiten(change - predicted)
-    effect = ((predicted - nominal(observation, action)).double() @ calibration.whitener.mT).square().mean(dim=-1)
-    return left, identifier.relative_error**2 * effect
+    return calibration.whiten(change - predicted), predicted
 
 
 @dataclass(frozen=True)
@@ -221,8 +218,8 @@ class RegimeTracker:
                 self._identify()
         seen = statistics(self._plain[-1])
         if self._off:
-            left, forgiven = self._explained(self._context, last=1)
-            seen = statistics(left[0], forgiven[0])
+            left, predicted = self._explained(self._context, last=1)
+            seen = statistics(left[0], self._forgiven(predicted)[0])
         self._newest = float(seen[0])
         if self._cusum.update(seen):
             self._cut(sum(step > self._now - self._cusum.since() for step in self._steps))
@@ -276,25 +273,32 @@ class RegimeTracker:
         estimate = self.identifier.identify(Window.of(*self._columns()))
         context = estimate.context[0]
         finite = bool(torch.isfinite(context).all())
-        found = self._misfit(context) if finite else torch.inf
-        held = self._misfit(self._context) if self._explains else torch.inf
+        new, old = self._explained(context), self._explained(self._context)
+        found = self._total(new[0]) if finite else torch.inf
+        held = self._total(old[0]) if self._explains else torch.inf
         worst = self._worst()
-        if finite and found < held:
+        taken = finite and found < held
+        if taken:
             self._context, self._confidence = context, float(estimate.confidence[0])
         best = min(found, held)
         unusual = max(0.0, worst - len(self._rows) * self._calibration.usual)
         better = worst - best > max(HALF * unusual, self._chance())
-        unsound = self._unsound()
+        unsound = self._unsound(*(new if taken else old))
         self._explains = (better and unsound <= SOUND) or (self._explains and best < worst and unsound <= 2 * SOUND)
 
-    def _unsound(self) -> float:
-        """Mean of what the context in force leaves of the window, less what is forgiven, in allowances."""
-        left, forgiven = self._explained(self._context)
-        return float((_squares(left) / (1 + forgiven)).mean()) / self._calibration.drift
+    def _unsound(self, left: Tensor, predicted: Tensor) -> float:
+        """Mean of what a context leaves of the window, less what is forgiven, in allowances."""
+        return float((_squares(left) / (1 + self._forgiven(predicted))).mean()) / self._calibration.drift
 
-    def _misfit(self, context: Tensor) -> float:
-        """How badly a context explains the window: the sum of weighted mean squares."""
-        return self._total(self._explained(context)[0])
+    def _forgiven(self, predicted: Tensor) -> Tensor:
+        """Mean squares [N] that are forgiven of the newest N transitions, for which these changes were predicted.
+
+        A context's prediction is wrong by a share of the regime's effect. To detect a change that is forgiven; to
+        compare contexts it is not, for then the wildest would be forgiven most.
+        """
+        observation, action, _ = self._columns(len(predicted))
+        effect = (predicted - self._nominal(observation, action)).double() @ self._calibration.whitener.mT
+        return self.identifier.relative_error**2 * effect.square().mean(dim=-1)
 
     def _worst(self) -> float:
         """The misfit of the nominal body."""
@@ -320,7 +324,7 @@ class RegimeTracker:
         sums = (seen - calibration.drifts).sum(dim=0)
         if bool((sums >= HALF * calibration.thresholds).any()):
             return False
-        return not self._explains or self._worst() - self._misfit(self._context) <= self._chance()
+        return not self._explains or self._worst() - self._total(self._explained(self._context)[0]) <= self._chance()
 
     def _columns(self, last: int = 0) -> tuple[Tensor, Tensor, Tensor]:
         rows = self._rows[-last:]
