@@ -100,6 +100,11 @@ class FlowConfig:
     """The same for what one channel does to another (in half ranges per half range)."""
     prior_bias: float = 0.3
     """The same for a bias, in half ranges."""
+    measured: list[str] = field(default_factory=list)
+    """For every element of the action the field of the observation that measures what it asks for (the body rate of a
+    rate command), or an empty name; slow responses are then told from gains and biases. Empty: none is."""
+    prior_response: float = 0.5
+    """The same for a slow response, as a share of what is missing between a command and its measurement."""
 
     gain_low: float = 0.04
     """Smallest magnitude of simulated gains (log-uniform, sign drawn)."""

@@ -25,6 +25,7 @@ from crl.flow.detection import Calibration, calibrate
 from crl.flow.nominal import LaggedNominal
 from crl.flow.published import PublishedFlow
 from crl.flow.simulator import ChannelRegimes
+from crl.matching import nearest
 from crl.seeding import torch_generator
 from crl.types import ActionSpec
 
@@ -46,6 +47,7 @@ class Fitted:
         tick: The model of one control step that regimes are identified with; it never learns again.
         rows: Nominal rows of the planner's model.
         spread: Deviation of the nominal residuals, [D].
+        measured: For every element of an action, where in an observation its counterpart is, -1 for none.
         flow: The fitted flow, if the refiner has one.
         published: The flow conditioned as published, if the refiner is that one.
     """
@@ -54,13 +56,14 @@ class Fitted:
     tick: BodyModel
     rows: Rows
     spread: Tensor
+    measured: tuple[int, ...] = ()
     flow: ActionFlow | None = None
     published: PublishedFlow | None = None
 
     @property
     def nominal(self) -> LaggedNominal:
         """The model of one control step as regimes are identified with it."""
-        return _lagged(self.tick)
+        return _lagged(self.tick, self.measured)
 
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -79,18 +82,18 @@ class Fitted:
         model, tick = (_model(config, body, action, part) for part in (PLAN, TICK))
         model.load_state_dict(state["model"])
         tick.load_state_dict(state["tick"])
-        flow = None
+        flow, measured = None, _measured(config, body, action)
         if state["flow"] is not None:
             calibration = Calibration.from_state(state["flow"]["calibration"])
             kind = config.refiner.identifier
             box = Box.of(action)
-            identifier = make_identifier(kind, config.flow, box, _lagged(tick), calibration, config.seed)
+            identifier = make_identifier(kind, config.flow, box, _lagged(tick, measured), calibration, config.seed)
             flow = ActionFlow(config.flow, action, identifier, calibration, config.seed)
             flow.load_state_dict(state["flow"])
         published = None
         if state.get("published") is not None:
             published = PublishedFlow.from_state(config.flow, action, state["published"])
-        return cls(model, tick, Rows(*state["rows"]), state["spread"], flow, published)
+        return cls(model, tick, Rows(*state["rows"]), state["spread"], measured, flow, published)
 
 
 def rows_of(body: Body, buffer: Buffer, stride: int) -> Rows:
@@ -148,12 +151,13 @@ def fit_fitted(
         losses["task"] = model.fit(rows, steps, torch_generator(config.seed, "fit-plan"))
     else:
         losses["task"] = losses["tick"]
+    measured = _measured(config, body, action)
     residuals = change[cut:] - tick.predict(observation[cut:], executed[cut:])
     scale = tick.scale.std
-    fitted = Fitted(model, tick, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale))
+    fitted = Fitted(model, tick, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale), measured)
     if config.refiner.kind == "flow":
         rate, evidence, kind = config.flow.false_alarms, config.flow.evidence, config.refiner.identifier
-        simulator = ChannelRegimes(config.flow, _lagged(tick), Box.of(action), observation, scale)
+        simulator = ChannelRegimes(config.flow, fitted.nominal, Box.of(action), observation, scale)
         if kind == "published":
             fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
             fitted.published.fit(simulator)
@@ -165,7 +169,7 @@ def fit_fitted(
                 simulator,
                 calibration,
                 identifier=kind,
-                nominal=_lagged(tick),
+                nominal=fitted.nominal,
                 seed=config.seed,
             )
     return fitted, losses
@@ -191,8 +195,26 @@ def randomised(config: Config, rows: Rows, action: ActionSpec, scale: Tensor) ->
     return Rows(*(torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "action", "change")))
 
 
-def _lagged(tick: BodyModel) -> LaggedNominal:
-    return LaggedNominal(tick.predict, tuple(tick.body.command))
+def _lagged(tick: BodyModel, measured: tuple[int, ...]) -> LaggedNominal:
+    return LaggedNominal(tick.predict, tuple(tick.body.command), measured)
+
+
+def _measured(config: Config, body: Body, action: ActionSpec) -> tuple[int, ...]:
+    """Where ``flow.measured`` is in an observation.
+
+    Raises:
+        CrlError: A name is no field of the observation, or there are not as many as the action has elements.
+    """
+    names = config.flow.measured
+    if names and len(names) != len(action.names):
+        raise CrlError(
+            f"flow.measured has {len(names)} names for an action of {len(action.names)} elements",
+            f"give one for each of {', '.join(action.names)}, empty where nothing measures it",
+        )
+    for name in names:
+        if name and name not in body.where:
+            raise CrlError(f"flow.measured: the observation has no field {name!r}{nearest(name, list(body.where))}")
+    return tuple(body.where[name] if name else -1 for name in names)
 
 
 def _model(config: Config, body: Body, action: ActionSpec, part: int) -> BodyModel:

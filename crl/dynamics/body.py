@@ -33,12 +33,14 @@ class Body:
         changes: Number D of what it predicts: displacement (m), turn (rad), changes of velocities and state.
         commands: Number of elements of the command before: A, or 0 if it is not observed.
         floor: Smallest deviation of interest of every change, [D].
+        where: Where in an observation the field of a name begins.
 
     Raises:
         SpecError: The observation has no position in two or three coordinates, or its fields are of no use for it.
     """
 
     def __init__(self, spec: ObservationSpec, action: ActionSpec) -> None:
+        self.where = {field.name: at for field, at in zip(spec.fields, spec.offsets(), strict=True)}
         where: dict[str, list[int]] = {}
         for field, at in zip(spec.fields, spec.offsets(), strict=True):
             if field.kind == "quaternion":

@@ -13,10 +13,10 @@ from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.box import Box
 from crl.flow.detection import Calibration
+from crl.flow.identifier import Identifier
 from crl.flow.integrate import transport
 from crl.flow.learned import LearnedIdentifier
 from crl.flow.nominal import Nominal
-from crl.flow.regime import Identifier
 from crl.flow.simulator import RegimeSimulator
 from crl.flow.structured import StructuredIdentifier
 from crl.flow.training import FlowTrainer, simulate_pairs

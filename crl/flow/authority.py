@@ -12,7 +12,8 @@ from dataclasses import replace
 import torch
 
 from crl.flow.box import Box
-from crl.flow.regime import Identifier, Regime
+from crl.flow.identifier import Identifier
+from crl.flow.regime import Regime
 from crl.types import ActionSpec
 
 

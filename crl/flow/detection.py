@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -26,6 +26,9 @@ LEAST = 100
 """Nominal residuals that a calibration needs."""
 SHIFT = 1.0
 """Allowance of an element, in deviations: shifts of twice as much are found the fastest."""
+LARGE = 3.0
+"""Allowance of the mean square, in deviations above the mean: it is for what is large, and a manoeuvre that the model
+does not know well leaves twice the usual for seconds."""
 PATIENT = 3
 """An alarm by one element takes so many times the evidence of one by the mean square: it is for what lasts."""
 MARGIN = 3.0
@@ -44,6 +47,7 @@ class Calibration:
         mean: Mean residual, float64 [D].
         whitener: Matrix [D, D], float64, that gives centred residuals unit covariance.
         usual: Mean square that is usual.
+        allowance: Mean square up to which a step is not worth a thought.
         drifts: Allowances k per step, [J].
         thresholds: Levels h of an alarm, [J].
         caps: Greatest statistics of one step, [J].
@@ -52,14 +56,10 @@ class Calibration:
     mean: Tensor
     whitener: Tensor
     usual: float
+    allowance: float
     drifts: Tensor
     thresholds: Tensor
     caps: Tensor
-
-    @property
-    def drift(self) -> float:
-        """Allowance of the mean square: a step that scores less is not worth a thought."""
-        return float(self.drifts[0])
 
     def whiten(self, residual: Tensor) -> Tensor:
         """Normalised residuals, float64 [..., D]."""
@@ -72,7 +72,7 @@ class Calibration:
 
     def state_dict(self) -> dict[str, Any]:
         """The calibration as plain data."""
-        return {name: getattr(self, name) for name in ("mean", "whitener", "usual", "drifts", "thresholds", "caps")}
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> Calibration:
@@ -81,13 +81,15 @@ class Calibration:
         Raises:
             CrlError: It is one of an earlier version.
         """
-        if "drifts" not in state:
+        if "allowance" not in state:
             raise CrlError(
-                "the calibration of the detection is of an earlier version, which watched the mean square only",
+                "the calibration of the detection is of an earlier version, which set other thresholds",
                 "fit the flow again (crl fit-flow), or run the training again",
             )
         parts = (state[name].clone() for name in ("drifts", "thresholds", "caps"))
-        return cls(state["mean"].clone(), state["whitener"].clone(), float(state["usual"]), *parts)
+        return cls(
+            state["mean"].clone(), state["whitener"].clone(), float(state["usual"]), float(state["allowance"]), *parts
+        )
 
 
 def statistics(normalised: Tensor, forgiven: Tensor | float = 0.0) -> Tensor:
@@ -134,7 +136,8 @@ def calibrate(residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence:
     # At least 1: residuals of the size of the floor are of no interest, however small the noise is. And eta at most 1,
     # and at most that of normal elements: a light tail is no promise.
     drifts = torch.full((seen.shape[1],), SHIFT, dtype=torch.float64)
-    drifts[0] = max(float(scores.mean() + scores.std()), 1.0)
+    usual, spread = float(scores.mean()), float(scores.std())
+    drifts[0] = max(usual + LARGE * spread, 1.0)
     share = rate / seen.shape[1]
     tail = torch.cat([seen, 1.5 * seen.max(dim=0, keepdim=True).values]) - drifts
     eta = torch.tensor([_exponent(column) for column in tail.mT], dtype=torch.float64).clamp_max(2 * SHIFT)
@@ -143,7 +146,7 @@ def calibrate(residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence:
     least = torch.full_like(drifts, PATIENT * evidence)
     least[0] = evidence
     return Calibration(
-        mean, whitener, float(scores.mean()), drifts, thresholds, drifts + thresholds / least * (1 + 1e-9)
+        mean, whitener, usual, max(usual + spread, 1.0), drifts, thresholds, drifts + thresholds / least * (1 + 1e-9)
     )
 
 
@@ -223,3 +226,44 @@ class Cusum:
         """Restore what :meth:`state_dict` returned."""
         self.levels = state["levels"].clone()
         self._increments = [part.clone() for part in state["increments"]]
+
+
+class Return:
+    """Whether the body is nominal again: the sum of log-likelihood ratios of the nominal body and the context in force.
+
+    The end of a fault is a change whose outcome is known, and the CUSUM of the likelihood ratio is the quickest to see
+    it (Moustakides 1986). A context that is identified anew at every surprise else bends around it.
+
+    Args:
+        rate: False returns per step, in (0, 1): the sum has to reach ln(1 / rate).
+        evidence: Steps that it takes at least.
+    """
+
+    def __init__(self, rate: float, evidence: int) -> None:
+        self._threshold = math.log(1 / rate)
+        self._cap = self._threshold / evidence
+        self.reset()
+
+    def reset(self) -> None:
+        """Start again at zero."""
+        self.level, self.steps = 0.0, 0
+
+    def update(self, nominal: Tensor, context: Tensor, forgiven: Tensor) -> bool:
+        """Add the normalised residuals [D] that either leaves of a step, and the mean square forgiven of both [].
+
+        ``steps`` counts those since the sum was zero.
+        """
+        ratio = 0.5 * float((context.square() - nominal.square()).sum() / (1 + forgiven))
+        self.level += min(ratio, self._cap * (1 + 1e-9)) if math.isfinite(ratio) else -self.level
+        self.steps += 1
+        if self.level <= 0:
+            self.reset()
+        return self.level >= self._threshold
+
+    def state_dict(self) -> dict[str, Any]:
+        """Level and steps."""
+        return {"level": self.level, "steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self.level, self.steps = float(state["level"]), int(state["steps"])

@@ -28,8 +28,8 @@ from crl.errors import CrlError
 from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
+from crl.flow.identifier import Estimate, Window
 from crl.flow.nominal import Nominal, doubled, lags, linearise
-from crl.flow.regime import Estimate, Window
 from crl.flow.simulator import RegimeSimulator, simulated_windows
 from crl.seeding import torch_generator
 
@@ -83,18 +83,22 @@ class LearnedIdentifier:
             return Estimate(context, (1 - left / effect).clamp(0, 1))
 
     def describes(self, regime: Tensor) -> Tensor | None:
-        """See :class:`~crl.flow.regime.Identifier`: only data tell a learned context."""
+        """See :class:`~crl.flow.identifier.Identifier`: only data tell a learned context."""
         return None
 
     def effective(self, action: Tensor, context: Tensor) -> Tensor:
-        """See :class:`~crl.flow.regime.Identifier`; the nominal context (all zeros) leaves actions as they are."""
+        """See :class:`~crl.flow.identifier.Identifier`; the nominal context (all zeros) leaves actions as they are."""
         with torch.no_grad():
             difference = self._decode(action, context) * self._box.half.to(action)
         known = context.any(dim=-1, keepdim=True)
         return torch.where(known, action + difference, action)
 
+    def done(self, observation: Tensor, action: Tensor, context: Tensor) -> Tensor:
+        """See :class:`~crl.flow.identifier.Identifier`: effective commands; the context knows of nothing else."""
+        return self.effective(action, context)
+
     def undone(self, action: Tensor, context: Tensor) -> Tensor:
-        """See :class:`~crl.flow.regime.Identifier`: the undoing of the decoder's trend."""
+        """See :class:`~crl.flow.identifier.Identifier`: the undoing of the decoder's trend."""
         with torch.no_grad():
             return self._channels.undone(
                 action, self._affine(context.reshape(-1, self.size)).view(*context.shape[:-1], -1)

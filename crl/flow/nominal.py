@@ -24,10 +24,12 @@ class LaggedNominal:
     Attributes:
         change: The model.
         command: Indices of the command before in an observation.
+        measured: For every element of a command, where in an observation its counterpart is, -1 if it has none.
     """
 
     change: Nominal
     command: tuple[int, ...]
+    measured: tuple[int, ...] = ()
 
     def __call__(self, observation: Tensor, action: Tensor) -> Tensor:
         """See :data:`Nominal`."""
@@ -37,6 +39,11 @@ class LaggedNominal:
 def lags(model: Nominal) -> list[int]:
     """Indices of the command before in the observations of a model; none if it does not read it."""
     return list(model.command) if isinstance(model, LaggedNominal) else []
+
+
+def measures(model: Nominal) -> list[int]:
+    """Where in an observation the counterpart of every element of a command is, -1 for none; empty: none has one."""
+    return list(model.measured) if isinstance(model, LaggedNominal) else []
 
 
 def replaced(observation: Tensor, at: list[int], command: Tensor) -> Tensor:

@@ -125,7 +125,7 @@ class FlowRefiner:
     def refine(self, planned: Array) -> Array:
         """The action to execute for a planned one, float32 [A]."""
         regime = self.tracker.regime
-        if not regime.active:
+        if not regime.active or self._corrects_nothing(regime.context):
             return planned.copy()
         action = torch.from_numpy(planned.copy())
         refined = self.flow.refine(action.unsqueeze(0), regime.context.unsqueeze(0))[0]
@@ -142,6 +142,11 @@ class FlowRefiner:
         bounded = action + torch.clamp(refined - action, -self._bound, self._bound)
         result: Array = self._limits.clip(bounded).numpy().astype(np.float32)
         return result
+
+    def _corrects_nothing(self, context: Tensor) -> bool:
+        """Whether a context, as the flow sees it, is the nominal one."""
+        identifier = self.flow.identifier
+        return torch.equal(identifier.features(context), identifier.features(identifier.nominal))
 
     def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
         """Take note of one executed transition."""

@@ -1,10 +1,10 @@
-"""Regime identification: windows of executed transitions, the identifiers' protocol, and the tracker around them.
+"""The tracker of regimes: it decides *when* there is one; an identifier only says *which*.
 
-The tracker decides *when* there is a regime; an identifier only says *which*. In force is either the nominal body or
-one context c. Whatever is in force must explain each new transition; CUSUMs of normalised residuals
-(:mod:`crl.flow.detection`) collect the contradictions. When it alarms, the window is cut to the transitions that
-contradict, and identified anew: the end of a fault is a change like its beginning. A fresh window that the nominal
-model explains makes the nominal body the regime again.
+In force is either the nominal body or one context c. Whatever is in force must explain each new transition; CUSUMs of
+normalised residuals (:mod:`crl.flow.detection`) collect the contradictions. When one alarms, the window is cut to the
+transitions that contradict, and identified anew: the end of a fault is a change like its beginning, and beside that it
+is watched for by itself, since its outcome is known. A fresh window that the nominal model explains makes the nominal
+body the regime again.
 """
 
 from __future__ import annotations
@@ -12,14 +12,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from crl.config_missions import FlowConfig
 from crl.flow.box import Box
-from crl.flow.detection import Calibration, Cusum, statistics
+from crl.flow.detection import Calibration, Cusum, Return, statistics
+from crl.flow.identifier import Identifier, Window
 from crl.flow.nominal import Nominal, extended, lags, replaced
 
 GROSS = 1e6
@@ -33,81 +34,10 @@ HALF = 0.5
 its threshold."""
 
 
-@dataclass(frozen=True)
-class Window:
-    """Executed transitions of R bodies: observations [R, N, S], executed actions [R, N, A], changes [R, N, D].
-
-    Attributes:
-        weight: 1 for a transition that counts, 0 for padding, [R, N].
-    """
-
-    observation: Tensor
-    action: Tensor
-    change: Tensor
-    weight: Tensor
-
-    @classmethod
-    def of(cls, observation: Tensor, action: Tensor, change: Tensor) -> Window:
-        """A window of one body from [N, S], [N, A] and [N, D]."""
-        weight = torch.ones(1, observation.shape[0], dtype=observation.dtype)
-        return cls(observation.unsqueeze(0), action.unsqueeze(0), change.unsqueeze(0), weight)
-
-    def flat(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Observations, actions and changes as rows [R * N, ...]."""
-        return self.observation.flatten(0, 1), self.action.flatten(0, 1), self.change.flatten(0, 1)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Contexts [R, C] and how far the data speak for them, in [0, 1], [R]."""
-
-    context: Tensor
-    confidence: Tensor
-
-
-@runtime_checkable
-class Identifier(Protocol):
-    """Finds a context in a window. A context says which nominal command does what a command does now.
-
-    Attributes:
-        size: Number C of context elements.
-        features_size: Number F of features of a context.
-        nominal: Context of the nominal body, [C].
-        relative_error: Deviation of predictions off nominal, as a share of the regime's effect.
-    """
-
-    size: int
-    features_size: int
-    nominal: Tensor
-    relative_error: float
-
-    def identify(self, window: Window) -> Estimate:
-        """Contexts of windows; independent of the order of the transitions."""
-        ...
-
-    def effective(self, action: Tensor, context: Tensor) -> Tensor:
-        """Nominal commands [N, A] that would do what actions [N, A] do under contexts [N, C]."""
-        ...
-
-    def describes(self, regime: Tensor) -> Tensor | None:
-        """Contexts [R, C] of regimes [R, G] of :class:`~crl.flow.simulator.ChannelRegimes`, if known without data."""
-        ...
-
-    def undone(self, action: Tensor, context: Tensor) -> Tensor:
-        """A guess of the actions [N, A] that would do what nominal commands [N, A] do, under contexts [N, C]."""
-        ...
-
-    def features(self, context: Tensor) -> Tensor:
-        """What the flow sees of contexts [..., C], [..., F]."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """What identification depends on, as plain data."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
-        ...
+FREE = 3
+"""Alarms that cost no trust: a fault, a second thought, and the fault's end."""
+RECENT = 20
+"""Windows after which an alarm is forgotten."""
 
 
 def explained(
@@ -124,11 +54,11 @@ def explained(
     """
     observation, action, change = rows
     contexts = context.expand(action.shape[0], -1)
-    command = identifier.effective(action, contexts)
+    command = identifier.done(observation, action, contexts)
     before = lags(nominal)
     told = observation
     if before:
-        did = box.clip(identifier.effective(observation[..., before], contexts))
+        did = box.clip(identifier.done(observation, observation[..., before], contexts))
         told = replaced(observation, before, did)
     predicted = extended(nominal, told, command, box)
     return calibration.whiten(change - predicted), predicted
@@ -171,6 +101,7 @@ class RegimeTracker:
         self._calibration = calibration
         self._box = box
         self._cusum = Cusum(calibration)
+        self._return = Return(config.false_alarms, config.evidence)
         self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
         self._steps: list[int] = []
         self._sizes: list[float] = []
@@ -178,6 +109,7 @@ class RegimeTracker:
         self._now = 0
         self._off = False
         self._changes = 0
+        self._alarms: list[int] = []
         self._since = 0
         self._newest = 0.0
         self._set_nominal()
@@ -190,7 +122,9 @@ class RegimeTracker:
         self._plain.clear()
         self._now = 0
         self._cusum.reset()
+        self._return.reset()
         self._changes = 0
+        self._alarms.clear()
         self._since = 0
         self._newest = 0.0
         self._set_nominal()
@@ -203,8 +137,18 @@ class RegimeTracker:
     @property
     def regime(self) -> Regime:
         """The regime in force."""
-        active = self._off and self._explains and self._confidence >= self.config.min_confidence
+        active = self._off and self._explains and self._confidence >= self.config.min_confidence and self._trusted()
         return Regime(active, self._context, self._confidence, self._changes)
+
+    def _trusted(self) -> bool:
+        """Whether contexts have been good for something: one alarm after the other says that they have not.
+
+        What no context describes (a late command, for instance) is found to be another regime again and again, and
+        acting on each does harm. With every further alarm the context has to hold twice as long before it is acted on.
+        """
+        window = self.config.window
+        surplus = sum(step > self._now - RECENT * window for step in self._alarms) - FREE
+        return surplus <= 0 or self._now - self._alarms[-1] >= window * 2 ** (surplus - 1)
 
     def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> Regime:
         """Take note of one executed transition: [S], [A] and the wrapped change [D]; one not finite is ignored."""
@@ -219,13 +163,15 @@ class RegimeTracker:
         seen = statistics(self._plain[-1])
         if self._off:
             left, predicted = self._explained(self._context, last=1)
-            seen = statistics(left[0], self._forgiven(predicted)[0])
+            forgiven = self._forgiven(predicted)[0]
+            seen = statistics(left[0], forgiven)
+            if self._explains and self._return.update(self._plain[-1], left[0], forgiven):
+                self._alarm(self._return.steps)
+                self._set_nominal()
+                return self.regime
         self._newest = float(seen[0])
         if self._cusum.update(seen):
-            self._cut(sum(step > self._now - self._cusum.since() for step in self._steps))
-            self._cusum.reset()
-            self._since = self._now
-            self._changes += 1
+            self._alarm(self._cusum.since())
             if self._nominal_explains():
                 self._set_nominal()
             else:
@@ -233,15 +179,21 @@ class RegimeTracker:
                 self._identify()
         return self.regime
 
-    def _cut(self, kept: int) -> None:
-        """Keep the newest transitions of the window only."""
+    def _alarm(self, steps: int) -> None:
+        """The regime changed so many steps ago: what was observed before does not count any more."""
+        kept = sum(step > self._now - steps for step in self._steps)
+        self._cusum.reset()
+        self._return.reset()
+        self._since = self._now
+        self._changes += 1
+        self._alarms = [*self._alarms[-RECENT:], self._now]
         for part in (self._rows, self._steps, self._sizes, self._plain):
             del part[:-kept]
 
     def _due(self) -> bool:
         """Whether to identify anew: always at first and after a surprise, then only now and then."""
         age = self._now - self._since
-        return age <= self.config.window or age % OLD == 0 or self._newest > self._calibration.drift
+        return age <= self.config.window or age % OLD == 0 or self._newest > self._calibration.allowance
 
     def _remember(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
         """Add a transition to the window; when it is full, the least command among its older half goes.
@@ -262,6 +214,7 @@ class RegimeTracker:
     def _set_nominal(self) -> None:
         self._off = False
         self._explains = False
+        self._return.reset()
         self._context = self.identifier.nominal.clone()
         self._confidence = 0.0
 
@@ -288,7 +241,7 @@ class RegimeTracker:
 
     def _unsound(self, left: Tensor, predicted: Tensor) -> float:
         """Mean of what a context leaves of the window, less what is forgiven, in allowances."""
-        return float((_squares(left) / (1 + self._forgiven(predicted))).mean()) / self._calibration.drift
+        return float((_squares(left) / (1 + self._forgiven(predicted))).mean()) / self._calibration.allowance
 
     def _forgiven(self, predicted: Tensor) -> Tensor:
         """Mean squares [N] that are forgiven of the newest N transitions, for which these changes were predicted.
@@ -315,7 +268,7 @@ class RegimeTracker:
     def _chance(self) -> float:
         """How much better a context with a parameter or two explains a nominal window by chance (Schwarz 1978)."""
         count = len(self._rows) * len(self._calibration.mean)
-        return 2 * self._calibration.drift * math.log(max(count, 2)) / len(self._calibration.mean)
+        return 2 * self._calibration.allowance * math.log(max(count, 2)) / len(self._calibration.mean)
 
     def _nominal_explains(self) -> bool:
         """Whether the nominal body could have made the window, and no context in force explains it better."""
@@ -344,11 +297,13 @@ class RegimeTracker:
             "plain": [row.clone() for row in self._plain],
             "now": self._now,
             "cusum": self._cusum.state_dict(),
+            "return": self._return.state_dict(),
             "off": self._off,
             "explains": self._explains,
             "context": self._context.clone(),
             "confidence": self._confidence,
             "changes": self._changes,
+            "alarms": list(self._alarms),
             "since": self._since,
             "newest": self._newest,
         }
@@ -361,10 +316,12 @@ class RegimeTracker:
         self._plain = [row.clone() for row in state["plain"]]
         self._now = int(state["now"])
         self._cusum.load_state_dict(state["cusum"])
+        self._return.load_state_dict(state["return"])
         self._off, self._explains = bool(state["off"]), bool(state["explains"])
         self._context = state["context"].clone()
         self._confidence = float(state["confidence"])
         self._changes = int(state["changes"])
+        self._alarms = [int(step) for step in state["alarms"]]
         self._since = int(state["since"])
         self._newest = float(state["newest"])
 

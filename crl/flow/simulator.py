@@ -17,8 +17,8 @@ from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
+from crl.flow.identifier import Window
 from crl.flow.nominal import Nominal, extended, lags, replaced
-from crl.flow.regime import Window
 
 
 @runtime_checkable

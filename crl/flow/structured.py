@@ -22,17 +22,22 @@ from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
-from crl.flow.nominal import Nominal, doubled, lags, linearise
-from crl.flow.regime import Estimate, Window
+from crl.flow.identifier import Estimate, Window
+from crl.flow.nominal import Nominal, doubled, lags, linearise, measures
+from crl.flow.responses import Responses
 from crl.flow.selection import select
 
 ITERATIONS = 3
+PRICE = 4.0
+"""What a slow response has to be worth; a gain is cheaper, since it can be corrected."""
 ENOUGH = 1e-3
 """Change of all parameters (dimensionless) below which another iteration is not worth its time."""
 
 
 class StructuredIdentifier:
-    """Least squares on the channel structure ``config.structure``; the context is the deviation from nominal, [P].
+    """Least squares on the channel structure ``config.structure`` and on slow responses.
+
+    The context is the deviation of the structure's parameters from nominal and the slowness of the responses, [P + R].
 
     Args:
         config: Structure, priors and relative error.
@@ -43,18 +48,20 @@ class StructuredIdentifier:
 
     def __init__(self, config: FlowConfig, box: Box, nominal: Nominal, calibration: Calibration) -> None:
         self.channels = Channels(config.structure, box)
-        self.size = self.channels.size
+        self.responses = Responses(measures(nominal), box)
+        self.size = self.channels.size + self.responses.size
         self.features_size = int(self.channels.features(self.channels.nominal).shape[-1])
         self.nominal = torch.zeros(self.size)
         self.relative_error = config.relative_error
-        self._variance = self.channels.prior_std(config).square()
-        self._prices = self.channels.prices().numpy()
+        slow = torch.ones(self.responses.size, dtype=torch.float64)
+        self._variance = torch.cat([self.channels.prior_std(config), config.prior_response * slow]).square()
+        self._prices = torch.cat([self.channels.prices(), PRICE / 2 * slow]).numpy()
         self._box = box
         self._model = nominal
         self._calibration = calibration
 
     def identify(self, window: Window) -> Estimate:
-        """Contexts [R, P] of windows.
+        """Contexts [R, C] of windows.
 
         The confidence is the share of the prior's variance that is gone, over the parameters that deviate.
         """
@@ -65,19 +72,27 @@ class StructuredIdentifier:
         if lags(model):
             sent.append(observation[..., lags(model)])
             model, box = doubled(model, box)
-        design = torch.cat([self.channels.design(part.double()) for part in sent], dim=-2)
-        scale = (weight / self._calibration.drift).sqrt().view(-1, 1, 1)
+        fixed = [self.channels.design(part.double()) for part in sent]
+        scale = (weight / self._calibration.allowance).sqrt().view(-1, 1, 1)
         found = torch.zeros(count, self.size, dtype=torch.float64)
         best, least = found, torch.full((count,), torch.inf, dtype=torch.float64)
         left_open = self._variance.expand_as(found)
         for iteration in range(ITERATIONS + 1):
-            repeated = (self.channels.nominal + found).repeat_interleave(steps, dim=0)
-            commands = [self.channels.effective(part.double(), repeated) for part in sent]
-            inside = box.clip(torch.cat(commands, dim=-1)).to(action)
+            context = found.repeat_interleave(steps, dim=0)
+            wanted = [self.effective(part.double(), context) for part in sent]
+            slowness = context[:, self.channels.size :]
+            commands = torch.cat([self.responses.slowed(part, observation, slowness) for part in wanted], dim=-1)
+            inside = box.clip(commands).to(action)
             value, derivative = linearise(model, observation, inside, box)
             slope = self._calibration.whitener @ derivative.double()
-            # Everything is linear in the command from here on: what is left over, less what the nominal body does.
-            at = (inside / box.half).double() - (torch.cat(sent, dim=-1) / box.half).double()
+            share = self.responses.left(slowness).unsqueeze(-1)
+            parts = [
+                torch.cat([share * part, self.responses.design(command, observation)], dim=-1)
+                for part, command in zip(fixed, wanted, strict=True)
+            ]
+            design = torch.cat(parts, dim=-2)
+            # Everything is linear in the parameters from here on: what is left over of zero deviation.
+            at = (inside - commands) / box.half.double() + (design @ context.unsqueeze(-1)).squeeze(-1)
             target = self._calibration.whiten(change.double() - value.double()) + (slope @ at.unsqueeze(-1)).squeeze(-1)
             matrix = (scale * (slope @ design)).view(count, -1, self.size)
             target = (scale.squeeze(-1) * target).view(count, -1)
@@ -114,34 +129,45 @@ class StructuredIdentifier:
 
     def parameters(self, context: Tensor) -> Tensor:
         """Parameters of the structure, [..., P], of contexts."""
-        return context + self.channels.nominal.to(context)
+        return context[..., : self.channels.size] + self.channels.nominal.to(context)
 
     def context_of(self, matrix: Tensor, bias: Tensor | None = None) -> Tensor:
         """The context [P] of given M [A, A] and b [A] (in half ranges), as far as the structure has them."""
         parts = [matrix.flatten() if self.channels.full else matrix.diagonal()]
         if self.channels.biased:
             parts.append(torch.zeros(self._box.size) if bias is None else bias)
-        return (torch.cat(parts).double() - self.channels.nominal).float()
+        return self._context((torch.cat(parts).double() - self.channels.nominal).float())
+
+    def _context(self, deviation: Tensor) -> Tensor:
+        """Contexts [..., C] of deviations of the structure's parameters [..., P], with prompt responses."""
+        return torch.cat([deviation, deviation.new_zeros(*deviation.shape[:-1], self.responses.size)], dim=-1)
 
     def describes(self, regime: Tensor) -> Tensor | None:
-        """See :class:`~crl.flow.regime.Identifier`: the parameters themselves, if they are of this structure."""
-        return (regime.double() - self.channels.nominal).float() if regime.shape[-1] == self.size else None
+        """See :class:`~crl.flow.identifier.Identifier`: the parameters themselves, if they are of this structure."""
+        if regime.shape[-1] != self.channels.size:
+            return None
+        return self._context((regime.double() - self.channels.nominal).float())
 
     def effective(self, action: Tensor, context: Tensor) -> Tensor:
-        """See :class:`~crl.flow.regime.Identifier`."""
+        """See :class:`~crl.flow.identifier.Identifier`."""
         return self.channels.effective(action, self.parameters(context))
 
+    def done(self, observation: Tensor, action: Tensor, context: Tensor) -> Tensor:
+        """See :class:`~crl.flow.identifier.Identifier`: effective commands, slowed."""
+        slowness = context[..., self.channels.size :]
+        return self.responses.slowed(self.effective(action, context), observation, slowness)
+
     def undone(self, action: Tensor, context: Tensor) -> Tensor:
-        """See :class:`~crl.flow.regime.Identifier`."""
+        """See :class:`~crl.flow.identifier.Identifier`."""
         return self.channels.undone(action, self.parameters(context))
 
     def features(self, context: Tensor) -> Tensor:
-        """See :class:`~crl.flow.regime.Identifier`."""
+        """See :class:`~crl.flow.identifier.Identifier`."""
         return self.channels.features(self.parameters(context))
 
     def state_dict(self) -> dict[str, Any]:
         """The structure; there is nothing to learn."""
-        return {"kind": "structured", "structure": self.channels.structure}
+        return {"kind": "structured", "structure": self.channels.structure, "responses": self.responses.size}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Check that the structure is the one in force.

@@ -21,7 +21,7 @@ from torch import Tensor
 
 from crl.config_missions import FlowConfig
 from crl.flow.detection import Calibration
-from crl.flow.regime import Identifier
+from crl.flow.identifier import Identifier
 from crl.flow.simulator import RegimeSimulator, simulated_windows
 from crl.flow.targets import nearest_actions
 from crl.flow.velocity_field import VelocityField

@@ -4,9 +4,9 @@ Without a in the condition no flow could undo a sign flip: a flow of x alone pre
 of a gain of -1 cross at t = 1/2. All actions are in flow coordinates (:meth:`crl.flow.box.Box.to_flow`).
 
 The field begins at a guess: v = (guess - a) + network(t, x, a, guess, c), where the guess is what undoes the context's
-own channels (:meth:`crl.flow.regime.Identifier.undone`). What is learned is what the guess lacks: the nearest action in
-the box where channels are coupled, and bodies that are not linear in their commands. (A network alone divides by a
-gain of 0.1 to within a factor of two only.)
+own channels (:meth:`crl.flow.identifier.Identifier.undone`). What is learned is what the guess lacks: the nearest
+action in the box where channels are coupled, and bodies that are not linear in their commands. (A network alone divides
+by a gain of 0.1 to within a factor of two only.)
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from crl.config_missions import FlowConfig
 from crl.flow.action_flow import ActionFlow
 from crl.flow.box import Box
 from crl.flow.channels import DAMPING, STRUCTURES, Channels
-from crl.flow.regime import Identifier
+from crl.flow.identifier import Identifier
 from crl.flow.training import simulate_pairs
 from crl.flow.velocity_field import VelocityField
 from crl.types import ActionSpec

@@ -8,8 +8,9 @@ import torch
 
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
+from crl.flow.identifier import Window
 from crl.flow.learned import LearnedIdentifier
-from crl.flow.regime import RegimeTracker, Window
+from crl.flow.regime import RegimeTracker
 from crl.flow.simulator import simulated_windows
 from tests.crl.flow import bodies
 from tests.oracles import unicycle

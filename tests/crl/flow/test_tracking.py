@@ -9,7 +9,8 @@ import torch
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.channels import STRUCTURES
-from crl.flow.regime import RegimeTracker, Window
+from crl.flow.identifier import Window
+from crl.flow.regime import RegimeTracker
 from tests.crl.flow import bodies
 from tests.oracles import unicycle
 
@@ -85,6 +86,28 @@ def test_a_fault_that_the_structure_cannot_express_is_not_acted_upon() -> None:
         regime = ours.observe(observation, action, change + push)
     assert regime.changes > 0
     assert not regime.active
+
+
+def test_a_body_that_is_another_one_again_and_again_is_left_alone() -> None:
+    """Regimes that change every few steps cost trust: in the end none is acted upon until it has held for a while."""
+    rng, ours, state = np.random.default_rng(2), tracker(), None
+    acted = []
+    for turn in range(16):
+        gains = (-1.0, 1.0) if turn % 2 else (1.0, -1.0)
+        regimes, state = bodies.drive(ours, gains, 8, rng, state)
+        acted.append(sum(regime.active for regime in regimes))
+    assert min(acted[:2]) >= 5
+    assert sum(acted[-6:]) == 0
+    regimes, _ = bodies.drive(ours, (-1.0, 1.0), 400, rng, state)
+    assert regimes[-1].active
+
+
+def test_the_end_of_a_fault_is_not_bent_into_another_one() -> None:
+    """A window of both regimes is no third one: what is left of the old is cut off, and nominal it is."""
+    rng, ours = np.random.default_rng(3), tracker("affine", relative_error=0.3, evidence=3)
+    _, state = bodies.drive(ours, (0.6, 1.0), 60, rng)
+    regimes, _ = bodies.drive(ours, (1.0, 1.0), 12, rng, state)
+    assert not any(regime.active for regime in regimes[5:])
 
 
 def test_an_idle_robot_keeps_its_regime() -> None:

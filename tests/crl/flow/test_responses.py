@@ -1,0 +1,107 @@
+"""Slow responses are told from gains and biases, and are nothing that is corrected."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from crl.config_missions import FlowConfig
+from crl.flow.action_flow import ActionFlow
+from crl.flow.box import Box
+from crl.flow.detection import Calibration, calibrate
+from crl.flow.identifier import Window
+from crl.flow.nominal import LaggedNominal
+from crl.flow.refiner import FlowRefiner
+from crl.flow.responses import Responses
+from crl.flow.structured import StructuredIdentifier
+from crl.types import ActionSpec
+
+ACTION = ActionSpec(("thrust", "roll", "pitch"), ("g", "rad/s", "rad/s"), (0.2, -4.0, -4.0), (2.0, 4.0, 4.0))
+BOX = Box.of(ACTION)
+MEASURED = (-1, 0, 1)
+CONFIG = FlowConfig(structure="affine", hidden=[8])
+
+
+def body(observation: Tensor, action: Tensor) -> Tensor:
+    """A third of the way to the rates that are asked for, and a speed that grows with the thrust: [N, 3]."""
+    return torch.cat([(action[:, 1:] - observation[:, :2]) / 3, action[:, :1] - 1], dim=-1)
+
+
+def calibration() -> Calibration:
+    noise = 0.01 * torch.randn(1000, 3, generator=torch.Generator().manual_seed(0))
+    return calibrate(noise, torch.full((3,), 1e-4))
+
+
+def identifier(measured: tuple[int, ...] = MEASURED) -> StructuredIdentifier:
+    return StructuredIdentifier(CONFIG, BOX, LaggedNominal(body, (), measured), calibration())
+
+
+def window(gains: list[float], slowness: list[float], count: int = 12) -> Window:
+    """Transitions of a body with these gains whose rates respond by so much less."""
+    generator = torch.Generator().manual_seed(1)
+    observation = 2 * torch.randn(count, 2, generator=generator)
+    action = BOX.sample(count, generator)
+    change = body(observation, action * torch.tensor(gains))
+    change[:, :2] *= 1 - torch.tensor(slowness)
+    return Window.of(observation, action, change + 0.01 * torch.randn(count, 3, generator=generator))
+
+
+@pytest.mark.parametrize(
+    ("gains", "slowness"),
+    [
+        ([1.0, 1.0, 1.0], [0.4, 0.4]),
+        ([0.6, 1.0, 1.0], [0.4, 0.4]),
+        ([1.0, 0.5, 1.0], [0.0, 0.0]),
+        ([1.0, -1.0, 1.0], [0.0, 0.3]),
+        ([1.0, 1.0, 1.0], [-0.3, 0.0]),
+    ],
+)
+def test_a_slow_response_is_told_from_a_gain(gains: list[float], slowness: list[float]) -> None:
+    ours = identifier()
+    found = ours.identify(window(gains, slowness)).context[0]
+    matrix = ours.channels.matrix(ours.parameters(found))
+    torch.testing.assert_close(matrix, torch.diag(torch.tensor(gains)), atol=0.05, rtol=0)
+    torch.testing.assert_close(found[ours.channels.size :], torch.tensor(slowness), atol=0.05, rtol=0)
+
+
+def test_without_a_measurement_a_slow_response_is_mistaken_for_something_else() -> None:
+    ours = identifier(())
+    found = ours.identify(window([1.0, 1.0, 1.0], [0.4, 0.4])).context[0]
+    assert float(found.abs().max()) > 0.2
+
+
+def test_the_design_is_the_derivative() -> None:
+    ours = Responses(MEASURED, BOX)
+    generator = torch.Generator().manual_seed(2)
+    observation, command = torch.randn(5, 2, generator=generator).double(), BOX.sample(5, generator).double()
+    shown = torch.autograd.functional.jacobian(
+        lambda w: ours.slowed(command, observation, w.expand(5, -1)) / BOX.half, torch.tensor([0.2, 0.1]).double()
+    )
+    torch.testing.assert_close(ours.design(command, observation), shown)
+
+
+def test_nothing_measured_changes_nothing() -> None:
+    ours = Responses((), BOX)
+    command = BOX.sample(4, torch.Generator().manual_seed(3))
+    assert ours.slowed(command, torch.zeros(4, 2), torch.zeros(4, 0)) is command
+    assert ours.design(command, torch.zeros(4, 2)).shape == (4, 3, 0)
+
+
+def test_a_body_that_is_only_slow_is_not_corrected() -> None:
+    ours = identifier()
+    flow = ActionFlow(CONFIG, ACTION, ours, calibration())
+    refiner = FlowRefiner(flow, LaggedNominal(body, (), MEASURED))
+    rng = np.random.default_rng(0)
+    rates = torch.zeros(2)
+    for _ in range(15):
+        action = BOX.sample(1, torch.Generator().manual_seed(int(rng.integers(1 << 30))))
+        change = body(rates.unsqueeze(0), action)[0]
+        change[:2] *= 0.6
+        refiner.observe(rates.clone(), action[0], change + 0.01 * torch.from_numpy(rng.normal(size=3)).float())
+        rates = rates + change[:2]
+    assert refiner.regime.active
+    assert float(refiner.regime.context[ours.channels.size :].min()) > 0.3
+    plan = np.array([1.2, 2.0, -3.0], dtype=np.float32)
+    assert np.array_equal(refiner.refine(plan), plan)
