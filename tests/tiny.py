@@ -22,7 +22,8 @@ from crl.sequences import load_sequence
 from crl.settings import compose
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
-from crl.training.loop import TrainingLoop, task_order
+from crl.training.loop import TrainingLoop
+from crl.training.order import task_order
 from crl.training.progress import Progress
 from crl.training.run_folder import RunFolder
 from crl.training.run_log import RunLog

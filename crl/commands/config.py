@@ -39,7 +39,7 @@ def print_config(
     """
     from crl.sequences import load_sequence
     from crl.settings import compose, to_yaml
-    from crl.training.loop import step_budgets, task_order
+    from crl.training.order import step_budgets, task_order
 
     config = compose(settings or [])
     step_budgets(config, len(task_order(config, load_sequence(config.env.name))))

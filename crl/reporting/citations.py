@@ -18,7 +18,7 @@ from crl.limits import leaves
 from crl.reporting.bibliography import BibliographyError, Entry, holds, keys_of, read_bibliography
 from crl.sequences import TaskSequence, load_sequence
 from crl.settings import GROUPS, load_yaml
-from crl.training.loop import task_order
+from crl.training.order import task_order
 from crl.training.run_folder import RunFolder
 
 SIMULATORS = ("mujoco", "pybullet", "isaacsim", "genesis", "sapien", "dm_control", "brax", "robosuite")

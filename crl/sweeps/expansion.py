@@ -15,7 +15,7 @@ from crl.settings import compose, fingerprint, to_yaml
 from crl.sweeps.grammar import values
 from crl.sweeps.naming import make_unique, point_name
 from crl.sweeps.point import Point
-from crl.training.loop import step_budgets, task_order
+from crl.training.order import step_budgets, task_order
 
 SHOWN = 5
 """Impossible points that an error lists."""

@@ -10,7 +10,7 @@ from crl.agents.frozen import Frozen
 from crl.config import Config
 from crl.errors import CrlError
 from crl.training.load import load_run
-from crl.training.loop import task_order
+from crl.training.order import task_order
 from crl.training.runner import prepare_torch
 from crl.types import ActionSpec, ObservationSpec
 

@@ -14,7 +14,7 @@ from crl.settings import load_yaml
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.evaluation import evaluate_task
-from crl.training.loop import task_order
+from crl.training.order import task_order
 from crl.training.run_folder import RunFolder
 from crl.training.run_state import RunState
 from crl.training.runner import prepare_torch

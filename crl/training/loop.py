@@ -22,6 +22,7 @@ from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
 from crl.training.measures import measure
 from crl.training.mission_stage import MissionStage
+from crl.training.order import step_budgets, task_order
 from crl.training.probes import collect_probes
 from crl.training.progress import Progress
 from crl.training.recorded import Recorded, pretrain
@@ -127,7 +128,7 @@ class TrainingLoop:
         if result.fault:
             self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
         self._log_episode("episode", task, result)
-        self.progress.update(episode_return=result.total, success=result.success if task.has_success else None)
+        self.progress.update(episode_return=result.total, success=_judged(task, result))
         random = config.exploration.random_episodes
         if state.episodes == random:
             self._learn(config.learning.initial_steps)
@@ -307,7 +308,7 @@ class TrainingLoop:
             "task": task.name,
             "episode": self.state.episodes,
             "return": result.total,
-            "success": result.success if task.has_success else None,
+            "success": _judged(task, result),
             "steps": result.steps,
         }
         if result.reasons:
@@ -376,36 +377,6 @@ class TrainingLoop:
         return self.log.load_state_dict(state["log"])
 
 
-def task_order(config: Config, sequence: TaskSequence) -> list[int]:
-    """Indices of the tasks in the order in which they are learned.
-
-    A task that the sequence names again is the same task, and always goes by its first index.
-
-    Raises:
-        CrlError: An index is outside the sequence.
-    """
-    every = list(range(len(sequence))) if config.refiner.name == "off" else [0]
-    order = every if config.env.tasks is None else list(config.env.tasks)
-    for index in order:
-        if not 0 <= index < len(sequence):
-            raise CrlError(f"tasks={order}: {sequence.name} has no task {index}", f"use 0 to {len(sequence) - 1}")
-    if not order:
-        raise CrlError("tasks=[] leaves nothing to learn", f"name tasks 0 to {len(sequence) - 1}, or leave it out")
-    first = {sequence.identity(index): index for index in reversed(range(len(sequence)))}
-    return [first[sequence.identity(index)] for index in order]
-
-
-def step_budgets(config: Config, visits: int) -> list[int]:
-    """Environment steps per visit; a single number serves all.
-
-    Raises:
-        CrlError: The list is neither of length one nor as long as the order of tasks.
-    """
-    steps = list(config.budget.steps)
-    if len(steps) == 1:
-        return steps * visits
-    if len(steps) != visits:
-        raise CrlError(
-            f"budget.steps has {len(steps)} entries for {visits} tasks", "give one number, or one for every task"
-        )
-    return steps
+def _judged(task: TaskSpec, result: EpisodeResult) -> bool | None:
+    """Whether an episode succeeded; ``None`` where success is not defined."""
+    return result.success if task.has_success else None

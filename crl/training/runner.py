@@ -24,8 +24,9 @@ from crl.settings import fingerprint, load_yaml, to_plain, to_yaml
 from crl.training.callbacks import RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
-from crl.training.loop import SimulatorFailed, TrainingLoop, step_budgets, task_order
+from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
+from crl.training.order import step_budgets, task_order
 from crl.training.progress import Progress
 from crl.training.recorded import read_recorded
 from crl.training.results import collect_results

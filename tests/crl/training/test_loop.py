@@ -8,8 +8,7 @@ import pytest
 import torch
 
 from crl.agents.mpc import MPCAgent
-from crl.errors import CrlError
-from crl.training.loop import SimulatorFailed, TrainingLoop, step_budgets, task_order
+from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.types import LearnBudget
 from tests import tiny
 from tests.tiny import EPISODE_STEPS, Puppet
@@ -37,30 +36,6 @@ def stages(loop: TrainingLoop) -> list[str]:
     return seen
 
 
-class TestOrder:
-    def test_every_task_once_unless_told_otherwise(self, tmp_path: Path) -> None:
-        assert puppet_loop(tmp_path, Puppet(), tasks="null").order == [0, 1, 2]
-        assert puppet_loop(tmp_path, Puppet(), tasks="[2,0,2]").order == [2, 0, 2]
-
-    def test_a_task_that_the_sequence_names_again_is_the_same_task(self, tmp_path: Path) -> None:
-        loop = puppet_loop(tmp_path, Puppet(), env="COMES_AGAIN", tasks="null")  # a a b a
-        assert loop.order == [0, 0, 2, 0]
-
-    @pytest.mark.parametrize(("order", "wrong"), [([0, 3], 3), ([-1], -1)])
-    def test_a_task_outside_the_sequence(self, order: list[int], wrong: int, tmp_path: Path) -> None:
-        config = tiny.settings(tmp_path)
-        config.env.tasks = order
-        with pytest.raises(CrlError, match=f"slides has no task {wrong}\nuse 0 to 2"):
-            tiny.make_loop(config, tmp_path / "loop", Puppet())
-
-    def test_no_task_at_all(self, tmp_path: Path) -> None:
-        config = tiny.settings(tmp_path)
-        loop = tiny.make_loop(config, tmp_path / "loop", Puppet())
-        config.env.tasks = []
-        with pytest.raises(CrlError, match="leaves nothing to learn"):
-            task_order(config, loop.sequence)
-
-
 class TestBudgets:
     def test_each_visit_has_its_own(self, tmp_path: Path) -> None:
         agent = Puppet()
@@ -72,13 +47,6 @@ class TestBudgets:
             ("slide_0", 48, 3),
         ]
         assert loop.state.env_steps == 160 == len(agent.seen)
-
-    def test_one_number_serves_all(self, tmp_path: Path) -> None:
-        assert step_budgets(tiny.settings(tmp_path, "budget.steps=[32]"), 3) == [32, 32, 32]
-
-    def test_as_many_numbers_as_tasks(self, tmp_path: Path) -> None:
-        with pytest.raises(CrlError, match=r"2 entries for 3 tasks\ngive one number, or one for every task"):
-            step_budgets(tiny.settings(tmp_path, "budget.steps=[1,2]"), 3)
 
     def test_no_episode_exceeds_the_budget(self, tmp_path: Path) -> None:
         steps = 3 * EPISODE_STEPS - 1

@@ -1,0 +1,42 @@
+"""The order in which tasks are learned, and the environment steps that each visit gets."""
+
+from __future__ import annotations
+
+from crl.config import Config
+from crl.errors import CrlError
+from crl.sequences import TaskSequence
+
+
+def task_order(config: Config, sequence: TaskSequence) -> list[int]:
+    """Indices of the tasks in the order in which they are learned.
+
+    A task that the sequence names again is the same task, and always goes by its first index.
+
+    Raises:
+        CrlError: An index is outside the sequence.
+    """
+    every = list(range(len(sequence))) if config.refiner.name == "off" else [0]
+    order = every if config.env.tasks is None else list(config.env.tasks)
+    for index in order:
+        if not 0 <= index < len(sequence):
+            raise CrlError(f"tasks={order}: {sequence.name} has no task {index}", f"use 0 to {len(sequence) - 1}")
+    if not order:
+        raise CrlError("tasks=[] leaves nothing to learn", f"name tasks 0 to {len(sequence) - 1}, or leave it out")
+    first = {sequence.identity(index): index for index in reversed(range(len(sequence)))}
+    return [first[sequence.identity(index)] for index in order]
+
+
+def step_budgets(config: Config, visits: int) -> list[int]:
+    """Environment steps per visit; a single number serves all.
+
+    Raises:
+        CrlError: The list is neither of length one nor as long as the order of tasks.
+    """
+    steps = list(config.budget.steps)
+    if len(steps) == 1:
+        return steps * visits
+    if len(steps) != visits:
+        raise CrlError(
+            f"budget.steps has {len(steps)} entries for {visits} tasks", "give one number, or one for every task"
+        )
+    return steps
