@@ -125,9 +125,16 @@ class SafetyWall:
         """
         refused = self.e_stop.reset(self._clock.read())
         if refused is None:
-            self._decision = None
-            self._stream.restart()
+            self.begin_anew()
         return refused
+
+    def begin_anew(self) -> None:
+        """Begin a new stream of observations; the e-stop stays as it is. For sources whose clock was set.
+
+        Nothing that was decided or observed before counts any more.
+        """
+        self._decision = None
+        self._stream.restart()
 
     def command(self) -> SafeCommand:
         """The command to send now."""

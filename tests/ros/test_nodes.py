@@ -70,13 +70,6 @@ def nodes(domain: int, tmp_path: Path) -> Iterator[tuple[Processes, Conductor]]:
         yield processes, conductor
 
 
-def stop_after(drive: Drive, began: float) -> float:
-    drive.conductor.wait(lambda: drive.watcher.first_stop(began), LONG, "a stop")
-    stopped = drive.watcher.first_stop(began)
-    assert stopped is not None
-    return stopped
-
-
 # ---------------------------------------------------------------------- a drive, and what interrupts it
 def test_it_drives_and_says_so(drive: Drive) -> None:
     drive.conductor.wait(lambda: drive.values().get("driving") == "True", LONG, "its word")
@@ -95,7 +88,7 @@ def test_it_drives_and_says_so(drive: Drive) -> None:
 def test_a_broken_line_stops_the_robot_and_it_goes_on_when_it_is_mended(drive: Drive, line: Line, fault: str) -> None:
     began = time.monotonic()
     line.change = broken(line)[fault]()
-    stopped = stop_after(drive, began)
+    stopped = drive.wait_for_stop(began)
     drive.conductor.spin(0.4)
     assert drive.watcher.moves(stopped) == 0
     assert drive.watcher.unsafe == []
@@ -110,7 +103,7 @@ def test_the_e_stop_latches_through_the_life_cycle_until_it_is_reset(drive: Driv
     conductor.wait(button.get_subscription_count, LONG, "somebody who hears the e-stop")
     began = time.monotonic()
     button.publish(Bool(data=True))
-    stopped = stop_after(drive, began)
+    stopped = drive.wait_for_stop(began)
     refused = conductor.call(Trigger, f"{AGENT}/reset_e_stop", Trigger.Request(), LONG)
     assert not refused.success
     assert "still pressed" in refused.message
@@ -148,7 +141,7 @@ def test_a_plan_outside_the_fence_is_refused_and_the_old_one_goes_on(drive: Driv
     assert drive.values()["waypoints"] == "31"
     assert drive.watcher.driving
     plans.publish(path_of(HUSKY, [], drive.conductor.node))
-    stop_after(drive, time.monotonic())
+    drive.wait_for_stop(time.monotonic())
     drive.conductor.wait(lambda: drive.values()["waypoints"] == "0", LONG, "no plan")
     drive.conductor.node.destroy_publisher(plans)
 

@@ -138,6 +138,17 @@ def test_an_e_stop_stays_until_it_is_reset_and_old_decisions_are_forgotten(drive
     assert not drive.go().stopped
 
 
+def test_a_stream_that_begins_anew_forgets_what_was_decided_and_leaves_the_e_stop_alone(drive: Drive) -> None:
+    drive.wall.begin_anew()
+    is_stopped(drive.go(see=False, decide=False), "no observation yet")
+    is_stopped(drive.go(decide=False), "no decision yet")
+    assert not drive.go().stopped
+    drive.wall.e_stop.press()
+    drive.wall.begin_anew()
+    for _ in range(5):
+        is_stopped(drive.go(), "an e-stop")
+
+
 def test_an_e_stop_during_a_decision_wins(drive: Drive) -> None:
     """Pressed by another thread while the command is being made: the clock is read in between."""
     drive.now += 0.05

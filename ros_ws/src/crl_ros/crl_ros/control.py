@@ -106,7 +106,8 @@ class Control:
         self.counts["readings"] += 1
         refused = self.wall.observe(reading.situation())
         if self._resync.look(reading, refused) and not self.wall.e_stop.latched:
-            self.reset()
+            self.wall.begin_anew()
+            self._forget()
             self.counts["resynchronised"] += 1
             refused = self.wall.observe(reading.situation())
         if refused is None:
@@ -120,9 +121,13 @@ class Control:
         """Release the e-stop, or say why not."""
         refused = self.wall.reset()
         if refused is None:
-            self._unread = self._decided = self._heard = None
-            self._offset = math.inf
+            self._forget()
         return refused
+
+    def _forget(self) -> None:
+        """Nothing that was read or decided before belongs to the new stream."""
+        self._unread = self._decided = self._heard = None
+        self._offset = math.inf
 
     # ------------------------------------------------------------------ decisions
     @property

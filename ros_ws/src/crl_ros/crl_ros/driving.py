@@ -103,6 +103,13 @@ class Drive:
 
         self.conductor.wait(driven, LONG, "driving")
 
+    def wait_for_stop(self, began: float) -> float:
+        """Wait for the first stop command after a moment of the steady clock (s); its moment."""
+        self.conductor.wait(lambda: self.watcher.first_stop(began), LONG, "a stop")
+        stopped = self.watcher.first_stop(began)
+        assert stopped is not None
+        return stopped
+
     def values(self) -> dict[str, str]:
         """The last diagnostics of the agent."""
         return self.conductor.said.get(AGENT, ("", {}))[1]

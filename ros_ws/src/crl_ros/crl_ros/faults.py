@@ -115,7 +115,7 @@ def _stops(drive: Drive, line: Line, begin: Callable[[], None]) -> dict[str, Any
         drive.conductor.spin(0.2 + 0.017 * count)
         begin()
         began = time.monotonic()
-        stopped = _wait_for_stop(drive, began)
+        stopped = drive.wait_for_stop(began)
         times.append(1e3 * (stopped - began))
         drive.conductor.spin(LASTING)
         moved += drive.watcher.moves(stopped)
@@ -151,7 +151,7 @@ def _pressed(drive: Drive, line: Line) -> dict[str, Any]:
     for count in range(REPEATS):
         line.on_pass = press
         conductor.wait(lambda: line.on_pass is None, LONG, "odometry")
-        stopped = _wait_for_stop(drive, pressed[count])
+        stopped = drive.wait_for_stop(pressed[count])
         times.append(1e3 * (stopped - pressed[count]))
         early = conductor.call(Trigger, f"{AGENT}/reset_e_stop", Trigger.Request(), LONG).success
         button.publish(Bool(data=False))
@@ -202,7 +202,7 @@ def _killed_robot(drive: Drive, line: None) -> dict[str, Any]:
     del line
     drive.processes.running["robot"].kill()
     began = time.monotonic()
-    stopped = _wait_for_stop(drive, began)
+    stopped = drive.wait_for_stop(began)
     drive.conductor.spin(LASTING)
     moved = drive.watcher.moves(stopped)
     return {"stop_ms": _rounded([1e3 * (stopped - began)]), "commands_that_moved_after_the_stop": moved}
@@ -293,13 +293,6 @@ def _record(drive: Drive, folder: str) -> Any:
     drive.conductor.wait(lambda: "recorder" in drive.conductor.said, LONG, "a word of the recorder")
     drive.conductor.spin(1.5)  # diagnostics may come before the first command is heard
     return recorder
-
-
-def _wait_for_stop(drive: Drive, since: float) -> float:
-    drive.conductor.wait(lambda: drive.watcher.first_stop(since), LONG, "a stop")
-    stopped = drive.watcher.first_stop(since)
-    assert stopped is not None
-    return stopped
 
 
 def _wait_until_it_stands(drive: Drive, since: float) -> float:
