@@ -112,6 +112,7 @@ class FlowRefiner:
         self._limits = flow.box if clipped else flow.box.scaled(flow.config.box_scale)
         self._bound = flow.config.max_correction * self._limits.half
         self._said = False
+        self._nominal_features = flow.identifier.features(flow.identifier.nominal)
 
     @property
     def regime(self) -> Regime:
@@ -145,8 +146,7 @@ class FlowRefiner:
 
     def _corrects_nothing(self, context: Tensor) -> bool:
         """Whether a context, as the flow sees it, is the nominal one."""
-        identifier = self.flow.identifier
-        return torch.equal(identifier.features(context), identifier.features(identifier.nominal))
+        return torch.equal(self.flow.identifier.features(context), self._nominal_features)
 
     def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
         """Take note of one executed transition."""
