@@ -118,6 +118,7 @@ RANGES: Mapping[str, Range] = {
     "flow.prior_gain": POSITIVE,
     "flow.prior_coupling": POSITIVE,
     "flow.prior_bias": POSITIVE,
+    "flow.prior_response": POSITIVE,
     "flow.gain_low": POSITIVE,
     "flow.gain_high": POSITIVE,
     "flow.bias": NOT_NEGATIVE,

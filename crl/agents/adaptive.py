@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from crl.agents.fingerprint import fingerprint_of
-from crl.agents.nominal import Fitted, fit_fitted, rows_of
+from crl.agents.nominal import Fitted, fit_fitted, measured_fields, rows_of
 from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel
@@ -57,6 +57,9 @@ class AdaptiveAgent:
         action: Elements of the action.
         device: Where tensors live; the networks of a body are so small that a CPU is faster than any other device.
 
+    Raises:
+        CrlError: ``flow.measured`` does not fit the observation or the action.
+
     Attributes:
         fitted: What the closing session fitted; ``None`` before.
         refiner: What refines planned actions.
@@ -71,6 +74,7 @@ class AdaptiveAgent:
         self.config = config
         self.body = Body(observation, action)
         self.box = Box.of(action)
+        measured_fields(config, self.body, action)  # now, and not after the training
         self.planner = make_planner(config.planner, action)
         self.buffer = Buffer(observation.size, action.size)
         self.model = BodyModel(config.body, self.body, action.size, torch_generator(config.seed, "body"))

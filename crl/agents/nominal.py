@@ -82,7 +82,7 @@ class Fitted:
         model, tick = (_model(config, body, action, part) for part in (PLAN, TICK))
         model.load_state_dict(state["model"])
         tick.load_state_dict(state["tick"])
-        flow, measured = None, _measured(config, body, action)
+        flow, measured = None, measured_fields(config, body, action)
         if state["flow"] is not None:
             calibration = Calibration.from_state(state["flow"]["calibration"])
             kind = config.refiner.identifier
@@ -151,7 +151,7 @@ def fit_fitted(
         losses["task"] = model.fit(rows, steps, torch_generator(config.seed, "fit-plan"))
     else:
         losses["task"] = losses["tick"]
-    measured = _measured(config, body, action)
+    measured = measured_fields(config, body, action)
     residuals = change[cut:] - tick.predict(observation[cut:], executed[cut:])
     scale = tick.scale.std
     fitted = Fitted(model, tick, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale), measured)
@@ -199,7 +199,7 @@ def _lagged(tick: BodyModel, measured: tuple[int, ...]) -> LaggedNominal:
     return LaggedNominal(tick.predict, tuple(tick.body.command), measured)
 
 
-def _measured(config: Config, body: Body, action: ActionSpec) -> tuple[int, ...]:
+def measured_fields(config: Config, body: Body, action: ActionSpec) -> tuple[int, ...]:
     """Where ``flow.measured`` is in an observation.
 
     Raises:

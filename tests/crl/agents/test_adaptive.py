@@ -180,6 +180,14 @@ def test_the_planner_knows_its_authority(agent: AdaptiveAgent, folder: Path, sta
 
 
 # ---------------------------------------------------------------------- learning
+@pytest.mark.parametrize(
+    ("names", "wrong"), [("[speed]", "1 names for an action of 2 elements"), ('["", sped]', "no field 'sped'")]
+)
+def test_what_measures_a_command_is_checked_before_anything_is_learned(names: str, wrong: str, folder: Path) -> None:
+    with pytest.raises(CrlError, match=wrong):
+        missions.blank(missions.config(folder, f"flow.measured={names}"))
+
+
 def test_missions_need_enough_data(folder: Path) -> None:
     agent = missions.blank(missions.config(folder))
     missions.collect(agent, 2)
