@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from crl.safety.command_filter import Command, CommandFilter
 from crl.safety.e_stop import EStop
 from crl.safety.fence import hold_back
+from crl.safety.imu import ImuWatch
 from crl.safety.rate_limit import RateLimiter
 from crl.safety.settings import WallSettings
 from crl.safety.stream import Stream
@@ -44,7 +45,8 @@ class SafeCommand:
 class SafetyWall:
     """Makes the command that is sent, at a fixed rate, of the newest decision and the newest observation.
 
-    Call :meth:`observe` with every message about the robot, :meth:`propose` with every decision, and :meth:`command`
+    Call :meth:`observe` with every message about the robot (and, for robots that have an IMU beside the odometry,
+    :meth:`hear_imu`), :meth:`propose` with every decision, and :meth:`command`
     once per command period; send what it returns and nothing else. What it does, in this order; the first rule that
     says stop wins over everything after it:
 
@@ -52,7 +54,8 @@ class SafetyWall:
     2. e-stop pressed or its button silent: stop, until :meth:`reset`;
     3. nobody asked for a command for longer than the decision time-out: stop once, go on from there;
     4. no observation that can be believed, or one older than its time-out: stop;
-    5. the body is tilted beyond the limit: stop;
+    5. the body is tilted beyond the limit, by the observation or by the newest message of an IMU; or an IMU that was
+       heard falls silent or sends what can't be used: stop;
     6. no decision, or one older than its time-out: stop;
     7. the decision is no array of finite numbers of the right shape: stop;
     8. each element is brought inside its limits;
@@ -84,12 +87,20 @@ class SafetyWall:
         self._stopped: float | None = None
         self._moved = False
         self.e_stop = EStop(settings.heartbeat)
+        self.imu = ImuWatch(settings.observation_timeout, settings.tilt)
         self.reasons: Counter[str] = Counter()
         """How often each reason was given, of commands and of refused messages."""
 
     def observe(self, message: Any) -> str | None:
         """Take a :class:`~crl.safety.situation.Situation`, or say why it is refused: an agent should not use it."""
         refused = self._stream.offer(message, self._clock.read())
+        if refused is not None:
+            self.reasons[refused] += 1
+        return refused
+
+    def hear_imu(self, message: Any) -> str | None:
+        """Take an :class:`~crl.safety.imu.Inertial`, or say why it is refused: an agent should not use it."""
+        refused = self.imu.hear(message, self._stream.latest, self._clock.read())
         if refused is not None:
             self.reasons[refused] += 1
         return refused
@@ -121,11 +132,12 @@ class SafetyWall:
     def reset(self) -> str | None:
         """Release the e-stop and begin a new stream of observations, or say why not. Only a person should cause this.
 
-        Nothing that was decided or observed before counts any more.
+        Nothing that was decided or observed before counts any more; an IMU counts again when it is heard again.
         """
         refused = self.e_stop.reset(self._clock.read())
         if refused is None:
             self.begin_anew()
+            self.imu.forget()
         return refused
 
     def begin_anew(self) -> None:
@@ -135,6 +147,7 @@ class SafetyWall:
         """
         self._decision = None
         self._stream.restart()
+        self.imu.restart()
 
     def command(self) -> SafeCommand:
         """The command to send now."""
@@ -166,6 +179,9 @@ class SafetyWall:
             return "a stale observation"
         if abs(seen.tilt) > settings.tilt:
             return "a tilt beyond the limit"
+        wrong = self.imu.trouble(now)
+        if wrong is not None:
+            return wrong
         if self._decision is None:
             return "no decision yet"
         if stale(self._made, now, settings.decision_timeout):

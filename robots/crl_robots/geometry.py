@@ -45,6 +45,13 @@ def tilt(quaternion: Sequence[float]) -> float:
     return math.acos(min(max(1 - 2 * (x * x + y * y), -1.0), 1.0))
 
 
+def turned(quaternion: Sequence[float], angle: float) -> Quaternion:
+    """An orientation, turned further about the world's z (rad); its tilt stays."""
+    cosine, sine = math.cos(angle / 2), math.sin(angle / 2)
+    w, x, y, z = quaternion
+    return cosine * w - sine * z, cosine * x - sine * y, cosine * y + sine * x, cosine * z + sine * w
+
+
 def from_heading(angle: float) -> Quaternion:
     """The orientation of a level body (rad)."""
     return math.cos(angle / 2), 0.0, 0.0, math.sin(angle / 2)

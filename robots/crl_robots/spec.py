@@ -78,6 +78,7 @@ class RobotSpec:
         landing: What a flying robot does when it has been stopped for long.
         radius: A waypoint is reached within this distance (m).
         simulation: The simulated body; ``None`` if there is none.
+        imu: Whether the agent also listens to the robot's IMU, if there is one (:mod:`crl_robots.imu`).
     """
 
     name: str
@@ -97,6 +98,7 @@ class RobotSpec:
     landing: Landing | None
     radius: float
     simulation: Simulation | None
+    imu: bool = False
 
     @property
     def dimensions(self) -> int:

@@ -41,6 +41,7 @@ _TOP = (
     "landing",
     "mission",
     "simulation",
+    "imu",
 )
 
 
@@ -93,6 +94,7 @@ def parse_spec(plain: Any, file: str = "the robot's description") -> RobotSpec:
             landing=_landing(top),
             radius=top.inside("mission", ("radius",)).positive("radius"),
             simulation=_simulation(top),
+            imu=_imu(top),
         )
         spec.wall_settings()
     except SafetyError as error:
@@ -183,3 +185,10 @@ def _simulation(top: Entries) -> Simulation | None:
     entries = top.inside("simulation", ("env", "options"))
     options = dict(entries.inside("options", None).data) if "options" in entries.data else {}
     return Simulation(entries.text("env"), options)
+
+
+def _imu(top: Entries) -> bool:
+    value = top.data.get("imu", False)
+    if not isinstance(value, bool):
+        raise top.error("imu", f"is {value!r}", "give true or false")
+    return value

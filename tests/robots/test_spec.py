@@ -76,6 +76,7 @@ def test_the_wall_is_told_the_same(name: str) -> None:
         ("state.reached.unit", 1, None),
         ("state.x.range", [1, 1], "state.x.range is [1, 1]"),
         ("state.x.range", 3, "state.x.range is 3\ngive two numbers"),
+        ("imu", "yes", "imu is 'yes'\ngive true or false"),
         ("state", {}, "state is empty"),
         ("state", ["x"], "state is ['x']"),
         ("action.speed.unit", "km/h", "action.speed.unit is 'km/h'\ngive the value in 'm/s'"),

@@ -28,6 +28,7 @@ from crl_ros import qualities
 from crl_ros.control import Control
 from crl_ros.drivers import make_driver
 from crl_ros.health import ERROR, OK, PERIOD, STEADY, WARN, Health
+from crl_ros.inertial import ImuListener
 from crl_ros.lifeguard import Lifeguard
 from crl_ros.pace import Gaps, Pace
 from crl_ros.parameters import MANY, Parameter, declare, freeze, read
@@ -118,6 +119,9 @@ class AgentNode(LifecycleNode):
             (self.destroy_service, self.create_service(SetBool, "~/learn", self._learn)),
             (self.destroy_service, self.create_service(Trigger, "~/reset_e_stop", self._reset)),
         ]
+        self._imu = ImuListener(self, self._control, self._complain, self._trouble, self._send_now)
+        if spec.imu:
+            self._entities.append((self.destroy_subscription, self._imu.listen()))
         self._frozen = freeze(self, PARAMETERS, "before the node is configured: clean it up first")
         self.get_logger().info(f"{spec.name}: {spec.decision_rate:g} decisions, {spec.command_rate:g} commands/s")
 
@@ -328,6 +332,7 @@ class AgentNode(LifecycleNode):
             status = control.driver.status()
         except Exception as error:
             status = {"status": f"{type(error).__name__}: {error}"}
+        self._imu.look()
         driving = self._beat is not None
         told = control.mission.info() if control.mission is not None else {"reached": 0, "waypoints": 0}
         values = {
@@ -336,6 +341,7 @@ class AgentNode(LifecycleNode):
             "reached": told["reached"],
             "waypoints": told["waypoints"],
             "stop": self._stop or "",
+            "imu": self._imu.state,
             **{f"count.{name}": count for name, count in sorted(control.counts.items())},
             **{f"wall.{name}": count for name, count in sorted(control.wall.reasons.items())},
             **_milliseconds(control),

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from crl.safety.wall import SafeCommand, SafetyWall
 from crl.types import Decision
 from crl_robots import Reading, RobotError, RobotMission, RobotSpec, observe
+from crl_robots.imu import ImuReading, refined
 from crl_ros.resync import Resync
 
 Array = NDArray[np.float32]
@@ -79,7 +80,8 @@ class Control:
         self.failure: str | None = None
         """Why there is no decision, if the driver or the observation is to blame."""
         self.counts: Counter[str] = Counter()
-        """``readings``, ``decisions``, ``transitions``, ``weights`` taken over, ``failures``, ``resynchronised``."""
+        """``readings``, ``imu`` messages, ``decisions``, ``transitions``, ``weights`` taken over, ``failures``,
+        ``resynchronised``."""
         self.milliseconds: deque[float] = deque(maxlen=RECENT)
         """Of recent decisions, with what is learned from the one before."""
         self.longest = 0.0
@@ -89,6 +91,7 @@ class Control:
         self._offset = math.inf
         self._begun = False
         self._unread: Reading | None = None
+        self._imu: ImuReading | None = None
         self._heard: float | None = None
         self._spacing = math.inf
         self._decided: tuple[float, Array] | None = None
@@ -117,6 +120,14 @@ class Control:
             self._unread = reading
         return refused
 
+    def hear_imu(self, imu: ImuReading | None) -> str | None:
+        """Take what the IMU said, ``None`` if that can't be read; or say why the wall does not believe it."""
+        self.counts["imu"] += 1
+        refused = self.wall.hear_imu(None if imu is None else imu.inertial())
+        if refused is None:
+            self._imu = imu
+        return refused
+
     def reset(self) -> str | None:
         """Release the e-stop, or say why not."""
         refused = self.wall.reset()
@@ -126,7 +137,7 @@ class Control:
 
     def _forget(self) -> None:
         """Nothing that was read or decided before belongs to the new stream."""
-        self._unread = self._decided = self._heard = None
+        self._unread = self._decided = self._heard = self._imu = None
         self._offset = math.inf
 
     # ------------------------------------------------------------------ decisions
@@ -190,7 +201,7 @@ class Control:
             self._begun = True
         else:
             mission.advance(reading.position)
-        observation = observe(self.spec, reading, mission, executed.tolist())
+        observation = observe(self.spec, refined(reading, self._imu), mission, executed.tolist())
         period, before = self.spec.control_period, self._decided
         if before is not None and abs(reading.source - before[0] - period) <= REGULAR * period:
             self.driver.observe(before[1], executed, observation)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy, qos_profile_sensor_data
 
-ODOMETRY = qos_profile_sensor_data
+ODOMETRY = IMU = qos_profile_sensor_data
 """Best effort: an old measurement that is sent again helps nobody."""
 NEWEST = QoSProfile(depth=1, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.BEST_EFFORT)
 """The same for who decides on it: what waited while something else was done is overtaken by the newest."""

@@ -21,9 +21,10 @@ from crl_ros.health import ERROR, OK, PERIOD, STEADY, WARN, Health
 from crl_ros.parameters import Parameter, declare, freeze, read
 from crl_ros.running import run
 
-TOPICS = ("odom", "cmd_vel", "plan", "e_stop", "/diagnostics")
+TOPICS = ("odom", "imu", "cmd_vel", "plan", "e_stop", "/diagnostics")
 KINDS = {
     "odom": "nav_msgs/msg/Odometry",
+    "imu": "sensor_msgs/msg/Imu",
     "plan": "nav_msgs/msg/Path",
     "e_stop": "std_msgs/msg/Bool",
     "diagnostics": "diagnostic_msgs/msg/DiagnosticArray",

@@ -1,8 +1,8 @@
 """A simulated robot in real time on the topics of a real one: the robot of everybody without hardware.
 
-Publishes ``odom``; follows ``cmd_vel`` and, as a real robot does, stops by itself when no command comes for
-``timeouts.receiver`` of its description. A command outside its limits, or that is not finite, is not carried out: it
-counts as a fault of the sender, and the body takes the safe action.
+Publishes ``odom`` and, if its description says so, ``imu``; follows ``cmd_vel`` and, as a real robot does, stops by
+itself when no command comes for ``timeouts.receiver`` of its description. A command outside its limits, or that is not
+finite, is not carried out: it counts as a fault of the sender, and the body takes the safe action.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
+from sensor_msgs.msg import Imu
 
 from crl.safety.wall import SafeCommand
 from crl_robots import RobotError, load_spec
 from crl_robots.drivers.sim import SimRobot
+from crl_robots.imu import fill_imu
 from crl_robots.ros_messages import action_of, fill_odometry
 from crl_ros import qualities
 from crl_ros.health import ERROR, OK, PERIOD, STEADY, WARN, Health
@@ -57,6 +59,7 @@ class SimRobotNode(Node):
         """Commands that were not carried out."""
         self._last_refusal = ""
         self._publisher = self.create_publisher(Odometry, "odom", qualities.ODOMETRY)
+        self._imu = self.create_publisher(Imu, "imu", qualities.IMU) if self.spec.imu else None
         self._time = self.create_publisher(ClockMessage, "/clock", 10) if self._clock_time else None
         kind = TwistStamped if self._stamped else Twist
         self.create_subscription(kind, "cmd_vel", self._obey, qualities.COMMANDS)
@@ -83,6 +86,12 @@ class SimRobotNode(Node):
         if self._time is not None:
             self._time.publish(ClockMessage(clock=stamp.to_msg()))
         self._publisher.publish(message)
+        if self._imu is not None:
+            # Of the same moment: the body is simulated no faster than it is decided on.
+            inertial = Imu()
+            inertial.header.stamp, inertial.header.frame_id = message.header.stamp, self.spec.base_frame
+            fill_imu(inertial, reading)
+            self._imu.publish(inertial)
 
     def _give_up(self) -> None:
         """No command came for the receiver's time-out, to the moment: the body's own check looks once a step."""
