@@ -42,7 +42,7 @@ def faults(found: dict[str, dict[str, Any]]) -> str:
         rest = dict(values)
         times = [_times(rest.pop(key, [])) for key in ("stop_ms", "stands_ms")]
         unsafe = rest.pop("unsafe")
-        said = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in rest.items())
+        said = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in rest.items()).replace("\n", "; ")
         lines.append(f"| {name} | {times[0]} | {times[1]} | {said} | {unsafe} |")
     return "\n".join(lines)
 
