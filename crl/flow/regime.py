@@ -226,7 +226,9 @@ class RegimeTracker:
         estimate = self.identifier.identify(Window.of(*self._columns()))
         context = estimate.context[0]
         finite = bool(torch.isfinite(context).all())
-        new, old = self._explained(context), self._explained(self._context)
+        new = self._explained(context)
+        # With nothing in force to compare it with, a finite context is taken.
+        old = self._explained(self._context) if self._explains or not finite else new
         found = self._total(new[0]) if finite else torch.inf
         held = self._total(old[0]) if self._explains else torch.inf
         worst = self._worst()

@@ -2,8 +2,8 @@
 
 The change that a transition shows is explained by the nominal model at the command u = M a + b. Gauss-Newton on the
 parameters of M and b, with the model linearised at the commands found so far. A Gaussian prior around the nominal
-body decides what the window leaves open, so that a channel without commands stays nominal, and its variances are
-fitted to the data (:mod:`crl.flow.relevance`): twenty parameters fit any five transitions, so each has to earn its
+body decides what the window leaves open, so that a channel without commands stays nominal, and parameters are
+selected one by one (:mod:`crl.flow.selection`): twenty parameters fit any five transitions, so each has to earn its
 place. Every transition counts in proportion to its command (the derivative of u by a gain is the command itself) and
 to its normalised residual, in which a share of the effect is forgiven.
 """
@@ -167,7 +167,7 @@ class StructuredIdentifier:
 
     def state_dict(self) -> dict[str, Any]:
         """The structure; there is nothing to learn."""
-        return {"kind": "structured", "structure": self.channels.structure, "responses": self.responses.size}
+        return {"kind": "structured", "structure": self.channels.structure}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Check that the structure is the one in force.
