@@ -25,7 +25,8 @@ Words = Annotated[
     typer.Argument(
         metavar="KEY=VALUE",
         help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE classes=A,B "
-        "'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' out=DIR workers=N, and any setting of `crl train`.",
+        "'seeds={A: 5, B: 3}' 'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' out=DIR workers=N, and any setting of "
+        "`crl train`.",
     ),
 ]
 
@@ -40,8 +41,9 @@ def eval_missions(settings: Words = None) -> None:
 
     Lists are separated by commas. Refiners: afm, afm_learned, afm_published, oracle, none (online fine-tuning), frozen,
     randomised. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (of
-    some `classes` only, if given), or `gains` or `faults` of your own. Everything goes to `out`: results.json,
-    table.md, paths.png, and a file per mission; the same command again goes on where it stopped.
+    some `classes` only, if given), or `gains` or `faults` of your own; `seeds` is a number, or one for each class.
+    Everything goes to `out`: results.json, table.md, paths.png, and a file per mission; the same command again goes on
+    where it stopped.
     """
     own, rest = _split(settings or [])
     env = [text for text in rest if text.startswith(("env=", "env.name="))]
@@ -84,7 +86,7 @@ def eval_missions(settings: Words = None) -> None:
     except ImportError as error:
         err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True, markup=False)
     wide = out if out.is_terminal else Console(width=200)
-    wide.print(missions_table(rows, f"{sequence.name}, {own['seeds']} seeds"))
+    wide.print(missions_table(rows, f"{sequence.name}, seeds: {own['seeds']}"))
     say(f"results: {', '.join(map(str, written))}")
 
 
@@ -121,8 +123,11 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
         own[key] = parsed.value()
     for key in ("seeds", "workers", "out"):
         own[key] = own[key][0] if isinstance(own[key], list) else own[key]
-    for key in ("seeds", "workers"):
-        if not isinstance(own[key], int) or isinstance(own[key], bool) or own[key] < 1:
+    if isinstance(own["seeds"], dict):
+        own["seeds"] = {str(group): count for group, count in own["seeds"].items()}
+    counts = own["seeds"].values() if isinstance(own["seeds"], dict) else [own["seeds"]]
+    for key, values in (("seeds", counts), ("workers", [own["workers"]])):
+        if not values or any(not isinstance(count, int) or isinstance(count, bool) or count < 1 for count in values):
             raise SettingsError(f"{key}={own[key]}: a whole number of at least 1 is expected")
     if any(not isinstance(value, bool) for value in own["clipped"]):
         raise SettingsError(f"clipped={own['clipped']}: true, false or both (clipped=true,false)")

@@ -2,6 +2,10 @@
 
 A planner that samples in this box plans transitions that can be reached, so that a gain of 0.1 makes the robot slow
 instead of lost: it knows that it cannot turn as fast as it used to.
+
+An element that answers late reaches within a step only a share of what is asked, and asking for more costs: weak motors
+spend on body rates that they do not reach the thrust that keeps the vehicle up. Its range shrinks to that share
+(:meth:`crl.flow.responses.Responses.prompt`).
 """
 
 from __future__ import annotations
@@ -16,6 +20,12 @@ from crl.flow.identifier import Identifier
 from crl.flow.regime import Regime
 from crl.types import ActionSpec
 
+SLOWEST = 0.25
+"""Least share of its range that a slow element keeps: a plan has to be able to turn the vehicle at all."""
+
+CAREFUL = 0.5
+"""Share of its range in which what is fed back is planned, while the body is off nominal and nothing explains it."""
+
 
 def reachable_box(identifier: Identifier, regime: Regime, box: Box) -> Box:
     """The smallest box around the nominal commands that are reachable under a regime, inside the action box.
@@ -23,6 +33,7 @@ def reachable_box(identifier: Identifier, regime: Regime, box: Box) -> Box:
     Computed from the corners, the faces' centres and the centre of the action box (3^A points), which is exact for a
     body that is affine in its command. Where channels are coupled the reachable set is no box: not all of this one is
     reachable, and the refiner takes the nearest that is. An interval that lies beyond the limits shrinks to the limit.
+    Slow responses shrink it around the middle of the action box, to a quarter at the least.
 
     Args:
         identifier: Whose context the regime has.
@@ -36,7 +47,24 @@ def reachable_box(identifier: Identifier, regime: Regime, box: Box) -> Box:
     commands = identifier.effective(actions, regime.context.expand(actions.shape[0], -1))
     if not bool(torch.isfinite(commands).all()):
         return box
-    return Box(box.clip(commands.amin(dim=0)), box.clip(commands.amax(dim=0)))
+    prompt = box.half * identifier.prompt(regime.context).clamp(SLOWEST, 1.0)
+    prompt_box = Box(box.middle - prompt, box.middle + prompt)
+    return Box(prompt_box.clip(commands.amin(dim=0)), prompt_box.clip(commands.amax(dim=0)))
+
+
+def careful_box(identifier: Identifier, box: Box) -> Box:
+    """Where to plan while something is wrong with the body and nobody knows what: half the range of what is fed back.
+
+    Gentle commands keep a body where its model is valid, so that what is wrong can be found, and late or overdone
+    answers do the less harm. Elements without a measured counterpart (thrust) keep their range: they carry the robot.
+
+    Args:
+        identifier: Whose elements are fed back.
+        box: The action box.
+    """
+    share = torch.ones(box.size)
+    share[identifier.fed_back] = CAREFUL
+    return Box(box.middle - share * box.half, box.middle + share * box.half)
 
 
 def reachable_spec(action: ActionSpec, reachable: Box) -> ActionSpec:

@@ -51,12 +51,14 @@ class Identifier(Protocol):
         features_size: Number F of features of a context.
         nominal: Context of the nominal body, [C].
         relative_error: Deviation of predictions off nominal, as a share of the regime's effect.
+        fed_back: Elements of the action whose counterpart is measured (``flow.measured``).
     """
 
     size: int
     features_size: int
     nominal: Tensor
     relative_error: float
+    fed_back: list[int]
 
     def identify(self, window: Window) -> Estimate:
         """Contexts of windows; independent of the order of the transitions."""
@@ -74,6 +76,13 @@ class Identifier(Protocol):
         """Nominal commands [N, A] that would do *all* of what actions do at observations [N, S].
 
         That is the effective ones, and what else a context knows of the body that no correction undoes.
+        """
+        ...
+
+    def prompt(self, context: Tensor) -> Tensor:
+        """Share [..., A] of its range in which every element should be planned under contexts [..., C]; 1: all of it.
+
+        It is less where commands are answered late, or actuators are busy with others.
         """
         ...
 

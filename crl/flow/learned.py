@@ -29,7 +29,8 @@ from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
 from crl.flow.identifier import Estimate, Window
-from crl.flow.nominal import Nominal, doubled, lags, linearise
+from crl.flow.nominal import Nominal, doubled, lags, linearise, measures
+from crl.flow.responses import Responses
 from crl.flow.simulator import RegimeSimulator, simulated_windows
 from crl.seeding import torch_generator
 
@@ -58,6 +59,7 @@ class LearnedIdentifier:
         self.features_size = config.context + int(self._channels.features(self._channels.nominal).shape[-1])
         self.nominal = torch.zeros(config.context)
         self.relative_error = config.relative_error_learned
+        self.fed_back = Responses(measures(nominal), box).elements
         self._config, self._box, self._model, self._calibration = config, box, nominal, calibration
         self._seed = seed
         self._each = TargetNetwork(inputs, config.encoder_hidden, pooled + 1)
@@ -96,6 +98,10 @@ class LearnedIdentifier:
     def done(self, observation: Tensor, action: Tensor, context: Tensor) -> Tensor:
         """See :class:`~crl.flow.identifier.Identifier`: effective commands; the context knows of nothing else."""
         return self.effective(action, context)
+
+    def prompt(self, context: Tensor) -> Tensor:
+        """See :class:`~crl.flow.identifier.Identifier`: all of it: contexts do not tell responses."""
+        return torch.ones(*context.shape[:-1], self._box.size)
 
     def undone(self, action: Tensor, context: Tensor) -> Tensor:
         """See :class:`~crl.flow.identifier.Identifier`: the undoing of the decoder's trend."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from crl.errors import CrlError
 from crl.flow.action_flow import ActionFlow
-from crl.flow.authority import reachable_box, reachable_spec
+from crl.flow.authority import careful_box, reachable_box, reachable_spec
 from crl.flow.box import Box, box_least_squares
 from crl.flow.nominal import Nominal
 from crl.flow.regime import Regime, RegimeTracker
@@ -160,10 +160,11 @@ class FlowRefiner:
         return self.flow.identifier.effective(executed.unsqueeze(0), regime.context.unsqueeze(0))[0]
 
     def authority(self) -> ActionSpec:
-        """The range of planned actions that can be attained under the regime in force."""
-        if not self.clipped or not self.tracker.regime.active:
+        """The range of planned actions that can be attained under the regime; a careful one if none explains."""
+        identifier, regime, box = self.flow.identifier, self.tracker.regime, self.flow.box
+        if not self.clipped or not self.tracker.off or not (regime.active or identifier.fed_back):
             return self.flow.action
-        reachable = reachable_box(self.flow.identifier, self.tracker.regime, self.flow.box)
+        reachable = reachable_box(identifier, regime, box) if regime.active else careful_box(identifier, box)
         return reachable_spec(self.flow.action, reachable)
 
     def state_dict(self) -> dict[str, Any]:

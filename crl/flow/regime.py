@@ -29,6 +29,8 @@ OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
 SOUND = 2.0
 """Greatest mean of what a context leaves, in units of the nominal body's allowance, for it to be acted upon."""
+BEYOND = 1.1
+"""Share of the limits up to which a model can be asked for a command's effect."""
 HALF = 0.5
 """A context explains a window if it explains this share of what is unusual; nominal, if no sum is at this share of
 its threshold."""
@@ -199,7 +201,8 @@ class RegimeTracker:
         """Add a transition to the window; when it is full, the least command among its older half goes.
 
         All that is in the window is of one regime, however old: what contradicts it makes an alarm, which cuts the
-        window. Calm flight after a fault would otherwise push out what the fault was known by.
+        window. Calm flight after a fault would otherwise push out what the fault was known by. While no context
+        explains the window, though, nobody knows whether it is of one regime, and the oldest goes.
         """
         self._now += 1
         self._rows.append((observation.clone(), executed.clone(), change.clone()))
@@ -208,7 +211,7 @@ class RegimeTracker:
         self._plain.append(self._explained(self.identifier.nominal, last=1)[0][0])
         if len(self._rows) > self.config.window:
             older = self._sizes[: len(self._sizes) - self.config.window // 2]
-            leaves = older.index(min(older))
+            leaves = 0 if self._off and not self._explains else older.index(min(older))
             del self._rows[leaves], self._steps[leaves], self._sizes[leaves], self._plain[leaves]
 
     def _set_nominal(self) -> None:
@@ -242,8 +245,17 @@ class RegimeTracker:
         self._explains = (better and unsound <= SOUND) or (self._explains and best < worst and unsound <= 2 * SOUND)
 
     def _unsound(self, left: Tensor, predicted: Tensor) -> float:
-        """Mean of what a context leaves of the window, less what is forgiven, in allowances."""
-        return float((_squares(left) / (1 + self._forgiven(predicted))).mean()) / self._calibration.allowance
+        """Mean of what the context in force leaves of the window, less what is forgiven, in allowances.
+
+        What it says went beyond the limits of commands does not count: there the model was never trained, and a gain
+        of 2.5 looks wrong for as long as nobody divides by it.
+        """
+        misfit = _squares(left) / (1 + self._forgiven(predicted))
+        command = self.identifier.effective(self._columns()[1], self._context.expand(len(misfit), -1))
+        inside = (self._box.scaled(BEYOND).clip(command) == command).all(dim=-1)
+        if int(inside.sum()) >= self.config.evidence:
+            misfit = misfit[inside]
+        return float(misfit.mean()) / self._calibration.allowance
 
     def _forgiven(self, predicted: Tensor) -> Tensor:
         """Mean squares [N] that are forgiven of the newest N transitions, for which these changes were predicted.

@@ -4,7 +4,11 @@ A weak motor, a load's inertia or a soft controller do not scale a command, they
 u <- u + w (y - u), where y is the measured counterpart of the command (the body rate of a rate command) and w the
 slowness, 0 for the nominal body. No other command undoes that once and for all, and feedback gets there anyway. So
 responses are identified for the explanation's sake, lest a gain or a bias takes their place, and never corrected: the
-planner's model learns them.
+planner's model learns them, and plans ask for less.
+
+What is measured is fed back, by a controller whose actuators serve the other elements, too: the motors that turn a
+quadrotor are those that carry it. Where an element without a counterpart (thrust) has less effect, more of it is
+commanded, and as much less of the actuators is left for the elements with one (body rates).
 """
 
 from __future__ import annotations
@@ -25,11 +29,12 @@ class Responses:
         box: The action box.
 
     Attributes:
-        size: Number R of elements with a counterpart.
+        elements: Those of the action with a counterpart.
+        size: Their number R.
     """
 
     def __init__(self, measured: Sequence[int], box: Box) -> None:
-        self._elements = [element for element, at in enumerate(measured) if at >= 0]
+        self.elements = [element for element, at in enumerate(measured) if at >= 0]
         self._at = [at for at in measured if at >= 0]
         self._box = box
         self.size = len(self._at)
@@ -38,15 +43,15 @@ class Responses:
         """What is done of commands [N, A] at observations [N, S], with slowness [N, R]."""
         if self.size == 0:
             return command
-        missing = observation[..., self._at].to(command) - command[..., self._elements]
+        missing = observation[..., self._at].to(command) - command[..., self.elements]
         done = command.clone()
-        done[..., self._elements] += slowness.to(command) * missing
+        done[..., self.elements] += slowness.to(command) * missing
         return done
 
     def design(self, command: Tensor, observation: Tensor) -> Tensor:
         """Derivative [N, A, R] of :meth:`slowed` by the slowness, in half ranges."""
         shown = torch.zeros(*command.shape, self.size, dtype=command.dtype)
-        for column, (element, at) in enumerate(zip(self._elements, self._at, strict=True)):
+        for column, (element, at) in enumerate(zip(self.elements, self._at, strict=True)):
             missing = observation[..., at].to(command) - command[..., element]
             shown[..., element, column] = missing / self._box.half[element].to(command)
         return shown
@@ -54,5 +59,19 @@ class Responses:
     def left(self, slowness: Tensor) -> Tensor:
         """Share [N, A] of every element of a command that is still done at once, with slowness [N, R]."""
         share = torch.ones(*slowness.shape[:-1], self._box.size, dtype=slowness.dtype)
-        share[..., self._elements] -= slowness
+        share[..., self.elements] -= slowness
+        return share
+
+    def prompt(self, slowness: Tensor, strength: Tensor) -> Tensor:
+        """Share [..., A], at most 1, of its range that every element of a command should be planned in.
+
+        Args:
+            slowness: Of the responses, [..., R].
+            strength: Gains of the elements (magnitudes), [..., A].
+        """
+        share = self.left(slowness).clamp_max(1.0)
+        carriers = [element for element in range(self._box.size) if element not in self.elements]
+        if self.size and carriers:
+            weakest = strength[..., carriers].amin(dim=-1, keepdim=True).to(share)
+            share[..., self.elements] = torch.minimum(share[..., self.elements], weakest)
         return share

@@ -53,6 +53,7 @@ class StructuredIdentifier:
         self.features_size = int(self.channels.features(self.channels.nominal).shape[-1])
         self.nominal = torch.zeros(self.size)
         self.relative_error = config.relative_error
+        self.fed_back = self.responses.elements
         slow = torch.ones(self.responses.size, dtype=torch.float64)
         self._variance = torch.cat([self.channels.prior_std(config), config.prior_response * slow]).square()
         self._prices = torch.cat([self.channels.prices(), PRICE / 2 * slow]).numpy()
@@ -156,6 +157,11 @@ class StructuredIdentifier:
         """See :class:`~crl.flow.identifier.Identifier`: effective commands, slowed."""
         slowness = context[..., self.channels.size :]
         return self.responses.slowed(self.effective(action, context), observation, slowness)
+
+    def prompt(self, context: Tensor) -> Tensor:
+        """See :class:`~crl.flow.identifier.Identifier`: what the slowness leaves, and what its actuators have left."""
+        strength = self.channels.matrix(self.parameters(context)).diagonal(dim1=-2, dim2=-1).abs()
+        return self.responses.prompt(context[..., self.channels.size :], strength)
 
     def undone(self, action: Tensor, context: Tensor) -> Tensor:
         """See :class:`~crl.flow.identifier.Identifier`."""

@@ -107,8 +107,10 @@ def fly(
     * ``completed``, ``reached``, ``waypoints``, ``reached_fraction``; ``steps`` and ``seconds``; ``crash`` (why, or
       ``None``) and ``given_up``;
     * ``cross_track``: mean distance to the leg (m); ``cross_track_fault`` while the fault is on, ``cross_track_after``;
-    * ``fault_came`` and ``fault_went`` (steps), and ``steps_to_identify`` and ``steps_to_clear``: how many later;
-    * ``alarms``; ``false_alarms``, and the ``nominal_steps`` in which they could have come;
+    * ``fault_came`` and ``fault_went`` (steps); ``steps_to_identify``: later, until a context is acted on;
+      ``steps_to_clear``: until the body is taken for nominal again;
+    * ``alarms``; ``false_alarms``, those that made a nominal body another one, and the ``nominal_steps`` in which they
+      could have come;
     * ``beyond``: share of commands outside the limits;
     * ``ms``: CPU milliseconds, median and 99th percentile, of plan, identify, refine, learn and a whole step.
 
@@ -216,10 +218,11 @@ class _Watch:
         settled = self._went is None or self.steps > self._went + SETTLED
         if not faulty and settled:
             self._nominal += 1
-            self._false += alarmed
+            # The end of a regime is an alarm, too; to see a nominal body as one is right, however late.
+            self._false += alarmed and refiner.tracker.off
         if faulty and self._came is not None and self._found is None and regime.active:
             self._found = self.steps - self._came
-        if self._went is not None and self._cleared is None and not regime.active:
+        if self._went is not None and self._cleared is None and not refiner.tracker.off:
             self._cleared = self.steps - self._went
         return regime.active or refiner.tracker.off
 

@@ -11,7 +11,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
@@ -89,15 +89,35 @@ class Trial:
 
 
 def plan_trials(
-    methods: Sequence[Method], waypoints: Sequence[str | None], missions: Sequence[MissionEntry], seeds: int
+    methods: Sequence[Method],
+    waypoints: Sequence[str | None],
+    missions: Sequence[MissionEntry],
+    seeds: int | Mapping[str, int],
 ) -> list[Trial]:
-    """All missions, seed by seed, so that an unfinished evaluation has all methods and faults alike."""
+    """All missions, seed by seed, so that an unfinished evaluation has all methods and faults alike.
+
+    Args:
+        methods: Who flies.
+        waypoints: Maps.
+        missions: Faults.
+        seeds: How many, or how many for each class of faults.
+
+    Raises:
+        CrlError: A class of faults has no number.
+    """
+    wanted = seeds if isinstance(seeds, Mapping) else {mission.group: seeds for mission in missions}
+    missing = sorted({mission.group for mission in missions} - set(wanted))
+    if missing:
+        raise CrlError(
+            f"seeds has no number for class {', '.join(missing)}", "name every class, or choose with classes="
+        )
     return [
         Trial(method, where, mission, FIRST_SEED + seed)
-        for seed in range(seeds)
+        for seed in range(max(wanted.values(), default=0))
         for method in methods
         for where in waypoints
         for mission in missions
+        if seed < wanted[mission.group]
     ]
 
 

@@ -9,11 +9,13 @@ from torch import Tensor
 
 from crl.config_missions import FlowConfig
 from crl.flow.action_flow import ActionFlow
+from crl.flow.authority import reachable_box
 from crl.flow.box import Box
 from crl.flow.detection import Calibration, calibrate
 from crl.flow.identifier import Window
 from crl.flow.nominal import LaggedNominal
 from crl.flow.refiner import FlowRefiner
+from crl.flow.regime import Regime
 from crl.flow.responses import Responses
 from crl.flow.structured import StructuredIdentifier
 from crl.types import ActionSpec
@@ -105,3 +107,57 @@ def test_a_body_that_is_only_slow_is_not_corrected() -> None:
     assert float(refiner.regime.context[ours.channels.size :].min()) > 0.3
     plan = np.array([1.2, 2.0, -3.0], dtype=np.float32)
     assert np.array_equal(refiner.refine(plan), plan)
+
+
+def test_a_plan_asks_less_of_what_answers_late_and_of_what_shares_a_weak_actuator() -> None:
+    ours = Responses(MEASURED, BOX)
+    prompt = ours.prompt(torch.tensor([0.4, -0.2]), torch.tensor([1.0, 2.0, 0.1]))
+    # A slow rate; a quick one whose small gain is its own affair.
+    torch.testing.assert_close(prompt, torch.tensor([1.0, 0.6, 1.0]))
+    weak = ours.prompt(torch.tensor([0.4, 0.0]), torch.tensor([0.5, 1.0, 1.0]))
+    torch.testing.assert_close(weak, torch.tensor([1.0, 0.5, 0.5]))
+    many = ours.prompt(torch.zeros(4, 2), torch.ones(4, 3))
+    torch.testing.assert_close(many, torch.ones(4, 3))
+    assert torch.equal(Responses((), BOX).prompt(torch.zeros(0), torch.full((3,), 0.1)), torch.ones(3))
+
+
+@pytest.mark.parametrize(
+    ("gains", "slowness", "high", "rates"),
+    [
+        ([1.0, 1.0, 1.0], [0.4, 0.0], 2.0, (2.4, 4.0)),
+        ([0.6, 1.0, 1.0], [0.0, 0.0], 1.2, (2.4, 2.4)),
+        ([1.0, -1.0, 1.0], [0.0, 0.0], 2.0, (4.0, 4.0)),
+        ([0.1, 1.0, 1.0], [0.0, 0.0], 0.2, (1.0, 1.0)),  # never less than a quarter
+    ],
+)
+def test_slow_and_weak_bodies_are_planned_in_a_smaller_box(
+    gains: list[float], slowness: list[float], high: float, rates: tuple[float, float]
+) -> None:
+    ours = identifier()
+    context = ours.context_of(torch.diag(torch.tensor(gains)))
+    context[ours.channels.size :] = torch.tensor(slowness)
+    reachable = reachable_box(ours, Regime(True, context, 1.0, 1), BOX)
+    torch.testing.assert_close(reachable.high, torch.tensor([high, *rates]), atol=0.01, rtol=0)
+    torch.testing.assert_close(reachable.low[1:], -torch.tensor(rates), atol=0.01, rtol=0)
+    nominal = reachable_box(ours, Regime(False, context, 1.0, 1), BOX)
+    assert torch.equal(nominal.high, BOX.high)
+
+
+def test_a_body_that_nothing_explains_is_planned_for_with_care() -> None:
+    """Its rates jump without a reason: half the range of what is fed back, all of the thrust."""
+    refiner = FlowRefiner(ActionFlow(CONFIG, ACTION, identifier(), calibration()), LaggedNominal(body, (), MEASURED))
+    assert refiner.authority() == ACTION
+    generator = torch.Generator().manual_seed(4)
+    for _ in range(20):
+        action = BOX.sample(1, generator)
+        observation = torch.randn(2, generator=generator)
+        change = body(observation.unsqueeze(0), action)[0] + torch.randn(3, generator=generator)
+        refiner.observe(observation, action[0], change)
+    assert refiner.tracker.off
+    assert not refiner.regime.active
+    careful = refiner.authority()
+    np.testing.assert_allclose(careful.high, (2.0, 2.0, 2.0), rtol=1e-5)
+    np.testing.assert_allclose(careful.low, (0.2, -2.0, -2.0), rtol=1e-5)
+    blind = FlowRefiner(ActionFlow(CONFIG, ACTION, identifier(()), calibration()), LaggedNominal(body, ()))
+    blind.tracker.load_state_dict({**blind.tracker.state_dict(), "off": True})
+    assert blind.authority() == ACTION

@@ -110,6 +110,22 @@ def test_the_end_of_a_fault_is_not_bent_into_another_one() -> None:
     assert not any(regime.active for regime in regimes[5:])
 
 
+def test_what_nothing_explained_is_forgotten_when_it_is_over() -> None:
+    """A push at full speed, then gentle driving: the large commands of before must not stay in the window for ever."""
+    ours, rng = tracker(), np.random.default_rng(4)
+    for step in range(60):
+        speed = (0.7, 1.0) if step < 30 else (0.1, 0.4)
+        action = torch.tensor(rng.uniform(*speed, 2), dtype=torch.float32)
+        observation = torch.tensor([0.0, 0.0, float(rng.uniform(-3, 3))])
+        heading = observation[2]
+        change = unicycle.nominal(observation.unsqueeze(0), action.unsqueeze(0))[0]
+        push = 0.1 * torch.stack([-heading.sin(), heading.cos(), torch.zeros(())])
+        noise = torch.from_numpy(unicycle.NOISE * rng.normal(size=3)).float()
+        ours.observe(observation, action, change + noise + (push if step < 30 else 0.0))
+        assert ours.off or not 5 < step < 30
+        assert not (ours.off and step > 30 + ours.config.window + 5)
+
+
 def test_an_idle_robot_keeps_its_regime() -> None:
     ours, rng = tracker(), np.random.default_rng(0)
     regimes, state = bodies.drive(ours, (-1.0, 1.0), 20, rng)

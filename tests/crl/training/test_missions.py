@@ -92,11 +92,17 @@ class Script:
 
 
 class Tracking(FlowRefiner):
-    """A refiner whose regime is a script: on (active) in given steps, alarms after given ones."""
+    """A refiner whose regime is a script: on (active), or off nominal, in given steps, alarms after given ones."""
 
-    def __init__(self, active: range, alarms: tuple[int, ...]) -> None:
-        self.active, self.alarms, self.seen = active, alarms, 0
-        self.tracker = SimpleNamespace(off=False)  # type: ignore[assignment]
+    def __init__(self, active: range, alarms: tuple[int, ...], off: range | None = None) -> None:
+        self.active, self.alarms, self.off = active, alarms, active if off is None else off
+        self.tracker = SimpleNamespace()  # type: ignore[assignment]
+        self.seen = 0
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "seen":
+            self.tracker.off = value in self.off  # type: ignore[misc]
 
     @property
     def regime(self) -> Regime:
@@ -167,6 +173,12 @@ def test_steps_to_identify_count_from_the_first_step_under_the_fault(config: Con
     assert (record["alarms"], record["false_alarms"]) == (2, 0)
 
 
+def test_a_body_is_clear_when_it_is_taken_for_nominal_not_when_its_context_is_given_up(config: Config) -> None:
+    refiner = Tracking(range(5, 12), (5, 12), off=range(5, 17))
+    record = flown(config, Script(range(4, 10), steps=40), Pilot(refiner)).record
+    assert record["steps_to_clear"] == 7
+
+
 def test_a_fault_that_is_not_found_has_no_such_number(config: Config) -> None:
     record = flown(config, Script(range(4, 10)), Pilot(Tracking(range(0), ()))).record
     assert record["steps_to_identify"] is None
@@ -175,16 +187,16 @@ def test_a_fault_that_is_not_found_has_no_such_number(config: Config) -> None:
 
 def test_false_alarms_are_those_of_a_nominal_body_that_has_settled(config: Config) -> None:
     after = 10 + SETTLED
-    refiner = Tracking(range(0), (2, 6, 12, after + 5))
+    refiner = Tracking(range(0), (2, 6, 12, after + 5, after + 9), off=range(after + 9))
     record = flown(config, Script(range(4, 10), steps=60), Pilot(refiner)).record
-    # 2: before the fault. 6: under it. 12: while it settles. The last: long after it.
-    assert record["alarms"] == 4
+    # 2: before the fault. 6: under it. 12: while it settles. Then one long after it, and the end of that error.
+    assert record["alarms"] == 5
     assert record["false_alarms"] == 2
     assert record["nominal_steps"] == 4 + (60 - 10 - SETTLED)
 
 
 def test_a_mission_without_a_fault_has_nothing_but_false_alarms(config: Config) -> None:
-    refiner = Tracking(range(0), (2, 6, 12))
+    refiner = Tracking(range(0), (2, 6, 12), off=range(20))
     record = flown(config, Script(range(4, 10), steps=20), Pilot(refiner), faulty=False).record
     assert (record["false_alarms"], record["nominal_steps"]) == (3, 20)
     assert record["fault_came"] is None

@@ -65,6 +65,20 @@ def test_trials_are_planned_seed_by_seed(bend: Path) -> None:
     assert own.file == "missions/none/default/nominal-5.json"
 
 
+def test_every_class_of_faults_has_its_number_of_seeds() -> None:
+    method = Method("none", True, SETTINGS)
+    faults = [MissionEntry("flip", "A", {}), MissionEntry("load", "B", {})]
+    trials = plan_trials([method], [None], faults, {"A": 3, "B": 1, "C": 9})
+    assert [(t.mission.name, t.seed - FIRST_SEED) for t in trials] == [
+        ("flip", 0),
+        ("load", 0),
+        ("flip", 1),
+        ("flip", 2),
+    ]
+    with pytest.raises(CrlError, match="no number for class B"):
+        plan_trials([method], [None], faults, {"A": 3})
+
+
 def test_methods_that_need_the_nominal_model_alone_share_its_fit() -> None:
     fits = {name: Method(name, True, SETTINGS).fit for name in ("none", "frozen", "oracle", "afm", "randomised")}
     assert fits == {
