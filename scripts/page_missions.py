@@ -13,6 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from crl.reporting.mission_expectations import expectations, expectations_markdown
 from crl.reporting.mission_tables import missions_markdown
 from crl.training.provenance import commit
 
@@ -22,6 +23,12 @@ The fault comes at 15 % and goes at 80 % of the waypoints; nobody but the oracle
 the waypoints reached, *steps* counts completed missions; ratios are to the oracle (clipped likewise) on the same map,
 fault and seed. Brackets: 95 % bootstrap intervals over seeds. Milliseconds are CPU medians on a shared machine with
 other work beside: upper estimates."""
+
+EXPECTED = """\
+A: the oracle's missions (95 %). B: half of what the oracle gains over no refiner, where it gains more than 5 %, else no
+more than 5 % worse than no refiner. C: no more than 5 % worse than no refiner. D: inside the limits. No crash where the
+oracle has none. Time and error (while the fault is on) are means over the seeds on which all arrived; with three seeds
+a mean is uncertain by 5 to 10 %."""
 
 
 def faults(missions: list[dict[str, Any]]) -> str:
@@ -62,6 +69,8 @@ def main() -> None:
     # Where it was flown, and by how many processes, makes no difference.
     words = [word for word in shlex.split(results["command"]) if not word.startswith(("out=", "workers="))]
     results["command"] = shlex.join(words)
+    judged = expectations(missions)
+    verdict = f"## What is expected of each class\n\n{EXPECTED}\n\n{expectations_markdown(judged)}" if judged else ""
     remarks = HERE / "remarks" / f"{name}.md"
     parts = [
         f"# Missions of {results['env']}: {len(missions)} flown by {len(results['methods'])} rows of methods",
@@ -70,6 +79,7 @@ def main() -> None:
         PREAMBLE,
         remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
         f"## By class\n\n{missions_markdown(results['methods'])}",
+        verdict,
         f"## By fault\n\n{faults(missions)}",
         f"## Paths\n\n![Paths of the first seed]({name}_paths.png)",
     ]
