@@ -29,8 +29,6 @@ OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
 SOUND = 2.0
 """Greatest mean of what a context leaves, in units of the nominal body's allowance, for it to be acted upon."""
-BEYOND = 1.1
-"""Share of the limits up to which a model can be asked for a command's effect."""
 HALF = 0.5
 """A context explains a window if it explains this share of what is unusual; nominal, if no sum is at this share of
 its threshold."""
@@ -157,11 +155,9 @@ class RegimeTracker:
         if not all(bool(torch.isfinite(part).all()) for part in (observation, executed, change)):
             return self.regime
         self._remember(observation, executed, change)
-        if self._off and self._due():
-            if self._nominal_explains():
-                self._set_nominal()
-            else:
-                self._identify()
+        looked = self._off and self._due()
+        if looked:
+            self._look()
         seen = statistics(self._plain[-1])
         if self._off:
             left, predicted = self._explained(self._context, last=1)
@@ -174,12 +170,18 @@ class RegimeTracker:
         self._newest = float(seen[0])
         if self._cusum.update(seen):
             self._alarm(self._cusum.since())
-            if self._nominal_explains():
-                self._set_nominal()
-            else:
-                self._off = True
-                self._identify()
+            self._off = True
+            # Twice in a step is too late for the next command; an alarm makes the next step a time to look.
+            if not looked:
+                self._look()
         return self.regime
+
+    def _look(self) -> None:
+        """Find out what the present window is of."""
+        if self._nominal_explains():
+            self._set_nominal()
+        else:
+            self._identify()
 
     def _alarm(self, steps: int) -> None:
         """The regime changed so many steps ago: what was observed before does not count any more."""
@@ -193,8 +195,13 @@ class RegimeTracker:
             del part[:-kept]
 
     def _due(self) -> bool:
-        """Whether to identify anew: always at first and after a surprise, then only now and then."""
+        """Whether to identify anew: always at first and after a surprise, then only now and then.
+
+        Without trust, at every second step at most: a body that nothing explains would cost two decisions' time each.
+        """
         age = self._now - self._since
+        if not self._trusted() and age % 2:
+            return False
         return age <= self.config.window or age % OLD == 0 or self._newest > self._calibration.allowance
 
     def _remember(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
@@ -245,17 +252,8 @@ class RegimeTracker:
         self._explains = (better and unsound <= SOUND) or (self._explains and best < worst and unsound <= 2 * SOUND)
 
     def _unsound(self, left: Tensor, predicted: Tensor) -> float:
-        """Mean of what the context in force leaves of the window, less what is forgiven, in allowances.
-
-        What it says went beyond the limits of commands does not count: there the model was never trained, and a gain
-        of 2.5 looks wrong for as long as nobody divides by it.
-        """
-        misfit = _squares(left) / (1 + self._forgiven(predicted))
-        command = self.identifier.effective(self._columns()[1], self._context.expand(len(misfit), -1))
-        inside = (self._box.scaled(BEYOND).clip(command) == command).all(dim=-1)
-        if int(inside.sum()) >= self.config.evidence:
-            misfit = misfit[inside]
-        return float(misfit.mean()) / self._calibration.allowance
+        """Mean of what a context leaves of the window, less what is forgiven, in allowances."""
+        return float((_squares(left) / (1 + self._forgiven(predicted))).mean()) / self._calibration.allowance
 
     def _forgiven(self, predicted: Tensor) -> Tensor:
         """Mean squares [N] that are forgiven of the newest N transitions, for which these changes were predicted.
