@@ -93,8 +93,11 @@ def box_least_squares(
     x = torch.clamp(start, low, high)
     diagonal = quadratic.diagonal(dim1=-2, dim2=-1)
     for _ in range(sweeps):
+        before = x
         for i in range(box.size):
             others = (quadratic[:, i] * x).sum(dim=-1) - diagonal[:, i] * x[:, i]
             x = x.clone()
             x[:, i] = torch.clamp((linear[:, i] - others) / diagonal[:, i], low[i], high[i])
+        if torch.equal(x, before):  # a sweep without effect has none the next time either
+            break
     return x
