@@ -27,7 +27,7 @@ SHARE = 0.95
 
 
 def expectations(records: Sequence[Record], refiner: str = "afm") -> list[Record]:
-    """A row per fault of the classes A to D: ``class``, ``fault``, ``expected``, ``measured``, ``met``.
+    """A row per fault, and per class, of A to D: ``class``, ``fault``, ``expected``, ``measured``, ``met``.
 
     Args:
         records: Missions of the refiner, of ``oracle`` and of ``none``, on the same maps, faults and seeds; faults that
@@ -35,21 +35,39 @@ def expectations(records: Sequence[Record], refiner: str = "afm") -> list[Record
         refiner: Whose missions are judged.
     """
     rows = []
-    for group, fault in dict.fromkeys((r["class"], r["mission"]) for r in records):
-        flown = {
-            name: {(r["map"], r["seed"]): r for r in records if r["refiner"] == name and r["mission"] == fault}
-            for name in (refiner, "oracle", "none")
-        }
-        common = set.intersection(*(set(part) for part in flown.values()))
-        if group not in _JUDGES or not common:
-            continue
-        ours, oracle, none = ([part[key] for key in sorted(common)] for part in flown.values())
-        expected, measured, met = _JUDGES[group](ours, oracle, none)
-        crashes = sum(r["crash"] is not None and o["crash"] is None for r, o in zip(ours, oracle, strict=True))
-        if crashes:
-            measured, met = f"{measured}; {crashes} crashed where the oracle did not", False
-        rows.append({"class": group, "fault": fault, "expected": expected, "measured": measured, "met": met})
+    for group in dict.fromkeys(r["class"] for r in records if r["class"] in _JUDGES):
+        faults = [
+            (fault, _common(records, group, fault, refiner))
+            for fault in dict.fromkeys(r["mission"] for r in records if r["class"] == group)
+        ]
+        whole = [part for _, part in faults if part[0] and not _quickens(part[0][0])]
+        if len(whole) > 1:
+            pooled = tuple([record for part in whole for record in part[i]] for i in range(3))
+            faults.append(("all", (pooled[0], pooled[1], pooled[2])))
+        for fault, (ours, oracle, none) in faults:
+            if not ours:
+                continue
+            expected, measured, met = _JUDGES[group](ours, oracle, none)
+            crashes = sum(r["crash"] is not None and o["crash"] is None for r, o in zip(ours, oracle, strict=True))
+            if crashes:
+                measured, met = f"{measured}; {crashes} crashed where the oracle did not", False
+            rows.append({"class": group, "fault": fault, "expected": expected, "measured": measured, "met": met})
     return rows
+
+
+def _common(records: Sequence[Record], group: str, fault: str, refiner: str) -> tuple[list[Record], ...]:
+    """The missions of the refiner, the oracle and no refiner on the maps and seeds that all three have flown."""
+    flown = [
+        {(r["map"], r["seed"]): r for r in records if (r["refiner"], r["class"], r["mission"]) == (name, group, fault)}
+        for name in (refiner, "oracle", "none")
+    ]
+    keys = sorted(set.intersection(*(set(part) for part in flown)))
+    return tuple([part[key] for key in keys] for part in flown)
+
+
+def _quickens(record: Record) -> bool:
+    """Whether the fault is nothing but gains above 1: who undoes them gives away speed, which is no harm."""
+    return bool(min(record["fault"].get("gain", [1.0])) > 1)
 
 
 def expectations_markdown(rows: Sequence[Record]) -> str:
@@ -92,8 +110,7 @@ def _harmless(ours: list[Record], oracle: list[Record], none: list[Record]) -> t
     if found is None:
         return "no harm", _counted(ours, oracle, none), True
     ratios = {name: mine / bare for name, (mine, bare) in found.items()}
-    # Who undoes gains above 1 gives away speed: that is no harm.
-    if min(ours[0]["fault"].get("gain", [1.0])) > 1:
+    if _quickens(ours[0]):
         del ratios["time"]
     measured = ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items())
     return "no refiner's time and error", measured, all(ratio <= 1 + SAME for ratio in ratios.values())

@@ -96,3 +96,20 @@ def test_missions_that_cannot_be_compared_are_left_out() -> None:
 def test_the_table_says_what_is_not_met() -> None:
     rows = expectations(flown("C", "afm", steps=150) + flown("C", "oracle") + flown("C", "none"))
     assert "| C | flip | no refiner's time and error | time 1.50, error 1.00 | **no** |" in expectations_markdown(rows)
+
+
+def test_a_class_is_judged_as_a_whole_too() -> None:
+    """One fault is slower by 8 %, another quicker by as much: the class is unharmed."""
+    other: dict[str, Any] = {"mission": "load"}
+    records = flown("C", "afm", steps=108) + flown("C", "oracle") + flown("C", "none")
+    records += flown("C", "afm", **other, steps=92) + flown("C", "oracle", **other) + flown("C", "none", **other)
+    fast: dict[str, Any] = {"mission": "fast", "fault": {"gain": [2, 2]}}
+    records += flown("C", "afm", **fast, steps=900) + flown("C", "oracle", **fast) + flown("C", "none", **fast)
+    rows = expectations(records)
+    assert [(row["fault"], row["met"]) for row in rows] == [
+        ("flip", False),
+        ("load", True),
+        ("fast", True),
+        ("all", True),
+    ]
+    assert rows[-1]["measured"] == "time 1.00, error 1.00"
