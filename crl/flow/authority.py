@@ -57,6 +57,7 @@ def careful_box(identifier: Identifier, box: Box) -> Box:
 
     Gentle commands keep a body where its model is valid, so that what is wrong can be found, and late or overdone
     answers do the less harm. Elements without a measured counterpart (thrust) keep their range: they carry the robot.
+    Where there are none, all keep it: half the speed of a vehicle whose commands are late is half its way.
 
     Args:
         identifier: Whose elements are fed back.

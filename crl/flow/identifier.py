@@ -51,7 +51,7 @@ class Identifier(Protocol):
         features_size: Number F of features of a context.
         nominal: Context of the nominal body, [C].
         relative_error: Deviation of predictions off nominal, as a share of the regime's effect.
-        fed_back: Elements of the action whose counterpart is measured (``flow.measured``).
+        fed_back: Elements of the action that are fed back (``flow.measured``) by actuators which serve others, too.
     """
 
     size: int

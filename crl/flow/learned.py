@@ -59,7 +59,7 @@ class LearnedIdentifier:
         self.features_size = config.context + int(self._channels.features(self._channels.nominal).shape[-1])
         self.nominal = torch.zeros(config.context)
         self.relative_error = config.relative_error_learned
-        self.fed_back = Responses(measures(nominal), box).elements
+        self.fed_back = Responses(measures(nominal), box).sharing
         self._config, self._box, self._model, self._calibration = config, box, nominal, calibration
         self._seed = seed
         self._each = TargetNetwork(inputs, config.encoder_hidden, pooled + 1)

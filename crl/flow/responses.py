@@ -31,6 +31,7 @@ class Responses:
     Attributes:
         elements: Those of the action with a counterpart.
         size: Their number R.
+        sharing: Those of them that share their actuators with an element without a counterpart: all, or none.
     """
 
     def __init__(self, measured: Sequence[int], box: Box) -> None:
@@ -38,6 +39,8 @@ class Responses:
         self._at = [at for at in measured if at >= 0]
         self._box = box
         self.size = len(self._at)
+        self._carriers = [element for element in range(box.size) if element not in self.elements]
+        self.sharing = self.elements if self._carriers else []
 
     def slowed(self, command: Tensor, observation: Tensor, slowness: Tensor) -> Tensor:
         """What is done of commands [N, A] at observations [N, S], with slowness [N, R]."""
@@ -65,13 +68,15 @@ class Responses:
     def prompt(self, slowness: Tensor, strength: Tensor) -> Tensor:
         """Share [..., A], at most 1, of its range that every element of a command should be planned in.
 
+        It is 1 where every element is measured: then what is slow costs nobody else.
+
         Args:
             slowness: Of the responses, [..., R].
             strength: Gains of the elements (magnitudes), [..., A].
         """
+        if not self.sharing:
+            return torch.ones_like(strength, dtype=slowness.dtype)
         share = self.left(slowness).clamp_max(1.0)
-        carriers = [element for element in range(self._box.size) if element not in self.elements]
-        if self.size and carriers:
-            weakest = strength[..., carriers].amin(dim=-1, keepdim=True).to(share)
-            share[..., self.elements] = torch.minimum(share[..., self.elements], weakest)
+        weakest = strength[..., self._carriers].amin(dim=-1, keepdim=True).to(share)
+        share[..., self.elements] = torch.minimum(share[..., self.elements], weakest)
         return share

@@ -53,7 +53,7 @@ class StructuredIdentifier:
         self.features_size = int(self.channels.features(self.channels.nominal).shape[-1])
         self.nominal = torch.zeros(self.size)
         self.relative_error = config.relative_error
-        self.fed_back = self.responses.elements
+        self.fed_back = self.responses.sharing
         slow = torch.ones(self.responses.size, dtype=torch.float64)
         self._variance = torch.cat([self.channels.prior_std(config), config.prior_response * slow]).square()
         self._prices = torch.cat([self.channels.prices(), PRICE / 2 * slow]).numpy()

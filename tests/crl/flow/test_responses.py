@@ -118,7 +118,10 @@ def test_a_plan_asks_less_of_what_answers_late_and_of_what_shares_a_weak_actuato
     torch.testing.assert_close(weak, torch.tensor([1.0, 0.5, 0.5]))
     many = ours.prompt(torch.zeros(4, 2), torch.ones(4, 3))
     torch.testing.assert_close(many, torch.ones(4, 3))
-    assert torch.equal(Responses((), BOX).prompt(torch.zeros(0), torch.full((3,), 0.1)), torch.ones(3))
+    for measured in ((), (0, 1, 2)):  # nobody else is served
+        alone = Responses(measured, BOX)
+        assert alone.sharing == []
+        assert torch.equal(alone.prompt(torch.full((alone.size,), 0.4), torch.full((3,), 0.1)), torch.ones(3))
 
 
 @pytest.mark.parametrize(
