@@ -47,9 +47,8 @@ def reachable_box(identifier: Identifier, regime: Regime, box: Box) -> Box:
     commands = identifier.effective(actions, regime.context.expand(actions.shape[0], -1))
     if not bool(torch.isfinite(commands).all()):
         return box
-    prompt = box.half * identifier.prompt(regime.context).clamp(SLOWEST, 1.0)
-    prompt_box = Box(box.middle - prompt, box.middle + prompt)
-    return Box(prompt_box.clip(commands.amin(dim=0)), prompt_box.clip(commands.amax(dim=0)))
+    prompt = box.scaled(identifier.prompt(regime.context).clamp_min(SLOWEST))
+    return Box(prompt.clip(commands.amin(dim=0)), prompt.clip(commands.amax(dim=0)))
 
 
 def careful_box(identifier: Identifier, box: Box) -> Box:
@@ -65,7 +64,7 @@ def careful_box(identifier: Identifier, box: Box) -> Box:
     """
     share = torch.ones(box.size)
     share[identifier.fed_back] = CAREFUL
-    return Box(box.middle - share * box.half, box.middle + share * box.half)
+    return box.scaled(share)
 
 
 def reachable_spec(action: ActionSpec, reachable: Box) -> ActionSpec:

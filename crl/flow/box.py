@@ -41,9 +41,9 @@ class Box:
         """Actions [..., A] brought inside, element by element."""
         return torch.clamp(action, self.low.to(action), self.high.to(action))
 
-    def scaled(self, factor: float) -> Box:
-        """The box ``factor`` times as wide, around the same centre."""
-        if factor == 1:
+    def scaled(self, factor: float | Tensor) -> Box:
+        """The box ``factor`` times as wide, around the same centre; a factor for all elements, or one each, [A]."""
+        if not isinstance(factor, Tensor) and factor == 1:
             return self
         return Box(self.middle - factor * self.half, self.middle + factor * self.half)
 

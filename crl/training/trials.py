@@ -128,17 +128,11 @@ def check_trials(trials: Sequence[Trial]) -> None:
     Raises:
         CrlError: A map, a fault or a setting is impossible.
     """
-    seen: set[tuple[str, str | None, str]] = set()
-    configs: dict[str, Config] = {}
-    for trial in trials:
-        key = (trial.method.name, trial.waypoints, trial.mission.name)
-        if key in seen:
-            continue
-        seen.add(key)
-        if trial.method.name not in configs:
-            configs[trial.method.name] = trial.method.config()
-        config = configs[trial.method.name]
-        config.missions.waypoints = trial.waypoints
+    configs = {method.name: method.config() for method in dict.fromkeys(trial.method for trial in trials)}
+    once = {(trial.method.name, trial.waypoints, trial.mission.name): trial for trial in trials}
+    for (method, waypoints, _), trial in once.items():
+        config = configs[method]
+        config.missions.waypoints = waypoints
         check_missions(config, load_sequence(config.env.name), [trial.mission])
 
 

@@ -9,8 +9,9 @@ import torch
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.channels import STRUCTURES
-from crl.flow.identifier import Window
-from crl.flow.regime import RegimeTracker
+from crl.flow.identifier import Estimate, Window
+from crl.flow.regime import OLD, RegimeTracker
+from crl.flow.structured import StructuredIdentifier
 from tests.crl.flow import bodies
 from tests.oracles import unicycle
 
@@ -124,6 +125,32 @@ def test_what_nothing_explained_is_forgotten_when_it_is_over() -> None:
         ours.observe(observation, action, change + noise + (push if step < 30 else 0.0))
         assert ours.off or not 5 < step < 30
         assert not (ours.off and step > 30 + ours.config.window + 5)
+
+
+class Clueless(StructuredIdentifier):
+    """Finds the same wrong context in everything, and forgives it everything."""
+
+    def identify(self, window: Window) -> Estimate:
+        return Estimate(torch.full((1, self.size), 2.0), torch.ones(1))
+
+
+def test_while_nothing_explains_the_window_its_oldest_transition_leaves_first() -> None:
+    """The largest commands are the fault's: kept, they would speak against the nominal body for ever."""
+    config = FlowConfig()
+    identifier = Clueless(config, bodies.BOX, unicycle.nominal, bodies.calibration())
+    identifier.relative_error = 100.0
+    ours = RegimeTracker(config, identifier, unicycle.nominal, bodies.calibration(), bodies.BOX)
+    rng = np.random.default_rng(5)
+    regimes, state = bodies.drive(ours, (-1.0, 1.0), 30, rng, least=0.8)
+    assert ours.off
+    assert not regimes[-1].active
+    high = np.array(unicycle.ACTION.high)
+    for _ in range(config.window + OLD):
+        action = (rng.uniform(0.1, 0.3, 2) * high).astype(np.float32)
+        after = unicycle.step(state, action, (1.0, 1.0), rng.normal(size=3))
+        ours.observe(*bodies.noted(state, action, after))
+        state = after
+    assert not ours.off
 
 
 def test_an_idle_robot_keeps_its_regime() -> None:
