@@ -86,6 +86,8 @@ class FlowConfig:
     """Known channel structure: ``gains``, ``gains_bias``, ``matrix`` or ``affine``."""
     window: int = 15
     """Executed transitions that a regime is identified from, at most."""
+    memory: int = 0
+    """Transitions that a regime is remembered by beside its window, for contexts of a known structure; 0: none."""
     evidence: int = 2
     """Transitions that must contradict the regime in force before it is given up, however large the contradiction."""
     false_alarms: float = 1e-5
@@ -100,6 +102,9 @@ class FlowConfig:
     """The same for what one channel does to another (in half ranges per half range)."""
     prior_bias: float = 0.3
     """The same for a bias, in half ranges."""
+    price_coupling: float = 6.0
+    """What a coupling has to be worth to be believed in, in units of half the logarithm of the data's number; a gain
+    has to be worth 2. Cheap couplings find turned axes sooner, and explain by them what is none (late commands)."""
     measured: list[str] = field(default_factory=list)
     """For every element of the action the field of the observation that measures what it asks for (the body rate of a
     rate command), or an empty name; slow responses are then told from gains and biases. Empty: none is."""

@@ -30,6 +30,7 @@ class Normaliser:
         self._mean = torch.zeros(size, dtype=torch.float64, device=floor.device)
         self._squares = torch.zeros(size, dtype=torch.float64, device=floor.device)
         self.frozen = False
+        self._kept: tuple[Tensor, Tensor] | None = None
 
     def update(self, values: Tensor, weight: float = 1.0) -> None:
         """Add a batch [B, N], each row counted ``weight`` times; does nothing once frozen."""
@@ -46,22 +47,27 @@ class Normaliser:
         self.count = total
 
     def freeze(self) -> None:
-        """Keep mean and deviation as they are from now on."""
+        """Keep mean and deviation as they are from now on; models ask for them with every prediction."""
         self.frozen = True
+        self._kept = self._both()
 
     @property
     def mean(self) -> Tensor:
         """Mean, float32 [N]."""
-        return self._mean.float()
+        return self._both()[0] if self._kept is None else self._kept[0]
 
     @property
     def std(self) -> Tensor:
         """Deviation, float32 [N], with constants and floors taken care of."""
-        if self.count == 0:
-            return torch.ones_like(self._floor)
-        std = (self._squares / self.count).sqrt().float()
-        std = torch.where(std < _CONSTANT, torch.ones_like(std), std)
-        return torch.maximum(std, self._floor) if self._floor.numel() else std
+        return self._both()[1] if self._kept is None else self._kept[1]
+
+    def _both(self) -> tuple[Tensor, Tensor]:
+        std = torch.ones_like(self._floor)
+        if self.count > 0:
+            std = (self._squares / self.count).sqrt().float()
+            std = torch.where(std < _CONSTANT, torch.ones_like(std), std)
+            std = torch.maximum(std, self._floor) if self._floor.numel() else std
+        return self._mean.float(), std
 
     def state_dict(self) -> dict[str, Any]:
         """Mean, squares, count and whether frozen."""
@@ -78,3 +84,4 @@ class Normaliser:
         self._mean = state["mean"].to(self._mean.device).clone()
         self._squares = state["squares"].to(self._mean.device).clone()
         self.frozen = bool(state["frozen"])
+        self._kept = self._both() if self.frozen else None

@@ -50,13 +50,20 @@ class ActionFlow:
         generator = torch_generator(seed, "velocity-field")
         self.field = VelocityField(action.size, identifier.features_size, config.hidden, generator)
 
-    def refine(self, action: Tensor, context: Tensor) -> Tensor:
-        """Where the flow carries actions [B, A] under contexts [B, C]; neither bounded nor projected."""
+    def refine(self, action: Tensor, context: Tensor, features: Tensor | None = None) -> Tensor:
+        """Where the flow carries actions [B, A] under contexts [B, C]; neither bounded nor projected.
+
+        Args:
+            action: Planned actions.
+            context: Contexts.
+            features: What the identifier's ``features`` makes of the contexts, [B, F], where that is known.
+        """
         with torch.no_grad():
             start = self.box.to_flow(action)
             config = self.config
             guess = self.box.scaled(config.box_scale).clip(self.identifier.undone(action, context))
-            velocity = self.field.conditioned(start, self.box.to_flow(guess), self.identifier.features(context))
+            seen = self.identifier.features(context) if features is None else features
+            velocity = self.field.conditioned(start, self.box.to_flow(guess), seen)
             end = transport(
                 velocity, start, solver=config.solver, steps=config.solver_steps, tolerance=config.solver_tolerance
             )

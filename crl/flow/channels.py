@@ -14,8 +14,8 @@ from crl.flow.box import Box
 from crl.matching import nearest
 
 STRUCTURES = ("gains", "gains_bias", "matrix", "affine")
-GAIN, BIAS, COUPLING = 2.0, 6.0, 6.0
-"""What a deviation from nominal of each kind has to be worth."""
+GAIN, BIAS = 2.0, 6.0
+"""What a deviation from nominal of each kind has to be worth; of a coupling: ``flow.price_coupling``."""
 DAMPING = 0.02
 """Gains well below this magnitude count as dead: their inverse falls to zero instead of growing without bound."""
 
@@ -61,13 +61,13 @@ class Channels:
             parts.append(torch.full((actions,), config.prior_bias, dtype=torch.float64))
         return torch.cat(parts)
 
-    def prices(self) -> Tensor:
+    def prices(self, config: FlowConfig) -> Tensor:
         """What a deviation of each parameter is worth in units of half the logarithm of the data's number, float64 [P].
 
         1 for a parameter as good as any other (Schwarz 1978): a gain. Biases and couplings are rarer.
         """
         eye = torch.eye(self.box.size, dtype=torch.float64)
-        matrix = GAIN * eye + COUPLING * (1 - eye)
+        matrix = GAIN * eye + config.price_coupling * (1 - eye)
         parts = [matrix.flatten() if self.full else matrix.diagonal()]
         if self.biased:
             parts.append(torch.full((self.box.size,), BIAS, dtype=torch.float64))

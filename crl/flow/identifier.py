@@ -35,11 +35,43 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Known:
+    """What transitions say of a context: the normal equations of a linear fit, G c = r, summed over them.
+
+    Attributes:
+        gram: G, float64 [..., C, C].
+        right: r, float64 [..., C].
+        steps: How many transitions they are of.
+    """
+
+    gram: Tensor
+    right: Tensor
+    steps: float
+
+    def faded(self, share: float) -> Known:
+        """The same, counting a share of what it did."""
+        return Known(share * self.gram, share * self.right, share * self.steps)
+
+    def plus(self, other: Known) -> Known:
+        """What both say."""
+        return Known(self.gram + other.gram, self.right + other.right, self.steps + other.steps)
+
+    def of(self, row: int) -> Known:
+        """What one transition says, where these are of several, [N, C, C] and [N, C]."""
+        return Known(self.gram[row], self.right[row], 1.0)
+
+
+@dataclass(frozen=True)
 class Estimate:
-    """Contexts [R, C] and how far the data speak for them, in [0, 1], [R]."""
+    """Contexts [R, C] and how far the data speak for them, in [0, 1], [R].
+
+    Attributes:
+        known: What each transition of the windows says, [R * N, C, C] and [R * N, C], if that can be added up.
+    """
 
     context: Tensor
     confidence: Tensor
+    known: Known | None = None
 
 
 @runtime_checkable
@@ -60,8 +92,14 @@ class Identifier(Protocol):
     relative_error: float
     fed_back: list[int]
 
-    def identify(self, window: Window) -> Estimate:
-        """Contexts of windows; independent of the order of the transitions."""
+    def identify(self, window: Window, start: Tensor | None = None, known: Known | None = None) -> Estimate:
+        """Contexts of windows; independent of the order of the transitions.
+
+        Args:
+            window: The windows.
+            start: Where to look first, [C]: the context in force.
+            known: What is known of the regime beside the windows.
+        """
         ...
 
     def effective(self, action: Tensor, context: Tensor) -> Tensor:

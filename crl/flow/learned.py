@@ -28,7 +28,7 @@ from crl.errors import CrlError
 from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
-from crl.flow.identifier import Estimate, Window
+from crl.flow.identifier import Estimate, Known, Window
 from crl.flow.nominal import Nominal, doubled, lags, linearise, measures
 from crl.flow.responses import Responses
 from crl.flow.simulator import RegimeSimulator, simulated_windows
@@ -73,8 +73,11 @@ class LearnedIdentifier:
         self._probes = torch.tensor(list(itertools.product((-1.0, 0.0, 1.0), repeat=size)))
         self._upper = torch.triu_indices(1 + 2 * size, 1 + 2 * size)
 
-    def identify(self, window: Window) -> Estimate:
-        """Contexts [R, C]; the confidence is the share of the regime's effect that the context explains."""
+    def identify(self, window: Window, start: Tensor | None = None, known: Known | None = None) -> Estimate:
+        """Contexts [R, C], of the windows alone: a set is encoded as a whole.
+
+        The confidence is the share of the regime's effect that the context explains.
+        """
         with torch.no_grad():
             difference, rest = self._differences(window)
             context = self._encode(window, difference, rest)

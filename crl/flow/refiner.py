@@ -113,6 +113,7 @@ class FlowRefiner:
         self._bound = flow.config.max_correction * self._limits.half
         self._said = False
         self._nominal_features = flow.identifier.features(flow.identifier.nominal)
+        self._seen = flow.identifier.nominal, self._nominal_features
 
     @property
     def regime(self) -> Regime:
@@ -126,10 +127,13 @@ class FlowRefiner:
     def refine(self, planned: Array) -> Array:
         """The action to execute for a planned one, float32 [A]."""
         regime = self.tracker.regime
-        if not regime.active or self._corrects_nothing(regime.context):
+        if not regime.active:
+            return planned.copy()
+        features = self._features(regime.context)
+        if torch.equal(features, self._nominal_features):  # what it knows of the body can't be corrected
             return planned.copy()
         action = torch.from_numpy(planned.copy())
-        refined = self.flow.refine(action.unsqueeze(0), regime.context.unsqueeze(0))[0]
+        refined = self.flow.refine(action.unsqueeze(0), regime.context.unsqueeze(0), features.unsqueeze(0))[0]
         if not bool(torch.isfinite(refined).all()):
             if not self._said:
                 self._said = True
@@ -144,9 +148,11 @@ class FlowRefiner:
         result: Array = self._limits.clip(bounded).numpy().astype(np.float32)
         return result
 
-    def _corrects_nothing(self, context: Tensor) -> bool:
-        """Whether a context, as the flow sees it, is the nominal one."""
-        return torch.equal(self.flow.identifier.features(context), self._nominal_features)
+    def _features(self, context: Tensor) -> Tensor:
+        """What the flow sees of a context [C], [F]; computed once for each, which may be in force for long."""
+        if self._seen[0] is not context:
+            self._seen = context, self.flow.identifier.features(context)
+        return self._seen[1]
 
     def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
         """Take note of one executed transition."""

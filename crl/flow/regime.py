@@ -10,8 +10,8 @@ body the regime again.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -20,11 +20,10 @@ from torch import Tensor
 from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.detection import Calibration, Cusum, Return, statistics
-from crl.flow.identifier import Identifier, Window
-from crl.flow.nominal import Nominal, extended, lags, replaced
+from crl.flow.identifier import Identifier, Known, Window
+from crl.flow.nominal import Nominal
+from crl.flow.transitions import Row, columns, explained, known_of, squares
 
-GROSS = 1e6
-"""Greatest mean square of a transition."""
 OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
 SOUND = 2.0
@@ -34,34 +33,24 @@ HALF = 0.5
 its threshold."""
 
 
+STEP, PROVEN = 5.0, 25.0
+"""A context has proved itself by what it predicts, not by what it was fitted to: when the likelihood of steps that it
+was not fitted to exceeds the nominal body's by so many nats, of which a step counts so many at the most."""
+SECOND = 2
+"""Windows within which the context that was in force is thought of again, after an end of the fault that was none."""
 FREE = 3
 """Alarms that cost no trust: a fault, a second thought, and the fault's end."""
 RECENT = 20
 """Windows after which an alarm is forgotten."""
 
 
-def explained(
-    identifier: Identifier,
-    nominal: Nominal,
-    calibration: Calibration,
-    box: Box,
-    rows: tuple[Tensor, Tensor, Tensor],
-    context: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """What a context [C] leaves of transitions ([N, S], [N, A], [N, D]): normalised residuals, float64 [N, D].
+@dataclass(frozen=True)
+class Held:
+    """A context that was in force, its confidence, and what had become known of it."""
 
-    And the changes [N, D] that it predicts.
-    """
-    observation, action, change = rows
-    contexts = context.expand(action.shape[0], -1)
-    command = identifier.done(observation, action, contexts)
-    before = lags(nominal)
-    told = observation
-    if before:
-        did = box.clip(identifier.done(observation, observation[..., before], contexts))
-        told = replaced(observation, before, did)
-    predicted = extended(nominal, told, command, box)
-    return calibration.whiten(change - predicted), predicted
+    context: Tensor
+    confidence: float
+    known: Known
 
 
 @dataclass(frozen=True)
@@ -101,33 +90,34 @@ class RegimeTracker:
         self._calibration = calibration
         self._box = box
         self._cusum = Cusum(calibration)
-        self._return = Return(config.false_alarms, config.evidence)
-        self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._steps: list[int] = []
-        self._sizes: list[float] = []
-        self._plain: list[Tensor] = []
+        self._return, self._relapse = (Return(config.false_alarms, config.evidence) for _ in range(2))
+        self._rows: list[Row] = []
         self._now = 0
         self._off = False
         self._changes = 0
         self._alarms: list[int] = []
         self._since = 0
         self._newest = 0.0
+        self._context, self._confidence = identifier.nominal.clone(), 0.0
+        self._known: Known | None = None
+        self._last: Held | None = None
+        self._explains = False
+        self._proof = 0.0
         self._set_nominal()
 
     def reset(self) -> None:
         """Believe in the nominal body again, and forget all evidence."""
         self._rows.clear()
-        self._steps.clear()
-        self._sizes.clear()
-        self._plain.clear()
         self._now = 0
         self._cusum.reset()
         self._return.reset()
+        self._relapse.reset()
         self._changes = 0
         self._alarms.clear()
         self._since = 0
         self._newest = 0.0
         self._set_nominal()
+        self._last = None
 
     @property
     def off(self) -> bool:
@@ -158,23 +148,45 @@ class RegimeTracker:
         looked = self._off and self._due()
         if looked:
             self._look()
-        seen = statistics(self._plain[-1])
+        plain = self._rows[-1].plain
+        seen = statistics(plain)
         if self._off:
-            left, predicted = self._explained(self._context, last=1)
-            forgiven = self._forgiven(predicted)[0]
+            left = self._left(self._context, self._rows[-1:])
+            forgiven = self._forgiven(left)[0]
             seen = statistics(left[0], forgiven)
-            if self._explains and self._return.update(self._plain[-1], left[0], forgiven):
-                self._alarm(self._return.steps)
+            if self._explains and not looked:
+                gain = 0.5 * float((plain.square() - left[0].square()).sum() / (1 + forgiven))
+                self._proof = min(max(self._proof + min(max(gain, -STEP), STEP), 0.0), 2 * PROVEN)
+            if self._explains and self._return.update(plain, left[0], forgiven):
+                self._alarms = [*self._alarms[-RECENT:], self._now]
+                self._change(self._return.steps)
                 self._set_nominal()
                 return self.regime
+        elif self._last is not None and self._relapsed(self._last):
+            return self.regime
         self._newest = float(seen[0])
         if self._cusum.update(seen):
-            self._alarm(self._cusum.since())
+            self._alarms = [*self._alarms[-RECENT:], self._now]
+            self._change(self._cusum.since())
             self._off = True
             # Twice in a step is too late for the next command; an alarm makes the next step a time to look.
             if not looked:
                 self._look()
         return self.regime
+
+    def _relapsed(self, last: Held) -> bool:
+        """Whether the end of a fault was none: soon after it, the context that was in force explains more again."""
+        if self._now - self._since > SECOND * self.config.window:
+            self._last = None
+            return False
+        left = self._left(last.context, self._rows[-1:])
+        if not self._relapse.update(left[0], self._rows[-1].plain, self._forgiven(left)[0]):
+            return False
+        del self._alarms[-1:]  # that of the end
+        self._change(self._relapse.steps)
+        self._off = self._explains = True
+        self._hold(last)
+        return True
 
     def _look(self) -> None:
         """Find out what the present window is of."""
@@ -183,16 +195,16 @@ class RegimeTracker:
         else:
             self._identify()
 
-    def _alarm(self, steps: int) -> None:
+    def _change(self, steps: int) -> None:
         """The regime changed so many steps ago: what was observed before does not count any more."""
-        kept = sum(step > self._now - steps for step in self._steps)
+        kept = sum(row.step > self._now - steps for row in self._rows)
         self._cusum.reset()
         self._return.reset()
+        self._relapse.reset()
+        self._set_aside()
         self._since = self._now
         self._changes += 1
-        self._alarms = [*self._alarms[-RECENT:], self._now]
-        for part in (self._rows, self._steps, self._sizes, self._plain):
-            del part[:-kept]
+        del self._rows[:-kept]
 
     def _due(self) -> bool:
         """Whether to identify anew: always at first and after a surprise, then only now and then.
@@ -212,16 +224,32 @@ class RegimeTracker:
         explains the window, though, nobody knows whether it is of one regime, and the oldest goes.
         """
         self._now += 1
-        self._rows.append((observation.clone(), executed.clone(), change.clone()))
-        self._sizes.append(float(((executed - self._box.middle) / self._box.half).abs().max()))
-        self._steps.append(self._now)
-        self._plain.append(self._explained(self.identifier.nominal, last=1)[0][0])
+        seen = (observation.clone(), executed.clone(), change.clone())
+        size = float(((executed - self._box.middle) / self._box.half).abs().max())
+        row = Row(seen, self._now, size, change)
+        row.plain = self._left(self.identifier.nominal, [row])[0]
+        self._rows.append(row)
         if len(self._rows) > self.config.window:
-            older = self._sizes[: len(self._sizes) - self.config.window // 2]
-            leaves = 0 if self._off and not self._explains else older.index(min(older))
-            del self._rows[leaves], self._steps[leaves], self._sizes[leaves], self._plain[leaves]
+            older = [row.size for row in self._rows[: len(self._rows) - self.config.window // 2]]
+            left = self._rows.pop(0 if self._off and not self._explains else older.index(min(older)))
+            if self.config.memory and self._explains and left.says is not None:
+                before = None if self._known is None else self._known.faded(1 - 1 / self.config.memory)
+                self._known = left.says if before is None else left.says.plus(before)
+                self._last = None
+
+    def _set_aside(self) -> None:
+        """Keep the context in force for a second thought, if it has been known for longer than a window."""
+        if self._known is not None and self._proof >= PROVEN:
+            self._last = Held(self._context, self._confidence, self._known)
+        self._known, self._proof = None, 0.0
+
+    def _hold(self, held: Held) -> None:
+        """Put in force what was set aside."""
+        self._context, self._confidence, self._known = held.context, held.confidence, held.known
+        self._last, self._proof = None, PROVEN
 
     def _set_nominal(self) -> None:
+        self._set_aside()
         self._off = False
         self._explains = False
         self._return.reset()
@@ -233,49 +261,68 @@ class RegimeTracker:
 
         A context in force is given up for a better one only: an alarm may come of a moment that nothing explains.
         """
-        estimate = self.identifier.identify(Window.of(*self._columns()))
-        context = estimate.context[0]
+        known = self._known if self._explains else None
+        start = self._context if known is not None else None
+        estimate = self.identifier.identify(Window.of(*columns(self._rows)), start, known)
+        for index, row in enumerate(self._rows):
+            row.says = None if estimate.known is None else estimate.known.of(index)
+        context, confidence = estimate.context[0], float(estimate.confidence[0])
         finite = bool(torch.isfinite(context).all())
-        new = self._explained(context)
+        new = self._left(context)
         # With nothing in force to compare it with, a finite context is taken.
-        old = self._explained(self._context) if self._explains or not finite else new
-        found = self._total(new[0]) if finite else torch.inf
-        held = self._total(old[0]) if self._explains else torch.inf
+        old = self._left(self._context) if self._explains or not finite else new
+        found = self._total(new) if finite else torch.inf
+        held = self._total(old) if self._explains else torch.inf
         worst = self._worst()
-        taken = finite and found < held
+        if self._last is not None:
+            # An alarm may have come of a moment that nothing explains: what held before has been seen for longer.
+            again = self._left(self._last.context)
+            if self._total(again) <= min(found, held) + self._chance():
+                self._hold(self._last)
+                new, found, held = again, self._total(again), torch.inf
+                context, confidence = self._context, self._confidence
+        taken = found < held
         if taken:
-            self._context, self._confidence = context, float(estimate.confidence[0])
+            self._context, self._confidence = context, confidence
         best = min(found, held)
         unusual = max(0.0, worst - len(self._rows) * self._calibration.usual)
         better = worst - best > max(HALF * unusual, self._chance())
-        unsound = self._unsound(*(new if taken else old))
+        unsound = self._unsound(new if taken else old)
         self._explains = (better and unsound <= SOUND) or (self._explains and best < worst and unsound <= 2 * SOUND)
 
-    def _unsound(self, left: Tensor, predicted: Tensor) -> float:
-        """Mean of what a context leaves of the window, less what is forgiven, in allowances."""
-        return float((_squares(left) / (1 + self._forgiven(predicted))).mean()) / self._calibration.allowance
+    def _left(self, context: Tensor, rows: Sequence[Row] | None = None) -> Tensor:
+        """Normalised residuals that a context leaves of transitions (all of the window), [N, D]."""
+        seen = columns(self._rows if rows is None else rows)
+        return explained(self.identifier, self._nominal, self._calibration, self._box, seen, context)
 
-    def _forgiven(self, predicted: Tensor) -> Tensor:
-        """Mean squares [N] that are forgiven of the newest N transitions, for which these changes were predicted.
+    def _plain(self) -> Tensor:
+        """Those that the nominal body leaves of the window, [N, D]."""
+        return torch.stack([row.plain for row in self._rows])
+
+    def _unsound(self, left: Tensor) -> float:
+        """Mean of what a context leaves of the window, less what is forgiven, in allowances."""
+        return float((squares(left) / (1 + self._forgiven(left))).mean()) / self._calibration.allowance
+
+    def _forgiven(self, left: Tensor) -> Tensor:
+        """Mean squares [N] that are forgiven of the newest N transitions, of which a context leaves [N, D].
 
         A context's prediction is wrong by a share of the regime's effect. To detect a change that is forgiven; to
         compare contexts it is not, for then the wildest would be forgiven most.
         """
-        observation, action, _ = self._columns(len(predicted))
-        effect = (predicted - self._nominal(observation, action)).double() @ self._calibration.whitener.mT
+        effect = torch.stack([row.plain for row in self._rows[-len(left) :]]) - left
         return self.identifier.relative_error**2 * effect.square().mean(dim=-1)
 
     def _worst(self) -> float:
         """The misfit of the nominal body."""
-        return self._total(torch.stack(self._plain))
+        return self._total(self._plain())
 
     def _total(self, left: Tensor) -> float:
         """Sum of the mean squares of what is left of the window [N, D].
 
         A transition counts the less, the larger the effect that it shows: a context is always wrong by a share of it.
         """
-        shown = _squares(torch.stack(self._plain))
-        return float((_squares(left) / (1 + self.identifier.relative_error**2 * shown)).sum())
+        shown = squares(self._plain())
+        return float((squares(left) / (1 + self.identifier.relative_error**2 * shown)).sum())
 
     def _chance(self) -> float:
         """How much better a context with a parameter or two explains a nominal window by chance (Schwarz 1978)."""
@@ -285,31 +332,20 @@ class RegimeTracker:
     def _nominal_explains(self) -> bool:
         """Whether the nominal body could have made the window, and no context in force explains it better."""
         calibration = self._calibration
-        seen = torch.minimum(statistics(torch.stack(self._plain)), calibration.caps)
+        seen = torch.minimum(statistics(self._plain()), calibration.caps)
         sums = (seen - calibration.drifts).sum(dim=0)
         if bool((sums >= HALF * calibration.thresholds).any()):
             return False
-        return not self._explains or self._worst() - self._total(self._explained(self._context)[0]) <= self._chance()
-
-    def _columns(self, last: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        rows = self._rows[-last:]
-        first, second, third = (torch.stack([row[i] for row in rows]) for i in range(3))
-        return first, second, third
-
-    def _explained(self, context: Tensor, last: int = 0) -> tuple[Tensor, Tensor]:
-        rows = self._columns(last)
-        return explained(self.identifier, self._nominal, self._calibration, self._box, rows, context)
+        return not self._explains or self._worst() - self._total(self._left(self._context)) <= self._chance()
 
     def state_dict(self) -> dict[str, Any]:
         """Evidence and what is believed of it, as plain data."""
         return {
-            "rows": [list(row) for row in self._rows],
-            "steps": list(self._steps),
-            "sizes": list(self._sizes),
-            "plain": [row.clone() for row in self._plain],
+            "rows": [asdict(row) for row in self._rows],
             "now": self._now,
             "cusum": self._cusum.state_dict(),
             "return": self._return.state_dict(),
+            "relapse": self._relapse.state_dict(),
             "off": self._off,
             "explains": self._explains,
             "context": self._context.clone(),
@@ -318,27 +354,27 @@ class RegimeTracker:
             "alarms": list(self._alarms),
             "since": self._since,
             "newest": self._newest,
+            "proof": self._proof,
+            "known": None if self._known is None else asdict(self._known),
+            "last": None if self._last is None else asdict(self._last),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self._rows = [(row[0].clone(), row[1].clone(), row[2].clone()) for row in state["rows"]]
-        self._steps = [int(step) for step in state["steps"]]
-        self._sizes = [float(size) for size in state["sizes"]]
-        self._plain = [row.clone() for row in state["plain"]]
+        self._rows = [
+            Row(**{**row, "seen": tuple(row["seen"]), "says": known_of(row["says"])}) for row in state["rows"]
+        ]
         self._now = int(state["now"])
         self._cusum.load_state_dict(state["cusum"])
         self._return.load_state_dict(state["return"])
+        self._relapse.load_state_dict(state["relapse"])
         self._off, self._explains = bool(state["off"]), bool(state["explains"])
         self._context = state["context"].clone()
         self._confidence = float(state["confidence"])
         self._changes = int(state["changes"])
         self._alarms = [int(step) for step in state["alarms"]]
         self._since = int(state["since"])
-        self._newest = float(state["newest"])
-
-
-def _squares(left: Tensor) -> Tensor:
-    """Mean squares [N] of residuals [N, D]; one that is not finite is as large as can be."""
-    squares = left.square().mean(dim=-1)
-    return torch.where(torch.isfinite(squares), squares, GROSS).clamp_max(GROSS)
+        self._newest, self._proof = float(state["newest"]), float(state["proof"])
+        self._known = known_of(state["known"])
+        last = state["last"]
+        self._last = None if last is None else Held(**{**last, "known": Known(**last["known"])})

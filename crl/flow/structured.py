@@ -11,7 +11,7 @@ to its normalised residual, in which a share of the effect is forgiven.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.channels import Channels
 from crl.flow.detection import Calibration
-from crl.flow.identifier import Estimate, Window
+from crl.flow.identifier import Estimate, Known, Window
 from crl.flow.nominal import Nominal, doubled, lags, linearise, measures
 from crl.flow.responses import Responses
 from crl.flow.selection import select
@@ -56,17 +56,50 @@ class StructuredIdentifier:
         self.fed_back = self.responses.sharing
         slow = torch.ones(self.responses.size, dtype=torch.float64)
         self._variance = torch.cat([self.channels.prior_std(config), config.prior_response * slow]).square()
-        self._prices = torch.cat([self.channels.prices(), PRICE / 2 * slow]).numpy()
+        self._prices = torch.cat([self.channels.prices(config), PRICE / 2 * slow]).numpy()
         self._box = box
         self._model = nominal
         self._calibration = calibration
 
-    def identify(self, window: Window) -> Estimate:
-        """Contexts [R, C] of windows.
+    def identify(self, window: Window, start: Tensor | None = None, known: Known | None = None) -> Estimate:
+        """Contexts [R, C] of windows; see :class:`~crl.flow.identifier.Identifier`.
 
         The confidence is the share of the prior's variance that is gone, over the parameters that deviate.
         """
-        count, steps = window.weight.shape
+        equations = self._equations(window)
+        count = len(window.weight)
+        before = known or Known(torch.zeros(self.size, self.size).double(), torch.zeros(self.size).double(), 0.0)
+        found = torch.zeros(count, self.size, dtype=torch.float64)
+        if start is not None:
+            found = found + start.double()
+        best, least = found, torch.full((count,), torch.inf, dtype=torch.float64)
+        left_open = self._variance.expand_as(found)
+        for iteration in range(ITERATIONS + 1):
+            matrix, target = equations(found)
+            rows = Known(matrix.mT @ matrix, (matrix.mT @ target.unsqueeze(-1)).squeeze(-1), 1.0)
+            gram = before.gram + rows.gram.view(count, -1, self.size, self.size).sum(dim=1)
+            right = before.right + rows.right.view(count, -1, self.size).sum(dim=1)
+            square = target.square().view(count, -1).sum(dim=-1)
+            fitted = (found * ((gram @ found.unsqueeze(-1)).squeeze(-1) - 2 * right)).sum(dim=-1)
+            cost = square + fitted + (found.square() / self._variance).sum(dim=-1)
+            better = cost < least
+            best = torch.where(better.unsqueeze(-1), found, best)
+            least = torch.where(better, cost, least)
+            if iteration == ITERATIONS:
+                break
+            solved, left_open = self._select(gram, right, window.weight.sum(dim=-1) + before.steps)
+            if float((solved - found).abs().max()) < ENOUGH:
+                best = solved  # so near that the equations still hold
+                break
+            found = solved
+        deviates = (left_open < self._variance).double()
+        gone = 1 - left_open / self._variance
+        confidence = ((deviates * gone).sum(dim=-1) / deviates.sum(dim=-1).clamp_min(1)).float()
+        return Estimate(best.float(), confidence, rows)
+
+    def _equations(self, window: Window) -> Callable[[Tensor], tuple[Tensor, Tensor]]:
+        """Linear equations X c = y in unit noise, [R * N, D, C] and [R * N, D], for contexts near given ones [R, C]."""
+        steps = window.weight.shape[1]
         observation, action, change = window.flat()
         weight = self._weights(observation, action, change) * window.weight.flatten().double()
         model, box, sent = self._model, self._box, [action]
@@ -75,10 +108,8 @@ class StructuredIdentifier:
             model, box = doubled(model, box)
         fixed = [self.channels.design(part.double()) for part in sent]
         scale = (weight / self._calibration.allowance).sqrt().view(-1, 1, 1)
-        found = torch.zeros(count, self.size, dtype=torch.float64)
-        best, least = found, torch.full((count,), torch.inf, dtype=torch.float64)
-        left_open = self._variance.expand_as(found)
-        for iteration in range(ITERATIONS + 1):
+
+        def equations(found: Tensor) -> tuple[Tensor, Tensor]:
             context = found.repeat_interleave(steps, dim=0)
             wanted = [self.effective(part.double(), context) for part in sent]
             slowness = context[:, self.channels.size :]
@@ -95,30 +126,15 @@ class StructuredIdentifier:
             # Everything is linear in the parameters from here on: what is left over of zero deviation.
             at = (inside - commands) / box.half.double() + (design @ context.unsqueeze(-1)).squeeze(-1)
             target = self._calibration.whiten(change.double() - value.double()) + (slope @ at.unsqueeze(-1)).squeeze(-1)
-            matrix = (scale * (slope @ design)).view(count, -1, self.size)
-            target = (scale.squeeze(-1) * target).view(count, -1)
-            left = (target - (matrix @ found.unsqueeze(-1)).squeeze(-1)).square().sum(dim=-1)
-            cost = left + (found.square() / self._variance).sum(dim=-1)
-            better = cost < least
-            best = torch.where(better.unsqueeze(-1), found, best)
-            least = torch.where(better, cost, least)
-            if iteration == ITERATIONS:
-                break
-            right = (matrix.mT @ target.unsqueeze(-1)).squeeze(-1)
-            solved, left_open = self._select(matrix.mT @ matrix, right, window.weight)
-            if float((solved - found).abs().max()) < ENOUGH:
-                break
-            found = solved
-        deviates = (left_open < self._variance).double()
-        gone = 1 - left_open / self._variance
-        confidence = ((deviates * gone).sum(dim=-1) / deviates.sum(dim=-1).clamp_min(1)).float()
-        return Estimate(best.float(), confidence)
+            return scale * (slope @ design), scale[..., 0] * target
 
-    def _select(self, gram: Tensor, right: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        """Parameters and their variances [R, P], each window's by itself."""
+        return equations
+
+    def _select(self, gram: Tensor, right: Tensor, steps: Tensor) -> tuple[Tensor, Tensor]:
+        """Parameters and their variances [R, P], each window's by itself, from so many transitions [R]."""
         results = []
-        for one, of, rows in zip(gram, right, weight, strict=True):
-            seen = max(2.0, float(rows.sum()) * len(self._calibration.mean))
+        for one, of, rows in zip(gram, right, steps, strict=True):
+            seen = max(2.0, float(rows) * len(self._calibration.mean))
             price = self._prices * math.log(seen)
             results.append(select(one.numpy(), of.numpy(), self._variance.numpy(), price))
         found, left = (torch.from_numpy(np.stack(part)) for part in zip(*results, strict=True))

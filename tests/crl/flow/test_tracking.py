@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
 
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.channels import STRUCTURES
-from crl.flow.identifier import Estimate, Window
+from crl.flow.identifier import Estimate, Known, Window
 from crl.flow.regime import OLD, RegimeTracker
 from crl.flow.structured import StructuredIdentifier
 from tests.crl.flow import bodies
@@ -130,7 +131,7 @@ def test_what_nothing_explained_is_forgotten_when_it_is_over() -> None:
 class Clueless(StructuredIdentifier):
     """Finds the same wrong context in everything, and forgives it everything."""
 
-    def identify(self, window: Window) -> Estimate:
+    def identify(self, window: Window, start: Tensor | None = None, known: Known | None = None) -> Estimate:
         return Estimate(torch.full((1, self.size), 2.0), torch.ones(1))
 
 
