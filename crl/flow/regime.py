@@ -92,8 +92,8 @@ class RegimeTracker:
         self._cusum = Cusum(calibration)
         self._return, self._relapse = (Return(config.false_alarms, config.evidence) for _ in range(2))
         self._rows: list[Row] = []
+        self._newest_rows: list[Row] = []
         self._now = 0
-        self._off = False
         self._changes = 0
         self._alarms: list[int] = []
         self._since = 0
@@ -101,13 +101,14 @@ class RegimeTracker:
         self._context, self._confidence = identifier.nominal.clone(), 0.0
         self._known: Known | None = None
         self._last: Held | None = None
-        self._explains = False
+        self._off = self._explains = False
         self._proof = 0.0
         self._set_nominal()
 
     def reset(self) -> None:
         """Believe in the nominal body again, and forget all evidence."""
         self._rows.clear()
+        self._newest_rows.clear()
         self._now = 0
         self._cusum.reset()
         self._return.reset()
@@ -167,11 +168,12 @@ class RegimeTracker:
         self._newest = float(seen[0])
         if self._cusum.update(seen):
             self._alarms = [*self._alarms[-RECENT:], self._now]
-            self._change(self._cusum.since())
+            self._change(self._cusum.since(), far=not self._off)
             self._off = True
             # Twice in a step is too late for the next command; an alarm makes the next step a time to look.
             if not looked:
                 self._look()
+            self._trim()
         return self.regime
 
     def _relapsed(self, last: Held) -> bool:
@@ -180,7 +182,8 @@ class RegimeTracker:
             self._last = None
             return False
         left = self._left(last.context, self._rows[-1:])
-        if not self._relapse.update(left[0], self._rows[-1].plain, self._forgiven(left)[0]):
+        seen = self._relapse.update(left[0], self._rows[-1].plain, self._forgiven(left)[0])
+        if not seen or not self._trusted():
             return False
         del self._alarms[-1:]  # that of the end
         self._change(self._relapse.steps)
@@ -195,16 +198,21 @@ class RegimeTracker:
         else:
             self._identify()
 
-    def _change(self, steps: int) -> None:
-        """The regime changed so many steps ago: what was observed before does not count any more."""
-        kept = sum(row.step > self._now - steps for row in self._rows)
+    def _change(self, steps: int, *, far: bool = False) -> None:
+        """The regime changed so many steps ago: what was observed before does not count any more.
+
+        Args:
+            steps: How many.
+            far: Look back beyond the window: what took long to be noticed does not show in a few transitions.
+        """
+        rows = self._newest_rows if far and self.config.memory else self._rows
+        self._rows = [row for row in rows if row.step > self._now - steps]
         self._cusum.reset()
         self._return.reset()
         self._relapse.reset()
         self._set_aside()
         self._since = self._now
         self._changes += 1
-        del self._rows[:-kept]
 
     def _due(self) -> bool:
         """Whether to identify anew: always at first and after a surprise, then only now and then.
@@ -229,10 +237,19 @@ class RegimeTracker:
         row = Row(seen, self._now, size, change)
         row.plain = self._left(self.identifier.nominal, [row])[0]
         self._rows.append(row)
-        if len(self._rows) > self.config.window:
+        self._newest_rows = (
+            [*self._newest_rows[1 - self.config.look_back * self.config.window :], row] if self.config.memory else []
+        )
+        self._trim()
+
+    def _trim(self) -> None:
+        """Keep to the length of the window; what is known of the regime in force stays, if there is a memory."""
+        surplus = len(self._rows) - self.config.window
+        for _ in range(surplus):
             older = [row.size for row in self._rows[: len(self._rows) - self.config.window // 2]]
             left = self._rows.pop(0 if self._off and not self._explains else older.index(min(older)))
-            if self.config.memory and self._explains and left.says is not None:
+            proven = self._proof >= PROVEN or surplus > 1
+            if self.config.memory and self._explains and proven and left.says is not None:
                 before = None if self._known is None else self._known.faded(1 - 1 / self.config.memory)
                 self._known = left.says if before is None else left.says.plus(before)
                 self._last = None
@@ -250,6 +267,8 @@ class RegimeTracker:
 
     def _set_nominal(self) -> None:
         self._set_aside()
+        if self._off:
+            del self._newest_rows[:-1]  # of another body, perhaps
         self._off = False
         self._explains = False
         self._return.reset()
@@ -336,12 +355,15 @@ class RegimeTracker:
         sums = (seen - calibration.drifts).sum(dim=0)
         if bool((sums >= HALF * calibration.thresholds).any()):
             return False
+        if self._explains and self._known is not None:
+            return False  # a window may say too little of what is known from more; its end is watched for by itself
         return not self._explains or self._worst() - self._total(self._left(self._context)) <= self._chance()
 
     def state_dict(self) -> dict[str, Any]:
         """Evidence and what is believed of it, as plain data."""
         return {
             "rows": [asdict(row) for row in self._rows],
+            "newest_rows": [asdict(row) for row in self._newest_rows],
             "now": self._now,
             "cusum": self._cusum.state_dict(),
             "return": self._return.state_dict(),
