@@ -23,6 +23,7 @@ from crl.flow.detection import Calibration, Cusum, Return, statistics
 from crl.flow.identifier import Identifier, Known, Window
 from crl.flow.nominal import Nominal
 from crl.flow.transitions import Row, columns, explained, known_of, squares
+from crl.flow.trust import Trust
 
 OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
@@ -31,17 +32,11 @@ SOUND = 2.0
 HALF = 0.5
 """A context explains a window if it explains this share of what is unusual; nominal, if no sum is at this share of
 its threshold."""
-
-
 STEP, PROVEN = 5.0, 25.0
 """A context has proved itself by what it predicts, not by what it was fitted to: when the likelihood of steps that it
 was not fitted to exceeds the nominal body's by so many nats, of which a step counts so many at the most."""
 SECOND = 2
 """Windows within which the context that was in force is thought of again, after an end of the fault that was none."""
-FREE = 3
-"""Alarms that cost no trust: a fault, a second thought, and the fault's end."""
-RECENT = 20
-"""Windows after which an alarm is forgotten."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +90,7 @@ class RegimeTracker:
         self._newest_rows: list[Row] = []
         self._now = 0
         self._changes = 0
-        self._alarms: list[int] = []
+        self._trust = Trust(config.window)
         self._since = 0
         self._newest = 0.0
         self._context, self._confidence = identifier.nominal.clone(), 0.0
@@ -114,7 +109,7 @@ class RegimeTracker:
         self._return.reset()
         self._relapse.reset()
         self._changes = 0
-        self._alarms.clear()
+        self._trust.reset()
         self._since = 0
         self._newest = 0.0
         self._set_nominal()
@@ -128,18 +123,13 @@ class RegimeTracker:
     @property
     def regime(self) -> Regime:
         """The regime in force."""
-        active = self._off and self._explains and self._confidence >= self.config.min_confidence and self._trusted()
+        active = (
+            self._off
+            and self._explains
+            and self._confidence >= self.config.min_confidence
+            and self._trust.holds(self._now)
+        )
         return Regime(active, self._context, self._confidence, self._changes)
-
-    def _trusted(self) -> bool:
-        """Whether contexts have been good for something: one alarm after the other says that they have not.
-
-        What no context describes (a late command, for instance) is found to be another regime again and again, and
-        acting on each does harm. With every further alarm the context has to hold twice as long before it is acted on.
-        """
-        window = self.config.window
-        surplus = sum(step > self._now - RECENT * window for step in self._alarms) - FREE
-        return surplus <= 0 or self._now - self._alarms[-1] >= window * 2 ** (surplus - 1)
 
     def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> Regime:
         """Take note of one executed transition: [S], [A] and the wrapped change [D]; one not finite is ignored."""
@@ -159,7 +149,7 @@ class RegimeTracker:
                 gain = 0.5 * float((plain.square() - left[0].square()).sum() / (1 + forgiven))
                 self._proof = min(max(self._proof + min(max(gain, -STEP), STEP), 0.0), 2 * PROVEN)
             if self._explains and self._return.update(plain, left[0], forgiven):
-                self._alarms = [*self._alarms[-RECENT:], self._now]
+                self._trust.alarm(self._now)
                 self._change(self._return.steps)
                 self._set_nominal()
                 return self.regime
@@ -167,7 +157,7 @@ class RegimeTracker:
             return self.regime
         self._newest = float(seen[0])
         if self._cusum.update(seen):
-            self._alarms = [*self._alarms[-RECENT:], self._now]
+            self._trust.alarm(self._now)
             self._change(self._cusum.since(), far=not self._off)
             self._off = True
             # Twice in a step is too late for the next command; an alarm makes the next step a time to look.
@@ -183,9 +173,9 @@ class RegimeTracker:
             return False
         left = self._left(last.context, self._rows[-1:])
         seen = self._relapse.update(left[0], self._rows[-1].plain, self._forgiven(left)[0])
-        if not seen or not self._trusted():
+        if not seen or not self._trust.holds(self._now):
             return False
-        del self._alarms[-1:]  # that of the end
+        self._trust.take_back()  # the alarm that the end was
         self._change(self._relapse.steps)
         self._off = self._explains = True
         self._hold(last)
@@ -220,7 +210,7 @@ class RegimeTracker:
         Without trust, at every second step at most: a body that nothing explains would cost two decisions' time each.
         """
         age = self._now - self._since
-        if not self._trusted() and age % 2:
+        if not self._trust.holds(self._now) and age % 2:
             return False
         return age <= self.config.window or age % OLD == 0 or self._newest > self._calibration.allowance
 
@@ -373,7 +363,7 @@ class RegimeTracker:
             "context": self._context.clone(),
             "confidence": self._confidence,
             "changes": self._changes,
-            "alarms": list(self._alarms),
+            "trust": self._trust.state_dict(),
             "since": self._since,
             "newest": self._newest,
             "proof": self._proof,
@@ -394,7 +384,7 @@ class RegimeTracker:
         self._context = state["context"].clone()
         self._confidence = float(state["confidence"])
         self._changes = int(state["changes"])
-        self._alarms = [int(step) for step in state["alarms"]]
+        self._trust.load_state_dict(state["trust"])
         self._since = int(state["since"])
         self._newest, self._proof = float(state["newest"]), float(state["proof"])
         self._known = known_of(state["known"])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from crl.config_missions import FlowConfig
+from crl.flow.detection import calibrate
 from crl.flow.identifier import Known, Window
 from crl.flow.regime import RegimeTracker
 from crl.flow.structured import StructuredIdentifier
@@ -107,13 +108,13 @@ def test_a_fault_that_has_not_ended_is_known_again_at_once() -> None:
     assert known is not None
     bodies.drive(ours, (1, 1), 5, np.random.default_rng(0))
     assert not ours.off
-    alarms = len(ours._alarms)
+    alarms = len(ours._trust.state_dict()["alarms"])
     _fly(ours, transitions(3, 1))
     assert ours.regime.active
     torch.testing.assert_close(ours.regime.context, context, atol=2e-3, rtol=0)
     assert ours._known is not None
     assert ours._known.steps == pytest.approx(known.steps, abs=3)
-    assert len(ours._alarms) < alarms
+    assert len(ours._trust.state_dict()["alarms"]) < alarms
 
 
 def test_an_end_of_a_fault_that_was_one_is_not_doubted_for_ever() -> None:
@@ -122,6 +123,34 @@ def test_an_end_of_a_fault_that_was_one_is_not_doubted_for_ever() -> None:
     bodies.drive(ours, (1, 1), 3 * ours.config.window, np.random.default_rng(0))
     assert not ours.off
     assert ours._last is None
+
+
+def _pushed(count: int, seed: int, bias: float) -> Window:
+    """Transitions with a bias of the speed (m/s) and noise of 2 mm per step, of which it is hardly more than half."""
+    generator = torch.Generator().manual_seed(seed)
+    action, observation = bodies.BOX.sample(count, generator), torch.zeros(count, 3)
+    change = unicycle.nominal(observation, action + torch.tensor([bias, 0.0]))
+    return Window.of(observation, action, change + 2e-3 * torch.randn(count, 3, generator=generator))
+
+
+def test_a_faint_regime_is_found_by_looking_back_beyond_the_window() -> None:
+    """A small shift needs many steps to be noticed, and as many to be told from chance: a window explains nothing."""
+    noise = 2e-3 * torch.randn(3000, 3, generator=torch.Generator().manual_seed(0))
+    calibration = calibrate(noise, torch.full((3,), 1e-6))
+    steps: dict[int, list[int]] = {1: [], 4: []}
+    for back, found in steps.items():
+        for seed in range(5):
+            config = FlowConfig(structure="affine", memory=MEMORY, look_back=back)
+            identifier = StructuredIdentifier(config, bodies.BOX, unicycle.nominal, calibration)
+            ours = RegimeTracker(config, identifier, unicycle.nominal, calibration, bodies.BOX)
+            _fly(ours, _pushed(60, 3 + seed, 0.0))
+            assert not ours.off
+            found.append(0)
+            while not ours.regime.active and found[-1] < 300:
+                _fly(ours, _pushed(1, 1000 * seed + found[-1], 0.012))
+                found[-1] += 1
+    assert max(steps[4]) <= 100
+    assert sum(steps[4]) < 0.5 * sum(steps[1])
 
 
 def test_only_a_context_that_predicted_well_is_thought_of_again() -> None:
