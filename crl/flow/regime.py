@@ -87,7 +87,7 @@ class RegimeTracker:
         self._cusum = Cusum(calibration)
         self._return, self._relapse = (Return(config.false_alarms, config.evidence) for _ in range(2))
         self._rows: list[Row] = []
-        self._newest_rows: list[Row] = []
+        self._newest_rows: list[Row] = []  # all of the newest transitions, where an alarm is looked back for
         self._now = 0
         self._changes = 0
         self._trust = Trust(config.window)
@@ -373,9 +373,10 @@ class RegimeTracker:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self._rows = [
-            Row(**{**row, "seen": tuple(row["seen"]), "says": known_of(row["says"])}) for row in state["rows"]
-        ]
+        self._rows, self._newest_rows = (
+            [Row(**{**row, "seen": tuple(row["seen"]), "says": known_of(row["says"])}) for row in state[name]]
+            for name in ("rows", "newest_rows")
+        )
         self._now = int(state["now"])
         self._cusum.load_state_dict(state["cusum"])
         self._return.load_state_dict(state["return"])
