@@ -89,8 +89,8 @@ class FlowConfig:
     memory: int = 0
     """Transitions that a regime is remembered by beside its window, for contexts of a known structure; 0: none."""
     look_back: int = 1
-    """Windows that an alarm of a nominal body is looked back for, with a memory: what took long to be noticed does not
-    show in one. A wind that comes and goes is then taken for a bias now and then, where one step shows little."""
+    """Windows that an alarm of a nominal body is looked back for: what took long to be noticed does not show in one.
+    A wind that comes and goes is then taken for a bias now and then, where one step shows little."""
     evidence: int = 2
     """Transitions that must contradict the regime in force before it is given up, however large the contradiction."""
     false_alarms: float = 1e-5

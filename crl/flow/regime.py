@@ -195,7 +195,8 @@ class RegimeTracker:
             steps: How many.
             far: Look back beyond the window: what took long to be noticed does not show in a few transitions.
         """
-        rows = self._newest_rows if far and self.config.memory else self._rows
+        far = far and (self.config.memory > 0 or self.config.look_back > 1)
+        rows = self._newest_rows if far else self._rows
         self._rows = [row for row in rows if row.step > self._now - steps]
         self._cusum.reset()
         self._return.reset()
@@ -227,9 +228,7 @@ class RegimeTracker:
         row = Row(seen, self._now, size, change)
         row.plain = self._left(self.identifier.nominal, [row])[0]
         self._rows.append(row)
-        self._newest_rows = (
-            [*self._newest_rows[1 - self.config.look_back * self.config.window :], row] if self.config.memory else []
-        )
+        self._newest_rows = [*self._newest_rows[1 - self.config.look_back * self.config.window :], row]
         self._trim()
 
     def _trim(self) -> None:
@@ -238,15 +237,18 @@ class RegimeTracker:
         for _ in range(surplus):
             older = [row.size for row in self._rows[: len(self._rows) - self.config.window // 2]]
             left = self._rows.pop(0 if self._off and not self._explains else older.index(min(older)))
-            proven = self._proof >= PROVEN or surplus > 1
-            if self.config.memory and self._explains and proven and left.says is not None:
-                before = None if self._known is None else self._known.faded(1 - 1 / self.config.memory)
-                self._known = left.says if before is None else left.says.plus(before)
+            if self._explains and left.says is not None and (surplus > 1 or self._remembers()):
+                faded = 1 - 1 / self.config.memory if surplus == 1 else 1.0
+                self._known = left.says if self._known is None else left.says.plus(self._known.faded(faded))
                 self._last = None
+
+    def _remembers(self) -> bool:
+        """Whether a transition that leaves the window is remembered."""
+        return self.config.memory > 0 and self._proof >= PROVEN
 
     def _set_aside(self) -> None:
         """Keep the context in force for a second thought, if it has been known for longer than a window."""
-        if self._known is not None and self._proof >= PROVEN:
+        if self._known is not None and self._remembers():
             self._last = Held(self._context, self._confidence, self._known)
         self._known, self._proof = None, 0.0
 
