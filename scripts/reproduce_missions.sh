@@ -22,7 +22,7 @@ fly ugv env=ugv_mission refiner=afm,afm_learned,oracle,none,frozen,randomised,af
 fly ugv_unclipped env=ugv_mission refiner=afm,oracle clipped=false seeds=5
 fly ugv_second env=ugv_mission refiner=afm,oracle seeds=5 waypoints=orchard
 fly husky env=ugv_mission_husky refiner=afm,oracle,none 'seeds={A: 5, B: 3, C: 3, D: 3}'
-fly velocity env=quadrotor_mission refiner=afm,oracle,none 'seeds={A: 5, B: 3, C: 3, D: 3}'
+fly velocity env=quadrotor_mission refiner=afm,oracle,none 'seeds={A: 5, B: 6, C: 6, D: 3}'
 fly rates env=quadrotor_mission_rates refiner=afm,oracle,none 'seeds={A: 5, B: 3, C: 3, D: 3}'
 # Wind at the rate interface: with no estimate of it, the planner does not know what no correction of an action can do.
 fly wind env=quadrotor_mission_rates refiner=afm,none seeds=3 body.disturbance=0 \
