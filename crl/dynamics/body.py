@@ -85,7 +85,6 @@ class Body:
         if len(speeds) >= 2:
             at = first + self.state.index(speeds[0])
             self.level.append((at, at + 1))
-        self._level = [list(ends) for ends in zip(*self.level, strict=True)]
         self._first = first
         self._mask = torch.tensor(self._angles, dtype=torch.bool)
         self.low = torch.tensor([fields[at].low if fields[at].kind == "linear" else -math.inf for at in self.state])
@@ -164,10 +163,6 @@ class Body:
         """
         if self.heading is None:
             return change
-        cosine, sine = heading.cos().unsqueeze(-1), heading.sin().unsqueeze(-1)
-        first, second = self._level
-        x, y = change[..., first], change[..., second]
-        result = change.clone()
-        result[..., first] = cosine * x - sine * y
-        result[..., second] = sine * x + cosine * y
+        pairs, result = torch.tensor(self.level), change.clone()
+        result[..., pairs] = self.turned(change[..., pairs], heading.unsqueeze(-1))
         return result

@@ -49,19 +49,21 @@ class Normaliser:
     def freeze(self) -> None:
         """Keep mean and deviation as they are from now on; models ask for them with every prediction."""
         self.frozen = True
-        self._kept = self._both()
+        self._kept = self._moments()
 
     @property
     def mean(self) -> Tensor:
         """Mean, float32 [N]."""
-        return self._both()[0] if self._kept is None else self._kept[0]
+        return self._moments()[0]
 
     @property
     def std(self) -> Tensor:
         """Deviation, float32 [N], with constants and floors taken care of."""
-        return self._both()[1] if self._kept is None else self._kept[1]
+        return self._moments()[1]
 
-    def _both(self) -> tuple[Tensor, Tensor]:
+    def _moments(self) -> tuple[Tensor, Tensor]:
+        if self._kept is not None:
+            return self._kept
         std = torch.ones_like(self._floor)
         if self.count > 0:
             std = (self._squares / self.count).sqrt().float()
@@ -84,4 +86,6 @@ class Normaliser:
         self._mean = state["mean"].to(self._mean.device).clone()
         self._squares = state["squares"].to(self._mean.device).clone()
         self.frozen = bool(state["frozen"])
-        self._kept = self._both() if self.frozen else None
+        self._kept = None
+        if self.frozen:
+            self.freeze()

@@ -22,7 +22,7 @@ from crl.flow.box import Box
 from crl.flow.detection import Calibration, Cusum, Return, statistics
 from crl.flow.identifier import Identifier, Known, Window
 from crl.flow.nominal import Nominal
-from crl.flow.transitions import Row, columns, explained, known_of, squares
+from crl.flow.transitions import Held, Row, columns, explained, known_of, squares
 from crl.flow.trust import Trust
 
 OLD = 5
@@ -37,15 +37,6 @@ STEP, PROVEN = 5.0, 25.0
 was not fitted to exceeds the nominal body's by so many nats, of which a step counts so many at the most."""
 SECOND = 2
 """Windows within which the context that was in force is thought of again, after an end of the fault that was none."""
-
-
-@dataclass(frozen=True)
-class Held:
-    """A context that was in force, its confidence, and what had become known of it."""
-
-    context: Tensor
-    confidence: float
-    known: Known
 
 
 @dataclass(frozen=True)
@@ -145,7 +136,7 @@ class RegimeTracker:
             left = self._left(self._context, self._rows[-1:])
             forgiven = self._forgiven(left)[0]
             seen = statistics(left[0], forgiven)
-            if self._explains and not looked:
+            if self._explains and self.config.memory and not looked:
                 gain = 0.5 * float((plain.square() - left[0].square()).sum() / (1 + forgiven))
                 self._proof = min(max(self._proof + min(max(gain, -STEP), STEP), 0.0), 2 * PROVEN)
             if self._explains and self._return.update(plain, left[0], forgiven):
@@ -195,8 +186,7 @@ class RegimeTracker:
             steps: How many.
             far: Look back beyond the window: what took long to be noticed does not show in a few transitions.
         """
-        far = far and (self.config.memory > 0 or self.config.look_back > 1)
-        rows = self._newest_rows if far else self._rows
+        rows = self._newest_rows if far and self._keeps else self._rows
         self._rows = [row for row in rows if row.step > self._now - steps]
         self._cusum.reset()
         self._return.reset()
@@ -228,11 +218,16 @@ class RegimeTracker:
         row = Row(seen, self._now, size, change)
         row.plain = self._left(self.identifier.nominal, [row])[0]
         self._rows.append(row)
-        self._newest_rows = [*self._newest_rows[1 - self.config.look_back * self.config.window :], row]
+        if self._keeps:
+            self._newest_rows.append(row)
+            del self._newest_rows[: -self.config.look_back * self.config.window]
         self._trim()
 
     def _trim(self) -> None:
-        """Keep to the length of the window; what is known of the regime in force stays, if there is a memory."""
+        """Keep to the length of the window; what leaves it may be remembered of the regime in force.
+
+        More than one transition at a time leaves it after an alarm that was looked back for; these are remembered all.
+        """
         surplus = len(self._rows) - self.config.window
         for _ in range(surplus):
             older = [row.size for row in self._rows[: len(self._rows) - self.config.window // 2]]
@@ -242,12 +237,17 @@ class RegimeTracker:
                 self._known = left.says if self._known is None else left.says.plus(self._known.faded(faded))
                 self._last = None
 
+    @property
+    def _keeps(self) -> bool:
+        """Whether more than a window is ever asked for."""
+        return self.config.memory > 0 or self.config.look_back > 1
+
     def _remembers(self) -> bool:
         """Whether a transition that leaves the window is remembered."""
         return self.config.memory > 0 and self._proof >= PROVEN
 
     def _set_aside(self) -> None:
-        """Keep the context in force for a second thought, if it has been known for longer than a window."""
+        """Keep the context in force for a second thought, if it is remembered and has proved itself."""
         if self._known is not None and self._remembers():
             self._last = Held(self._context, self._confidence, self._known)
         self._known, self._proof = None, 0.0
@@ -275,8 +275,9 @@ class RegimeTracker:
         known = self._known if self._explains else None
         start = self._context if known is not None else None
         estimate = self.identifier.identify(Window.of(*columns(self._rows)), start, known)
-        for index, row in enumerate(self._rows):
-            row.says = None if estimate.known is None else estimate.known.of(index)
+        if self._keeps and estimate.known is not None:
+            for index, row in enumerate(self._rows):
+                row.says = estimate.known.of(index)
         context, confidence = estimate.context[0], float(estimate.confidence[0])
         finite = bool(torch.isfinite(context).all())
         new = self._left(context)
@@ -288,10 +289,11 @@ class RegimeTracker:
         if self._last is not None:
             # An alarm may have come of a moment that nothing explains: what held before has been seen for longer.
             again = self._left(self._last.context)
-            if self._total(again) <= min(found, held) + self._chance():
+            total = self._total(again)
+            if total <= min(found, held) + self._chance():
+                context, confidence = self._last.context, self._last.confidence
+                new, found, held = again, total, torch.inf
                 self._hold(self._last)
-                new, found, held = again, self._total(again), torch.inf
-                context, confidence = self._context, self._confidence
         taken = found < held
         if taken:
             self._context, self._confidence = context, confidence

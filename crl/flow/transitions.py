@@ -1,4 +1,4 @@
-"""Transitions as the tracker of regimes keeps them, and what a context leaves of them."""
+"""Transitions and contexts as the tracker of regimes keeps them, and what a context leaves of transitions."""
 
 from __future__ import annotations
 
@@ -35,6 +35,15 @@ class Row:
     size: float
     plain: Tensor
     says: Known | None = None
+
+
+@dataclass(frozen=True)
+class Held:
+    """A context that was in force, its confidence, and what had become known of it."""
+
+    context: Tensor
+    confidence: float
+    known: Known
 
 
 def explained(

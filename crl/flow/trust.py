@@ -6,6 +6,7 @@ each does harm. Some alarms are free; with every further one a context has to ho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 FREE = 3
@@ -46,6 +47,6 @@ class Trust:
         """The alarms."""
         return {"alarms": list(self._alarms)}
 
-    def load_state_dict(self, state: dict[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self._alarms = [int(step) for step in state["alarms"]]
