@@ -91,6 +91,8 @@ class FlowConfig:
     look_back: int = 1
     """Windows that an alarm of a nominal body is looked back for: what took long to be noticed does not show in one.
     A wind that comes and goes is then taken for a bias now and then, where one step shows little."""
+    delays: int = 4
+    """Greatest delay of commands (control steps) that is told from a regime; 0: none is."""
     evidence: int = 2
     """Transitions that must contradict the regime in force before it is given up, however large the contradiction."""
     false_alarms: float = 1e-5

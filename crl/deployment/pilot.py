@@ -127,22 +127,25 @@ class Pilot:
     def status(self) -> dict[str, Any]:
         """For diagnostics, as plain values.
 
-        ``regime`` (``nominal``; ``identified``: another one, and it is corrected; ``unexplained``: nothing that the
-        agent knows explains what the body does; ``unwatched``: its refiner does not look), ``changes`` (alarms of
-        this mission), ``mission``, ``waypoints``, ``transitions``, ``unusable`` (not finite), ``learning``,
+        ``regime`` (``nominal``; ``identified``: another one, and it is corrected; ``late``: a nominal body, whose
+        commands arrive late; ``unexplained``: nothing that the agent knows explains what the body does; ``unwatched``:
+        its refiner does not look), ``delay`` (control steps by which commands are late), ``changes`` (alarms of this
+        mission), ``mission``, ``waypoints``, ``transitions``, ``unusable`` (not finite), ``learning``,
         ``learner_alive``, ``weights_version`` (0: as exported), ``weights_steps`` (gradient steps of this mission in
         them), ``learner_steps`` (all), ``learner_loss``, ``frames_dropped`` (transitions that the learner had no time
         for), ``weights_refused`` (not finite), and CPU milliseconds of recent steps, ``PHASE_ms_p50`` and ``_p99``.
         """
         refiner, remote = self.agent.refiner, self._remote
-        regime, changes = "unwatched", 0
+        regime, changes, delay = "unwatched", 0, 0
         if isinstance(refiner, FlowRefiner):
-            regime = "identified" if refiner.regime.active else "unexplained" if refiner.tracker.off else "nominal"
-            changes = refiner.regime.changes
+            found, off = refiner.regime, refiner.tracker.off
+            changes, delay = found.changes, found.delay
+            regime = "identified" if found.active else "late" if delay else "unexplained" if off else "nominal"
         counters = self._process.shared.counters() if self._process is not None else {}
         told: dict[str, Any] = {
             "regime": regime,
             "changes": changes,
+            "delay": delay,
             "mission": self._mission,
             "waypoints": self._waypoints,
             "transitions": self._transitions,

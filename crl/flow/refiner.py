@@ -168,7 +168,7 @@ class FlowRefiner:
     def authority(self) -> ActionSpec:
         """The range of planned actions that can be attained under the regime; a careful one if none explains."""
         identifier, regime, box = self.flow.identifier, self.tracker.regime, self.flow.box
-        if not self.clipped or not self.tracker.off or not (regime.active or identifier.fed_back):
+        if not self.clipped or not self.tracker.off or regime.delay or not (regime.active or identifier.fed_back):
             return self.flow.action
         reachable = reachable_box(identifier, regime, box) if regime.active else careful_box(identifier, box)
         return reachable_spec(self.flow.action, reachable)

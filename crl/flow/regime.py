@@ -9,7 +9,6 @@ body the regime again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -21,8 +20,10 @@ from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.detection import Calibration, Cusum, Return, statistics
 from crl.flow.identifier import Identifier, Known, Window
+from crl.flow.late import LateCommands
+from crl.flow.misfit import Misfit, plain
 from crl.flow.nominal import Nominal
-from crl.flow.transitions import Held, Row, columns, explained, known_of, squares
+from crl.flow.transitions import Held, Row, columns, known_of
 from crl.flow.trust import Trust
 
 OLD = 5
@@ -48,12 +49,14 @@ class Regime:
         context: The context in force, [C].
         confidence: How far the data speak for it, in [0, 1].
         changes: Alarms so far.
+        delay: Control steps by which commands are known to be late.
     """
 
     active: bool
     context: Tensor
     confidence: float
     changes: int
+    delay: int = 0
 
 
 class RegimeTracker:
@@ -72,11 +75,12 @@ class RegimeTracker:
     ) -> None:
         self.config = config
         self.identifier = identifier
-        self._nominal = nominal
+        self._misfit = Misfit(identifier, nominal, calibration, box)
         self._calibration = calibration
         self._box = box
         self._cusum = Cusum(calibration)
         self._return, self._relapse = (Return(config.false_alarms, config.evidence) for _ in range(2))
+        self._late = LateCommands(nominal, calibration, config.delays)
         self._rows: list[Row] = []
         self._newest_rows: list[Row] = []  # all of the newest transitions, where an alarm is looked back for
         self._now = 0
@@ -88,6 +92,7 @@ class RegimeTracker:
         self._known: Known | None = None
         self._last: Held | None = None
         self._off = self._explains = False
+        self._delay = 0
         self._proof = 0.0
         self._set_nominal()
 
@@ -95,6 +100,7 @@ class RegimeTracker:
         """Believe in the nominal body again, and forget all evidence."""
         self._rows.clear()
         self._newest_rows.clear()
+        self._late.reset()
         self._now = 0
         self._cusum.reset()
         self._return.reset()
@@ -117,10 +123,11 @@ class RegimeTracker:
         active = (
             self._off
             and self._explains
+            and self._delay == 0
             and self._confidence >= self.config.min_confidence
             and self._trust.holds(self._now)
         )
-        return Regime(active, self._context, self._confidence, self._changes)
+        return Regime(active, self._context, self._confidence, self._changes, self._delay if self._explains else 0)
 
     def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> Regime:
         """Take note of one executed transition: [S], [A] and the wrapped change [D]; one not finite is ignored."""
@@ -130,16 +137,16 @@ class RegimeTracker:
         looked = self._off and self._due()
         if looked:
             self._look()
-        plain = self._rows[-1].plain
-        seen = statistics(plain)
+        unexplained = self._rows[-1].plain
+        seen = statistics(unexplained)
         if self._off:
-            left = self._left(self._context, self._rows[-1:])
-            forgiven = self._forgiven(left)[0]
+            left = self._in_force(self._rows[-1:])
+            forgiven = self._misfit.forgiven(left, self._rows[-1:])[0]
             seen = statistics(left[0], forgiven)
             if self._explains and self.config.memory and not looked:
-                gain = 0.5 * float((plain.square() - left[0].square()).sum() / (1 + forgiven))
+                gain = 0.5 * float((unexplained.square() - left[0].square()).sum() / (1 + forgiven))
                 self._proof = min(max(self._proof + min(max(gain, -STEP), STEP), 0.0), 2 * PROVEN)
-            if self._explains and self._return.update(plain, left[0], forgiven):
+            if self._explains and self._return.update(unexplained, left[0], forgiven):
                 self._trust.alarm(self._now)
                 self._change(self._return.steps)
                 self._set_nominal()
@@ -162,8 +169,9 @@ class RegimeTracker:
         if self._now - self._since > SECOND * self.config.window:
             self._last = None
             return False
-        left = self._left(last.context, self._rows[-1:])
-        seen = self._relapse.update(left[0], self._rows[-1].plain, self._forgiven(left)[0])
+        newest = self._rows[-1:]
+        left = self._misfit.left(last.context, newest)
+        seen = self._relapse.update(left[0], newest[0].plain, self._misfit.forgiven(left, newest)[0])
         if not seen or not self._trust.holds(self._now):
             return False
         self._trust.take_back()  # the alarm that the end was
@@ -215,8 +223,8 @@ class RegimeTracker:
         self._now += 1
         seen = (observation.clone(), executed.clone(), change.clone())
         size = float(((executed - self._box.middle) / self._box.half).abs().max())
-        row = Row(seen, self._now, size, change)
-        row.plain = self._left(self.identifier.nominal, [row])[0]
+        left = self._late.left(*seen)
+        row = Row(seen, self._now, size, left[0], left[1:])
         self._rows.append(row)
         if self._keeps:
             self._newest_rows.append(row)
@@ -232,7 +240,7 @@ class RegimeTracker:
         for _ in range(surplus):
             older = [row.size for row in self._rows[: len(self._rows) - self.config.window // 2]]
             left = self._rows.pop(0 if self._off and not self._explains else older.index(min(older)))
-            if self._explains and left.says is not None and (surplus > 1 or self._remembers()):
+            if self._explains and not self._delay and left.says is not None and (surplus > 1 or self._remembers()):
                 faded = 1 - 1 / self.config.memory if surplus == 1 else 1.0
                 self._known = left.says if self._known is None else left.says.plus(self._known.faded(faded))
                 self._last = None
@@ -255,14 +263,14 @@ class RegimeTracker:
     def _hold(self, held: Held) -> None:
         """Put in force what was set aside."""
         self._context, self._confidence, self._known = held.context, held.confidence, held.known
-        self._last, self._proof = None, PROVEN
+        self._last, self._proof, self._delay = None, PROVEN, 0
 
     def _set_nominal(self) -> None:
         self._set_aside()
         if self._off:
             del self._newest_rows[:-1]  # of another body, perhaps
-        self._off = False
-        self._explains = False
+        self._off = self._explains = False
+        self._delay = 0
         self._return.reset()
         self._context = self.identifier.nominal.clone()
         self._confidence = 0.0
@@ -272,23 +280,24 @@ class RegimeTracker:
 
         A context in force is given up for a better one only: an alarm may come of a moment that nothing explains.
         """
+        rows = self._rows
         known = self._known if self._explains else None
         start = self._context if known is not None else None
-        estimate = self.identifier.identify(Window.of(*columns(self._rows)), start, known)
+        estimate = self.identifier.identify(Window.of(*columns(rows)), start, known)
         if self._keeps and estimate.known is not None:
-            for index, row in enumerate(self._rows):
+            for index, row in enumerate(rows):
                 row.says = estimate.known.of(index)
         context, confidence = estimate.context[0], float(estimate.confidence[0])
         finite = bool(torch.isfinite(context).all())
-        new = self._left(context)
+        new = self._misfit.left(context, rows)
         # With nothing in force to compare it with, a finite context is taken.
-        old = self._left(self._context) if self._explains or not finite else new
+        old = self._in_force(rows) if self._explains or not finite else new
         found = self._total(new) if finite else torch.inf
         held = self._total(old) if self._explains else torch.inf
-        worst = self._worst()
+        worst = self._total(plain(rows))
         if self._last is not None:
             # An alarm may have come of a moment that nothing explains: what held before has been seen for longer.
-            again = self._left(self._last.context)
+            again = self._misfit.left(self._last.context, rows)
             total = self._total(again)
             if total <= min(found, held) + self._chance():
                 context, confidence = self._last.context, self._last.confidence
@@ -296,68 +305,56 @@ class RegimeTracker:
                 self._hold(self._last)
         taken = found < held
         if taken:
-            self._context, self._confidence = context, confidence
+            self._context, self._confidence, self._delay = context, confidence, 0
         best = min(found, held)
-        unusual = max(0.0, worst - len(self._rows) * self._calibration.usual)
+        for delay in range(1, self.config.delays + 1):
+            late = torch.stack([row.late[delay - 1] for row in rows])
+            total = self._total(late)
+            # A whole number explains as much by chance as the parameters of a context do.
+            if total <= best + (0.0 if self._delay else self._chance()):
+                self._set_aside()
+                self._context, self._confidence, self._delay = self.identifier.nominal.clone(), 0.0, delay
+                best, new, taken = total, late, True
+        unusual = max(0.0, worst - len(rows) * self._calibration.usual)
         better = worst - best > max(HALF * unusual, self._chance())
-        unsound = self._unsound(new if taken else old)
+        unsound = self._misfit.unsound(new if taken else old, rows)
         self._explains = (better and unsound <= SOUND) or (self._explains and best < worst and unsound <= 2 * SOUND)
 
-    def _left(self, context: Tensor, rows: Sequence[Row] | None = None) -> Tensor:
-        """Normalised residuals that a context leaves of transitions (all of the window), [N, D]."""
-        seen = columns(self._rows if rows is None else rows)
-        return explained(self.identifier, self._nominal, self._calibration, self._box, seen, context)
-
-    def _plain(self) -> Tensor:
-        """Those that the nominal body leaves of the window, [N, D]."""
-        return torch.stack([row.plain for row in self._rows])
-
-    def _unsound(self, left: Tensor) -> float:
-        """Mean of what a context leaves of the window, less what is forgiven, in allowances."""
-        return float((squares(left) / (1 + self._forgiven(left))).mean()) / self._calibration.allowance
-
-    def _forgiven(self, left: Tensor) -> Tensor:
-        """Mean squares [N] that are forgiven of the newest N transitions, of which a context leaves [N, D].
-
-        A context's prediction is wrong by a share of the regime's effect. To detect a change that is forgiven; to
-        compare contexts it is not, for then the wildest would be forgiven most.
-        """
-        effect = torch.stack([row.plain for row in self._rows[-len(left) :]]) - left
-        return self.identifier.relative_error**2 * effect.square().mean(dim=-1)
-
-    def _worst(self) -> float:
-        """The misfit of the nominal body."""
-        return self._total(self._plain())
+    def _in_force(self, rows: Sequence[Row]) -> Tensor:
+        """Normalised residuals that what is in force leaves of transitions, [N, D]."""
+        if self._delay:
+            return torch.stack([row.late[self._delay - 1] for row in rows])
+        return self._misfit.left(self._context, rows)
 
     def _total(self, left: Tensor) -> float:
-        """Sum of the mean squares of what is left of the window [N, D].
-
-        A transition counts the less, the larger the effect that it shows: a context is always wrong by a share of it.
-        """
-        shown = squares(self._plain())
-        return float((squares(left) / (1 + self.identifier.relative_error**2 * shown)).sum())
+        """The misfit of something that leaves residuals [N, D] of the window."""
+        return self._misfit.total(left, self._rows)
 
     def _chance(self) -> float:
-        """How much better a context with a parameter or two explains a nominal window by chance (Schwarz 1978)."""
-        count = len(self._rows) * len(self._calibration.mean)
-        return 2 * self._calibration.allowance * math.log(max(count, 2)) / len(self._calibration.mean)
+        """How much better something explains the window by chance."""
+        return self._misfit.chance(len(self._rows))
 
     def _nominal_explains(self) -> bool:
         """Whether the nominal body could have made the window, and no context in force explains it better."""
         calibration = self._calibration
-        seen = torch.minimum(statistics(self._plain()), calibration.caps)
+        seen = torch.minimum(statistics(plain(self._rows)), calibration.caps)
         sums = (seen - calibration.drifts).sum(dim=0)
         if bool((sums >= HALF * calibration.thresholds).any()):
             return False
         if self._explains and self._known is not None:
             return False  # a window may say too little of what is known from more; its end is watched for by itself
-        return not self._explains or self._worst() - self._total(self._left(self._context)) <= self._chance()
+        return (
+            not self._explains
+            or self._total(plain(self._rows)) - self._total(self._in_force(self._rows)) <= self._chance()
+        )
 
     def state_dict(self) -> dict[str, Any]:
         """Evidence and what is believed of it, as plain data."""
         return {
             "rows": [asdict(row) for row in self._rows],
             "newest_rows": [asdict(row) for row in self._newest_rows],
+            "late": self._late.state_dict(),
+            "delay": self._delay,
             "now": self._now,
             "cusum": self._cusum.state_dict(),
             "return": self._return.state_dict(),
@@ -381,6 +378,8 @@ class RegimeTracker:
             [Row(**{**row, "seen": tuple(row["seen"]), "says": known_of(row["says"])}) for row in state[name]]
             for name in ("rows", "newest_rows")
         )
+        self._late.load_state_dict(state["late"])
+        self._delay = int(state["delay"])
         self._now = int(state["now"])
         self._cusum.load_state_dict(state["cusum"])
         self._return.load_state_dict(state["return"])

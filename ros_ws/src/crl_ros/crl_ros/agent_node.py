@@ -369,6 +369,8 @@ class AgentNode(LifecycleNode):
             return WARN, "the learner has died; the last good weights drive on"
         if status.get("regime") == "unexplained":
             return WARN, "what the body does can't be explained"
+        if status.get("regime") == "late":
+            return WARN, f"commands are answered {status.get('delay')} control steps late"
         return OK, "driving" if driving and control.mission is not None else "waiting"
 
 
