@@ -88,9 +88,6 @@ class FlowConfig:
     """Executed transitions that a regime is identified from, at most."""
     memory: int = 0
     """Transitions that a regime is remembered by beside its window, for contexts of a known structure; 0: none."""
-    look_back: int = 1
-    """Windows that an alarm of a nominal body is looked back for: what took long to be noticed does not show in one.
-    A wind that comes and goes is then taken for a bias now and then, where one step shows little."""
     delays: int = 4
     """Greatest delay of commands (control steps) that is told from a regime; 0: none is."""
     evidence: int = 2
@@ -156,6 +153,9 @@ class FlowConfig:
     """Steps of the fixed grid."""
     solver_tolerance: float = 1e-4
     """Relative and absolute tolerance of an adaptive solver."""
+    care: bool = False
+    """Plan in half the range of every element while nothing explains what the body does, as long as there is trust that
+    something will: for a body that a hard turn can roll over. What is ``measured`` is planned so anyway."""
     max_correction: float = 2.0
     """Greatest change of an action by the refiner per element, in half ranges (times ``box_scale``)."""
     min_confidence: float = 0.05

@@ -112,7 +112,7 @@ RANGES: Mapping[str, Range] = {
     "missions.patience": POSITIVE,
     "flow.window": Range(2),
     "flow.memory": WHOLE,
-    "flow.look_back": COUNT,
+    "flow.delays": WHOLE,
     "flow.evidence": COUNT,
     "flow.false_alarms": Range(0, 0.1, above=True),
     "flow.relative_error": NOT_NEGATIVE,

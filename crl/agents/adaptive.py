@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -160,10 +161,13 @@ class AdaptiveAgent:
         if mission:
             if self.config.refiner.authority:
                 self.planner.limit(self.refiner.authority())
+                self._rollout.reach = self.refiner.reach()
             if self.disturbance.on and self.body.heading is not None:
                 self._rollout.offset = self.config.body.stride * self.disturbance.offset(observation[self.body.heading])
             observation = self._as_nominal(observation)
-        return self.planner.plan(self._rollout, self.task.reward, observation, self._generator)
+        plan = self.planner.plan(self._rollout, self.task.reward, observation, self._generator)
+        reach = self._rollout.reach
+        return plan if reach is None else replace(plan, actions=reach(plan.actions))
 
     def _as_nominal(self, observation: Tensor) -> Tensor:
         """An observation [S] with the command before as the nominal one that it amounted to."""

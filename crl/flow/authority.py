@@ -11,11 +11,15 @@ spend on body rates that they do not reach the thrust that keeps the vehicle up.
 from __future__ import annotations
 
 import itertools
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
+from torch import Tensor
 
 from crl.flow.box import Box
+from crl.flow.channels import damped_inverse
 from crl.flow.identifier import Identifier
 from crl.flow.regime import Regime
 from crl.types import ActionSpec
@@ -51,19 +55,58 @@ def reachable_box(identifier: Identifier, regime: Regime, box: Box) -> Box:
     return Box(prompt.clip(commands.amin(dim=0)), prompt.clip(commands.amax(dim=0)))
 
 
-def careful_box(identifier: Identifier, box: Box) -> Box:
-    """Where to plan while something is wrong with the body and nobody knows what: half the range of what is fed back.
+@dataclass(frozen=True)
+class Reach:
+    """The nominal commands that are left to a body that couples its channels: a parallelepiped, and no box.
+
+    With one side of a vehicle at a third of its speed, full speed and a turn to the weak side exclude each other, which
+    the smallest box around what can be reached does not say. A plan that needs both would be executed as something
+    else, at the choice of whoever corrects it; so plans are made of what remains of every command.
+
+    Attributes:
+        matrix: M, what the body makes of a command (in half ranges), [A, A].
+        bias: b, what it adds, [A].
+        box: The action box.
+    """
+
+    matrix: Tensor
+    bias: Tensor
+    box: Box
+
+    @classmethod
+    def of(cls, identifier: Identifier, context: Tensor, box: Box) -> Reach | None:
+        """That under a context [C]; ``None`` if nothing is coupled: then :func:`reachable_box` says it all."""
+        size = box.size
+        points = torch.cat([torch.zeros(1, size), torch.diag(box.half)])
+        done = identifier.effective(points, context.expand(size + 1, -1)) / box.half
+        matrix = (done[1:] - done[0]).T
+        coupled = (matrix - torch.diag(matrix.diagonal())).abs().max() > 1e-6
+        return cls(matrix, done[0], box) if coupled and bool(torch.isfinite(done).all()) else None
+
+    def __call__(self, planned: Tensor) -> Tensor:
+        """What remains of planned actions [..., A]: the command of the action, clipped, that would do them."""
+        half = self.box.half
+        action = (planned / half - self.bias) @ self._inverse.T * half
+        done: Tensor = self.box.clip(action) / half @ self.matrix.T + self.bias
+        return done * half
+
+    @cached_property
+    def _inverse(self) -> Tensor:
+        return damped_inverse(self.matrix)
+
+
+def careful_box(elements: Sequence[int], box: Box) -> Box:
+    """Where to plan while something is wrong with the body and nobody knows what: half the range of some elements.
 
     Gentle commands keep a body where its model is valid, so that what is wrong can be found, and late or overdone
-    answers do the less harm. Elements without a measured counterpart (thrust) keep their range: they carry the robot.
-    Where there are none, all keep it: half the speed of a vehicle whose commands are late is half its way.
+    answers do the less harm. What carries the robot (thrust) must keep its range.
 
     Args:
-        identifier: Whose elements are fed back.
+        elements: Of the action, which are planned with care.
         box: The action box.
     """
     share = torch.ones(box.size)
-    share[identifier.fed_back] = CAREFUL
+    share[list(elements)] = CAREFUL
     return box.scaled(share)
 
 

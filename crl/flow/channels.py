@@ -109,7 +109,7 @@ class Channels:
         half = self.box.half.to(action)
         wanted = action / half - self.bias(parameters)
         if self.full:
-            return (_damped_inverse(self.matrix(parameters)) @ wanted.unsqueeze(-1))[..., 0] * half
+            return (damped_inverse(self.matrix(parameters)) @ wanted.unsqueeze(-1))[..., 0] * half
         gains = parameters[..., : self.gains]
         return gains / (gains.square() + DAMPING**2) * wanted * half
 
@@ -120,7 +120,7 @@ class Channels:
         """
         matrix, bias = self.matrix(parameters), self.bias(parameters)
         if self.full:
-            inverse = _damped_inverse(matrix)
+            inverse = damped_inverse(matrix)
             undone = -(inverse @ bias.unsqueeze(-1)).squeeze(-1)
             shown = [matrix.flatten(-2), inverse.flatten(-2)]
         else:
@@ -133,7 +133,7 @@ class Channels:
         return torch.asinh(torch.cat(shown, dim=-1))
 
 
-def _damped_inverse(matrix: Tensor) -> Tensor:
+def damped_inverse(matrix: Tensor) -> Tensor:
     """(M^T M + d^2 I)^-1 M^T for matrices [..., A, A]: falls to zero where M does, instead of growing."""
     square = matrix.mT @ matrix + DAMPING**2 * torch.eye(matrix.shape[-1], dtype=matrix.dtype)
     inverse: Tensor = torch.linalg.solve(square, matrix.mT)

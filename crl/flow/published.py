@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from crl.config_missions import FlowConfig
+from crl.flow.authority import Reach
 from crl.flow.box import Box
 from crl.flow.integrate import transport
 from crl.flow.nominal import Nominal
@@ -133,6 +134,10 @@ class PublishedRefiner:
     def authority(self) -> ActionSpec:
         """The whole range: nothing is known of a regime."""
         return self.flow.action
+
+    def reach(self) -> Reach | None:
+        """All of it."""
+        return None
 
     def state_dict(self) -> dict[str, Any]:
         """The newest transition."""

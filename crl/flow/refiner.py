@@ -16,9 +16,10 @@ from torch import Tensor
 
 from crl.errors import CrlError
 from crl.flow.action_flow import ActionFlow
-from crl.flow.authority import careful_box, reachable_box, reachable_spec
+from crl.flow.authority import Reach, careful_box, reachable_box, reachable_spec
 from crl.flow.box import Box, box_least_squares
 from crl.flow.nominal import Nominal
+from crl.flow.probing import probed, seems_dead
 from crl.flow.regime import Regime, RegimeTracker
 from crl.types import ActionSpec, Array
 
@@ -45,6 +46,10 @@ class Refiner(Protocol):
 
     def authority(self) -> ActionSpec:
         """The range of planned actions that can be attained now, for the planner."""
+        ...
+
+    def reach(self) -> Reach | None:
+        """What can be attained of planned actions inside of that range, if not all of it."""
         ...
 
     def state_dict(self) -> dict[str, Any]:
@@ -84,6 +89,10 @@ class NoRefiner:
         """The whole range."""
         return self._action
 
+    def reach(self) -> Reach | None:
+        """All of it."""
+        return None
+
     def state_dict(self) -> dict[str, Any]:
         """No state."""
         return {}
@@ -114,6 +123,8 @@ class FlowRefiner:
         self._said = False
         self._nominal_features = flow.identifier.features(flow.identifier.nominal)
         self._seen = flow.identifier.nominal, self._nominal_features
+        self._dead = flow.identifier.nominal, False
+        self._reached: tuple[Tensor, Reach | None] = flow.identifier.nominal, None
 
     @property
     def regime(self) -> Regime:
@@ -145,8 +156,17 @@ class FlowRefiner:
                 )
             return planned.copy()
         bounded = action + torch.clamp(refined - action, -self._bound, self._bound)
+        if self.clipped and self._seems_dead(regime):
+            bounded = probed(bounded, self.tracker.excitation, self.flow.box)
         result: Array = self._limits.clip(bounded).numpy().astype(np.float32)
         return result
+
+    def _seems_dead(self, regime: Regime) -> bool:
+        """Whether the context in force leaves an element of the action without effect; asked once for each."""
+        if self._dead[0] is not regime.context:
+            box = self.flow.box
+            self._dead = regime.context, seems_dead(reachable_box(self.flow.identifier, regime, box), box)
+        return self._dead[1]
 
     def _features(self, context: Tensor) -> Tensor:
         """What the flow sees of a context [C], [F]; computed once for each, which may be in force for long."""
@@ -168,10 +188,23 @@ class FlowRefiner:
     def authority(self) -> ActionSpec:
         """The range of planned actions that can be attained under the regime; a careful one if none explains."""
         identifier, regime, box = self.flow.identifier, self.tracker.regime, self.flow.box
-        if not self.clipped or not self.tracker.off or regime.delay or not (regime.active or identifier.fed_back):
+        if not self.clipped or not self.tracker.off or regime.delay:
             return self.flow.action
-        reachable = reachable_box(identifier, regime, box) if regime.active else careful_box(identifier, box)
-        return reachable_spec(self.flow.action, reachable)
+        if regime.active:
+            return reachable_spec(self.flow.action, reachable_box(identifier, regime, box))
+        careful = identifier.fed_back
+        if self.flow.config.care and self.tracker.trusted:  # half the speed is half the way: not for ever
+            careful = list(range(box.size))
+        return reachable_spec(self.flow.action, careful_box(careful, box)) if careful else self.flow.action
+
+    def reach(self) -> Reach | None:
+        """What the body is able to do under the regime, where it couples channels."""
+        regime = self.tracker.regime
+        if not self.clipped or not regime.active:
+            return None
+        if self._reached[0] is not regime.context:
+            self._reached = regime.context, Reach.of(self.flow.identifier, regime.context, self.flow.box)
+        return self._reached[1]
 
     def state_dict(self) -> dict[str, Any]:
         """The tracker's evidence, and whether the warning was given; the flow itself is a file of its own."""
@@ -245,6 +278,13 @@ class OracleRefiner:
         reach = self._matrix.abs() @ self._box.half
         centre = self._matrix @ self._box.middle + self._bias
         return reachable_spec(self._action, Box(self._box.clip(centre - reach), self._box.clip(centre + reach)))
+
+    def reach(self) -> Reach | None:
+        """What the body is able to do, where it couples channels."""
+        if not self.clipped or torch.equal(self._matrix, torch.diag(self._matrix.diagonal())):
+            return None
+        half = self._box.half
+        return Reach(self._matrix * half / half.unsqueeze(-1), self._bias / half, self._box)
 
     def state_dict(self) -> dict[str, Any]:
         """The truth in force."""

@@ -82,7 +82,7 @@ class RegimeTracker:
         self._return, self._relapse = (Return(config.false_alarms, config.evidence) for _ in range(2))
         self._late = LateCommands(nominal, calibration, config.delays)
         self._rows: list[Row] = []
-        self._newest_rows: list[Row] = []  # all of the newest transitions, where an alarm is looked back for
+        self._activity = torch.ones(box.size)
         self._now = 0
         self._changes = 0
         self._trust = Trust(config.window)
@@ -99,8 +99,8 @@ class RegimeTracker:
     def reset(self) -> None:
         """Believe in the nominal body again, and forget all evidence."""
         self._rows.clear()
-        self._newest_rows.clear()
         self._late.reset()
+        self._activity = torch.ones(self._box.size)
         self._now = 0
         self._cusum.reset()
         self._return.reset()
@@ -116,6 +116,16 @@ class RegimeTracker:
     def off(self) -> bool:
         """Whether the body is believed to be off nominal, explained or not."""
         return self._off
+
+    @property
+    def trusted(self) -> bool:
+        """Whether there is trust that a context is found that is good for something."""
+        return self._trust.holds(self._now)
+
+    @property
+    def excitation(self) -> Tensor:
+        """Root mean square of every element of recent commands, in half ranges, [A]: over a window, fading."""
+        return self._activity.sqrt()
 
     @property
     def regime(self) -> Regime:
@@ -156,12 +166,11 @@ class RegimeTracker:
         self._newest = float(seen[0])
         if self._cusum.update(seen):
             self._trust.alarm(self._now)
-            self._change(self._cusum.since(), far=not self._off)
+            self._change(self._cusum.since())
             self._off = True
             # Twice in a step is too late for the next command; an alarm makes the next step a time to look.
             if not looked:
                 self._look()
-            self._trim()
         return self.regime
 
     def _relapsed(self, last: Held) -> bool:
@@ -187,15 +196,9 @@ class RegimeTracker:
         else:
             self._identify()
 
-    def _change(self, steps: int, *, far: bool = False) -> None:
-        """The regime changed so many steps ago: what was observed before does not count any more.
-
-        Args:
-            steps: How many.
-            far: Look back beyond the window: what took long to be noticed does not show in a few transitions.
-        """
-        rows = self._newest_rows if far and self._keeps else self._rows
-        self._rows = [row for row in rows if row.step > self._now - steps]
+    def _change(self, steps: int) -> None:
+        """The regime changed so many steps ago: what was observed before does not count any more."""
+        self._rows = [row for row in self._rows if row.step > self._now - steps]
         self._cusum.reset()
         self._return.reset()
         self._relapse.reset()
@@ -221,34 +224,24 @@ class RegimeTracker:
         explains the window, though, nobody knows whether it is of one regime, and the oldest goes.
         """
         self._now += 1
+        self._activity += ((executed / self._box.half).square() - self._activity) / self.config.window
         seen = (observation.clone(), executed.clone(), change.clone())
         size = float(((executed - self._box.middle) / self._box.half).abs().max())
         left = self._late.left(*seen)
         row = Row(seen, self._now, size, left[0], left[1:])
         self._rows.append(row)
-        if self._keeps:
-            self._newest_rows.append(row)
-            del self._newest_rows[: -self.config.look_back * self.config.window]
         self._trim()
 
     def _trim(self) -> None:
-        """Keep to the length of the window; what leaves it may be remembered of the regime in force.
-
-        More than one transition at a time leaves it after an alarm that was looked back for; these are remembered all.
-        """
-        surplus = len(self._rows) - self.config.window
-        for _ in range(surplus):
-            older = [row.size for row in self._rows[: len(self._rows) - self.config.window // 2]]
-            left = self._rows.pop(0 if self._off and not self._explains else older.index(min(older)))
-            if self._explains and not self._delay and left.says is not None and (surplus > 1 or self._remembers()):
-                faded = 1 - 1 / self.config.memory if surplus == 1 else 1.0
-                self._known = left.says if self._known is None else left.says.plus(self._known.faded(faded))
-                self._last = None
-
-    @property
-    def _keeps(self) -> bool:
-        """Whether more than a window is ever asked for."""
-        return self.config.memory > 0 or self.config.look_back > 1
+        """Keep to the length of the window; what leaves it may be remembered of the regime in force."""
+        if len(self._rows) <= self.config.window:
+            return
+        older = [row.size for row in self._rows[: len(self._rows) - self.config.window // 2]]
+        left = self._rows.pop(0 if self._off and not self._explains else older.index(min(older)))
+        if self._explains and not self._delay and left.says is not None and self._remembers():
+            faded = 1 - 1 / self.config.memory
+            self._known = left.says if self._known is None else left.says.plus(self._known.faded(faded))
+            self._last = None
 
     def _remembers(self) -> bool:
         """Whether a transition that leaves the window is remembered."""
@@ -267,8 +260,6 @@ class RegimeTracker:
 
     def _set_nominal(self) -> None:
         self._set_aside()
-        if self._off:
-            del self._newest_rows[:-1]  # of another body, perhaps
         self._off = self._explains = False
         self._delay = 0
         self._return.reset()
@@ -284,7 +275,7 @@ class RegimeTracker:
         known = self._known if self._explains else None
         start = self._context if known is not None else None
         estimate = self.identifier.identify(Window.of(*columns(rows)), start, known)
-        if self._keeps and estimate.known is not None:
+        if self.config.memory and estimate.known is not None:
             for index, row in enumerate(rows):
                 row.says = estimate.known.of(index)
         context, confidence = estimate.context[0], float(estimate.confidence[0])
@@ -352,8 +343,8 @@ class RegimeTracker:
         """Evidence and what is believed of it, as plain data."""
         return {
             "rows": [asdict(row) for row in self._rows],
-            "newest_rows": [asdict(row) for row in self._newest_rows],
             "late": self._late.state_dict(),
+            "activity": self._activity.clone(),
             "delay": self._delay,
             "now": self._now,
             "cusum": self._cusum.state_dict(),
@@ -374,11 +365,11 @@ class RegimeTracker:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self._rows, self._newest_rows = (
-            [Row(**{**row, "seen": tuple(row["seen"]), "says": known_of(row["says"])}) for row in state[name]]
-            for name in ("rows", "newest_rows")
-        )
+        self._rows = [
+            Row(**{**row, "seen": tuple(row["seen"]), "says": known_of(row["says"])}) for row in state["rows"]
+        ]
         self._late.load_state_dict(state["late"])
+        self._activity = state["activity"].clone()
         self._delay = int(state["delay"])
         self._now = int(state["now"])
         self._cusum.load_state_dict(state["cusum"])

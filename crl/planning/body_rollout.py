@@ -7,6 +7,8 @@ together after the last step.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn.functional import silu
@@ -41,11 +43,15 @@ class BodyRollout:
         self._last_bias = (last_bias[..., : body.changes] * scale).sum(dim=0)
         self.offset: Tensor | None = None
         """Added to the changes of every step, [D], in axes of the present heading: an estimated disturbance."""
+        self.reach: Callable[[Tensor], Tensor] | None = None
+        """What the body is able to do of actions [K, H, A]; ``None``: all."""
 
     def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Trajectories [K, H + 1, S] from one observation [S] under actions [K, H, A]; the first is the observation."""
         body = self._body
         samples, horizon, _ = actions.shape
+        if self.reach is not None:
+            actions = self.reach(actions)
         driven = actions @ self._of_action + self._bias
         if body.commands:
             before = torch.cat([observation[body.command].expand(samples, 1, -1), actions[:, :-1]], dim=1)

@@ -105,6 +105,30 @@ def test_the_oracle_is_told_and_completes(folder: Path, state: dict[str, Any]) -
     assert record["steps_to_identify"] is None
 
 
+def test_plans_are_what_a_body_that_couples_its_channels_is_able_to_do(folder: Path, state: dict[str, Any]) -> None:
+    """A weak side: full speed and a turn exclude each other, which no box says."""
+    oracle = other(folder, state, "refiner=oracle")
+    oracle.begin(TASK, 0, explore=False)
+    assert isinstance(oracle.refiner, OracleRefiner)
+    oracle.refiner.tell(torch.tensor([[0.65, 0.13], [1.0, 0.65]]))
+    reach = oracle.refiner.reach()
+    assert reach is not None
+    for seed in range(5):
+        observation = START.copy()
+        observation[3:7] += np.random.default_rng(seed).normal(size=4).astype(np.float32)
+        decision = oracle.act(observation)
+        planned = torch.from_numpy(decision.planned)
+        torch.testing.assert_close(reach(planned), planned, atol=5e-3, rtol=0)
+        done = oracle.refiner.nominal_command(torch.from_numpy(decision.action))
+        torch.testing.assert_close(done, planned, atol=5e-3, rtol=0)
+    blind = other(folder, state, "refiner=oracle", "refiner.authority=false")
+    blind.begin(TASK, 0, explore=False)
+    assert isinstance(blind.refiner, OracleRefiner)
+    blind.refiner.tell(torch.tensor([[0.65, 0.13], [1.0, 0.65]]))
+    missed = [float((reach(p := torch.from_numpy(blind.act(START).planned)) - p).abs().max()) for _ in range(5)]
+    assert max(missed) > 0.05
+
+
 def test_planned_actions_are_untouched_while_the_body_is_nominal(agent: AdaptiveAgent) -> None:
     agent.begin(TASK, 0, explore=False)
     for step in drive(agent, 25, (1.0, 1.0)):

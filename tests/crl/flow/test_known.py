@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from crl.config_missions import FlowConfig
-from crl.flow.detection import calibrate
 from crl.flow.identifier import Known, Window
 from crl.flow.regime import RegimeTracker
 from crl.flow.structured import StructuredIdentifier
@@ -123,52 +122,6 @@ def test_an_end_of_a_fault_that_was_one_is_not_doubted_for_ever() -> None:
     bodies.drive(ours, (1, 1), 3 * ours.config.window, np.random.default_rng(0))
     assert not ours.off
     assert ours._last is None
-
-
-def _pushed(count: int, seed: int, bias: float) -> Window:
-    """Transitions with a bias of the speed (m/s) and noise of 2 mm per step, of which it is hardly more than half."""
-    generator = torch.Generator().manual_seed(seed)
-    action, observation = bodies.BOX.sample(count, generator), torch.zeros(count, 3)
-    change = unicycle.nominal(observation, action + torch.tensor([bias, 0.0]))
-    return Window.of(observation, action, change + 2e-3 * torch.randn(count, 3, generator=generator))
-
-
-def _noisy_tracker(look_back: int) -> RegimeTracker:
-    noise = 2e-3 * torch.randn(3000, 3, generator=torch.Generator().manual_seed(0))
-    calibration = calibrate(noise, torch.full((3,), 1e-6))
-    config = FlowConfig(structure="affine", memory=MEMORY, look_back=look_back)
-    identifier = StructuredIdentifier(config, bodies.BOX, unicycle.nominal, calibration)
-    return RegimeTracker(config, identifier, unicycle.nominal, calibration, bodies.BOX)
-
-
-def test_a_faint_regime_is_found_by_looking_back_beyond_the_window() -> None:
-    """A small shift needs many steps to be noticed, and as many to be told from chance: a window explains nothing."""
-    steps: dict[int, list[int]] = {1: [], 4: []}
-    for back, found in steps.items():
-        for seed in range(5):
-            ours = _noisy_tracker(back)
-            _fly(ours, _pushed(60, 3 + seed, 0.0))
-            assert not ours.off
-            found.append(0)
-            while not ours.regime.active and found[-1] < 300:
-                _fly(ours, _pushed(1, 1000 * seed + found[-1], 0.012))
-                found[-1] += 1
-    assert max(steps[4]) <= 100
-    assert sum(steps[4]) < 0.5 * sum(steps[1])
-
-
-def test_a_tracker_is_restored_with_what_it_will_look_back_at() -> None:
-    first, second = _noisy_tracker(4), _noisy_tracker(4)
-    _fly(first, _pushed(60, 3, 0.0))
-    for step in range(20):
-        _fly(first, _pushed(1, 3000 + step, 0.012))
-    assert not first.off
-    second.load_state_dict(first.state_dict())
-    for step in range(20, 50):
-        for ours in (first, second):
-            _fly(ours, _pushed(1, 3000 + step, 0.012))
-        assert torch.equal(first.regime.context, second.regime.context)
-    assert first.regime.active
 
 
 def test_only_a_context_that_predicted_well_is_thought_of_again() -> None:

@@ -119,6 +119,19 @@ def test_it_is_the_model_one_step_at_a_time(kind: str, ensemble: int, offset: bo
         assert float((rollout(observation, actions) - found).abs().max()) > 1e-2
 
 
+def test_actions_are_unrolled_as_what_the_body_is_able_to_do() -> None:
+    """With the command before each, too; where it began stays as it is observed."""
+    for kind in KINDS:
+        model = made(kind, 2)
+        rollout, source = BodyRollout(model), torch.Generator().manual_seed(5)
+        observation = torch.randn(model.body.size, generator=source)
+        actions = torch.randn(4, 6, 2, generator=source)
+        expected = rollout(observation, 0.5 * actions.clamp(-1, 1))
+        assert not torch.equal(rollout(observation, actions), expected)
+        rollout.reach = lambda wanted: 0.5 * wanted.clamp(-1, 1)
+        assert torch.equal(rollout(observation, actions), expected)
+
+
 @pytest.mark.parametrize("hidden", [(9,), (9, 8, 7)])
 def test_any_number_of_layers(hidden: tuple[int, ...]) -> None:
     model = made("all", 2, hidden)
