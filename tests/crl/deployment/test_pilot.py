@@ -15,6 +15,7 @@ import pytest
 
 from crl.deployment.load import load_deployment
 from crl.deployment.pilot import Pilot
+from crl.flow.refiner import FlowRefiner
 from crl.seeding import derive
 from crl.types import Transition
 from tests.crl.deployment.driving import Drive, descriptors, ended, piloting, unicycle, wait
@@ -45,6 +46,18 @@ def test_without_learning_it_is_the_agent(exported: Path) -> None:
         assert (status["learning"], status["learner_alive"], status["weights_version"]) == (False, False, 0)
         assert pilot.learner_pid is None
         assert status["transitions"] == drive.steps > 20
+
+
+def test_late_commands_are_told_from_what_nothing_explains(exported: Path) -> None:
+    with piloting(exported, learn=False) as pilot, unicycle(exported) as env:
+        Drive(pilot, env).step()
+        assert (pilot.status()["regime"], pilot.status()["delay"]) == ("nominal", 0)
+        refiner = pilot.agent.refiner
+        assert isinstance(refiner, FlowRefiner)
+        for delay, explains, regime in ((2, True, "late"), (0, False, "unexplained")):
+            state = {**refiner.tracker.state_dict(), "off": True, "explains": explains, "delay": delay}
+            refiner.tracker.load_state_dict(state)
+            assert (pilot.status()["regime"], pilot.status()["delay"]) == (regime, delay)
 
 
 @pytest.mark.slow
