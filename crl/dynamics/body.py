@@ -32,6 +32,7 @@ class Body:
         inputs: Number I of what a model reads beside the action.
         changes: Number D of what it predicts: displacement (m), turn (rad), changes of velocities and state.
         commands: Number of elements of the command before: A, or 0 if it is not observed.
+        angles: Which elements of the velocities and the state are angles.
         floor: Smallest deviation of interest of every change, [D].
         where: Where in an observation the field of a name begins.
 
@@ -71,9 +72,9 @@ class Body:
                 "give every goal all coordinates, and every action element its field of role 'command'",
             )
         fields = {at: field for field, at in zip(spec.fields, spec.offsets(), strict=True)}
-        self._angles = [fields[at].kind == "angle" for at in self.state]
+        self.angles = [index for index, at in enumerate(self.state) if fields[at].kind == "angle"]
         self.commands = len(self.command)
-        self.features = len(self.state) + sum(self._angles)
+        self.features = len(self.state) + len(self.angles)
         self.inputs = self.features + self.commands
         turn = [] if self.heading is None else [self.heading]
         self.floor = torch.tensor([fields[at].scale_floor for at in [*self.position, *turn, *self.state]])
@@ -86,13 +87,13 @@ class Body:
             at = first + self.state.index(speeds[0])
             self.level.append((at, at + 1))
         self._first = first
-        self._mask = torch.tensor(self._angles, dtype=torch.bool)
+        self._mask = torch.tensor([index in self.angles for index in range(len(self.state))], dtype=torch.bool)
         self.low = torch.tensor([fields[at].low if fields[at].kind == "linear" else -math.inf for at in self.state])
         self.high = torch.tensor([fields[at].high if fields[at].kind == "linear" else math.inf for at in self.state])
 
     def read(self, state: Tensor) -> Tensor:
         """Features [..., F] of the velocities and the state [..., N]: angles as cosine and sine."""
-        if not any(self._angles):
+        if not self.angles:
             return state
         angles = state[..., self._mask]
         return torch.cat([state[..., ~self._mask], angles.cos(), angles.sin()], dim=-1)
@@ -109,16 +110,15 @@ class Body:
             parts = [self.turned(moved, -observation[..., self.heading])]
             parts.append(wrap(after[..., [self.heading]] - observation[..., [self.heading]]))
         state = after[..., self.state] - observation[..., self.state]
-        if any(self._angles):
-            state = torch.where(self._mask, wrap(state), state)
-        return torch.cat([*parts, state], dim=-1)
+        return torch.cat([*parts, self.wrapped(state)], dim=-1)
 
     def moved(self, state: Tensor, change: Tensor) -> Tensor:
-        """Velocities and state [..., N] after changes [..., D], wrapped and inside their physical bounds."""
-        after = state + change[..., self._first :]
-        if any(self._angles):
-            after = torch.where(self._mask, wrap(after), after)
-        return torch.clamp(after, self.low, self.high)
+        """Velocities and state [..., N] after changes [..., D], inside their bounds; angles are not wrapped."""
+        return torch.clamp(state + change[..., self._first :], self.low, self.high)
+
+    def wrapped(self, state: Tensor) -> Tensor:
+        """Velocities and state [..., N] with wrapped angles."""
+        return torch.where(self._mask, wrap(state), state) if self.angles else state
 
     def assemble(self, observation: Tensor, states: Tensor, changes: Tensor, actions: Tensor) -> Tensor:
         """Trajectories [K, H + 1, S] of predicted states [K, H, N] and changes [K, H, D] under actions [K, H, A].

@@ -38,16 +38,19 @@ class OnlineLearner:
     def __init__(self, config: BodyConfig, model: BodyModel, nominal: Rows, generator: torch.Generator) -> None:
         self._config = config
         self._model = model
-        self._nominal = nominal
+        # Inputs, command and change of a transition are one row: a batch is then gathered at once.
+        self._nominal = torch.cat([nominal.inputs, nominal.action, nominal.change], dim=-1)
+        self._parts = [nominal.inputs.shape[-1], nominal.action.shape[-1], nominal.change.shape[-1]]
         self._generator = generator
         self._waiting: list[tuple[Tensor, Tensor, Tensor]] = []
-        self._rows: list[tuple[Tensor, Tensor, Tensor]] = []
+        self._ring = torch.zeros(config.online_buffer, self._nominal.shape[-1])
+        self._taken = 0
         self.steps = 0
         self._start()
 
     def _start(self) -> None:
         self.weights = self._model.weights.detach().clone().requires_grad_(True)
-        self._optimiser = torch.optim.Adam([self.weights], lr=self._config.online_lr)
+        self._optimiser = torch.optim.Adam([self.weights], lr=self._config.online_lr, fused=True)
 
     def add(self, inputs: Tensor, command: Tensor, change: Tensor, *, wait: bool) -> None:
         """Take note of one transition: inputs [I], the nominal command [A] it amounts to, and its change [D].
@@ -60,8 +63,8 @@ class OnlineLearner:
         """
         self._waiting.append((inputs, command, change))
         while len(self._waiting) > (WAIT if wait else 0):
-            self._rows.append(self._waiting.pop(0))
-        del self._rows[: -self._config.online_buffer]
+            torch.cat(self._waiting.pop(0), out=self._ring[self._taken % len(self._ring)])
+            self._taken += 1
 
     def alarm(self) -> None:
         """The regime had changed: what waits belongs to none that is known."""
@@ -69,15 +72,14 @@ class OnlineLearner:
 
     def learn(self) -> float | None:
         """One gradient step; returns its loss, or ``None`` while there is too little to learn from."""
-        if len(self._rows) < LEAST:
+        config, count = self._config, min(self._taken, len(self._ring))
+        if count < LEAST:
             return None
-        config, count = self._config, len(self._rows)
         old = min(round(config.nominal * config.online_batch), config.online_batch - 1)  # at least one is new
-        index = torch.randint(count, (config.online_batch - old,), generator=self._generator).tolist()
-        newest = [torch.stack([self._rows[i][part] for i in index]) for part in range(3)]
-        rows = self._nominal[torch.randint(len(self._nominal), (old,), generator=self._generator)]
-        parts = [torch.cat(pair) for pair in zip(newest, (rows.inputs, rows.action, rows.change), strict=True)]
-        loss = self._model.loss(self.weights, Rows(*parts), self._model.bounds)
+        newest = self._ring[torch.randint(count, (config.online_batch - old,), generator=self._generator)]
+        nominal = self._nominal[torch.randint(len(self._nominal), (old,), generator=self._generator)]
+        rows = Rows(*torch.cat([newest, nominal]).split(self._parts, dim=-1))
+        loss = self._model.loss(self.weights, rows, self._model.bounds)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
         torch.nn.utils.clip_grad_norm_([self.weights], config.clip)
@@ -92,7 +94,8 @@ class OnlineLearner:
             "weights": self.weights.detach().clone(),
             "moments": {key: value.clone() for key, value in moments.items()},
             "waiting": [list(row) for row in self._waiting],
-            "rows": [list(row) for row in self._rows],
+            "rows": self._ring[: min(self._taken, len(self._ring))].clone(),
+            "taken": self._taken,
             "steps": self.steps,
             "generator": self._generator.get_state(),
         }
@@ -105,6 +108,7 @@ class OnlineLearner:
         if state["moments"]:
             self._optimiser.state[self.weights] = {key: value.clone() for key, value in state["moments"].items()}
         self._waiting = [(row[0].clone(), row[1].clone(), row[2].clone()) for row in state["waiting"]]
-        self._rows = [(row[0].clone(), row[1].clone(), row[2].clone()) for row in state["rows"]]
+        self._ring[: len(state["rows"])] = state["rows"]
+        self._taken = int(state["taken"])
         self.steps = int(state["steps"])
         self._generator.set_state(state["generator"])

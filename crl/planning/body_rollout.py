@@ -1,8 +1,8 @@
 """Unrolls a body's ensemble for K action sequences at once: the hot loop of missions.
 
-All commands are known before the first step, so their part of the first layer is one product for the whole horizon;
-a body whose changes depend on its command alone is not unrolled at all. Positions, headings and goals are put
-together after the last step.
+A step is few and small operations, so that their number counts: the first layer reads state, cosines, sines and
+commands in one product, and angles are wrapped after the last step. A body whose changes depend on its command alone
+is not unrolled at all. Positions, headings and goals are put together at the end, too.
 """
 
 from __future__ import annotations
@@ -32,9 +32,13 @@ class BodyRollout:
         first = first / model.reads.std.unsqueeze(-1)
         bias = bias - model.reads.mean @ first if self._members == 1 else bias - (model.reads.mean @ first).unsqueeze(1)
         flat = first.permute(1, 0, 2).reshape(first.shape[1], -1)
-        self._of_state = flat[: body.features].contiguous()
-        self._of_command = flat[body.features : body.inputs].contiguous()
-        self._of_action = flat[body.inputs :].contiguous()
+        of_state, of_command, of_action = flat.split([body.features, body.commands, flat.shape[0] - body.inputs])
+        self._angles = torch.tensor(body.angles, dtype=torch.long)
+        # Angles themselves are not read, only their cosines and sines; to leave them out would cost a copy per step.
+        plain = of_state.new_zeros(len(body.state), flat.shape[1])
+        levels = len(body.state) - len(body.angles)
+        plain[[at for at in range(len(body.state)) if at not in body.angles]] = of_state[:levels]
+        self._first = torch.cat([plain, of_state[levels:], of_action, of_command])
         self._bias = bias.reshape(-1)
         self._middle = [(matrix.contiguous(), b.contiguous()) for matrix, b in layers[1:-1]]
         scale = model.scale.std / self._members
@@ -52,26 +56,32 @@ class BodyRollout:
         samples, horizon, _ = actions.shape
         if self.reach is not None:
             actions = self.reach(actions)
-        driven = actions @ self._of_action + self._bias
+        driven = actions
         if body.commands:
             before = torch.cat([observation[body.command].expand(samples, 1, -1), actions[:, :-1]], dim=1)
-            driven = driven + before @ self._of_command
+            driven = torch.cat([actions, before], dim=-1)
         state = observation[body.state].expand(samples, -1)
         if not body.state:
-            changes = self._network(driven.reshape(samples * horizon, -1)).view(samples, horizon, -1)
+            rows = torch.addmm(self._bias, driven.reshape(samples * horizon, -1), self._first)
+            changes = self._network(rows).view(samples, horizon, -1)
             if self.offset is not None:
                 changes = changes + self.offset
             return body.assemble(observation, actions.new_zeros(samples, horizon, 0), changes, actions)
         steps = driven.transpose(0, 1).contiguous()
         found, states = [], []
         for step in range(horizon):
-            change = self._network(torch.addmm(steps[step], body.read(state), self._of_state))
+            reads = [state, steps[step]]
+            if body.angles:
+                angle = state.index_select(-1, self._angles)
+                reads[1:1] = [angle.cos(), angle.sin()]
+            change = self._network(torch.addmm(self._bias, torch.cat(reads, dim=-1), self._first))
             if self.offset is not None:
                 change = change + self.offset
             state = body.moved(state, change)
             found.append(change)
             states.append(state)
-        return body.assemble(observation, torch.stack(states, dim=1), torch.stack(found, dim=1), actions)
+        wrapped = body.wrapped(torch.stack(states, dim=1))
+        return body.assemble(observation, wrapped, torch.stack(found, dim=1), actions)
 
     def _network(self, x: Tensor) -> Tensor:
         """Mean changes [N, D] from the first layer's sums [N, E * hidden]."""

@@ -270,7 +270,8 @@ def test_a_planner_that_looks_several_steps_ahead_learns_from_as_many(folder: Pa
     seen = drive(agent, 9, (1.0, 1.0), learn=False)
     rows = agent.online.state_dict()["rows"]
     assert len(rows) == 9 - stride + 1
-    for i, (inputs, command, change) in enumerate(rows):
+    sizes = (0, agent.box.size, agent.body.changes)
+    for i, (inputs, command, change) in enumerate(zip(*rows.split(sizes, dim=-1), strict=True)):
         first, last = seen[i], seen[i + stride - 1]
         pair = torch.from_numpy(first.observation), torch.from_numpy(last.next_observation)
         torch.testing.assert_close(change, agent.body.change(*pair), rtol=0, atol=1e-6)
