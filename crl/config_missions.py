@@ -94,6 +94,9 @@ class FlowConfig:
     """Transitions that must contradict the regime in force before it is given up, however large the contradiction."""
     false_alarms: float = 1e-5
     """False alarms per nominal step that the threshold is computed for; the promise is 1e-4."""
+    margin: float = 3.0
+    """A threshold of the mean square is at least so many times its greatest level over the calibration. More than 3 for
+    bodies with manoeuvres that the model hardly knows."""
     relative_error: float = 0.05
     """Deviation of the model's error off nominal, as a share of the regime's effect (the structured identifier)."""
     relative_error_learned: float = 0.2

@@ -115,6 +115,7 @@ RANGES: Mapping[str, Range] = {
     "flow.delays": WHOLE,
     "flow.evidence": COUNT,
     "flow.false_alarms": Range(0, 0.1, above=True),
+    "flow.margin": POSITIVE,
     "flow.relative_error": NOT_NEGATIVE,
     "flow.relative_error_learned": NOT_NEGATIVE,
     "flow.prior_gain": POSITIVE,

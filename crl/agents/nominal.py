@@ -162,7 +162,8 @@ def fit_fitted(
             fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
             fitted.published.fit(simulator)
         else:
-            calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence)
+            margin = config.flow.margin
+            calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence, margin=margin)
             fitted.flow = fit_flow(
                 config.flow,
                 action,

@@ -7,7 +7,7 @@ E[exp(eta (x - k))] = 1, the mean time between false alarms of independent x is 
 Wald's inequality), so that h = ln(1 / rate) / eta keeps the rate, of which each statistic gets an equal share. eta is
 taken from the measured nominal statistics, with one 1.5 times as large as any seen added to them, because a
 sample's tail is too light. What the theory leaves out, dependence between steps, is measured: h also exceeds three
-(four, for the mean square) times the greatest excursion of S over the calibration in its order of time.
+times the greatest excursion of S over the calibration in its order of time.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ LARGE = 3.0
 does not know well leaves twice the usual for seconds."""
 PATIENT = 3
 """An alarm by one element takes so many times the evidence of one by the mean square: it is for what lasts."""
-MARGIN, MARGIN_SQUARE = 3.0, 4.0
-"""A threshold is at least so many times the greatest level of the calibration; that of the mean square, whose tail is
-the heaviest: a few steps of one manoeuvre that the model hardly knows."""
+MARGIN = 3.0
+"""A threshold is at least so many times the greatest level of the calibration."""
 GREATEST = 1e12
 """What a statistic that is not finite counts as."""
 
@@ -107,7 +106,9 @@ def statistics(normalised: Tensor, forgiven: Tensor | float = 0.0) -> Tensor:
     return torch.where(torch.isfinite(found), found, GREATEST).clamp_max(GREATEST)
 
 
-def calibrate(residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence: int = 2) -> Calibration:
+def calibrate(
+    residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence: int = 2, margin: float = MARGIN
+) -> Calibration:
     """Thresholds from residuals of the nominal body.
 
     Args:
@@ -115,6 +116,7 @@ def calibrate(residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence:
         floor: Deviations [D] below which a residual is of no interest.
         rate: False alarms per nominal step, in (0, 1).
         evidence: Steps that an alarm takes at least.
+        margin: What takes the place of three for the mean square: its tail is the heaviest.
 
     Raises:
         CrlError: Too few residuals, or some that are not finite.
@@ -143,9 +145,9 @@ def calibrate(residuals: Tensor, floor: Tensor, *, rate: float = 1e-5, evidence:
     tail = torch.cat([seen, 1.5 * seen.max(dim=0, keepdim=True).values]) - drifts
     eta = torch.tensor([_exponent(column) for column in tail.mT], dtype=torch.float64).clamp_max(2 * SHIFT)
     eta[0].clamp_(max=1.0)
-    margin = torch.full_like(drifts, MARGIN)
-    margin[0] = MARGIN_SQUARE
-    thresholds = torch.maximum(math.log(1 / share) / eta, margin * _excursions(seen - drifts))
+    margins = torch.full_like(drifts, MARGIN)
+    margins[0] = margin
+    thresholds = torch.maximum(math.log(1 / share) / eta, margins * _excursions(seen - drifts))
     least = torch.full_like(drifts, PATIENT * evidence)
     least[0] = evidence
     return Calibration(

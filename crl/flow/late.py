@@ -8,11 +8,15 @@ body whose commands are late is left alone, and known to be late.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 from crl.flow.detection import Calibration
+from crl.flow.misfit import Misfit, plain
 from crl.flow.nominal import Nominal, lags, replaced
+from crl.flow.transitions import Row
 
 
 class LateCommands:
@@ -62,3 +66,20 @@ class LateCommands:
     def load_state_dict(self, state: list[Tensor]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self._sent = [command.clone() for command in state]
+
+
+def latest(misfit: Misfit, rows: Sequence[Row], limit: float) -> tuple[Tensor, int]:
+    """The delay that explains transitions best, and the residuals [N, D] that it leaves; 0 if none convinces.
+
+    Args:
+        misfit: Compares.
+        rows: The transitions.
+        limit: The greatest misfit that is acceptable.
+    """
+    best, delay = plain(rows), 0
+    for steps in range(1, len(rows[0].late) + 1):
+        left = torch.stack([row.late[steps - 1] for row in rows])
+        total = misfit.total(left, rows)
+        if total <= limit and misfit.convinces(left, rows):
+            best, delay, limit = left, steps, total
+    return best, delay

@@ -19,6 +19,11 @@ from crl.flow.identifier import Identifier
 from crl.flow.nominal import Nominal, extended, lags, replaced
 from crl.flow.transitions import Row, columns
 
+SOUND = 2.0
+"""Greatest mean of what is left, in units of the nominal body's allowance, for a context to be acted upon."""
+HALF = 0.5
+"""A context explains a window if it explains this share of what is unusual; nominal, if no sum is at this share of
+its threshold."""
 GROSS = 1e6
 """Greatest mean square of a transition."""
 
@@ -63,6 +68,13 @@ class Misfit:
     def unsound(self, left: Tensor, rows: Sequence[Row]) -> float:
         """Mean of what is left of transitions [N, D], less what is forgiven, in allowances of the nominal body."""
         return float((squares(left) / (1 + self.forgiven(left, rows))).mean()) / self._calibration.allowance
+
+    def convinces(self, left: Tensor, rows: Sequence[Row]) -> bool:
+        """Whether what leaves [N, D] of transitions is much better than the nominal body, and good enough."""
+        worst = self.total(plain(rows), rows)
+        unusual = max(0.0, worst - len(rows) * self._calibration.usual)
+        better = worst - self.total(left, rows) > max(HALF * unusual, self.chance(len(rows)))
+        return better and self.unsound(left, rows) <= SOUND
 
     def chance(self, count: int) -> float:
         """How much better a parameter or two explain so many nominal transitions by chance (Schwarz 1978)."""

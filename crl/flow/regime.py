@@ -20,19 +20,14 @@ from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.detection import Calibration, Cusum, Return, statistics
 from crl.flow.identifier import Identifier, Known, Window
-from crl.flow.late import LateCommands
-from crl.flow.misfit import Misfit, plain
+from crl.flow.late import LateCommands, latest
+from crl.flow.misfit import HALF, SOUND, Misfit, plain
 from crl.flow.nominal import Nominal
 from crl.flow.transitions import Held, Row, columns, known_of
 from crl.flow.trust import Trust
 
 OLD = 5
 """A regime older than a window is identified anew every so many steps, and after every surprise."""
-SOUND = 2.0
-"""Greatest mean of what a context leaves, in units of the nominal body's allowance, for it to be acted upon."""
-HALF = 0.5
-"""A context explains a window if it explains this share of what is unusual; nominal, if no sum is at this share of
-its threshold."""
 STEP, PROVEN = 5.0, 25.0
 """A context has proved itself by what it predicts, not by what it was fitted to: when the likelihood of steps that it
 was not fitted to exceeds the nominal body's by so many nats, of which a step counts so many at the most."""
@@ -294,22 +289,20 @@ class RegimeTracker:
                 context, confidence = self._last.context, self._last.confidence
                 new, found, held = again, total, torch.inf
                 self._hold(self._last)
-        taken = found < held
+        # Late commands have nothing to be fitted: a context has to be better than they are by more than chance.
+        taken = found < held - (self._chance() if self._delay else 0.0)
         if taken:
             self._context, self._confidence, self._delay = context, confidence, 0
-        best = min(found, held)
-        for delay in range(1, self.config.delays + 1):
-            late = torch.stack([row.late[delay - 1] for row in rows])
-            total = self._total(late)
-            # A whole number explains as much by chance as the parameters of a context do.
-            if total <= best + (0.0 if self._delay else self._chance()):
-                self._set_aside()
-                self._context, self._confidence, self._delay = self.identifier.nominal.clone(), 0.0, delay
-                best, new, taken = total, late, True
-        unusual = max(0.0, worst - len(rows) * self._calibration.usual)
-        better = worst - best > max(HALF * unusual, self._chance())
-        unsound = self._misfit.unsound(new if taken else old, rows)
-        self._explains = (better and unsound <= SOUND) or (self._explains and best < worst and unsound <= 2 * SOUND)
+        best, left = (found, new) if taken else (held, old)
+        # A window may say too little of a context that is known from more.
+        favour = self._chance() if self._known is None else -self._chance()
+        late, delay = latest(self._misfit, rows, best + (0.0 if self._delay else favour))
+        if delay:
+            self._set_aside()
+            self._context, self._confidence, self._delay = self.identifier.nominal.clone(), 0.0, delay
+            best, left = self._total(late), late
+        going_on = self._explains and best < worst and self._misfit.unsound(left, rows) <= 2 * SOUND
+        self._explains = going_on or self._misfit.convinces(left, rows)
 
     def _in_force(self, rows: Sequence[Row]) -> Tensor:
         """Normalised residuals that what is in force leaves of transitions, [N, D]."""
