@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +12,12 @@ from torch import Tensor
 from crl.config_missions import FlowConfig
 from crl.flow.action_flow import ActionFlow
 from crl.flow.authority import careful_box
-from crl.flow.late import LateCommands
+from crl.flow.late import LateCommands, latest
+from crl.flow.misfit import Misfit
 from crl.flow.nominal import LaggedNominal
 from crl.flow.refiner import FlowRefiner
 from crl.flow.regime import Regime, RegimeTracker
+from crl.flow.transitions import Row
 from tests.crl.flow import bodies
 from tests.oracles import unicycle
 
@@ -92,6 +96,44 @@ def test_a_delay_greater_than_any_thought_of_is_none_of_them() -> None:
 
 def _lagged(observation: Tensor, action: Tensor) -> Tensor:
     return torch.stack([action[:, 0] + 10 * observation[:, 1], action[:, 1] + 10 * observation[:, 2]], dim=-1)
+
+
+def test_only_a_delay_that_explains_is_preferred() -> None:
+    """What leaves as much as the nominal body is none, however little a context explains; else the best is taken."""
+    config = FlowConfig(structure="matrix")
+    misfit = Misfit(bodies.structured(config), unicycle.nominal, bodies.calibration(), bodies.BOX)
+    generator = torch.Generator().manual_seed(0)
+
+    def rows(*sizes: float) -> list[Row]:
+        """Residuals of the nominal body, and of commands late by 1, 2, .. steps."""
+        parts = [size * torch.randn(12, 3, generator=generator, dtype=torch.float64) for size in sizes]
+        seen = (torch.zeros(3), torch.zeros(2), torch.zeros(3))
+        return [Row(seen, i, 1.0, parts[0][i], torch.stack([part[i] for part in parts[1:]])) for i in range(12)]
+
+    window = rows(20.0, 18.0, 19.0)
+    assert latest(misfit, window, math.inf)[1] == 0
+    window = rows(20.0, 18.0, 1.0, 1.2)
+    left, delay = latest(misfit, window, math.inf)
+    assert delay == 2
+    assert torch.equal(left, torch.stack([row.late[1] for row in window]))
+    assert latest(misfit, window, 0.5 * misfit.total(left, window))[1] == 0
+    assert latest(misfit, rows(1.0, 0.9), math.inf)[1] == 0  # a nominal window
+
+
+def test_a_context_that_is_known_from_more_than_a_window_is_not_given_up_for_a_delay() -> None:
+    """Commands to and fro: reversed, or late by one, it is all the same, as far as the window can tell."""
+    robot, ours = Robot(4), tracker(memory=150)
+    robot.drive(ours, 60, 0, (-1.0, -1.0))
+    assert ours.regime.active
+    ours.load_state_dict({**ours.state_dict(), "rows": []})
+    high = np.array(unicycle.ACTION.high)
+    for step in range(30):
+        action = (0.5 * high * (1 if step % 2 else -1)).astype(np.float32)
+        after = unicycle.step(robot.state, action, (-1.0, -1.0), robot.rng.normal(size=3))
+        regime = ours.observe(*bodies.noted(robot.state, action, after))
+        robot.state = after
+        assert regime.active
+        assert regime.delay == 0
 
 
 def test_residuals_are_those_of_the_model_under_the_command_of_before() -> None:
