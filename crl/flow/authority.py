@@ -75,7 +75,13 @@ class Reach:
 
     @classmethod
     def of(cls, identifier: Identifier, context: Tensor, box: Box) -> Reach | None:
-        """That under a context [C]; ``None`` if nothing is coupled: then :func:`reachable_box` says it all."""
+        """That under a context [C]; ``None`` if nothing is coupled: then :func:`reachable_box` says it all.
+
+        ``None``, too, for an identifier that only approximates what commands do: to a gain of 0.05 its small couplings
+        are large, and plans kept within them go nowhere.
+        """
+        if not identifier.affine:
+            return None
         size = box.size
         points = torch.cat([torch.zeros(1, size), torch.diag(box.half)])
         done = identifier.effective(points, context.expand(size + 1, -1)) / box.half

@@ -84,6 +84,7 @@ class Identifier(Protocol):
         nominal: Context of the nominal body, [C].
         relative_error: Deviation of predictions off nominal, as a share of the regime's effect.
         fed_back: Elements of the action that are fed back (``flow.measured``) by actuators which serve others, too.
+        affine: Whether effective commands are an affine function of actions, exactly.
     """
 
     size: int
@@ -91,6 +92,7 @@ class Identifier(Protocol):
     nominal: Tensor
     relative_error: float
     fed_back: list[int]
+    affine: bool
 
     def identify(self, window: Window, start: Tensor | None = None, known: Known | None = None) -> Estimate:
         """Contexts of windows; independent of the order of the transitions.

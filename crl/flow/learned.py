@@ -60,6 +60,7 @@ class LearnedIdentifier:
         self.nominal = torch.zeros(config.context)
         self.relative_error = config.relative_error_learned
         self.fed_back = Responses(measures(nominal), box).sharing
+        self.affine = False
         self._config, self._box, self._model, self._calibration = config, box, nominal, calibration
         self._seed = seed
         self._each = TargetNetwork(inputs, config.encoder_hidden, pooled + 1)

@@ -54,6 +54,7 @@ class StructuredIdentifier:
         self.nominal = torch.zeros(self.size)
         self.relative_error = config.relative_error
         self.fed_back = self.responses.sharing
+        self.affine = True
         slow = torch.ones(self.responses.size, dtype=torch.float64)
         self._variance = torch.cat([self.channels.prior_std(config), config.prior_response * slow]).square()
         self._prices = torch.cat([self.channels.prices(config), PRICE / 2 * slow]).numpy()

@@ -9,6 +9,7 @@ import torch
 from crl.config_missions import FlowConfig
 from crl.flow.action_flow import ActionFlow
 from crl.flow.authority import Reach, careful_box
+from crl.flow.learned import LearnedIdentifier
 from crl.flow.refiner import FlowRefiner, OracleRefiner
 from tests.crl.flow import bodies
 from tests.oracles import unicycle
@@ -54,6 +55,13 @@ def test_without_a_coupling_the_box_says_it_all() -> None:
     assert oracle.reach() is None
     oracle.tell(torch.tensor([0.3, -2.0]))
     assert oracle.reach() is None
+
+
+def test_a_learned_identifier_only_approximates_and_keeps_to_the_box() -> None:
+    config = FlowConfig(encoder_hidden=[8], context=4)
+    learned = LearnedIdentifier(config, bodies.BOX, unicycle.nominal, bodies.calibration())
+    assert not learned.affine
+    assert Reach.of(learned, torch.ones(4), bodies.BOX) is None
 
 
 def test_a_channel_that_is_dead_in_a_coupled_body_is_never_planned_with() -> None:
