@@ -68,6 +68,11 @@ class LateCommands:
         self._sent = [command.clone() for command in state]
 
 
+def left_by(rows: Sequence[Row], delay: int) -> Tensor:
+    """What the nominal body leaves of transitions if its commands are late by so many steps, [N, D]."""
+    return torch.stack([row.late[delay - 1] for row in rows])
+
+
 def latest(misfit: Misfit, rows: Sequence[Row], limit: float) -> tuple[Tensor, int]:
     """The delay that explains transitions best, and the residuals [N, D] that it leaves; 0 if none convinces.
 
@@ -78,7 +83,7 @@ def latest(misfit: Misfit, rows: Sequence[Row], limit: float) -> tuple[Tensor, i
     """
     best, delay = plain(rows), 0
     for steps in range(1, len(rows[0].late) + 1):
-        left = torch.stack([row.late[steps - 1] for row in rows])
+        left = left_by(rows, steps)
         total = misfit.total(left, rows)
         if total <= limit and misfit.convinces(left, rows):
             best, delay, limit = left, steps, total

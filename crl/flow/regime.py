@@ -20,7 +20,7 @@ from crl.config_missions import FlowConfig
 from crl.flow.box import Box
 from crl.flow.detection import Calibration, Cusum, Return, statistics
 from crl.flow.identifier import Identifier, Known, Window
-from crl.flow.late import LateCommands, latest
+from crl.flow.late import LateCommands, latest, left_by
 from crl.flow.misfit import HALF, SOUND, Misfit, plain
 from crl.flow.nominal import Nominal
 from crl.flow.transitions import Held, Row, columns, known_of
@@ -130,7 +130,7 @@ class RegimeTracker:
             and self._explains
             and self._delay == 0
             and self._confidence >= self.config.min_confidence
-            and self._trust.holds(self._now)
+            and self.trusted
         )
         return Regime(active, self._context, self._confidence, self._changes, self._delay if self._explains else 0)
 
@@ -176,7 +176,7 @@ class RegimeTracker:
         newest = self._rows[-1:]
         left = self._misfit.left(last.context, newest)
         seen = self._relapse.update(left[0], newest[0].plain, self._misfit.forgiven(left, newest)[0])
-        if not seen or not self._trust.holds(self._now):
+        if not seen or not self.trusted:
             return False
         self._trust.take_back()  # the alarm that the end was
         self._change(self._relapse.steps)
@@ -207,7 +207,7 @@ class RegimeTracker:
         Without trust, at every second step at most: a body that nothing explains would cost two decisions' time each.
         """
         age = self._now - self._since
-        if not self._trust.holds(self._now) and age % 2:
+        if not self.trusted and age % 2:
             return False
         return age <= self.config.window or age % OLD == 0 or self._newest > self._calibration.allowance
 
@@ -307,7 +307,7 @@ class RegimeTracker:
     def _in_force(self, rows: Sequence[Row]) -> Tensor:
         """Normalised residuals that what is in force leaves of transitions, [N, D]."""
         if self._delay:
-            return torch.stack([row.late[self._delay - 1] for row in rows])
+            return left_by(rows, self._delay)
         return self._misfit.left(self._context, rows)
 
     def _total(self, left: Tensor) -> float:

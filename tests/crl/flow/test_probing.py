@@ -41,7 +41,6 @@ def _drive(probing: bool) -> tuple[FlowRefiner, list[float]]:
     ident = bodies.structured(config)
     ours = FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), unicycle.nominal)
     if not probing:
-        ours._dead = (torch.zeros(1), False)
         ours._seems_dead = lambda regime: False  # type: ignore[method-assign]
     rng, state, known = np.random.default_rng(0), np.zeros(3, np.float32), []
     for _ in range(60):
