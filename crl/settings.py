@@ -12,8 +12,7 @@ Hydra reads the overrides and composes the groups; what leaves this module is a 
 
 from __future__ import annotations
 
-import hashlib
-import json
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
@@ -34,8 +33,11 @@ from omegaconf.errors import OmegaConfBaseException
 from crl import __version__
 from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
+from crl.fingerprints import digest
 from crl.limits import leaves, validate
 from crl.matching import nearest
+from crl.reading.json_text import read_json
+from crl.reading.yaml_text import read_yaml
 
 ALIASES: Mapping[str, str] = {
     "tasks": "env.tasks",
@@ -69,9 +71,6 @@ LISTS = (
     "flow.encoder_hidden",
 )
 """Settings that hold lists of numbers, where a single number means a list of one."""
-
-WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "callbacks", "checkpoint")
-"""Settings that do not decide a run's result: a run may be continued with other values of these."""
 
 REFUSED: Mapping[str, str] = {
     "sb3_dqn": "DQN chooses among discrete actions, and the actions here are continuous",
@@ -200,19 +199,33 @@ def load_yaml(path: Path) -> Config:
     Raises:
         SettingsError: The file is missing or broken, or holds a setting that this version does not know.
     """
+    return read_yaml_settings(path)[0]
+
+
+def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
+    """As :func:`load_yaml`, with what the file says of it as nested dicts: an older file says less.
+
+    Raises:
+        SettingsError: See :func:`load_yaml`.
+    """
     try:
-        loaded = OmegaConf.load(path)
+        loaded = OmegaConf.load(io.StringIO(read_yaml(path)))
     except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+        raise SettingsError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # PyYAML and OmegaConf have several error families
         raise SettingsError(f"{path} is not valid YAML: {_first_line(error)}") from error
-    if not isinstance(loaded, DictConfig):
+    if not isinstance(loaded, DictConfig) or not loaded:
         raise SettingsError(f"{path} holds no settings")
-    for key in _flat(cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))):
+    written = cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))
+    for key, value in _flat(written):
         if not _known(key):
             raise SettingsError(f"{path} holds the unknown setting {key!r}{_suggest(key)}", _of_another_version(path))
+        if "${" in str(value):  # to resolve it could read the environment of whoever opens the file
+            raise SettingsError(
+                f"{path}: {key} refers to something else, {str(value)[:80]!r}", "write the value itself"
+            )
     try:
-        return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded)))
+        return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded))), written
     except (SettingsError, OmegaConfBaseException) as error:
         raise SettingsError(f"{path}: {_first_line(error)}") from error
 
@@ -220,7 +233,7 @@ def load_yaml(path: Path) -> Config:
 def _of_another_version(path: Path) -> str:
     """What to do about settings that this version does not know; the results beside them say who made them."""
     try:
-        made = json.loads((path.parent / "results.json").read_text(encoding="utf-8"))
+        made = read_json(path.parent / "results.json")
         version, commit = made["version"], made.get("commit")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return "the run may come from another version of crl: use that one, or take the setting out of the file"
@@ -231,16 +244,7 @@ def _of_another_version(path: Path) -> str:
 
 def fingerprint(config: Config) -> str:
     """SHA-256 over the settings that decide a run's result: equal if a run may continue the other."""
-    plain = {key: value for key, value in to_plain(config).items() if key not in WITHOUT_EFFECT}
-    if config.agent.name == "mpc":  # reads none of the section, and has the fingerprints from before there was one
-        del plain["agent"]
-    if config.refiner.name == "off":  # likewise: no missions, and none of their settings
-        for section in ("refiner", "body", "flow", "missions"):
-            del plain[section]
-        del plain["planner"]["shift"]
-    if config.data.source is None:
-        del plain["data"]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return digest(to_plain(config))
 
 
 def _read(overrides: Sequence[str]) -> _Request:
@@ -373,14 +377,14 @@ def _finish(composed: DictConfig) -> Config:
     return config
 
 
-def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Dotted keys of nested dicts, down to the leaves of the schema."""
+def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys of nested dicts, down to the leaves of the schema, and what stands there."""
     for name, value in node.items():
         key = f"{prefix}{name}"
         if isinstance(value, dict) and not _known(key):
             yield from _flat(value, f"{key}.")
         else:
-            yield key
+            yield key, value
 
 
 def _first_line(error: BaseException) -> str:

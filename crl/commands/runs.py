@@ -74,9 +74,9 @@ def show_run(
 ) -> None:
     """Show one run: what it is, what it reached, what is wrong with it, and the command that makes it again."""
     from crl.reporting.reproduce import train_command
-    from crl.reporting.runs import read_run
     from crl.reporting.store import show
     from crl.reporting.tables import results_table, summary
+    from crl.training.results_file import read_results
 
     entry = _entries([run], root)[0]
     command = train_command(entry.settings) if entry.settings else None
@@ -87,8 +87,8 @@ def show_run(
     for line in show.details(entry):
         say(line)
     if entry.status == "finished":
-        results = read_run(Path(entry.path)).results
-        if isinstance(results.get("tasks"), list):
+        results = read_results(Path(entry.path)).entries
+        if "tasks" in results:
             out.print(results_table(results))
             for line in summary(results):
                 say(line)

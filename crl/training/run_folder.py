@@ -7,26 +7,26 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import re
 import socket
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from torch import Tensor
-
 from crl.errors import CrlError
+from crl.reading.json_text import read_json
+from crl.reading.plain import read_text
 from crl.training.durable import NO_PERMISSION, NO_SPACE, replace_file, write_all
 
 Status = Literal["finished", "unfinished", "half-written"]
 LATEST = "latest"
+LINE = 1000
+"""Bytes of a file that holds one line."""
 
 
 class RunFolderError(CrlError):
@@ -37,29 +37,6 @@ def run_name(sequence: str, strategy: str, seed: int, when: datetime | None = No
     """Name of a run: ``door_open_hypercrl_s0_20250131-142501``; characters unfit for a file name become ``-``."""
     moment = (when or datetime.now().astimezone()).strftime("%Y%m%d-%H%M%S")
     return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{sequence}_{strategy}_s{seed}_{moment}").strip(".-")
-
-
-def plain(value: Any) -> Any:
-    """Form of a value in strict JSON.
-
-    Numpy and PyTorch values become numbers and lists, paths strings, NaN and infinities null.
-
-    Raises:
-        TypeError: The value has no form in JSON; the message names its type.
-    """
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, (np.generic, np.ndarray, Tensor)):
-        return plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} can't be written as JSON")
 
 
 @dataclass(frozen=True)
@@ -143,28 +120,30 @@ class RunFolder:
         return self.path / "videos"
 
     def status(self) -> Status:
-        """``finished`` (results that parse), ``unfinished``, or ``half-written`` (no settings: nothing was learned)."""
+        """``finished`` (there are results), ``unfinished``, or ``half-written`` (no settings: nothing was learned)."""
         if not self.config.is_file():
             return "half-written"
         try:
-            json.loads(self.results.read_bytes())
+            finished = isinstance(read_json(self.results), dict)
         except (OSError, ValueError):
             return "unfinished"
-        return "finished"
+        return "finished" if finished else "unfinished"
 
     def fingerprint(self) -> str | None:
         """The fingerprint it was created with, or None for a folder without one."""
         try:
-            return (self.path / "fingerprint").read_text().rstrip("\n")
+            return read_text(self.path / "fingerprint", LINE).rstrip("\n")
         except (OSError, UnicodeDecodeError):
             return None
 
     def write_json(self, path: Path, data: Any) -> None:
-        """Write a JSON file atomically and durably. Numbers that are not finite become null (see :func:`plain`).
+        """Write a JSON file atomically and durably. Numbers that are not finite become null.
 
         Raises:
             RunFolderError: It can't be written; what was there is untouched.
         """
+        from crl.training.plain_data import plain  # which imports torch, and whoever lists runs has no use for it
+
         self.write_text(path, json.dumps(plain(data), indent=2, allow_nan=False) + "\n")
 
     def write_text(self, path: Path, text: str) -> None:

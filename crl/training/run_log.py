@@ -15,7 +15,8 @@ from typing import Any
 
 from crl.training.callbacks import Callbacks
 from crl.training.durable import write_all
-from crl.training.run_folder import RunFolder, explain_os_error, plain
+from crl.training.plain_data import plain
+from crl.training.run_folder import RunFolder, explain_os_error
 from crl.training.tensorboard_mirror import TensorBoardMirror
 
 Value = Any

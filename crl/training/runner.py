@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -20,18 +19,21 @@ from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
 from crl.sequences import load_sequence
-from crl.settings import fingerprint, load_yaml, to_plain, to_yaml
+from crl.settings import fingerprint, to_plain, to_yaml
 from crl.training.callbacks import RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
 from crl.training.order import step_budgets, task_order
+from crl.training.plain_data import plain
 from crl.training.progress import Progress
 from crl.training.recorded import read_recorded
 from crl.training.results import collect_results
-from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
+from crl.training.results_file import read_results
+from crl.training.run_folder import RunFolder, find_unfinished, run_name
 from crl.training.run_log import RunLog
+from crl.training.run_settings import settings_to_go_on
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
 
@@ -67,8 +69,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     callbacks = load_callbacks(config.callbacks)
     folder, resumed = _folder(config)
     if folder.status() == "finished":
-        # The folder may have been moved since.
-        return {**json.loads(folder.results.read_text()), "run": str(folder.path)}
+        return _finished(folder)
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock(), callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
@@ -140,7 +141,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
         if config.name is not None and (root / config.name / "config.yaml").exists():
             folder = RunFolder.open(root / config.name)
             # Its own settings, read again: a default that is new since then is no difference.
-            if fingerprint(load_yaml(folder.config)) != mark:
+            if fingerprint(settings_to_go_on(folder)) != mark:
                 raise CrlError(
                     f"{folder.path} was made with other settings than these, so it can't be continued with them",
                     f"continue it with its own: {resume_command(folder)}",
@@ -148,7 +149,9 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
             return folder, True
         found = find_unfinished(root, mark) if config.name is None else None
         if found is not None:
-            return RunFolder.open(found), True
+            folder = RunFolder.open(found)
+            settings_to_go_on(folder)
+            return folder, True
         if config.name is not None:
             _remove_remains(root / config.name)
     name = config.name or run_name(config.env.name, config.method, config.seed)
@@ -158,11 +161,22 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
 
 
 def resume(path: Path) -> dict[str, Any]:
-    """Continue an unfinished run with its own settings; a finished one gives its results."""
+    """Continue an unfinished run with its own settings; a finished one gives its results.
+
+    Raises:
+        ChangedSettingsError: Its settings are not those that it was made with.
+        CrlError: See :func:`train`.
+    """
     folder = RunFolder.open(path)
-    config = load_yaml(folder.config)
+    if folder.status() == "finished":
+        return _finished(folder)
+    config = settings_to_go_on(folder)
     config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
     return train(config)
+
+
+def _finished(folder: RunFolder) -> dict[str, Any]:
+    return {"tasks": [], **read_results(folder.path).entries, "run": str(folder.path)}  # it may have been moved since
 
 
 def _remove_remains(path: Path) -> None:
