@@ -125,11 +125,9 @@ def by_strategy(paths: Iterable[Path]) -> tuple[dict[str, list[RunRecord]], list
     for path in sorted(paths):
         try:
             record = read_run(path)
-        except CrlError as error:
+        except CrlError:
             found = (path / "results.json").exists()
-            problems.append(
-                f"{path.name} {f'has a broken results.json: {error.message}' if found else 'is not finished'}"
-            )
+            problems.append(f"{path.name} " + ("has a broken results.json" if found else "is not finished"))
             continue
         if recorded_settings(path).changed:
             problems.append(f"{path.name}: {CHANGED}")
