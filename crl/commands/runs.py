@@ -165,11 +165,10 @@ def _locate(run: str, root: Path) -> Path:
         CrlError: There is none, or more than one.
     """
     from crl.reporting.store.discover import discover, is_run
+    from crl.training.run_folder import LATEST, RunFolder
 
     for path in (Path(run), root / run):
-        if path.name == "latest" and (path.is_symlink() or path.with_name("latest.txt").is_file()):
-            from crl.training.run_folder import RunFolder
-
+        if path.name == LATEST and (path.is_symlink() or path.exists() or path.with_name("latest.txt").is_file()):
             return RunFolder.open(path).path
         if path.is_dir() and (path.is_symlink() or is_run(path)):
             return path

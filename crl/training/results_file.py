@@ -148,19 +148,18 @@ def read_log(path: Path) -> tuple[list[dict[str, Any]], int]:
         raw = read_bytes(path, LOG_MOST).splitlines()
     except OSError:
         return [], 0
-    kept = [found for found in map(read_line, raw) if found is not None]
+    found = [line for line in map(read_line, raw) if line is not None]
+    kept = [line for line in found if line["kind"] != "episode" or EPISODE(line) is None]
     return kept, len(raw) - len(kept)
 
 
 def read_line(line: bytes) -> dict[str, Any] | None:
-    """One line of a log; ``None`` if it was cut off, or is not what a run writes."""
+    """One line of a log, with ``kind`` and ``step``; ``None`` if it was cut off, or is not what a run writes."""
     try:
         found = parse_json(line)
     except ValueError:
         return None
-    if not isinstance(found, dict) or _LINE(found) is not None:
-        return None
-    return found if found["kind"] != "episode" or EPISODE(found) is None else None
+    return found if _LINE(found) is None else None
 
 
 def _fit(entries: Mapping[str, Any]) -> bool:

@@ -27,8 +27,10 @@ from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
 from crl.training.order import step_budgets, task_order
 from crl.training.plain_data import plain
+from crl.training.presence import Presence
 from crl.training.progress import Progress
 from crl.training.recorded import read_recorded
+from crl.training.rescue import rescue
 from crl.training.results import collect_results
 from crl.training.results_file import read_results
 from crl.training.run_folder import RunFolder, find_unfinished, run_name
@@ -72,7 +74,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
         return _finished(folder)
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
-    with folder.lock(), callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
+    with folder.lock() as presence, callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
@@ -83,8 +85,10 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
-            _work(config, loop, store, clock, folder)
+            _work(config, loop, store, clock, presence)
             results = collect_results(config, loop, clock, str(folder.path))
+            if not presence.there():
+                rescue(config, loop, presence, results)
         folder.write_json(folder.results, results)
         callbacks.finish(plain(results))
     return results
@@ -101,10 +105,12 @@ def resume_command(folder: RunFolder) -> str:
     return f"crl resume {shlex.quote(str(folder.path))}"
 
 
-def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, folder: RunFolder) -> None:
+def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, presence: Presence) -> None:
     """Do unit after unit, with a checkpoint whenever one is due."""
 
     def save() -> None:
+        if not presence.there():
+            rescue(config, loop, presence)
         with clock.phase("write"):
             store.save(loop.state.env_steps, loop.state_dict())
             loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
@@ -117,12 +123,14 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
             except SimulatorFailed:
                 save()
                 raise
+            if not presence.there():
+                rescue(config, loop, presence)
             due = time.monotonic() - written >= config.checkpoint.seconds
             if due or loop.done or interrupted.is_set():
                 save()
                 written = time.monotonic()
             if interrupted.is_set() and not loop.done:
-                raise Interrupted(resume_command(folder))
+                raise Interrupted(resume_command(RunFolder(presence.path)))
 
 
 def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> None:

@@ -21,7 +21,9 @@ _NAMED = re.compile(r"_s\d+_\d{8}-\d{6}(_\d+)?$")
 
 def is_run(path: Path) -> bool:
     """Whether a folder is a run's, finished or not, whole or not."""
-    if path.name == LATEST:  # where a link should be: a copy of a run that was made with links followed
+    if (
+        path.name == LATEST and not path.is_symlink()
+    ):  # where a link should be: a copy of a run that was made with links followed
         return False
     if any(os.path.exists(path / mark) for mark in MARKS):  # noqa: PTH110 (unlike Path.exists, it never raises)
         return True

@@ -88,7 +88,7 @@ def test_somebody_elses_database_stays_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / index.NAME).read_bytes() == before
 
 
-def test_an_index_with_a_view_that_never_ends_is_made_anew(tmp_path: Path) -> None:
+def test_an_index_with_a_view_that_never_ends_is_not_asked(tmp_path: Path) -> None:
     make(tmp_path)
     index.entries(tmp_path)
     with sqlite3.connect(tmp_path / index.NAME) as database:
