@@ -28,7 +28,7 @@ from crl.commands import (
     runs,
     sweep,
 )
-from crl.commands.arguments import Run, Settings, err, find_run, out, say
+from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, sequences_table, summary
 
@@ -83,7 +83,7 @@ def root(
 
 
 @app.command()
-def train(settings: Settings = None) -> None:
+def train(settings: Settings = None, trust: Trust = False) -> None:
     """Learn a sequence of tasks, evaluate all of them, and leave a run folder.
 
     Ctrl-C saves and prints the command that goes on.
@@ -91,19 +91,23 @@ def train(settings: Settings = None) -> None:
     """
     config = _compose(settings)
     from crl.training.runner import train as run
+    from crl.training.trust import asking
 
-    _report(run(config), config.videos)
+    with asking(trust):  # agent=frozen plays a run
+        _report(run(config), config.videos)
 
 
 @app.command()
-def resume(run: Run) -> None:
+def resume(run: Run, trust: Trust = False) -> None:
     """Continue an unfinished run, with its own settings, from its last checkpoint."""
     folder = find_run(run)
     from crl.training.run_folder import RunFolder
     from crl.training.run_settings import read_settings
     from crl.training.runner import resume as go_on
+    from crl.training.trust import asking
 
-    _report(go_on(folder), read_settings(RunFolder(folder))[0].videos)
+    with asking(trust):
+        _report(go_on(folder), read_settings(RunFolder(folder))[0].videos)
 
 
 @app.command("eval")
@@ -112,12 +116,15 @@ def evaluate(
     episodes: Annotated[int | None, typer.Option(min=1, help="Episodes per task; the run's own if omitted.")] = None,
     task: Annotated[int | None, typer.Option(min=0, help="Only this task, by its index in the sequence.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    trust: Trust = False,
 ) -> None:
     """Evaluate a run's newest checkpoint, without noise and without learning."""
     folder = find_run(run)
     from crl.training.load import evaluate_run
+    from crl.training.trust import asking
 
-    results = evaluate_run(folder, episodes, task)
+    with asking(trust):
+        results = evaluate_run(folder, episodes, task)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
         return

@@ -10,6 +10,11 @@ from rich.console import Console
 
 from crl.commands.completing import complete_run, complete_setting
 
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Execute the environment's module in this folder, though the run is somebody else's."),
+]
+
 out = Console()
 err = Console(stderr=True)
 

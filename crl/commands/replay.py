@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crl.commands.arguments import err, find_run
+from crl.commands.arguments import Trust, err, find_run
 from crl.commands.completing import complete_run
 from crl.errors import CrlError
 
@@ -56,6 +56,7 @@ def replay(
     odom: Annotated[str, typer.Option(metavar="TOPIC", help="Of a bag: the odometry, if several robots are in it.")] = (
         "odom"
     ),
+    trust: Trust = False,
 ) -> None:
     """Play an episode with what a run has learned, or a robot's recording, and record it as mp4.
 
@@ -64,6 +65,7 @@ def replay(
     above, the commands, and in red why the robot was stopped.
     """
     from crl.reporting.replay_recording import reader_of
+    from crl.training.trust import asking
 
     named = [name for name in (run, beside) if name is not None]
     readers = [reader_of(Path(name)) for name in named]
@@ -71,23 +73,22 @@ def replay(
     bags = [(Path(name), reader) for name, reader in zip(named, readers, strict=True) if reader is not None]
     if folders and task is None:
         raise CrlError("a run has several tasks to be replayed", "say which, by its index in the sequence: --task 0")
-    if live:
-        _live(folders, bool(bags), task or 0, episode, out_file, rerun)
-        return
-    if bags:
-        from crl.reporting.replay_recording import film_path, take_of_recording
+    with asking(trust):
+        if live:
+            _live(folders, bool(bags), task or 0, episode, out_file, rerun)
+        elif bags:
+            from crl.reporting.replay_recording import film_path, take_of_recording
 
-        takes = [take_of_recording(path, reader, robot, odom) for path, reader in bags]
-        _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
-        return
-    if rerun is not None:
-        from crl.reporting.replay import takes_of
+            takes = [take_of_recording(path, reader, robot, odom) for path, reader in bags]
+            _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
+        elif rerun is not None:
+            from crl.reporting.replay import takes_of
 
-        _rerun(takes_of(folders, task or 0, episode), rerun)
-        return
-    from crl.reporting.replay import film
+            _rerun(takes_of(folders, task or 0, episode), rerun)
+        else:
+            from crl.reporting.replay import film
 
-    _tell(film(folders, task or 0, episode, out_file, overlay=overlay))
+            _tell(film(folders, task or 0, episode, out_file, overlay=overlay))
 
 
 def _live(
