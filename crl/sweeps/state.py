@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from crl.reading.plain import open_plain
-from crl.reading.schema import mapping, number
+from crl.reading.schema import flag, mapping, number
 from crl.reporting.store.holder import holder
 from crl.sweeps import record as records
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.point import Point
 from crl.sweeps.record import Record
-from crl.training.results_file import EPISODE, read_line, read_results
+from crl.training.results_file import read_line, read_results
 from crl.training.run_folder import RunFolder
 
 _PHASE = mapping({"wall": number}, ("wall",))
@@ -93,8 +93,7 @@ def state(folder: SweepFolder, name: str) -> State:
         )
     lines = _lines(run / "metrics.jsonl")
     step = int(lines[-1]["step"]) if lines else 0
-    episodes = [line["success"] for line in lines if line["kind"] == "episode" and EPISODE(line) is None]
-    episodes = [success for success in episodes if success is not None]
+    episodes = [line["success"] for line in lines if line["kind"] == "episode" and flag(line.get("success")) is None]
     newest = episodes[-RECENT:]
     facts = (step, point.budget, sum(newest) / len(newest) if newest else None, _minutes(run / "timing.jsonl"))
     if holder(place) is not None:

@@ -147,7 +147,9 @@ class TestRunFolder:
             return open_file(path, flags, *rest, **named)
 
         monkeypatch.setattr(os, "open", refuse)
-        with pytest.raises(RunFolderError, match=r"(?s)run can't be written: Read-only file system.*make it writable"):
+        with pytest.raises(
+            RunFolderError, match=r"(?s)run/\.lock can't be written: Read-only file system.*make it writable"
+        ):
             resume(tmp_path / "run")
         assert load_run(tmp_path / "run").tasks == [0], "it can be read"
         monkeypatch.undo()
@@ -208,9 +210,9 @@ def stop_in_the_middle(tmp_path: Path) -> None:
     left = 4
     save = CheckpointStore.save
 
-    def stop(store: CheckpointStore, step: int, state: Any) -> Any:
+    def stop(store: CheckpointStore, *arguments: Any) -> Any:
         nonlocal left
-        path = save(store, step, state)
+        path = save(store, *arguments)
         left -= 1
         if left == 0:
             raise InterruptedError
