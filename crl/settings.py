@@ -73,6 +73,9 @@ LISTS = (
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "callbacks", "checkpoint")
 """Settings that do not decide a run's result: a run may be continued with other values of these."""
 
+ADDED = (("planner", "pessimism"), ("budget", "validation_stop"), ("budget", "carry"))
+"""Settings that came after the first runs, and whose defaults do what was done before there were such settings."""
+
 REFUSED: Mapping[str, str] = {
     "sb3_dqn": "DQN chooses among discrete actions, and the actions here are continuous",
     "sb3_ppo": "PPO is on-policy: it can't learn from a replay buffer",
@@ -238,6 +241,9 @@ def fingerprint(config: Config) -> str:
         for section in ("refiner", "body", "flow", "missions"):
             del plain[section]
         del plain["planner"]["shift"]
+    for section, name in ADDED:  # at its default, a run is what it was before there was such a setting
+        if getattr(getattr(config, section), name) == getattr(getattr(Config(), section), name):
+            del plain[section][name]
     if config.data.source is None:
         del plain["data"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

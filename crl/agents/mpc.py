@@ -41,7 +41,7 @@ class MPCAgent:
 
     Only the current task's transitions are kept. A finished task keeps its normalisers and whatever its strategy
     keeps. Training episodes (``explore=True``) first follow the task's exploration prior, then the planner with
-    coloured noise; all others follow the planner alone.
+    coloured noise; all others follow the planner alone, which then is as pessimistic as ``planner.pessimism`` says.
 
     Args:
         config: The run's settings.
@@ -73,7 +73,7 @@ class MPCAgent:
         self._sessions = 0
         self._normalised = 0
         self._learned_once: set[int] = set()
-        self._rollouts: dict[int, Rollout] = {}
+        self._rollouts: dict[tuple[int, bool], Rollout] = {}
         self._script: Array | None = None
         self._takeover = 0
         self._noise: Array | None = None
@@ -88,6 +88,8 @@ class MPCAgent:
         self._step = 0
         self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
         self.planner.reset()
+        # Training episodes are there to find out what the members don't know yet, so they don't shun it.
+        self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
         self._script = self._noise = None
         if not explore:
             return
@@ -206,11 +208,16 @@ class MPCAgent:
         return task in self.scales
 
     def _rollout(self, task: int) -> Rollout:
-        if task not in self._rollouts:
-            self._rollouts[task] = Rollout(
-                self.model, self.strategy.weights(task), self.scales[task], self.strategy.network_of(task)
+        apart = self.planner.pessimism > 0
+        if (task, apart) not in self._rollouts:
+            self._rollouts[task, apart] = Rollout(
+                self.model,
+                self.strategy.weights(task),
+                self.scales[task],
+                self.strategy.network_of(task),
+                apart=apart,
             )
-        return self._rollouts[task]
+        return self._rollouts[task, apart]
 
     # ------------------------------------------------------------------ what is measured
     def basis_element(self) -> str:

@@ -19,7 +19,10 @@ from crl.matching import nearest
 from crl.types import ActionSpec, Reward
 
 Model = Callable[[Tensor, Tensor], Tensor]
-"""Maps an observation [S] and actions [K, H, A] to trajectories [K, H + 1, S]."""
+"""Maps an observation [S] and actions [K, H, A] to trajectories [K, H + 1, S].
+
+With a planner's ``pessimism`` above 0 it gives those of every member of an ensemble, [E, K, H + 1, S].
+"""
 
 GROUP = "crl.planners"
 
@@ -52,6 +55,8 @@ class Planner(ABC):
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         self.config = config
         self.device = torch.device(device)
+        self.pessimism = config.pessimism
+        """Above 0, ``plan`` wants a model of every member; whoever plans may set it to 0 for a while."""
         self.limit(action)
         self.size = action.size
 
@@ -82,12 +87,19 @@ class Planner(ABC):
         return torch.randn(*shape, generator=generator).to(self.device)
 
     def returns(self, model: Model, reward: Reward, observation: Tensor, actions: Tensor) -> Tensor:
-        """Predicted returns [K] of action sequences [K, H, A]; a non-finite return or trajectory counts as -inf."""
+        """Predicted returns [K] of action sequences [K, H, A]; a non-finite return or trajectory counts as -inf.
+
+        With ``pessimism`` k above 0: the mean of the members' returns minus k of their standard deviations (of the
+        population), the lower confidence bound; a sequence is then worth only what the members agree on.
+        """
         trajectory = model(observation, actions)
-        rewards = reward(trajectory[:, :-1], actions, trajectory[:, 1:])
+        rewards = reward(trajectory[..., :-1, :], actions, trajectory[..., 1:, :])
         total: Tensor = rewards.sum(dim=-1)
         # A reward that compares gives a finite number for a NaN, so the states have their say too.
-        finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(1, 2)))
+        finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(-2, -1)))
+        if self.pessimism > 0:
+            finite = finite.all(dim=0)
+            total = total.mean(dim=0) - self.pessimism * total.std(dim=0, correction=0)
         return torch.where(finite, total, -torch.inf)
 
 

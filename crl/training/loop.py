@@ -177,7 +177,7 @@ class TrainingLoop:
         state.env_steps += result.steps
         state.validated.append(result.success)
         self._log_episode("validation", task, result)
-        if len(state.validated) < config.budget.validation_episodes and self._room():
+        if not self._judged_enough() and self._room():
             return
         successes = sum(state.validated)
         if successes > state.best:
@@ -280,10 +280,19 @@ class TrainingLoop:
         """Whether one more episode would exceed the task's budget, or those of all tasks up to here.
 
         Validation counts; what a validation took beyond one task's budget is missing from the next one's.
+        With ``budget.carry`` the budget of all tasks up to here is the only one.
         """
         state = self.state
-        left = min(self.budgets[state.visit] - state.task_steps, sum(self.budgets[: state.visit + 1]) - state.env_steps)
+        left = sum(self.budgets[: state.visit + 1]) - state.env_steps
+        if not self.config.budget.carry:
+            left = min(left, self.budgets[state.visit] - state.task_steps)
         return left < self._task().episode_steps
+
+    def _judged_enough(self) -> bool:
+        """Whether the validation has all its episodes, or more failures than a confirmed snapshot may have."""
+        budget, played = self.config.budget, len(self.state.validated)
+        lost = played - sum(self.state.validated) > budget.validation_episodes - budget.validation_successes
+        return played >= budget.validation_episodes or (budget.validation_stop and lost)
 
     def _room(self) -> bool:
         """Whether one more episode stays within the environment steps of the whole run."""
