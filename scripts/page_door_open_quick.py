@@ -114,6 +114,7 @@ def recorded(rows: Rows) -> dict[str, Any]:
         "profile": "quick",
         "seeds": [row["seed"] for row in rows],
         "episodes": rows[0]["episodes"],
+        "least": LEAST_OPENED,
         "commits": sorted({str(row["commit"]) for row in rows}),
         "opened": {door: span([row["opened"][door] for row in rows]) for door in doors},
         "success": span([round(sum(row["opened"].values()) / row["episodes"] / len(doors), 4) for row in rows]),

@@ -15,6 +15,7 @@ from crl.settings import compose
 RANGE = {
     "seeds": [201, 202, 203],
     "episodes": 4,
+    "least": 2,
     "opened": {"pull": [3, 4], "lever": [2, 4]},
     "success": [0.8333, 1.0],
     "env_steps": [5100, 6800],
@@ -38,8 +39,10 @@ def test_every_score_is_shown_with_its_range() -> None:
 
 
 def test_what_lies_below_is_named() -> None:
-    assert sentences(results(2, 4), RANGE)[1].startswith("below that range: pull, mean.")
-    assert sentences(results(3, 2), RANGE)[1].startswith("below that range: mean.")
+    expected = "below that range, but not below the 2 that are expected: "
+    assert sentences(results(2, 4), RANGE)[1] == f"{expected}pull, the mean"
+    assert sentences(results(3, 2), RANGE)[1] == f"{expected}the mean"
+    assert sentences(results(2, 1), RANGE)[1].startswith("below that range, and below the 2 that are expected: lever. ")
     assert sentences(results(3, 2), {**RANGE, "success": [0.625, 1]})[1] == "no score is below that range"
 
 
