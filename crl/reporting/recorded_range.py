@@ -55,8 +55,8 @@ def sentences(results: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[s
     lines = [f"beside {count} recorded seeds, successes of {recorded['episodes']}: {', '.join(parts)}"]
     if weak:
         lines.append(
-            f"below that range, and below the {recorded['least']} that are expected: {', '.join(weak)}. A seed is another "
-            "draw on a processor that rounds differently: try one more, such as seed=1"
+            f"below that range, and below the {recorded['least']} that are expected: {', '.join(weak)}. A seed is "
+            "another draw on a processor that rounds differently: try one more, such as seed=1"
         )
     elif below:
         lines.append(f"below that range, but not below the {recorded['least']} that are expected: {', '.join(below)}")
