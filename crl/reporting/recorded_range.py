@@ -37,7 +37,9 @@ def compared(results: Mapping[str, Any], config: Config) -> list[str]:
 
 def sentences(results: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:
     """The comparison itself: successes per task, their mean and the environment steps, each with its range."""
-    parts, below, weak = [], [], []
+    parts: list[str] = []
+    below: list[str] = []
+    weak: list[str] = []
     tasks = {task["name"]: task["successes"] for task in results["tasks"]}
     for name, (low, high) in recorded["opened"].items():
         found = sum(tasks[name])
