@@ -97,6 +97,9 @@ class ContinualConfig:
     """Strength of the output regulariser (HyperCRL)."""
     lookahead: bool = False
     """Regularise at the parameters that the task step would give (published; costs 40 %, no measured gain)."""
+    protect: int = 0
+    """Earlier tasks, drawn at random, that each learning step protects (HyperCRL): a step then costs the same however
+    many there are. 0: all of them."""
     heads: str = "task"
     """``task``: every task has a last layer of its own; ``shared``: one for all (ewc, si, coreset, multitask,
     gradient_projection)."""

@@ -73,6 +73,7 @@ RANGES: Mapping[str, Range] = {
     "agent.reward_scale": POSITIVE,
     "agent.buffer": COUNT,
     "continual.beta": NOT_NEGATIVE,
+    "continual.protect": WHOLE,
     "monitor.probes": WHOLE,
     "monitor.window": COUNT,
     "monitor.tolerance": NOT_NEGATIVE,
