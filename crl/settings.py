@@ -36,6 +36,7 @@ from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
 from crl.limits import leaves, validate
 from crl.matching import nearest
+from crl.plugins import is_path
 
 ALIASES: Mapping[str, str] = {
     "tasks": "env.tasks",
@@ -144,7 +145,7 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     for group, name in chosen.items():
         if group == "agent" and name in REFUSED:
             raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
-        if name not in names(group) and not (group == "env" and ":" in name):
+        if name not in names(group) and not is_path(name):
             raise SettingsError(f"unknown {group} {name!r}{nearest(name, names(group))}")
     _refuse_unread(request, chosen["agent"])
     profile = request.choices.get("profile", Config().profile)
