@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crl.agents.base import Agent
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.nominal import Fitted, fit_fitted, measured_fields, rows_of
 from crl.config import Config
@@ -32,7 +33,7 @@ from crl.flow.published import PublishedRefiner
 from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
 from crl.noise import coloured_noise, exploration_actions
 from crl.planning.body_rollout import BodyRollout
-from crl.planning.planner import PlanningFailed, make_planner
+from crl.planning.planner import Planner, PlanningFailed, make_planner
 from crl.seeding import numpy_generator, torch_generator
 from crl.types import (
     ActionSpec,
@@ -49,7 +50,7 @@ from crl.types import (
 PHASES = ("plan", "identify", "refine", "learn")
 
 
-class AdaptiveAgent:
+class AdaptiveAgent(Agent):
     """Learns the nominal body, then keeps to its missions when the body changes.
 
     Args:
@@ -64,7 +65,6 @@ class AdaptiveAgent:
     Attributes:
         fitted: What the closing session fitted; ``None`` before.
         refiner: What refines planned actions.
-        milliseconds: CPU milliseconds of each step of the present mission, by phase.
         make_learner: Makes what learns during a mission; on a robot it is in another process.
     """
 
@@ -76,12 +76,12 @@ class AdaptiveAgent:
         self.body = Body(observation, action)
         self.box = Box.of(action)
         measured_fields(config, self.body, action)  # now, and not after the training
-        self.planner = make_planner(config.planner, action)
+        self.planner: Planner = make_planner(config.planner, action)
         self.buffer = Buffer(observation.size, action.size)
         self.model = BodyModel(config.body, self.body, action.size, torch_generator(config.seed, "body"))
         self.fitted: Fitted | None = None
         self.refiner: Refiner = NoRefiner(action)
-        self.milliseconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
+        self._milliseconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
         self.make_learner: Callable[..., Any] = OnlineLearner
         self._observation, self._action = observation, action
         self._half = np.asarray(action.high, np.float32) / 2 - np.asarray(action.low, np.float32) / 2
@@ -129,7 +129,7 @@ class AdaptiveAgent:
         self.disturbance = Disturbance(self.body, config.body.disturbance, task.control_period, fitted.spread)
         self._history = []
         self._before: Tensor | None = None
-        self.milliseconds = {phase: [] for phase in PHASES}
+        self._milliseconds = {phase: [] for phase in PHASES}
 
     def act(self, observation: Array) -> Decision:
         """Decide on an action; the task's safe action, with the reason, where no plan can be trusted."""
@@ -268,9 +268,14 @@ class AdaptiveAgent:
     def _timed(self, phase: str) -> Iterator[None]:
         started = time.process_time()
         yield
-        self.milliseconds[phase].append(1e3 * (time.process_time() - started))
+        self._milliseconds[phase].append(1e3 * (time.process_time() - started))
 
     # ------------------------------------------------------------------ what is measured
+    @property
+    def milliseconds(self) -> Mapping[str, list[float]]:
+        """CPU milliseconds of each step of the present mission, by phase."""
+        return self._milliseconds
+
     def basis_element(self) -> str:
         """Fingerprint of the body's model, of the flow, and of what a mission has changed of them so far."""
         fitted = self.fitted

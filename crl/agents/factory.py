@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import torch
 
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import SettingsError
 from crl.plugins import load_plugin
-from crl.types import Agent, TaskSpec
+from crl.types import TaskSpec
 
 GROUP = "crl.agents"
 

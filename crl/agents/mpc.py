@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl.agents.base import Agent
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.judge import TaskJudge
 from crl.agents.learner import Learner
@@ -18,7 +19,7 @@ from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel, Scales
 from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
 from crl.noise import coloured_noise, exploration_actions
-from crl.planning.planner import PlanningFailed, make_planner
+from crl.planning.planner import Planner, PlanningFailed, make_planner
 from crl.planning.rollout import Rollout
 from crl.seeding import numpy_generator, torch_generator
 from crl.types import (
@@ -36,7 +37,7 @@ from crl.types import (
 _PASSING = ("optimiser", "embedding_optimiser", "average", "generator")
 
 
-class MPCAgent:
+class MPCAgent(Agent):
     """Plans with a sampling MPC on a dynamics model whose weights a retention strategy makes.
 
     Only the current task's transitions are kept. A finished task keeps its normalisers and whatever its strategy
@@ -60,7 +61,7 @@ class MPCAgent:
             config, self.model.network, torch_generator(config.seed, "strategy"), self.device
         )
         self.learner = Learner(config.learning, self.model, self.strategy)
-        self.planner = make_planner(config.planner, action, self.device)
+        self.planner: Planner = make_planner(config.planner, action, self.device)
         self.buffer = Buffer(observation.size, action.size)
         self.scales: dict[int, Scales] = {}
         self.judge = TaskJudge(self.model, self.scales, self.strategy)

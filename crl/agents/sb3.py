@@ -22,6 +22,7 @@ import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
+from crl.agents.base import Agent
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.sb3_model import algorithm, make_model, private_randomness
 from crl.agents.sb3_plasticity import critic_plasticity
@@ -54,7 +55,7 @@ LOSSES = {
 """What an algorithm logs, and its name here; ``task`` is what the progress display shows."""
 
 
-class SB3Agent:
+class SB3Agent(Agent):
     """Acts and learns with the algorithm that its name stands for (``sb3_sac``: SAC).
 
     Args:

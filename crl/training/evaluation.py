@@ -6,10 +6,11 @@ from typing import Any
 
 import gymnasium
 
+from crl.agents.base import Agent
 from crl.training.clock import Clock
 from crl.training.episode import EpisodeResult, play
 from crl.training.run_state import Score
-from crl.types import Agent, TaskSpec
+from crl.types import TaskSpec
 
 
 def evaluate_task(

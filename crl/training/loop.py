@@ -12,6 +12,7 @@ from typing import Any
 
 import gymnasium
 
+from crl.agents.base import Agent
 from crl.agents.monitor import ReachMonitor
 from crl.config import Config
 from crl.errors import CrlError
@@ -28,7 +29,7 @@ from crl.training.progress import Progress
 from crl.training.recorded import Recorded, pretrain
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
-from crl.types import Agent, LearnBudget, TaskSpec
+from crl.types import LearnBudget, TaskSpec
 
 FAULTS_ALLOWED = 5
 DECISIONS_KEPT = 5000

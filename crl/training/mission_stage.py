@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.sequences import TaskSequence
 from crl.training.missions import fly, mission_sequence
 from crl.training.progress import Progress
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
-from crl.types import Agent
 
 
 class MissionStage:

@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.flow.refiner import FlowRefiner, OracleRefiner
 from crl.safety.command_filter import CommandFilter
 from crl.sequences import MissionEntry, TaskEntry, TaskSequence
-from crl.types import ActionSpec, Agent, LearnBudget, TaskSpec, Transition
+from crl.types import ActionSpec, LearnBudget, TaskSpec, Transition
 
 STANDING = 25
 """Steps that a mission goes on after it was given up, with the safe action."""
@@ -162,7 +163,7 @@ def fly(
         watch.step(executed, wrong, info, refiner, _distance(task, after))
         observation = after
     record = watch.record(seed)
-    record["ms"] = summarise(getattr(agent, "milliseconds", {}), watch.steps)
+    record["ms"] = summarise(agent.milliseconds, watch.steps)
     points = described.progress.mission.points + described.origin
     return Flight(record, np.array(watch.path, dtype=np.float32), np.asarray(points, dtype=np.float32))
 

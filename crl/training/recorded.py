@@ -16,10 +16,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.sequences import TaskSequence
-from crl.types import Agent, LearnBudget, LearnReport, TaskSpec, Transition, as_array
+from crl.types import LearnBudget, LearnReport, TaskSpec, Transition, as_array
 
 GROUP = "crl.recorded_data"
 TOLERANCE = 1e-4

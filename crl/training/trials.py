@@ -24,6 +24,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError
@@ -34,7 +35,6 @@ from crl.training.load import LoadedRun, load_run
 from crl.training.missions import check_missions, fly, mission_sequence
 from crl.training.progress import Progress
 from crl.training.runner import prepare_torch, train
-from crl.types import Agent
 
 FIRST_SEED = 70_000
 """Seeds of missions start here; they are the same for every method."""
