@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from crl.agents.base import Agent
+from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.nominal import Fitted, fit_fitted, measured_fields, rows_of
 from crl.config import Config
@@ -31,10 +32,9 @@ from crl.flow.nominal import replaced
 from crl.flow.online import OnlineLearner
 from crl.flow.published import PublishedRefiner
 from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
-from crl.noise import coloured_noise, exploration_actions
 from crl.planning.body_rollout import BodyRollout
 from crl.planning.planner import Planner, PlanningFailed, make_planner
-from crl.seeding import numpy_generator, torch_generator
+from crl.seeding import torch_generator
 from crl.types import (
     ActionSpec,
     Array,
@@ -77,6 +77,7 @@ class AdaptiveAgent(Agent):
         self.box = Box.of(action)
         measured_fields(config, self.body, action)  # now, and not after the training
         self.planner: Planner = make_planner(config.planner, action)
+        self.exploration = Exploration(config.exploration, action, config.seed, hands_over=False)
         self.buffer = Buffer(observation.size, action.size)
         self.model = BodyModel(config.body, self.body, action.size, torch_generator(config.seed, "body"))
         self.fitted: Fitted | None = None
@@ -84,9 +85,7 @@ class AdaptiveAgent(Agent):
         self._milliseconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
         self.make_learner: Callable[..., Any] = OnlineLearner
         self._observation, self._action = observation, action
-        self._half = np.asarray(action.high, np.float32) / 2 - np.asarray(action.low, np.float32) / 2
         self._task = -1
-        self._episodes = 0
         self._sessions = 0
         self._explore = False
         self._rollout: BodyRollout | None = None
@@ -101,23 +100,13 @@ class AdaptiveAgent(Agent):
         self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
         self.planner.limit(self._action)
         self.planner.reset()
-        self._script: Array | None = None
-        self._noise: Array | None = None
         self._rollout = None
+        self.exploration.rest()
         if explore:
             self._task = task.index
-            self._episodes += 1
-            self._explore_how(task, numpy_generator(self.config.seed, "explore", task.index, episode))
+            self.exploration.begin(task, episode, known=False)
         elif self.fitted is not None:
             self._begin_mission(task, episode)
-
-    def _explore_how(self, task: TaskSpec, random: np.random.Generator) -> None:
-        config, steps = self.config.exploration, task.episode_steps
-        if self._episodes <= config.random_episodes:
-            self._script = exploration_actions(task.exploration, task.action, steps, random)
-        elif config.noise > 0 and self._episodes % config.every:
-            noise = coloured_noise(config.noise_beta, steps, task.action.size, random)
-            self._noise = (config.noise * noise * self._half).astype(np.float32)
 
     def _begin_mission(self, task: TaskSpec, episode: int) -> None:
         assert self.fitted is not None
@@ -136,9 +125,9 @@ class AdaptiveAgent(Agent):
         step, self._step = self._step, self._step + 1
         if not np.isfinite(observation).all():
             return self._safe("the observation is not finite")
-        if self._script is not None:
-            action = self._script[min(step, len(self._script) - 1)]
-            return Decision(action, action)
+        scripted = self.exploration.scripted(step)
+        if scripted is not None:
+            return Decision(scripted, scripted)
         with self._timed("plan"), torch.inference_mode():
             try:
                 plan = self._plan(torch.from_numpy(observation))
@@ -146,12 +135,10 @@ class AdaptiveAgent(Agent):
                 self.planner.reset()
                 return self._safe(failure.message)
         planned: Array = plan.actions[0].numpy()
-        if self._noise is not None:
-            noisy = planned + self._noise[min(step, len(self._noise) - 1)]
-            inside = np.clip(noisy, as_array(self._action.low), as_array(self._action.high))
-            return Decision(inside, planned, sequences=plan.samples)
+        if self._explore:
+            return Decision(self.exploration.disturbed(planned, step), planned, sequences=plan.samples)
         with self._timed("refine"):
-            action = planned if self._explore or self.fitted is None else self.refiner.refine(planned)
+            action = planned if self.fitted is None else self.refiner.refine(planned)
         return Decision(action, planned, sequences=plan.samples)
 
     def _plan(self, observation: Tensor) -> Any:
@@ -280,7 +267,7 @@ class AdaptiveAgent(Agent):
         """Fingerprint of the body's model, of the flow, and of what a mission has changed of them so far."""
         fitted = self.fitted
         if fitted is None:
-            return fingerprint_of("nominal", self.model.weights, self._episodes)
+            return fingerprint_of("nominal", self.model.weights, self.exploration.episodes)
         flow = None if fitted.flow is None else fitted.flow.field.weights
         now = [] if self._explore or not hasattr(self, "online") else [self.online.weights.detach()]
         return fingerprint_of("missions", self.model.weights, flow, now, self.refiner.state_dict())
@@ -315,7 +302,7 @@ class AdaptiveAgent(Agent):
             "buffer": self.buffer.state_dict(),
             "fitted": None if self.fitted is None else self.fitted.state_dict(),
             "task": self._task,
-            "episodes": self._episodes,
+            "episodes": self.exploration.episodes,
             "sessions": self._sessions,
         }
 
@@ -328,7 +315,7 @@ class AdaptiveAgent(Agent):
             self.fitted = Fitted.from_state(self.config, self.body, self._action, state["fitted"])
             self.model = self.fitted.model
         self._task = int(state["task"])
-        self._episodes = int(state["episodes"])
+        self.exploration.load_state_dict({"episodes": state["episodes"]})
         self._sessions = int(state["sessions"])
         self._rollout = None
 
