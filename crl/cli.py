@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from crl import __version__
 from crl.commands import (
     bench,
     cite,
@@ -31,6 +30,7 @@ from crl.commands import (
 from crl.commands.arguments import Run, Settings, err, find_run, out, say
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, sequences_table, summary
+from crl.version import __version__
 
 if TYPE_CHECKING:
     from crl.config import Config

@@ -31,12 +31,12 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from crl import __version__
 from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
 from crl.limits import leaves, validate
 from crl.matching import nearest
 from crl.plugins import is_path
+from crl.version import __version__
 
 ALIASES: Mapping[str, str] = {
     "tasks": "env.tasks",

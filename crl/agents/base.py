@@ -12,7 +12,7 @@ from typing import Any
 
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
-from crl.planning.planner import Planner
+from crl.planning.planner import Model, Planner
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
 
@@ -67,6 +67,16 @@ class Agent(ABC):
     def milliseconds(self) -> Mapping[str, list[float]]:
         """CPU milliseconds of each step of the present mission, by phase; empty if it does not measure them."""
         return {}
+
+    def model_of(self, task: int) -> Model | None:
+        """The model that it plans on for a task; ``None`` if it has none."""
+        del task
+        return None
+
+    def members_of(self, task: int) -> list[Model]:
+        """The members of the ensemble that :meth:`model_of` is the mean of; empty if it has none."""
+        del task
+        return []
 
     def knows(self, task: int) -> bool:
         """Whether it can act on a task, by the task's index; an agent without a model always can."""

@@ -19,7 +19,7 @@ from crl.continual.strategy import Storage, Strategy, make_strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel, Scales
 from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
-from crl.planning.planner import Planner, PlanningFailed, make_planner
+from crl.planning.planner import Model, Planner, PlanningFailed, make_planner
 from crl.planning.rollout import Rollout
 from crl.seeding import torch_generator
 from crl.types import (
@@ -173,6 +173,16 @@ class MPCAgent(Agent):
     def knows(self, task: int) -> bool:
         """Whether a task has been begun, so that it can be planned for."""
         return task in self.scales
+
+    def model_of(self, task: int) -> Rollout:
+        """The model that it plans on for a task that has begun."""
+        return self._rollout(task)
+
+    def members_of(self, task: int) -> list[Model]:
+        """A rollout of each member of the ensemble."""
+        network = self.strategy.network_of(task)
+        weights, scales = self.strategy.weights(task), self.scales[task]
+        return [Rollout(self.model, member, scales, alone) for alone, member in network.members(weights)]
 
     def _rollout(self, task: int) -> Rollout:
         if task not in self._rollouts:

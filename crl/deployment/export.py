@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from crl import __version__
 from crl.agents.adaptive import AdaptiveAgent
 from crl.config import Config
 from crl.deployment import files
@@ -24,6 +23,7 @@ from crl.sequences import TaskEntry
 from crl.settings import to_yaml
 from crl.training.checkpoint_format import encode, safetensors_parts
 from crl.training.load import LoadedRun, load_run
+from crl.version import __version__
 
 TESTED = ("afm", "afm_learned", "none", "frozen", "randomised")
 """Refiners whose agents are tested on robots."""

@@ -83,6 +83,16 @@ class TargetNetwork:
             seen.append(x)
         return seen
 
+    def members(self, weights: Tensor) -> list[tuple[TargetNetwork, Tensor]]:
+        """Every member of the ensemble as a network of its own, with its weights [P / E] out of weights [P]."""
+        hidden = [out for _, out in self.layers[:-1]]
+        alone = TargetNetwork(self.layers[0][0], hidden, self.layers[-1][1], activation=self.activation)
+        layers = self.unpack(weights)
+        return [
+            (alone, torch.cat([part[index].flatten() for layer in layers for part in layer]))
+            for index in range(self.ensemble)
+        ]
+
     def widened(self, columns: int) -> TargetNetwork:
         """The same network with hidden layers ``columns`` times as wide."""
         hidden = [columns * out for _, out in self.layers[:-1]]

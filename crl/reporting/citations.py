@@ -10,7 +10,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from crl import __version__
 from crl.config import Config
 from crl.errors import CrlError
 from crl.limits import leaves
@@ -20,6 +19,7 @@ from crl.sequences import TaskSequence, load_sequence
 from crl.settings import GROUPS, load_yaml
 from crl.training.order import task_order
 from crl.training.run_folder import RunFolder
+from crl.version import __version__
 
 SIMULATORS = ("mujoco", "pybullet", "isaacsim", "genesis", "sapien", "dm_control", "brax", "robosuite")
 """Packages by which an environment's module shows what simulates it; not all have an entry."""

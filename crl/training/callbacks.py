@@ -88,13 +88,13 @@ class Callbacks:
                 warnings.warn(f"the callback {name} ends here: {type(error).__name__}: {error}", stacklevel=4)
 
 
-def load_callbacks(names: Sequence[str]) -> Callbacks:
-    """Callbacks by their names.
+def load_callbacks(names: Sequence[str], more: Mapping[str, Callback] | None = None) -> Callbacks:
+    """Callbacks by their names, and others that are there already.
 
     Raises:
         SettingsError: There is no such callback, or its library is not installed.
     """
-    found: dict[str, Callback] = {}
+    found: dict[str, Callback] = dict(more or {})
     for name in names:
         points = {point.name: point for point in entry_points(group=GROUP)}
         if name not in points:

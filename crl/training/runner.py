@@ -8,7 +8,7 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -21,7 +21,7 @@ from crl.config import Config
 from crl.errors import CrlError, Interrupted
 from crl.sequences import load_sequence
 from crl.settings import fingerprint, load_yaml, to_plain, to_yaml
-from crl.training.callbacks import RunStart, load_callbacks
+from crl.training.callbacks import Callback, RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import SimulatorFailed, TrainingLoop
@@ -36,7 +36,9 @@ from crl.training.run_log import RunLog
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
 
 
-def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
+def train(
+    config: Config, progress: Progress | None = None, told: Mapping[str, Callback] | None = None
+) -> dict[str, Any]:
     """Run a configuration to its end.
 
     With ``resume`` the newest unfinished run of the same settings is continued from its last checkpoint (or the
@@ -45,6 +47,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     Args:
         config: The run's settings.
         progress: Where to show it; the terminal by default.
+        told: Callbacks beside those that the settings name, by name.
 
     Returns:
         What ``results.json`` holds.
@@ -64,7 +67,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     recorded = None
     if config.data.source is not None and not config.resume:
         recorded = read_recorded(config, sequence, task_order(config, sequence)[0])
-    callbacks = load_callbacks(config.callbacks)
+    callbacks = load_callbacks(config.callbacks, told)
     folder, resumed = _folder(config)
     if folder.status() == "finished":
         # The folder may have been moved since.

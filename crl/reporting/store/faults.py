@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.reporting.store.entry import Finding
 from crl.training.checkpoint_names import FORMAT, checkpoint_folders
+from crl.version import __version__
 
 NEEDED = ("matrix", "matrix_return", "matrix_tasks", "visits", "strategy", "seed", "env", "evaluation")
 """Entries of ``results.json`` without which a run has no place in a report."""

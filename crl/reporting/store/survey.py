@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from crl import __version__
 from crl.reporting.store import faults
 from crl.reporting.store.entry import Entry, Finding, flat
 from crl.reporting.store.holder import holder
+from crl.version import __version__
 
 _STAMPED = ("config.yaml", "results.json", "metrics.jsonl", "fingerprint", "checkpoints", "timing.jsonl")
 

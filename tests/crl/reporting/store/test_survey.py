@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from crl import __version__
+from crl.version import __version__
 from crl.reporting.store import faults, survey
 from crl.reporting.store.discover import discover
 from crl.reporting.store.entry import Entry, flat
