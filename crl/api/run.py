@@ -95,7 +95,7 @@ class Run:
         with torch.inference_mode():
             mean = self._loaded.agent.model_of(spec.index)(start, tried)  # type: ignore[misc]
             apart = torch.stack([member(start, tried) for member in members]) - mean
-        return Prediction(mean.numpy().copy(), _deviation(apart, spec.observation))
+        return Prediction(mean.numpy().copy(), _deviation(apart.numpy().copy(), spec.observation))
 
     def policy(self, task: int | str = 0) -> Policy:
         """What it does on a task, by index or name.
@@ -150,10 +150,10 @@ def evaluate(run: Run | str | Path, episodes: int | None = None, task: int | Non
     return found
 
 
-def _deviation(apart: torch.Tensor, observation: ObservationSpec) -> Array:
+def _deviation(apart: Array, observation: ObservationSpec) -> Array:
     """Root mean square [K, H + 1, S] of differences [E, K, H + 1, S]; angles are compared on the circle."""
     for field, at in zip(observation.fields, observation.offsets(), strict=True):
         if field.kind == "angle":
-            apart[..., at] = torch.remainder(apart[..., at] + np.pi, 2 * np.pi) - np.pi
-    found: Array = apart.square().mean(dim=0).sqrt().numpy()
+            apart[..., at] = np.remainder(apart[..., at] + np.pi, 2 * np.pi) - np.pi
+    found: Array = np.sqrt(np.square(apart).mean(axis=0))
     return found

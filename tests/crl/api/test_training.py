@@ -11,8 +11,10 @@ import torch
 
 import crl
 from crl.api.overrides import overrides
+from crl.api.run import _deviation
 from crl.errors import CrlError, SettingsError
 from crl.settings import compose, to_plain
+from crl.types import ObservationField, ObservationSpec
 from tests import tiny
 
 
@@ -151,3 +153,11 @@ def test_nested_settings_are_dotted_ones() -> None:
     )
     dotted = compose(["planner=cem", "planner.samples=96", "budget.steps=[100,200]", "name=null"])
     assert to_plain(nested) == to_plain(dotted)
+
+
+def test_angles_deviate_on_the_circle() -> None:
+    fields = tuple(ObservationField(name, "rad", kind) for name, kind in (("angle", "angle"), ("x", "linear")))  # type: ignore[arg-type]
+    apart = np.zeros((2, 1, 1, 2), np.float32)
+    apart[0], apart[1] = 2 * np.pi - 0.1, 0.1
+    found = _deviation(apart, ObservationSpec(fields))[0, 0]
+    np.testing.assert_allclose(found, [0.1, np.sqrt(((2 * np.pi - 0.1) ** 2 + 0.01) / 2)], rtol=1e-4)
