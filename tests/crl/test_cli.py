@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from crl.version import __version__
 from crl.cli import app
 from crl.commands.arguments import find_run
 from crl.config import Config
 from crl.errors import EGL_PACKAGES, CrlError, Interrupted, RenderingError, SettingsError
+from crl.version import __version__
 
 RESULTS: dict[str, Any] = {
     "env": "door_open",

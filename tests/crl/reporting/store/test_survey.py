@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from crl.version import __version__
 from crl.reporting.store import faults, survey
 from crl.reporting.store.discover import discover
 from crl.reporting.store.entry import Entry, flat
 from crl.reporting.store.holder import holder
+from crl.version import __version__
 from tests.crl.reporting.folders import leave
 
 
