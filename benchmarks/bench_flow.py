@@ -18,11 +18,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
+from crl.adaptation.box import Box
+from crl.adaptation.calibration import calibrate
+from crl.adaptation.flow_matching.action_flow import ActionFlow
+from crl.adaptation.identification.making import make_identifier
+from crl.adaptation.refiners.flow import FlowRefiner
 from crl.config_missions import FlowConfig
-from crl.flow.action_flow import ActionFlow, make_identifier
-from crl.flow.box import Box
-from crl.flow.detection import calibrate
-from crl.flow.refiner import FlowRefiner
 from crl.types import ActionSpec
 
 

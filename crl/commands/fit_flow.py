@@ -29,8 +29,8 @@ def fit_flow(settings: Settings = None) -> None:
         raise SettingsError(f"refiner={config.refiner.name} has no flow to fit", "use refiner=afm or afm_learned")
     from pathlib import Path
 
+    from crl.adaptation.flow_matching.persistence import save_flow
     from crl.agents.adaptive import AdaptiveAgent
-    from crl.flow.persistence import save_flow
     from crl.training.load import load_run
     from crl.training.runner import train
 
