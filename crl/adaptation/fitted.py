@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -11,9 +13,10 @@ from torch import Tensor
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.flow_matching.action_flow import ActionFlow
+from crl.adaptation.flow_matching.persistence import load_flow, save_flow
 from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.making import make_identifier
-from crl.adaptation.nominal_model import LaggedNominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel, Rows
@@ -32,7 +35,7 @@ class Fitted:
     Attributes:
         model: The planner's model, of ``body.stride`` control steps.
         one_step: The model of one control step that regimes are identified with; it never learns again.
-        rows: Nominal rows of the planner's model.
+        rows: NominalModel rows of the planner's model.
         spread: Deviation of the nominal residuals, [D].
         measured: For every element of an action, where in an observation its counterpart is, -1 for none.
         flow: The fitted flow, if the refiner has one.
@@ -48,9 +51,28 @@ class Fitted:
     published: PublishedFlow | None = None
 
     @property
-    def nominal(self) -> LaggedNominal:
+    def nominal(self) -> NominalModel:
         """The model of one control step as regimes are identified with it."""
         return lagged(self.one_step, self.measured)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model of one control step, which flows are fitted with."""
+        return hashlib.sha256(self.one_step.weights.detach().cpu().numpy().tobytes()).hexdigest()[:16]
+
+    def save_flow(self, folder: Path) -> None:
+        """Write the flow to a folder.
+
+        Raises:
+            CrlError: There is none.
+        """
+        if self.flow is None:
+            raise CrlError("no flow was fitted", "use refiner=afm or afm_learned")
+        save_flow(self.flow, folder, self.fingerprint)
+
+    def load_flow(self, folder: Path, action: ActionSpec) -> None:
+        """Take a flow from a folder; see :func:`~crl.adaptation.flow_matching.persistence.load_flow`."""
+        self.flow = load_flow(folder, action, self.nominal, self.fingerprint)
 
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -83,9 +105,9 @@ class Fitted:
         return cls(model, one_step, Rows(*state["rows"]), state["spread"], measured, flow, published)
 
 
-def lagged(one_step: BodyModel, measured: tuple[int, ...]) -> LaggedNominal:
+def lagged(one_step: BodyModel, measured: tuple[int, ...]) -> NominalModel:
     """The model of one control step as regimes are identified with it; ``measured`` is of :func:`measured_fields`."""
-    return LaggedNominal(one_step.predict, tuple(one_step.body.command), measured)
+    return NominalModel(one_step.predict, tuple(one_step.body.command), measured)
 
 
 def measured_fields(config: Config, body: Body, action: ActionSpec) -> tuple[int, ...]:

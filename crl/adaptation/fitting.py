@@ -16,6 +16,7 @@ from crl.adaptation.fitted import ONE_STEP, PLAN, Fitted, body_model, measured_f
 from crl.adaptation.flow_matching.action_flow import fit_flow
 from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.simulator import ChannelRegimes
+from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import Rows
@@ -120,7 +121,7 @@ def randomised(config: Config, rows: Rows, action: ActionSpec, scale: Tensor) ->
     """
     generator = torch_generator(config.seed, "randomised")
     box = Box.of(action)
-    regimes = ChannelRegimes(config.flow, lambda _, a: a, box, rows.inputs, scale)
+    regimes = ChannelRegimes(config.flow, NominalModel(lambda _, a: a), box, rows.inputs, scale)
     parts = []
     for _ in range(8):
         drawn = regimes.regimes(len(rows), generator)

@@ -11,37 +11,34 @@ from torch import Tensor
 from crl.adaptation.box import Box
 from crl.dynamics.model import DynamicsModel, Scales
 
-Nominal = Callable[[Tensor, Tensor], Tensor]
+Change = Callable[[Tensor, Tensor], Tensor]
 """Maps observations [N, S] and actions [N, A] to changes [N, D]; angles among the changes are wrapped."""
 
 
 @dataclass(frozen=True)
-class LaggedNominal:
-    """A nominal model whose observations hold the command of the step before: a fault affects it, too.
+class NominalModel:
+    """The model of the nominal body, and what its observations hold.
 
     Attributes:
         change: The model.
-        command: Indices of the command before in an observation.
-        measured: For every element of a command, where in an observation its counterpart is, -1 if it has none.
+        command: Indices of the command of the step before in an observation; a fault affects it, too. Empty: it is not
+            observed.
+        measured: For every element of a command, where in an observation its measurement is, -1 if it has none. Empty:
+            none has one.
     """
 
-    change: Nominal
-    command: tuple[int, ...]
+    change: Change
+    command: tuple[int, ...] = ()
     measured: tuple[int, ...] = ()
 
     def __call__(self, observation: Tensor, action: Tensor) -> Tensor:
-        """See :data:`Nominal`."""
+        """See :data:`Change`."""
         return self.change(observation, action)
 
-
-def lags(model: Nominal) -> list[int]:
-    """Indices of the command before in the observations of a model; none if it does not read it."""
-    return list(model.command) if isinstance(model, LaggedNominal) else []
-
-
-def measures(model: Nominal) -> list[int]:
-    """Where in an observation the counterpart of every element of a command is, -1 for none; empty: none has one."""
-    return list(model.measured) if isinstance(model, LaggedNominal) else []
+    @property
+    def lags(self) -> list[int]:
+        """Indices of the command of the step before."""
+        return list(self.command)
 
 
 def replaced(observation: Tensor, at: list[int], command: Tensor) -> Tensor:
@@ -51,9 +48,9 @@ def replaced(observation: Tensor, at: list[int], command: Tensor) -> Tensor:
     return result
 
 
-def doubled(model: Nominal, box: Box) -> tuple[Nominal, Box]:
-    """A lagged model as one of both commands [N, 2 A] (the present one, the one before), and their box."""
-    at, size = lags(model), box.size
+def doubled(model: NominalModel, box: Box) -> tuple[Change, Box]:
+    """A model that reads the command before, as one of both commands [N, 2 A] (present one first), and their box."""
+    at, size = model.lags, box.size
 
     def change(observation: Tensor, both: Tensor) -> Tensor:
         return model(replaced(observation, at, both[..., size:]), both[..., :size])
@@ -65,7 +62,7 @@ STEP = 0.02
 """Step of the central differences, in half ranges: models are smooth at that scale and float32 is fine enough."""
 
 
-def nominal_of(model: DynamicsModel, weights: Tensor, scales: Scales) -> Nominal:
+def nominal_of(model: DynamicsModel, weights: Tensor, scales: Scales) -> NominalModel:
     """The nominal model of trained weights [P]: mean change over the ensemble, in the observation's units.
 
     The weights are copied: identification compares with the body as it was, whatever learns meanwhile.
@@ -78,10 +75,10 @@ def nominal_of(model: DynamicsModel, weights: Tensor, scales: Scales) -> Nominal
             mean, _ = model.predict(frozen, scales, observation.unsqueeze(0), action.unsqueeze(0))
             return mean.mean(dim=0) * std
 
-    return change
+    return NominalModel(change)
 
 
-def linearise(model: Nominal, observation: Tensor, action: Tensor, box: Box) -> tuple[Tensor, Tensor]:
+def linearise(model: Change, observation: Tensor, action: Tensor, box: Box) -> tuple[Tensor, Tensor]:
     """Changes [N, D] and their derivatives [N, D, A] by *normalised* actions (per half range), in one call.
 
     Args:
@@ -99,7 +96,7 @@ def linearise(model: Nominal, observation: Tensor, action: Tensor, box: Box) -> 
     return changes[0], derivative.permute(1, 2, 0)
 
 
-def extended(model: Nominal, observation: Tensor, action: Tensor, box: Box) -> Tensor:
+def extended(model: Change, observation: Tensor, action: Tensor, box: Box) -> Tensor:
     """Changes [N, D], continued linearly from the box's surface for actions outside of it.
 
     A learned model knows nothing of a command beyond the limits, which a gain above 1 amounts to.

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel
 from crl.dynamics.buffer import Buffer
+from crl.errors import CrlError
 from crl.noise import coloured_noise, exploration_actions
 from crl.planning.body_rollout import BodyRollout
 from crl.planning.planner import PlanningFailed, make_planner
@@ -274,6 +276,16 @@ class AdaptiveAgent:
         started = time.process_time()
         yield
         self.milliseconds[phase].append(1e3 * (time.process_time() - started))
+
+    def load_flow(self, folder: Path) -> None:
+        """Fly with a flow that `crl fit-flow` wrote to a folder.
+
+        Raises:
+            CrlError: Nothing is fitted yet, or the flow is one of another body or model.
+        """
+        if self.fitted is None:
+            raise CrlError("the body's model is not fitted yet, and a flow needs it", "let the training end first")
+        self.fitted.load_flow(folder, self._action)
 
     # ------------------------------------------------------------------ what is measured
     def basis_element(self) -> str:

@@ -17,7 +17,7 @@ from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.identification.simulator import RegimeSimulator
-from crl.adaptation.nominal_model import Nominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.config_missions import FlowConfig
 from crl.seeding import torch_generator
 from crl.types import ActionSpec
@@ -86,7 +86,7 @@ def fit_flow(
     calibration: Calibration,
     *,
     identifier: str = "structured",
-    nominal: Nominal | None = None,
+    nominal: NominalModel | None = None,
     seed: int = 0,
 ) -> ActionFlow:
     """Fit an identifier (if it learns) and a flow on a simulator's regimes.
@@ -100,7 +100,14 @@ def fit_flow(
         nominal: The nominal model for the identifier, where the simulator's own costs more than it need.
         seed: Seed of everything that is drawn.
     """
-    found = make_identifier(identifier, config, Box.of(action), nominal or simulator.nominal, calibration, seed)
+    found = make_identifier(
+        identifier,
+        config,
+        Box.of(action),
+        nominal or NominalModel(simulator.nominal, tuple(simulator.lags)),
+        calibration,
+        seed,
+    )
     found.fit(simulator)
     flow = ActionFlow(config, action, found, calibration, seed)
     pairs = simulate_pairs(simulator, found, calibration, config, seed)

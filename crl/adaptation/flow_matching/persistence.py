@@ -19,7 +19,7 @@ from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.making import make_identifier
-from crl.adaptation.nominal_model import Nominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.types import ActionSpec
@@ -32,12 +32,13 @@ class FlowFileError(CrlError, ValueError):
     """A flow's files are missing, damaged, or made for another body."""
 
 
-def save_flow(flow: ActionFlow, folder: Path) -> None:
+def save_flow(flow: ActionFlow, folder: Path, model: str | None = None) -> None:
     """Write a flow to a folder, which is created; each file is replaced as a whole.
 
     Args:
         flow: The fitted flow.
         folder: Where to.
+        model: Fingerprint of the nominal model that it was fitted with, to be checked when it is loaded.
     """
     state = flow.state_dict()
     tensors: dict[str, torch.Tensor] = {}
@@ -45,6 +46,7 @@ def save_flow(flow: ActionFlow, folder: Path) -> None:
     action = flow.action
     description = {
         "version": VERSION,
+        "model": model,
         "action": {
             "size": action.size,
             "names": list(action.names),
@@ -62,34 +64,30 @@ def save_flow(flow: ActionFlow, folder: Path) -> None:
         path.replace(folder / name)
 
 
-def load_flow(folder: Path, action: ActionSpec, nominal: Nominal) -> ActionFlow:
+def load_flow(folder: Path, action: ActionSpec, nominal: NominalModel, model: str | None = None) -> ActionFlow:
     """Read a flow for a body's actions.
 
     Args:
         folder: Where :func:`save_flow` wrote it.
         action: The body's action; size, names, units and limits must be those that the flow was fitted for.
         nominal: The nominal model that it was fitted with.
+        model: Its fingerprint, if known; see :func:`save_flow`.
 
     Raises:
-        FlowFileError: No flow is there, it is damaged, or it was fitted for another action.
+        FlowFileError: No flow is there, it is damaged, or it was fitted for another action or with another model.
     """
-    hint = f"fit it again, or name another folder than {folder}"
+    hint = _hint(folder)
+    description, tensors = _read(folder)
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        tensors = load_file(folder / TENSORS)
-    except FileNotFoundError as error:
-        raise FlowFileError(f"there is no fitted flow: {error.filename} is missing", hint) from error
-    except (OSError, ValueError, SafetensorError) as error:
-        raise FlowFileError(f"the flow in {folder} can't be read: {error}", hint) from error
-    try:
-        if description["version"] != VERSION:
-            raise FlowFileError(
-                f"the flow in {folder} has format {description['version']}, this version reads {VERSION}", hint
-            )
         _check_action(description["action"], action, folder)
+        fitted_with = description.get("model")
+        if model is not None and fitted_with is not None and fitted_with != model:
+            raise FlowFileError(
+                f"the flow in {folder} was fitted with another model of the body",
+                "use the env, the seed and the settings that it was fitted with, or fit it again",
+            )
         state = _join(description["state"], tensors)
-        known = {field.name for field in fields(FlowConfig)}
-        config = FlowConfig(**{name: value for name, value in state["config"].items() if name in known})
+        config = _config(state["config"])
         calibration = Calibration.from_state(state["calibration"])
         kind = state["identifier"]["kind"]
         identifier = make_identifier(kind, config, Box.of(action), nominal, calibration)
@@ -100,6 +98,61 @@ def load_flow(folder: Path, action: ActionSpec, nominal: Nominal) -> ActionFlow:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FlowFileError(f"the flow in {folder} is damaged: {error!r}", hint) from error
     return flow
+
+
+def check_flow(folder: Path, action: ActionSpec, config: FlowConfig, identifier: str) -> None:
+    """Check that a flow that :func:`save_flow` wrote is one for these actions and settings, before anything is fitted.
+
+    Args:
+        folder: Where the flow is.
+        action: The body's action.
+        config: The settings that it will be used with.
+        identifier: The identifier that is expected in it.
+
+    Raises:
+        FlowFileError: No flow is there, it is damaged, or it was fitted for other actions or with other settings.
+    """
+    description, _ = _read(folder)
+    try:
+        _check_action(description["action"], action, folder)
+        kept = _config(description["state"]["config"])
+        kind = description["state"]["identifier"]["kind"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise FlowFileError(f"the flow in {folder} is damaged: {error!r}", _hint(folder)) from error
+    if kind != identifier:
+        raise FlowFileError(f"the flow in {folder} has the identifier {kind}, {identifier} is wanted", _hint(folder))
+    other = [field.name for field in fields(FlowConfig) if getattr(kept, field.name) != getattr(config, field.name)]
+    if other:
+        settings = " ".join(f"flow.{name}={getattr(kept, name)}" for name in other)
+        raise FlowFileError(
+            f"the flow in {folder} was fitted with other settings: {settings}", "give them here too, or fit it again"
+        )
+
+
+def _hint(folder: Path) -> str:
+    return f"fit it again, or name another folder than {folder}"
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
+    """The description of a flow and its tensors."""
+    hint = _hint(folder)
+    try:
+        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
+        tensors = load_file(folder / TENSORS)
+    except FileNotFoundError as error:
+        raise FlowFileError(f"there is no fitted flow: {error.filename} is missing", hint) from error
+    except (OSError, ValueError, SafetensorError) as error:
+        raise FlowFileError(f"the flow in {folder} can't be read: {error}", hint) from error
+    version = description.get("version") if isinstance(description, dict) else None
+    if version != VERSION:
+        raise FlowFileError(f"the flow in {folder} has format {version}, this version reads {VERSION}", hint)
+    return description, tensors
+
+
+def _config(state: Mapping[str, Any]) -> FlowConfig:
+    """The settings of a flow, without those that there are no longer."""
+    known = {field.name for field in fields(FlowConfig)}
+    return FlowConfig(**{name: value for name, value in state.items() if name in known})
 
 
 def _check_action(kept: Mapping[str, Any], action: ActionSpec, folder: Path) -> None:

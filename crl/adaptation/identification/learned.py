@@ -29,7 +29,7 @@ from crl.adaptation.identification.identifier import Estimate, Identifier, Infor
 from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.simulator import RegimeSimulator, simulated_windows
 from crl.adaptation.identification.transitions import Window
-from crl.adaptation.nominal_model import Nominal, doubled, lags, linearise, measures
+from crl.adaptation.nominal_model import NominalModel, doubled, linearise
 from crl.config_missions import FlowConfig
 from crl.dynamics.network import TargetNetwork
 from crl.errors import CrlError
@@ -50,7 +50,9 @@ class LearnedIdentifier(Identifier):
         seed: Seed of the first weights and of the training data.
     """
 
-    def __init__(self, config: FlowConfig, box: Box, nominal: Nominal, calibration: Calibration, seed: int = 0) -> None:
+    def __init__(
+        self, config: FlowConfig, box: Box, nominal: NominalModel, calibration: Calibration, seed: int = 0
+    ) -> None:
         size = box.size
         inputs = 2 * size + (1 + 2 * size) * (2 + 2 * size) // 2 + 1
         pooled = config.encoder_hidden[-1]
@@ -60,7 +62,7 @@ class LearnedIdentifier(Identifier):
         self.features_size = config.context + int(self._channels.features(self._channels.nominal).shape[-1])
         self.nominal = torch.zeros(config.context)
         self.relative_error = config.relative_error_learned
-        self.fed_back = Responses(measures(nominal), box).sharing
+        self.fed_back = Responses(nominal.measured, box).sharing
         self.affine = False
         self._config, self._box, self._model, self._calibration = config, box, nominal, calibration
         self._seed = seed
@@ -161,9 +163,9 @@ class LearnedIdentifier(Identifier):
     def _differences(self, window: Window) -> tuple[Tensor, Tensor]:
         """Nominal minus executed commands in half ranges, [R, N, A], and the length of what remains, [R, N, 1]."""
         observation, action, change = window.flat()
-        if lags(self._model):  # the regime acted on the command before as it does on this one
+        if self._model.lags:  # the regime acted on the command before as it does on this one
             model, box = doubled(self._model, self._box)
-            both = torch.cat([action, observation[..., lags(self._model)]], dim=-1)
+            both = torch.cat([action, observation[..., self._model.lags]], dim=-1)
             value, derivative = linearise(model, observation, both, box)
             derivative = derivative[..., : self._box.size] + derivative[..., self._box.size :]
         else:

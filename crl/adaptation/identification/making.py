@@ -7,7 +7,7 @@ from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.learned import LearnedIdentifier
 from crl.adaptation.identification.structured import StructuredIdentifier
-from crl.adaptation.nominal_model import Nominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.matching import nearest
@@ -16,7 +16,7 @@ IDENTIFIERS = ("structured", "learned")
 
 
 def make_identifier(
-    kind: str, config: FlowConfig, box: Box, nominal: Nominal, calibration: Calibration, seed: int = 0
+    kind: str, config: FlowConfig, box: Box, nominal: NominalModel, calibration: Calibration, seed: int = 0
 ) -> Identifier:
     """An identifier by name, ``structured`` or ``learned`` (which has yet to be fitted).
 

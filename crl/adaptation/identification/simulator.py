@@ -17,7 +17,7 @@ from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.channels import Channels
 from crl.adaptation.identification.transitions import Window
-from crl.adaptation.nominal_model import Nominal, extended, lags, replaced
+from crl.adaptation.nominal_model import NominalModel, extended, replaced
 from crl.config_missions import FlowConfig
 
 
@@ -72,13 +72,13 @@ class ChannelRegimes:
         scale: Size of each element of a change that matters equally, [D].
     """
 
-    def __init__(self, config: FlowConfig, nominal: Nominal, box: Box, seen: Tensor, scale: Tensor) -> None:
+    def __init__(self, config: FlowConfig, nominal: NominalModel, box: Box, seen: Tensor, scale: Tensor) -> None:
         self.box = box
         self.scale = scale
         self._config = config
         self._model = nominal
         self._seen = seen
-        self.lags = lags(nominal)
+        self.lags = nominal.lags
         self.channels = Channels(config.structure, box)
 
     def observations(self, count: int, generator: torch.Generator) -> Tensor:

@@ -25,7 +25,7 @@ from crl.adaptation.identification.identifier import Estimate, Identifier, Infor
 from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.selection import select
 from crl.adaptation.identification.transitions import Window
-from crl.adaptation.nominal_model import Nominal, doubled, lags, linearise, measures
+from crl.adaptation.nominal_model import Change, NominalModel, doubled, linearise
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 
@@ -49,9 +49,9 @@ class StructuredIdentifier(Identifier):
         calibration: Distribution of its residuals.
     """
 
-    def __init__(self, config: FlowConfig, box: Box, nominal: Nominal, calibration: Calibration) -> None:
+    def __init__(self, config: FlowConfig, box: Box, nominal: NominalModel, calibration: Calibration) -> None:
         self.channels = Channels(config.structure, box)
-        self.responses = Responses(measures(nominal), box)
+        self.responses = Responses(nominal.measured, box)
         self.size = self.channels.size + self.responses.size
         self.features_size = int(self.channels.features(self.channels.nominal).shape[-1])
         self.nominal = torch.zeros(self.size)
@@ -108,10 +108,11 @@ class StructuredIdentifier(Identifier):
         steps = window.weight.shape[1]
         observation, action, change = window.flat()
         weight = self._weights(observation, action, change) * window.weight.flatten().double()
-        model, box, sent = self._model, self._box, [action]
-        if lags(model):
-            sent.append(observation[..., lags(model)])
-            model, box = doubled(model, box)
+        model: Change = self._model
+        box, sent = self._box, [action]
+        if self._model.lags:
+            sent.append(observation[..., self._model.lags])
+            model, box = doubled(self._model, box)
         fixed = [self.channels.design(part.double()) for part in sent]
         scale = (weight / self._calibration.allowance).sqrt().view(-1, 1, 1)
 

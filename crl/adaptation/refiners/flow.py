@@ -12,7 +12,7 @@ from torch import Tensor
 
 from crl.adaptation.authority import Reach, careful_box, reachable_spec
 from crl.adaptation.flow_matching.action_flow import ActionFlow
-from crl.adaptation.nominal_model import Nominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.base import Refiner
 from crl.adaptation.refiners.excitation import excited
 from crl.adaptation.tracking.regime import Regime
@@ -35,7 +35,7 @@ class FlowRefiner(Refiner):
 
     tracks = True
 
-    def __init__(self, flow: ActionFlow, nominal: Nominal, *, clipped: bool = True) -> None:
+    def __init__(self, flow: ActionFlow, nominal: NominalModel, *, clipped: bool = True) -> None:
         super().__init__(flow.action)
         self.flow = flow
         self.tracker = RegimeTracker(flow.config, flow.identifier, nominal, flow.calibration, flow.box)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.flow_matching.published_flow import PublishedFlow
-from crl.adaptation.nominal_model import Nominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.base import Refiner
 from crl.types import Array
 
@@ -28,7 +28,7 @@ class PublishedRefiner(Refiner):
         clipped: Keep to the action box.
     """
 
-    def __init__(self, flow: PublishedFlow, nominal: Nominal, *, clipped: bool = True) -> None:
+    def __init__(self, flow: PublishedFlow, nominal: NominalModel, *, clipped: bool = True) -> None:
         super().__init__(flow.action)
         self.flow = flow
         self._nominal = nominal

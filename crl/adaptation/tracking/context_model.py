@@ -11,7 +11,7 @@ from torch import Tensor
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.identifier import Identifier
-from crl.adaptation.nominal_model import Nominal, extended, lags, replaced
+from crl.adaptation.nominal_model import NominalModel, extended, replaced
 from crl.adaptation.tracking.window import Row, columns
 
 
@@ -27,7 +27,7 @@ class ContextModel:
     """
 
     identifier: Identifier
-    nominal: Nominal
+    nominal: NominalModel
     calibration: Calibration
     box: Box
 
@@ -36,7 +36,7 @@ class ContextModel:
         observation, action, change = columns(rows)
         contexts = context.expand(action.shape[0], -1)
         command = self.identifier.predicted_command(observation, action, contexts)
-        before = lags(self.nominal)
+        before = self.nominal.lags
         seen = observation
         if before:
             earlier = self.identifier.predicted_command(observation, observation[..., before], contexts)

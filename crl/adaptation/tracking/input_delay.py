@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.calibration import Calibration
-from crl.adaptation.nominal_model import Nominal, lags, replaced
+from crl.adaptation.nominal_model import NominalModel, replaced
 
 
 class InputDelays:
@@ -24,11 +24,11 @@ class InputDelays:
         most: Greatest delay, in control steps.
     """
 
-    def __init__(self, nominal: Nominal, calibration: Calibration, most: int) -> None:
+    def __init__(self, nominal: NominalModel, calibration: Calibration, most: int) -> None:
         self._nominal = nominal
         self._calibration = calibration
         self._most = most
-        self._before = lags(nominal)
+        self._before = nominal.lags
         self.reset()
 
     def reset(self) -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration, statistics
 from crl.adaptation.identification.identifier import Identifier
-from crl.adaptation.nominal_model import Nominal as NominalModel
+from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.tracking.alarms import Alarms
 from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.decision import Belief, decide, nominal

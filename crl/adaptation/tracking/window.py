@@ -12,7 +12,7 @@ from torch import Tensor
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.identifier import Information
-from crl.adaptation.nominal_model import Nominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.tracking.input_delay import InputDelays
 
 
@@ -63,7 +63,7 @@ class TransitionWindow:
         now: Number of transitions so far.
     """
 
-    def __init__(self, length: int, delays: int, nominal: Nominal, calibration: Calibration, box: Box) -> None:
+    def __init__(self, length: int, delays: int, nominal: NominalModel, calibration: Calibration, box: Box) -> None:
         self._length = length
         self._box = box
         self._delays = InputDelays(nominal, calibration, delays)

@@ -12,6 +12,7 @@ from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration, calibrate
 from crl.adaptation.identification.simulator import ChannelRegimes
 from crl.adaptation.identification.structured import StructuredIdentifier
+from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.tracking.decision import Belief
 from crl.adaptation.tracking.hypotheses import Faulty
 from crl.adaptation.tracking.regime import Regime
@@ -21,6 +22,7 @@ from crl.dynamics.features import FeatureMap
 from tests.oracles import unicycle
 
 BOX = Box.of(unicycle.ACTION)
+NOMINAL = NominalModel(unicycle.nominal)
 SCALE = torch.tensor([0.2, 0.2, 0.3])
 FEATURES = FeatureMap(unicycle.OBSERVATION)
 
@@ -34,11 +36,11 @@ def calibration(seed: int = 0) -> Calibration:
 def simulator(config: FlowConfig) -> ChannelRegimes:
     """Regimes of the unicycle at any heading."""
     heading = torch.linspace(-math.pi, math.pi, 500).unsqueeze(1)
-    return ChannelRegimes(config, unicycle.nominal, BOX, heading.expand(-1, 3).contiguous(), SCALE)
+    return ChannelRegimes(config, NOMINAL, BOX, heading.expand(-1, 3).contiguous(), SCALE)
 
 
 def structured(config: FlowConfig) -> StructuredIdentifier:
-    return StructuredIdentifier(config, BOX, unicycle.nominal, calibration())
+    return StructuredIdentifier(config, BOX, NOMINAL, calibration())
 
 
 def noted(state: np.ndarray, executed: np.ndarray, after: np.ndarray) -> tuple[torch.Tensor, ...]:

@@ -23,7 +23,7 @@ WEAK_SIDE = torch.tensor([[0.65, 0.2], [0.65, 0.65]])
 def refiner(**changes: object) -> FlowRefiner:
     config = FlowConfig(structure="affine", hidden=[16], **changes)  # type: ignore[arg-type]
     ident = bodies.structured(config)
-    return FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), unicycle.nominal)
+    return FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), bodies.NOMINAL)
 
 
 def under(ours: FlowRefiner, matrix: torch.Tensor, bias: torch.Tensor | None = None) -> FlowRefiner:
@@ -59,7 +59,7 @@ def test_without_a_coupling_the_box_says_it_all() -> None:
 
 def test_a_learned_identifier_only_approximates_and_keeps_to_the_box() -> None:
     config = FlowConfig(encoder_hidden=[8], context=4)
-    learned = LearnedIdentifier(config, bodies.BOX, unicycle.nominal, bodies.calibration())
+    learned = LearnedIdentifier(config, bodies.BOX, bodies.NOMINAL, bodies.calibration())
     assert not learned.affine
     assert Reach.of(learned, torch.ones(4), bodies.BOX) is None
 

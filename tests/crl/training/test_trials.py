@@ -10,9 +10,11 @@ from typing import Any, cast
 
 import pytest
 
+from crl.agents.adaptive import AdaptiveAgent
 from crl.errors import CrlError
 from crl.sequences import MissionEntry, load_sequence
 from crl.settings import compose
+from crl.training.load import load_run
 from crl.training.trials import FIRST_SEED, Method, Trial, check_trials, plan_trials, read_trials, run_trials
 from tests import tiny_missions
 
@@ -56,6 +58,45 @@ def first_flown(running: Iterator[tuple[int, int, str]]) -> None:
         if text.startswith(("none", "afm")):
             return
     raise AssertionError("nothing was flown")
+
+
+def test_a_flow_that_was_fitted_before_flies_as_its_own_fit_does(
+    one: tuple[Path, list[tuple[int, int, str]]], bend: Path, tmp_path: Path
+) -> None:
+    """And none is fitted: the method shares the nominal body's fit."""
+    agent = load_run(one[0] / "fits" / "afm").agent
+    assert isinstance(agent, AdaptiveAgent)
+    assert agent.fitted is not None
+    agent.fitted.save_flow(tmp_path / "flow")
+    method = Method("afm", True, SETTINGS, tmp_path / "flow")
+    trials = plan_trials([method], [str(bend)], MISSIONS[1:], 1)
+    check_trials(trials)
+    shutil.copytree(one[0] / "fits" / "nominal", tmp_path / "out" / "fits" / "nominal")
+    assert [said for _, _, said in run_trials(trials, tmp_path / "out", 1)][-1].startswith("afm")
+    assert not (tmp_path / "out" / "fits" / "afm").exists()
+    before = [trial for trial in planned(bend) if (trial.method.name, trial.seed) == ("afm", FIRST_SEED)]
+    assert records(tmp_path / "out", trials) == records(one[0], before)
+    with pytest.raises(CrlError, match="other settings"):  # the folder's missions are of that flow
+        list(
+            run_trials(plan_trials([Method("afm", True, SETTINGS)], [str(bend)], MISSIONS[1:], 1), tmp_path / "out", 1)
+        )
+
+
+def test_a_flow_of_other_settings_is_refused_before_anything_is_fitted(
+    one: tuple[Path, list[tuple[int, int, str]]], bend: Path, tmp_path: Path
+) -> None:
+    agent = load_run(one[0] / "fits" / "afm").agent
+    assert isinstance(agent, AdaptiveAgent)
+    assert agent.fitted is not None
+    agent.fitted.save_flow(tmp_path / "flow")
+    for settings, message in (
+        ((*SETTINGS, "flow.window=20"), r"other settings: flow\.window=15\n.*give them here"),
+        ((*SETTINGS, "refiner.identifier=learned"), "identifier structured, learned is wanted"),
+    ):
+        with pytest.raises(CrlError, match=message):
+            check_trials(plan_trials([Method("afm", True, settings, tmp_path / "flow")], [str(bend)], MISSIONS[1:], 1))
+    with pytest.raises(CrlError, match="there is no fitted flow"):
+        check_trials(plan_trials([Method("afm", True, SETTINGS, tmp_path / "no")], [str(bend)], MISSIONS[1:], 1))
 
 
 def test_trials_are_planned_seed_by_seed(bend: Path) -> None:

@@ -9,7 +9,14 @@ import pytest
 import torch
 
 from crl.adaptation.flow_matching.action_flow import ActionFlow, fit_flow
-from crl.adaptation.flow_matching.persistence import DESCRIPTION, TENSORS, FlowFileError, load_flow, save_flow
+from crl.adaptation.flow_matching.persistence import (
+    DESCRIPTION,
+    TENSORS,
+    FlowFileError,
+    check_flow,
+    load_flow,
+    save_flow,
+)
 from crl.config_missions import FlowConfig
 from crl.types import ActionSpec
 from tests.crl.adaptation import bodies
@@ -28,7 +35,7 @@ def fitted(kind: str) -> ActionFlow:
 def test_a_flow_comes_back_to_the_bit(kind: str, tmp_path: Path) -> None:
     flow = fitted(kind)
     save_flow(flow, tmp_path / "deep" / "flow")
-    again = load_flow(tmp_path / "deep" / "flow", unicycle.ACTION, unicycle.nominal)
+    again = load_flow(tmp_path / "deep" / "flow", unicycle.ACTION, bodies.NOMINAL)
     generator = torch.Generator().manual_seed(0)
     action, context = bodies.BOX.sample(10, generator), torch.randn(10, flow.identifier.size, generator=generator)
     assert torch.equal(flow.refine(action, context), again.refine(action, context))
@@ -45,31 +52,52 @@ def test_a_flow_for_another_action_is_refused(tmp_path: Path) -> None:
     with pytest.raises(
         FlowFileError, match=r"fitted for 2 action elements \(v, w\), this body has 3 \(a, b, c\)\n.*fit"
     ):
-        load_flow(tmp_path, three, unicycle.nominal)
+        load_flow(tmp_path, three, bodies.NOMINAL)
     for changes, words in (
         ({"names": ("v", "steer")}, "names"),
         ({"units": ("m/s", "deg/s")}, "units"),
         ({"high": (2.0, 1.0)}, "high"),
     ):
         with pytest.raises(FlowFileError, match=words):
-            load_flow(tmp_path, replace(unicycle.ACTION, **changes), unicycle.nominal)
+            load_flow(tmp_path, replace(unicycle.ACTION, **changes), bodies.NOMINAL)
+
+
+def test_a_flow_for_another_model_of_the_body_is_refused(tmp_path: Path) -> None:
+    save_flow(fitted("structured"), tmp_path, "ab12")
+    load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL, "ab12")
+    load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
+    with pytest.raises(FlowFileError, match=r"another model of the body\n.*fit it again"):
+        load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL, "cd34")
+
+
+def test_a_flow_is_checked_before_there_is_a_model(tmp_path: Path) -> None:
+    save_flow(fitted("structured"), tmp_path)
+    check_flow(tmp_path, unicycle.ACTION, TINY, "structured")
+    with pytest.raises(FlowFileError, match="identifier structured, learned is wanted"):
+        check_flow(tmp_path, unicycle.ACTION, TINY, "learned")
+    with pytest.raises(
+        FlowFileError, match=r"other settings: flow\.updates=5 flow\.structure=affine|structure=affine.*updates=5"
+    ):
+        check_flow(tmp_path, unicycle.ACTION, replace(TINY, updates=6, structure="gains"), "structured")
+    with pytest.raises(FlowFileError, match="high"):
+        check_flow(tmp_path, replace(unicycle.ACTION, high=(2.0, 1.0)), TINY, "structured")
 
 
 def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     with pytest.raises(FlowFileError, match="is missing"):
-        load_flow(tmp_path, unicycle.ACTION, unicycle.nominal)
+        load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
     save_flow(fitted("learned"), tmp_path)
     whole = (tmp_path / DESCRIPTION).read_text()
     (tmp_path / DESCRIPTION).write_text(whole[: len(whole) // 2])
     with pytest.raises(FlowFileError, match="can't be read"):
-        load_flow(tmp_path, unicycle.ACTION, unicycle.nominal)
+        load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
     (tmp_path / DESCRIPTION).write_text(whole.replace('"version": 1', '"version": 7'))
     with pytest.raises(FlowFileError, match="format 7"):
-        load_flow(tmp_path, unicycle.ACTION, unicycle.nominal)
+        load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
     (tmp_path / DESCRIPTION).write_text(whole.replace('"field"', '"fjeld"'))
     with pytest.raises(FlowFileError, match="damaged"):
-        load_flow(tmp_path, unicycle.ACTION, unicycle.nominal)
+        load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
     (tmp_path / DESCRIPTION).write_text(whole)
     (tmp_path / TENSORS).write_bytes(b"no tensors")
     with pytest.raises(FlowFileError, match="can't be read"):
-        load_flow(tmp_path, unicycle.ACTION, unicycle.nominal)
+        load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)

@@ -18,7 +18,7 @@ from tests.oracles import unicycle
 
 def identifier(updates: int, structure: str = "gains") -> LearnedIdentifier:
     config = FlowConfig(structure=structure)
-    ours = LearnedIdentifier(config, bodies.BOX, unicycle.nominal, bodies.calibration())
+    ours = LearnedIdentifier(config, bodies.BOX, bodies.NOMINAL, bodies.calibration())
     ours.train(bodies.simulator(config), updates)
     return ours
 
@@ -61,7 +61,7 @@ def test_published_gains_are_identified_within_five_steps() -> None:
     ours = identifier(600)
     for gains in unicycle.GAINS:
         for seed in range(3):
-            tracker = RegimeTracker(FlowConfig(), ours, unicycle.nominal, bodies.calibration(), bodies.BOX)
+            tracker = RegimeTracker(FlowConfig(), ours, bodies.NOMINAL, bodies.calibration(), bodies.BOX)
             rng = np.random.default_rng(seed)
             _, state = bodies.drive(tracker, (1, 1), 10, rng)
             regimes, _ = bodies.drive(tracker, gains, 20, rng, state, least=0.2)

@@ -14,7 +14,7 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.identifier import Window
 from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.structured import StructuredIdentifier
-from crl.adaptation.nominal_model import LaggedNominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.config_missions import FlowConfig
 from crl.types import ActionSpec
@@ -37,7 +37,7 @@ def calibration() -> Calibration:
 
 
 def identifier(measured: tuple[int, ...] = MEASURED) -> StructuredIdentifier:
-    return StructuredIdentifier(CONFIG, BOX, LaggedNominal(body, (), measured), calibration())
+    return StructuredIdentifier(CONFIG, BOX, NominalModel(body, (), measured), calibration())
 
 
 def window(gains: list[float], slowness: list[float], count: int = 12) -> Window:
@@ -94,7 +94,7 @@ def test_nothing_measured_changes_nothing() -> None:
 def test_a_body_that_is_only_slow_is_not_corrected() -> None:
     ours = identifier()
     flow = ActionFlow(CONFIG, ACTION, ours, calibration())
-    refiner = FlowRefiner(flow, LaggedNominal(body, (), MEASURED))
+    refiner = FlowRefiner(flow, NominalModel(body, (), MEASURED))
     rng = np.random.default_rng(0)
     rates = torch.zeros(2)
     for _ in range(15):
@@ -147,7 +147,7 @@ def test_slow_and_weak_bodies_are_planned_in_a_smaller_box(
 
 def test_a_body_that_nothing_explains_is_planned_for_with_care() -> None:
     """Its rates jump without a reason: half the range of what is fed back, all of the thrust."""
-    refiner = FlowRefiner(ActionFlow(CONFIG, ACTION, identifier(), calibration()), LaggedNominal(body, (), MEASURED))
+    refiner = FlowRefiner(ActionFlow(CONFIG, ACTION, identifier(), calibration()), NominalModel(body, (), MEASURED))
     assert refiner.authority() == ACTION
     generator = torch.Generator().manual_seed(4)
     for _ in range(20):
@@ -160,7 +160,7 @@ def test_a_body_that_nothing_explains_is_planned_for_with_care() -> None:
     careful = refiner.authority()
     np.testing.assert_allclose(careful.high, (2.0, 2.0, 2.0), rtol=1e-5)
     np.testing.assert_allclose(careful.low, (0.2, -2.0, -2.0), rtol=1e-5)
-    blind = FlowRefiner(ActionFlow(CONFIG, ACTION, identifier(()), calibration()), LaggedNominal(body, ()))
+    blind = FlowRefiner(ActionFlow(CONFIG, ACTION, identifier(()), calibration()), NominalModel(body, ()))
     believe(blind.tracker, explains=False)
     assert blind.regime.off
     assert blind.authority() == ACTION

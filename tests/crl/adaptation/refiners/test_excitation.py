@@ -45,7 +45,7 @@ def _drive() -> tuple[FlowRefiner, list[float]]:
     """A robot that thinks it can't move, and turns on the spot; what it knows of how to move, step by step."""
     config = FlowConfig(structure="matrix", hidden=[16])
     ident = bodies.structured(config)
-    ours = FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), unicycle.nominal)
+    ours = FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), bodies.NOMINAL)
     rng, state, known = np.random.default_rng(0), np.zeros(3, np.float32), []
     for _ in range(60):
         # The flow is not fitted: its place is taken by what turns under the true context, with nothing that drives.

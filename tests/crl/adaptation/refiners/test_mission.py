@@ -52,7 +52,7 @@ def test_the_nominal_mission_is_flown_by_anyone() -> None:
 def test_with_the_flow_the_mission_is_completed_without_it_fails(
     gains: tuple[float, float], unicycle_flow: ActionFlow
 ) -> None:
-    refiner = FlowRefiner(unicycle_flow, unicycle.nominal)
+    refiner = FlowRefiner(unicycle_flow, bodies.NOMINAL)
     reached, steps = fly(refiner, gains)
     assert reached == len(WAYPOINTS)
     assert refiner.regime.changes >= 1

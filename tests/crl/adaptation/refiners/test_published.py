@@ -24,7 +24,7 @@ HALF = np.array(unicycle.ACTION.high, dtype=np.float32)
 def fitted(config: FlowConfig = CONFIG, seed: int = 0) -> PublishedFlow:
     flow = PublishedFlow(config, unicycle.ACTION, bodies.SCALE, seed)
     ahead = torch.zeros(500, 3)  # axes of the heading, as an agent's body has them
-    flow.fit(ChannelRegimes(config, unicycle.nominal, bodies.BOX, ahead, bodies.SCALE))
+    flow.fit(ChannelRegimes(config, bodies.NOMINAL, bodies.BOX, ahead, bodies.SCALE))
     return flow
 
 
@@ -57,7 +57,7 @@ def test_it_undoes_a_sign_for_the_action_in_its_condition_better_than_for_others
 
 
 def test_it_acts_only_after_an_error_above_the_threshold(flow: PublishedFlow) -> None:
-    ours = PublishedRefiner(flow, unicycle.nominal)
+    ours = PublishedRefiner(flow, bodies.NOMINAL)
     assert isinstance(ours, Refiner)
     assert np.array_equal(ours.refine(PLANS[0]), PLANS[0])
     small = np.array([0.1 * THRESHOLD, 0.0], dtype=np.float32)
@@ -74,7 +74,7 @@ def test_it_acts_only_after_an_error_above_the_threshold(flow: PublishedFlow) ->
 
 
 def test_a_new_mission_forgets(flow: PublishedFlow) -> None:
-    ours = PublishedRefiner(flow, unicycle.nominal)
+    ours = PublishedRefiner(flow, bodies.NOMINAL)
     observe(ours, (-1.0, 1.0), np.array([0.9, 0.3], dtype=np.float32))
     ours.begin()
     assert np.array_equal(ours.refine(PLANS[0]), PLANS[0])
@@ -87,7 +87,7 @@ def test_a_new_mission_forgets(flow: PublishedFlow) -> None:
 def test_refined_actions_are_inside_their_limits_and_finite(clipped: bool) -> None:
     flow = PublishedFlow(FlowConfig(hidden=[8], box_scale=3.0), unicycle.ACTION, bodies.SCALE)
     flow.field.weights = 3 * flow.field.network.initial(torch.Generator().manual_seed(0))
-    ours = PublishedRefiner(flow, unicycle.nominal, clipped=clipped)
+    ours = PublishedRefiner(flow, bodies.NOMINAL, clipped=clipped)
     observe(ours, (-1.0, 1.0), np.array([0.9, 0.3], dtype=np.float32))
     refined = np.abs([ours.refine(plan) for plan in PLANS]) / HALF
     assert refined.max() <= (1 if clipped else 3) + 1e-5
@@ -98,7 +98,7 @@ def test_refined_actions_are_inside_their_limits_and_finite(clipped: bool) -> No
 
 def test_flow_and_refiner_come_back_to_the_bit(flow: PublishedFlow) -> None:
     again = PublishedFlow.from_state(CONFIG, unicycle.ACTION, flow.state_dict())
-    first, second = PublishedRefiner(flow, unicycle.nominal), PublishedRefiner(again, unicycle.nominal)
+    first, second = PublishedRefiner(flow, bodies.NOMINAL), PublishedRefiner(again, bodies.NOMINAL)
     assert second.state_dict() == {"newest": None}
     observe(first, (2.0, -1.0), np.array([0.9, 0.3], dtype=np.float32))
     second.load_state_dict(first.state_dict())

@@ -29,7 +29,7 @@ def refiner(clipped: bool = True, **changes: object) -> FlowRefiner:
     config = FlowConfig(hidden=[16], **changes)  # type: ignore[arg-type]
     flow = ActionFlow(config, unicycle.ACTION, bodies.structured(config), bodies.calibration())
     flow.field.weights = 5 * flow.field.network.initial(torch.Generator().manual_seed(0))
-    return FlowRefiner(flow, unicycle.nominal, clipped=clipped)
+    return FlowRefiner(flow, bodies.NOMINAL, clipped=clipped)
 
 
 def observe(ours: Refiner, gains: tuple[float, float], steps: int = 5) -> None:
@@ -136,7 +136,7 @@ def test_authority_is_what_the_gains_leave() -> None:
 def test_reachable_commands_of_a_coupled_body_are_inside_their_box() -> None:
     config = FlowConfig(structure="affine", hidden=[16])
     ident = bodies.structured(config)
-    ours = FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), unicycle.nominal)
+    ours = FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), bodies.NOMINAL)
     matrix, bias = torch.tensor([[0.2, 0.3], [0.1, -0.5]]), torch.tensor([0.3, 0.0])
     bodies.believe(ours.tracker, ident.context_of(matrix, bias))
     box = reachable_box(ident, ours.regime.context, bodies.BOX)

@@ -64,7 +64,7 @@ def test_half_of_what_is_known_is_worth_half_of_its_transitions() -> None:
 
 def _tracker() -> RegimeTracker:
     config = FlowConfig(structure="matrix", memory=MEMORY)
-    return RegimeTracker(config, bodies.structured(config), unicycle.nominal, bodies.calibration(), bodies.BOX)
+    return RegimeTracker(config, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
 
 
 def _fly(ours: RegimeTracker, window: Window) -> None:

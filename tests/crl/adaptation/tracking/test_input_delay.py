@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crl.adaptation.authority import careful_box
 from crl.adaptation.flow_matching.action_flow import ActionFlow
-from crl.adaptation.nominal_model import LaggedNominal
+from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.adaptation.tracking.comparison import Comparison
 from crl.adaptation.tracking.context_model import ContextModel
@@ -28,7 +28,7 @@ from tests.oracles import unicycle
 
 def tracker(structure: str = "matrix", **changes: object) -> RegimeTracker:
     config = FlowConfig(structure=structure, **changes)  # type: ignore[arg-type]
-    return RegimeTracker(config, bodies.structured(config), unicycle.nominal, bodies.calibration(), bodies.BOX)
+    return RegimeTracker(config, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
 
 
 class Robot:
@@ -105,7 +105,7 @@ def _lagged(observation: Tensor, action: Tensor) -> Tensor:
 def test_only_a_delay_that_explains_is_preferred() -> None:
     """What leaves as much as the nominal body is none, however little a context explains; else the best is taken."""
     config = FlowConfig(structure="matrix")
-    model = ContextModel(bodies.structured(config), unicycle.nominal, bodies.calibration(), bodies.BOX)
+    model = ContextModel(bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
     delays = [Delayed(model, steps) for steps in (1, 2, 3)]
     generator = torch.Generator().manual_seed(0)
 
@@ -144,7 +144,7 @@ def test_a_context_that_is_known_from_more_than_a_window_is_not_given_up_for_a_d
 
 def test_residuals_are_those_of_the_model_under_the_command_of_before() -> None:
     """Against the plain way: one late command after the other, with what was sent before it in the observation."""
-    nominal = LaggedNominal(_lagged, (1, 2))
+    nominal = NominalModel(_lagged, (1, 2))
     unit = bodies.calibrate(torch.randn(500, 2, generator=torch.Generator().manual_seed(0)), 1e-3 * torch.ones(2))
     ours = InputDelays(nominal, unit, 3)
     generator = torch.Generator().manual_seed(1)
@@ -162,7 +162,7 @@ def test_residuals_are_those_of_the_model_under_the_command_of_before() -> None:
 
 
 def test_after_a_gap_the_commands_from_before_it_do_not_count() -> None:
-    nominal = LaggedNominal(_lagged, (1, 2))
+    nominal = NominalModel(_lagged, (1, 2))
     unit = bodies.calibrate(torch.randn(500, 2, generator=torch.Generator().manual_seed(0)), 1e-3 * torch.ones(2))
     ours, fresh = InputDelays(nominal, unit, 3), InputDelays(nominal, unit, 3)
     for number in range(5):
@@ -186,7 +186,7 @@ def test_a_restored_tracker_knows_of_late_commands() -> None:
 
 
 def test_late_commands_are_neither_corrected_nor_planned_for_with_care(unicycle_flow: ActionFlow) -> None:
-    ours = FlowRefiner(unicycle_flow, unicycle.nominal)
+    ours = FlowRefiner(unicycle_flow, bodies.NOMINAL)
     robot = Robot(0)
     robot.drive(ours.tracker, 40, 2)
     assert ours.regime.delay == 2

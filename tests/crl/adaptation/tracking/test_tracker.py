@@ -21,7 +21,7 @@ from tests.oracles import unicycle
 
 def tracker(structure: str = "gains", **changes: object) -> RegimeTracker:
     config = FlowConfig(structure=structure, **changes)  # type: ignore[arg-type]
-    return RegimeTracker(config, bodies.structured(config), unicycle.nominal, bodies.calibration(), bodies.BOX)
+    return RegimeTracker(config, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
 
 
 @pytest.mark.parametrize("gains", unicycle.GAINS)
@@ -140,9 +140,9 @@ class Clueless(StructuredIdentifier):
 def test_while_nothing_explains_the_window_its_oldest_transition_leaves_first() -> None:
     """The largest commands are the fault's: kept, they would speak against the nominal body for ever."""
     config = FlowConfig()
-    identifier = Clueless(config, bodies.BOX, unicycle.nominal, bodies.calibration())
+    identifier = Clueless(config, bodies.BOX, bodies.NOMINAL, bodies.calibration())
     identifier.relative_error = 100.0
-    ours = RegimeTracker(config, identifier, unicycle.nominal, bodies.calibration(), bodies.BOX)
+    ours = RegimeTracker(config, identifier, bodies.NOMINAL, bodies.calibration(), bodies.BOX)
     rng = np.random.default_rng(5)
     regimes, state = bodies.drive(ours, (-1.0, 1.0), 30, rng, least=0.8)
     assert ours.regime.off
