@@ -1,8 +1,8 @@
-"""What a flow should make of a planned action: the one whose transition under the regime is nearest to the plan's.
+"""What a flow should make of a planned action: the action whose transition under the regime is nearest to the plan's.
 
-One control step shows little of some commands: a set-point that a body follows over half a second, or one that is
-out of its reach anyway. There the nearest transition alone would be any action; so the command that the body makes of
-an action counts, too, with a small weight.
+One control step shows little of some commands: a set-point that a body follows over half a second, or one that is out
+of its reach. There the nearest transition alone would allow any action. So the effective command of an action counts,
+too, with a small weight.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Conditional flow matching (Lipman et al. 2023) on simulated regimes.
 
-x_t = (1 - t) a + t a* + noise, target velocity a* - a (in flow coordinates), where a* is what the plan a should become
-under the regime (:mod:`crl.adaptation.flow_matching.targets`) and c is independent of a: x(0) is drawn independently of
-the regime's evidence, as it will be when the flow is used (the published implementation trains on the very action that
-its context was measured with). A learned context is identified from *other* transitions of the same regime. A context
-that describes a regime by itself is given as it is: were it identified from a window that leaves a channel open, the
-field would learn to hedge between all gains that it might have, and hold back where the context is sure. The noise on
-x_t teaches the field what to do beside the paths.
+x_t = (1 - t) a + t a* + noise, with the target velocity a* - a (in flow coordinates). Here a* is what the plan a should
+become under the regime (:mod:`crl.adaptation.flow_matching.targets`), and c is independent of a: x(0) is drawn
+independently of the regime's evidence, as it is when the flow is used. (The published implementation trains on the same
+action that its context was measured with.) A learned context is identified from *other* transitions of the same regime.
+A context that describes a regime by itself is given as it is. If it were identified from a window that does not
+determine a channel, the field would learn to hedge between all possible gains, and correct too little where the context
+is sure. The noise on x_t trains the field beside the paths.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def simulate_pairs(
         rows = count * config.actions
         observation = simulator.observations(rows, generator)
         action = box.sample(rows, generator)
-        # Half the plans are small, as those of a planner that knows how little is left to it.
+        # Half the plans are small, as those of a planner that knows its authority.
         small = torch.where(
             torch.rand(rows, 1, generator=generator) < 0.5, torch.rand(rows, 1, generator=generator), 1.0
         )
@@ -93,9 +93,9 @@ class FlowTrainer:
         self._optimiser = torch.optim.Adam([field.weights], lr=config.lr)
 
     def fit(self, updates: int | None = None) -> float:
-        """Take gradient steps, all that are left by default; returns the mean loss of the last tenth of them."""
-        left = self.config.updates - self.done
-        count = left if updates is None else min(updates, left)
+        """Take gradient steps, all that remain by default; returns the mean loss of the last tenth of them."""
+        remaining = self.config.updates - self.done
+        count = remaining if updates is None else min(updates, remaining)
         losses = [self.update() for _ in range(count)]
         tail = losses[-max(1, count // 10) :]
         return sum(tail) / len(tail) if tail else math.nan

@@ -1,12 +1,12 @@
 """The velocity field v(t, x, a, c): an MLP of the time, the point, the planned action and the context.
 
-Without a in the condition no flow could undo a sign flip: a flow of x alone preserves orientation, and all paths
-of a gain of -1 cross at t = 1/2. All actions are in flow coordinates (:meth:`crl.adaptation.box.Box.to_flow`).
+A field without a in its condition cannot invert a sign: a flow of x alone preserves orientation, and all paths of a
+gain of -1 cross at t = 1/2. All actions are in flow coordinates (:meth:`crl.adaptation.box.Box.to_flow`).
 
-The field begins at a guess: v = (guess - a) + network(t, x, a, guess, c), where the guess is what undoes the context's
-own channels (:meth:`crl.adaptation.identification.identifier.Identifier.inverse_command`). What is learned is what the
-guess lacks: the nearest action in the box where channels are coupled, and bodies that are not linear in their commands.
-(A network alone divides by a gain of 0.1 to within a factor of two only.)
+The field begins at a guess: v = (guess - a) + network(t, x, a, guess, c). The guess is the inverse command of the
+context (:meth:`crl.adaptation.identification.identifier.Identifier.inverse_command`). The network learns what the guess
+lacks: the nearest action in the box where channels are coupled, and bodies that are not linear in their commands. (A
+network without a guess divides by a gain of 0.1 to within a factor of two only.)
 """
 
 from __future__ import annotations

@@ -1,14 +1,14 @@
 """Identification without a known structure: a set encoder (Zaheer et al. 2017) trained on simulated regimes.
 
-Each transition says, in local coordinates, which nominal command would have done what the executed one did: the
-residual of the nominal model, mapped back through its derivative by the action. A network reads each transition
-(command, that difference, their second moments, and the length of what no command explains), a gated mean makes the
-set of them one vector, a second network makes it the context c. A set's linear trend (the differences regressed on the
-commands, in closed form, with a *learned* prior precision per coefficient: Harrison et al. 2018, ALPaCA) goes the
-same way: two transitions are too few for a network to learn to divide. A decoder says from (a, c) which nominal
-command the body will execute: a map linear in a, made from c, plus a network of both. All of it is trained together to
-predict *other* transitions of the same regime. Nothing assumes gains, biases or couplings; what it knows of them is
-what the simulator showed.
+Each transition says, in local coordinates, which nominal command would have done what the executed one did. This
+difference is the residual of the nominal model, mapped back through its derivative by the action. A network reads each
+transition (command, difference, their second moments, and the length of the residual that no command explains). A gated
+mean makes one vector of the set, and a second network makes the context c of it. The set's linear trend is an input,
+too: the differences regressed on the commands in closed form, with a *learned* prior precision per coefficient
+(Harrison et al. 2018, ALPaCA). Two transitions are too few for a network to learn to divide. A decoder predicts from
+(a, c) which nominal command the body will execute: a map linear in a, made from c, plus a network of both. All parts
+are trained together to predict *other* transitions of the same regime. No gains, biases or couplings are assumed: the
+identifier knows of them what the simulator showed.
 """
 
 from __future__ import annotations

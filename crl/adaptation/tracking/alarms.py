@@ -15,6 +15,9 @@ from crl.config_missions import FlowConfig
 OLD = 5
 """A regime older than a window is identified again every so many steps, and after every surprise."""
 
+ASIDE = 2
+"""Windows after a change in which the context of before may come back, in case its fault has not ended."""
+
 
 class Alarms:
     """Collects contradictions to the hypothesis in force.
@@ -62,6 +65,10 @@ class Alarms:
         """Add the statistics [J] of one step; true at an alarm."""
         self._newest = float(seen[0])
         return self.contradiction.update(seen)
+
+    def recent(self, now: int) -> bool:
+        """Whether the last change is so recent that it may turn out to be none."""
+        return now - self.since <= ASIDE * self._window
 
     def due(self, now: int) -> bool:
         """Whether to identify again: always at first and after a surprise, later only now and then.

@@ -26,9 +26,6 @@ from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.window import TransitionWindow
 from crl.config_missions import FlowConfig
 
-ASIDE = 2
-"""Windows after the end of a fault for which a proven context is kept, in case the fault has not ended."""
-
 
 class RegimeTracker:
     """Follows the regime of one body from its executed transitions.
@@ -75,18 +72,16 @@ class RegimeTracker:
         """The regime in force."""
         force, explains = self.belief.hypothesis, self.belief.explains
         confident = force.delay == 0 and force.confidence >= self.config.min_confidence
-        active = force.off and explains and confident and not self.backing_off
-        delay = force.delay if explains else 0
+        active, delay = explains and confident and not self.backing_off, force.delay if explains else 0
         return Regime(active, force.context, force.confidence, self._alarms.changes, delay, force.off)
 
     def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> Regime:
         """Take note of one executed transition: [S], [A] and the wrapped change [D]; one not finite is ignored."""
         if all(bool(torch.isfinite(part).all()) for part in (observation, executed, change)):
             self._remember(observation, executed, change)
-            look = self.belief.hypothesis.off and self._alarms.due(self._window.now)
-            if look:
-                self._look()
-            self._detect(looked=look)
+            if due := self.belief.hypothesis.off and self._alarms.due(self._window.now):
+                self._decide()
+            self._detect(decided=due)
         return self.regime
 
     def _remember(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
@@ -96,33 +91,31 @@ class RegimeTracker:
         if row is not None and explains and force.remember(row, self.config.memory):
             self.belief = replace(self.belief, aside=None)
 
-    def _detect(self, *, looked: bool) -> None:
+    def _detect(self, *, decided: bool) -> None:
         """Raise an alarm if the newest transitions contradict the hypothesis in force."""
         force, newest = self.belief.hypothesis, self._window.rows[-1]
         residual, allowance = force.residual(newest)
         if self.belief.explains:
-            if self.config.memory and not looked:
+            if self.config.memory and not decided:
                 force.credit(0.5 * float((newest.nominal.square() - residual.square()).sum() / (1 + allowance)))
             if self._alarms.end.update(newest.nominal, residual, allowance):
                 self._alarms.backoff.alarm(self._window.now)
                 self._change(self._alarms.end.steps)
-                self._believe(nominal(self.belief, self._model))
+                self.belief = nominal(self.belief, self._model)
                 return
         elif not force.off and self._relapsed():
             return
         if self._alarms.contradicts(statistics(residual, allowance)):
             self._alarms.backoff.alarm(self._window.now)
             self._change(self._alarms.contradiction.since())
-            # Two identifications in a step would delay the next command; after an alarm the next step looks again.
-            if not looked:
-                self._look()
+            # Two identifications in a step would delay the next command; after an alarm the next step decides again.
+            if not decided:
+                self._decide()
 
     def _relapsed(self) -> bool:
         """Whether a fault has not ended: soon after its end, the context that was in force explains more again."""
         aside, newest = self.belief.aside, self._window.rows[-1]
-        if aside is None:
-            return False
-        if self._window.now - self._alarms.since > ASIDE * self.config.window:
+        if aside is None or not self._alarms.recent(self._window.now):
             self.belief = replace(self.belief, aside=None)
             return False
         residual, allowance = aside.residual(newest)
@@ -139,22 +132,16 @@ class RegimeTracker:
         self._alarms.changed(self._window.now)
         self.belief = self.belief.retired()
 
-    def _look(self) -> None:
+    def _decide(self) -> None:
         """Decide on a hypothesis for the window."""
-        self._believe(decide(self.belief, self._window.rows, self._model, self.config))
-
-    def _believe(self, belief: Belief) -> None:
-        self.belief = belief
-        if not belief.hypothesis.off:
+        self.belief = decide(self.belief, self._window.rows, self._model, self.config)
+        if not self.belief.hypothesis.off:
             self._alarms.end.reset()
 
     def state_dict(self) -> dict[str, Any]:
         """Evidence and what is believed of it, as plain data."""
-        return {
-            "window": self._window.state_dict(),
-            "alarms": self._alarms.state_dict(),
-            "belief": self.belief.state_dict(),
-        }
+        window, alarms, belief = (part.state_dict() for part in (self._window, self._alarms, self.belief))
+        return {"window": window, "alarms": alarms, "belief": belief}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
