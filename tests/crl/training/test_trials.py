@@ -41,6 +41,17 @@ def one(tmp_path_factory: pytest.TempPathFactory, bend: Path) -> tuple[Path, lis
     return folder, list(run_trials(planned(bend), folder, 1))
 
 
+@pytest.fixture(scope="module")
+def flow(one: tuple[Path, list[tuple[int, int, str]]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The flow of those missions in a folder of its own."""
+    agent = load_run(one[0] / "fits" / "afm").agent
+    assert isinstance(agent, AdaptiveAgent)
+    assert agent.fitted is not None
+    folder = tmp_path_factory.mktemp("fitted") / "flow"
+    agent.fitted.save_flow(folder)
+    return folder
+
+
 def without_missions(source: Path, folder: Path) -> Path:
     """A copy with what was fitted but nothing flown."""
     shutil.copytree(source, folder, symlinks=True)
@@ -61,14 +72,10 @@ def first_flown(running: Iterator[tuple[int, int, str]]) -> None:
 
 
 def test_a_flow_that_was_fitted_before_flies_as_its_own_fit_does(
-    one: tuple[Path, list[tuple[int, int, str]]], bend: Path, tmp_path: Path
+    one: tuple[Path, list[tuple[int, int, str]]], flow: Path, bend: Path, tmp_path: Path
 ) -> None:
     """And none is fitted: the method shares the nominal body's fit."""
-    agent = load_run(one[0] / "fits" / "afm").agent
-    assert isinstance(agent, AdaptiveAgent)
-    assert agent.fitted is not None
-    agent.fitted.save_flow(tmp_path / "flow")
-    method = Method("afm", True, SETTINGS, tmp_path / "flow")
+    method = Method("afm", True, SETTINGS, flow)
     trials = plan_trials([method], [str(bend)], MISSIONS[1:], 1)
     check_trials(trials)
     shutil.copytree(one[0] / "fits" / "nominal", tmp_path / "out" / "fits" / "nominal")
@@ -82,21 +89,15 @@ def test_a_flow_that_was_fitted_before_flies_as_its_own_fit_does(
         )
 
 
-def test_a_flow_of_other_settings_is_refused_before_anything_is_fitted(
-    one: tuple[Path, list[tuple[int, int, str]]], bend: Path, tmp_path: Path
-) -> None:
-    agent = load_run(one[0] / "fits" / "afm").agent
-    assert isinstance(agent, AdaptiveAgent)
-    assert agent.fitted is not None
-    agent.fitted.save_flow(tmp_path / "flow")
+def test_a_flow_of_other_settings_is_refused_before_anything_is_fitted(flow: Path, bend: Path) -> None:
     for settings, message in (
         ((*SETTINGS, "flow.window=20"), r"other settings: flow\.window=15\n.*give them here"),
         ((*SETTINGS, "refiner.identifier=learned"), "identifier structured, learned is wanted"),
     ):
         with pytest.raises(CrlError, match=message):
-            check_trials(plan_trials([Method("afm", True, settings, tmp_path / "flow")], [str(bend)], MISSIONS[1:], 1))
+            check_trials(plan_trials([Method("afm", True, settings, flow)], [str(bend)], MISSIONS[1:], 1))
     with pytest.raises(CrlError, match="there is no fitted flow"):
-        check_trials(plan_trials([Method("afm", True, SETTINGS, tmp_path / "no")], [str(bend)], MISSIONS[1:], 1))
+        check_trials(plan_trials([Method("afm", True, SETTINGS, flow / "no")], [str(bend)], MISSIONS[1:], 1))
 
 
 def test_trials_are_planned_seed_by_seed(bend: Path) -> None:
