@@ -1,9 +1,13 @@
 """The agent of missions: plans on a model of the body, refines what it planned, and adapts while it goes.
 
 Murillo-Gonzalez and Liu, *Action Flow Matching for Continual Robot Learning*, RSS 2025. In training episodes it
-collects data of the nominal body and learns its model; the closing session fits the rest (:mod:`crl.agents.nominal`).
-During a mission every observed transition goes, in this order and once, to the regime's context, to a disturbance on
-the map, and to the model.
+collects data of the nominal body and learns its model; the closing session fits the rest
+(:mod:`crl.adaptation.fitting`). During a mission the residual of every transition is attributed once, in this order:
+
+1. The disturbance as estimated so far is subtracted from the change.
+2. The regime: the refiner identifies the context from the rest.
+3. The disturbance: what the regime leaves corrects its estimate.
+4. The planner's model learns the rest, under the command that the context says the body executed.
 """
 
 from __future__ import annotations
@@ -12,26 +16,29 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from crl.adaptation.box import Box
+from crl.adaptation.fitted import Fitted, measured_fields
+from crl.adaptation.fitting import fit_fitted, rows_of
+from crl.adaptation.nominal_model import replaced
+from crl.adaptation.online_learner import OnlineLearner
+from crl.adaptation.refiners.base import NoRefiner, Refiner
+from crl.adaptation.refiners.making import make_refiner
+from crl.adaptation.tracking.disturbance import Disturbance
 from crl.agents.base import Agent
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
-from crl.agents.nominal import Fitted, fit_fitted, measured_fields, rows_of
 from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel
 from crl.dynamics.buffer import Buffer
-from crl.flow.box import Box
-from crl.flow.disturbance import Disturbance
-from crl.flow.nominal import replaced
-from crl.flow.online import OnlineLearner
-from crl.flow.published import PublishedRefiner
-from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
+from crl.errors import CrlError
 from crl.planning.body_rollout import BodyRollout
 from crl.planning.planner import Planner, PlanningFailed, make_planner
 from crl.seeding import torch_generator
@@ -183,17 +190,17 @@ class AdaptiveAgent(Agent):
             change = self.body.change(before, after)
             if self.disturbance.on:
                 change = change - self.disturbance.offset(heading)
-            alarms = _alarms(self.refiner)
+            alarms = self.refiner.regime.changes
             seen = self._remembering(before)
             if seen is not None:
                 self.refiner.observe(seen, executed, change)
-            alarmed = _alarms(self.refiner) != alarms
+            alarmed = self.refiner.regime.changes != alarms
             command = self.refiner.nominal_command(executed)
             nominal = self._as_nominal(before)
             if self.disturbance.on and seen is not None:
                 told = self._as_nominal(seen)
-                left = change - self.fitted.tick.predict(told.unsqueeze(0), command.unsqueeze(0))[0]
-                self.disturbance.observe(left, heading)
+                residual = change - self.fitted.one_step.predict(told.unsqueeze(0), command.unsqueeze(0))[0]
+                self.disturbance.observe(residual, heading)
             self._before = change
         if alarmed:
             self.online.alarm()
@@ -208,7 +215,7 @@ class AdaptiveAgent(Agent):
         if self.disturbance.on:
             whole = whole - stride * self.disturbance.offset(self._heading(start))
         mean = torch.stack([past for _, past in self._history]).mean(dim=0)
-        self.online.add(self.body.encode(start), mean, whole, wait=_tracks(self.refiner))
+        self.online.add(self.body.encode(start), mean, whole, wait=self.refiner.tracks)
 
     def _remembering(self, observation: Tensor) -> Tensor | None:
         """An observation [S] with the changes of the step before, [S + D], if the model reads them.
@@ -256,6 +263,16 @@ class AdaptiveAgent(Agent):
         started = time.process_time()
         yield
         self._milliseconds[phase].append(1e3 * (time.process_time() - started))
+
+    def load_flow(self, folder: Path) -> None:
+        """Fly with a flow that `crl fit-flow` wrote to a folder.
+
+        Raises:
+            CrlError: Nothing is fitted yet, or the flow is one of another body or model.
+        """
+        if self.fitted is None:
+            raise CrlError("the body's model is not fitted yet, and a flow needs it", "let the training end first")
+        self.fitted.load_flow(folder, self._action)
 
     # ------------------------------------------------------------------ what is measured
     @property
@@ -318,22 +335,3 @@ class AdaptiveAgent(Agent):
         self.exploration.load_state_dict({"episodes": state["episodes"]})
         self._sessions = int(state["sessions"])
         self._rollout = None
-
-
-def make_refiner(config: Config, fitted: Fitted, action: ActionSpec) -> Refiner:
-    """The refiner that ``config.refiner`` names, for one mission."""
-    if config.refiner.kind == "flow" and fitted.flow is not None:
-        return FlowRefiner(fitted.flow, fitted.nominal, clipped=config.refiner.clipped)
-    if config.refiner.kind == "flow" and fitted.published is not None:
-        return PublishedRefiner(fitted.published, fitted.nominal, clipped=config.refiner.clipped)
-    if config.refiner.kind == "oracle":
-        return OracleRefiner(action, clipped=config.refiner.clipped)
-    return NoRefiner(action)
-
-
-def _tracks(refiner: Refiner) -> bool:
-    return isinstance(refiner, FlowRefiner)
-
-
-def _alarms(refiner: Refiner) -> int:
-    return refiner.regime.changes if isinstance(refiner, FlowRefiner) else 0

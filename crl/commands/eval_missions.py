@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,15 +19,15 @@ from crl.errors import SettingsError
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
 
-OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner")
+OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner", "flow")
 
 Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
         help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE classes=A,B "
-        "'seeds={A: 5, B: 3}' 'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' out=DIR workers=N, and any setting of "
-        "`crl train`.",
+        "'seeds={A: 5, B: 3}' 'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' flow=RUN/flow out=DIR workers=N, and "
+        "any setting of `crl train`.",
     ),
 ]
 
@@ -43,7 +44,7 @@ def eval_missions(settings: Words = None) -> None:
     randomised. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (of
     some `classes` only, if given), or `gains` or `faults` of your own; `seeds` is a number, or one for each class.
     Everything goes to `out`: results.json, table.md, paths.png, and a file per mission; the same command again goes on
-    where it stopped.
+    where it stopped. With `flow`, a folder that `crl fit-flow` wrote, that flow is flown with, and none is fitted.
     """
     own, rest = _split(settings or [])
     env = [text for text in rest if text.startswith(("env=", "env.name="))]
@@ -62,6 +63,10 @@ def eval_missions(settings: Words = None) -> None:
     sequence = load_sequence(base.env.name)
     mission_sequence(base, sequence, [])  # says so if there are no missions
     methods = [Method(name, clipped, tuple(rest)) for clipped in own["clipped"] for name in own["refiner"]]
+    if own["flow"] is not None:
+        methods = [replace(method, flow=Path(own["flow"])) if method.has_flow else method for method in methods]
+        if not any(method.flow for method in methods):
+            raise SettingsError("flow=... is of no use here: no refiner has a flow", "add refiner=afm or afm_learned")
     trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
     check_trials(trials)
     folder = Path(own["out"] or f"missions/{base.env.name}")
@@ -102,6 +107,7 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
         "waypoints": [None],
         "workers": os.cpu_count() or 1,
         "out": None,
+        "flow": None,
         "classes": None,
         "gains": None,
         "faults": None,
@@ -121,7 +127,7 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
                 "lists are separated by commas; faults are written as 'faults=[{gain: [-1, 2]}]'",
             ) from error
         own[key] = parsed.value()
-    for key in ("seeds", "workers", "out"):
+    for key in ("seeds", "workers", "out", "flow"):
         own[key] = own[key][0] if isinstance(own[key], list) else own[key]
     if isinstance(own["seeds"], dict):
         own["seeds"] = {str(group): count for group, count in own["seeds"].items()}

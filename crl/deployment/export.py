@@ -119,7 +119,7 @@ def _fitted(run: LoadedRun) -> AdaptiveAgent:
             f"the agent of {run.folder.path} is not fitted yet: its closing session has not taken place",
             f"let the run go on: crl resume {run.folder.path}",
         )
-    for name, model in (("planner's", agent.fitted.model), ("detection's", agent.fitted.tick)):
+    for name, model in (("planner's", agent.fitted.model), ("detection's", agent.fitted.one_step)):
         if not bool(torch.isfinite(model.weights).all()):
             raise DeploymentError(
                 f"the {name} model of {run.folder.path} has weights that are not finite", "train anew"
