@@ -236,9 +236,14 @@ def _in_force(
 def _mission(spec: RobotSpec, readings: list[tuple[float, Reading]], points: list[Any]) -> RobotMission:
     """The recorded plan; without one, a way from the first place to the one furthest from it."""
     anywhere = replace(spec, fence=Fence((-math.inf,) * 3, (math.inf,) * 3, 0.0))
-    if len(points) < 2:
+
+    def apart(one: Sequence[float], other: Sequence[float]) -> float:
+        return math.dist(one[: spec.dimensions], other[: spec.dimensions])
+
+    # A plan without a length says nothing about the way.
+    if len(points) < 2 or max(apart(point, points[0]) for point in points) <= spec.radius:
         start = readings[0][1].position
-        furthest = max((reading.position for _, reading in readings), key=lambda place: math.dist(place, start))
-        goal = furthest if math.dist(furthest, start) > 0 else (start[0] + 1.0, *start[1:])
+        furthest = max((reading.position for _, reading in readings), key=lambda place: apart(place, start))
+        goal = furthest if apart(furthest, start) > spec.radius else (start[0] + 2 * spec.radius, *start[1:])
         points = [start, goal]
     return RobotMission(anywhere, points, "recorded")

@@ -159,6 +159,9 @@ def _shown(found: _Messages, spec: RobotSpec | None, path: Path) -> dict[str, An
     safe = (0.0,) * len(names) if spec is None else spec.limits.safe
     states, sent, reasons, reached, done = [], [], [], [], 0
     radius = RADIUS if spec is None else spec.radius
+    start = found.readings[0][1].position
+    if points is not None and all(math.dist(start[: points.shape[1]], point) <= radius for point in points):
+        found.notes.append(f"the whole plan is within {radius:g} m of the start: a robot that stands still reaches it")
     for time in began + times + 1e-6:
         reading = _newest(found.readings, time)
         assert reading is not None
