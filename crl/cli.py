@@ -25,6 +25,7 @@ from crl.commands import (
     replay,
     report,
     runs,
+    salvage,
     sweep,
 )
 from crl.commands.arguments import Run, Settings, err, find_run, out, say
@@ -140,7 +141,21 @@ def envs() -> None:
     out.print(sequences_table(rows))
 
 
-for command in (bench, cite, config, deploy, doctor, eval_missions, fit_flow, formal, replay, report, runs, sweep):
+for command in (
+    bench,
+    cite,
+    config,
+    deploy,
+    doctor,
+    eval_missions,
+    fit_flow,
+    formal,
+    replay,
+    report,
+    runs,
+    salvage,
+    sweep,
+):
     command.register(app)
 
 

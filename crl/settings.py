@@ -241,6 +241,8 @@ def fingerprint(config: Config) -> str:
         del plain["planner"]["shift"]
     if config.data.source is None:
         del plain["data"]
+    elif config.data.cmd_vel is None:  # as before there was one
+        del plain["data"]["cmd_vel"]
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
