@@ -152,9 +152,12 @@ def main() -> None:
 
 
 def _compose(settings: list[str] | None) -> Config:
+    from crl.plugin_options import check_options
     from crl.settings import compose
 
-    return compose(settings or [])
+    config = compose(settings or [])
+    check_options(config)
+    return config
 
 
 def _report(results: dict[str, Any], videos: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,12 +12,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crl.commands.arguments import err, out, say
+from crl.cores import cores
 from crl.errors import SettingsError
 
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
 
 OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner")
+PATHS = ("waypoints", "out")
+MOST = 1_000_000
+"""Missions per fault, and workers, that are taken for meant."""
 
 Words = Annotated[
     list[str] | None,
@@ -92,15 +95,15 @@ def eval_missions(settings: Words = None) -> None:
 
 def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     """The command's own settings, checked, and those of a run."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
+    from crl.overrides import at_home, parse_override
+    from crl.setting_kinds import shown
 
     own: dict[str, Any] = {
         "refiner": ["afm", "none", "oracle"],
         "clipped": [True],
         "seeds": 1,
         "waypoints": [None],
-        "workers": os.cpu_count() or 1,
+        "workers": cores(),
         "out": None,
         "classes": None,
         "gains": None,
@@ -113,14 +116,15 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
             rest.append(text)
             continue
         try:
-            listed = value if key in ("gains", "faults") else f"[{value}]"
-            parsed = OverridesParser.create().parse_override(f"x={listed}")
-        except HydraException as error:
+            own[key] = parse_override(f"{key}={value if key in ('gains', 'faults') else f'[{value}]'}", _never).value()
+        except SettingsError as error:
+            if key in PATHS and not set(value) & set("'\"[]{}"):  # umlauts, ~, &: as they are written
+                own[key] = value.split(",")
+                continue
             raise SettingsError(
-                f"cannot read {text!r}: {str(error).splitlines()[0]}",
+                f"cannot read {shown(text)!r}: {error.message.partition(': ')[2]}",
                 "lists are separated by commas; faults are written as 'faults=[{gain: [-1, 2]}]'",
             ) from error
-        own[key] = parsed.value()
     for key in ("seeds", "workers", "out"):
         own[key] = own[key][0] if isinstance(own[key], list) else own[key]
     if isinstance(own["seeds"], dict):
@@ -128,13 +132,21 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     counts = own["seeds"].values() if isinstance(own["seeds"], dict) else [own["seeds"]]
     for key, values in (("seeds", counts), ("workers", [own["workers"]])):
         if not values or any(not isinstance(count, int) or isinstance(count, bool) or count < 1 for count in values):
-            raise SettingsError(f"{key}={own[key]}: a whole number of at least 1 is expected")
+            raise SettingsError(f"{key}={shown(own[key])}: a whole number of at least 1 is expected")
+        if max(values) > MOST:
+            raise SettingsError(f"{key}={shown(own[key])}: at most {MOST:,} are possible")
     if any(not isinstance(value, bool) for value in own["clipped"]):
         raise SettingsError(f"clipped={own['clipped']}: true, false or both (clipped=true,false)")
     if "off" in own["refiner"]:
         raise SettingsError("refiner=off flies no missions", "use refiner=none to execute what was planned")
-    own["waypoints"] = [None if where is None else str(where) for where in own["waypoints"]]
+    own["waypoints"] = [None if where is None else at_home(str(where)) for where in own["waypoints"]]
+    own["out"] = None if own["out"] is None else at_home(str(own["out"]))
     return own, rest
+
+
+def _never(key: str) -> bool:
+    del key
+    return False
 
 
 def _missions(own: dict[str, Any], sequence: TaskSequence) -> list[MissionEntry]:

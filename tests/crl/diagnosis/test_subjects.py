@@ -12,7 +12,7 @@ from crl.diagnosis.disk import disk
 from crl.diagnosis.finding import Finding
 from crl.diagnosis.packages import packages
 from crl.diagnosis.plugins import plugins
-from crl.diagnosis.processors import available_cores, processors
+from crl.diagnosis.processors import processors
 from crl.diagnosis.rendering import rendering
 from crl.diagnosis.ros import ros
 from crl.diagnosis.video import video
@@ -120,14 +120,6 @@ class TestProcessors:
         assert said in found["OMP_NUM_THREADS"].said
         assert found["torch"].stops_training
         assert "not looked at here" in found["torch"].said
-
-    def test_a_containers_quota_counts(self, tmp_path: Path) -> None:
-        quota = tmp_path / "cpu.max"
-        everything = available_cores(tmp_path / "nowhere")
-        quota.write_text("max 100000\n")
-        assert available_cores(quota) == everything == len(os.sched_getaffinity(0))
-        quota.write_text("50000 100000\n")
-        assert available_cores(quota) == 1
 
     def test_a_gpu_that_torch_does_not_see(self, shadows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (shadows / "nvidia-smi").write_text("#!/bin/sh\n")
