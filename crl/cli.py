@@ -30,7 +30,8 @@ from crl.commands import (
 )
 from crl.commands.arguments import Run, Settings, err, find_run, out, say
 from crl.errors import CrlError, Interrupted
-from crl.reporting.tables import results_table, sequences_table, summary
+from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
+from crl.terminal import speak_plainly
 
 if TYPE_CHECKING:
     from crl.config import Config
@@ -146,6 +147,7 @@ for command in (bench, cite, config, deploy, doctor, eval_missions, fit_flow, fo
 
 def main() -> None:
     """Entry point of the command ``crl``. Modules in the current folder are found, as by ``python -m``, but last."""
+    speak_plainly()
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))
     app()
@@ -165,6 +167,9 @@ def _report(results: dict[str, Any], videos: bool) -> None:
     from crl.reporting.store.index import note
 
     out.print(results_table(results))
+    missions = run_missions_table(results)
+    if missions is not None:
+        out.print(missions)
     for line in summary(results):
         say(line)
     folder = Path(results["run"])

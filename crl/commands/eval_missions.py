@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crl.commands.arguments import err, out, say
 from crl.cores import cores
 from crl.errors import SettingsError
+from crl.terminal import Terminal
 
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
@@ -88,7 +88,7 @@ def eval_missions(settings: Words = None) -> None:
         written.append(folder / "paths.png")
     except ImportError as error:
         err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True, markup=False)
-    wide = out if out.is_terminal else Console(width=200)
+    wide = out if out.is_terminal else Terminal(width=200)
     wide.print(missions_table(rows, f"{sequence.name}, seeds: {own['seeds']}"))
     say(f"results: {', '.join(map(str, written))}")
 

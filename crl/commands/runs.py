@@ -76,7 +76,7 @@ def show_run(
     from crl.reporting.reproduce import train_command
     from crl.reporting.runs import read_run
     from crl.reporting.store import show
-    from crl.reporting.tables import results_table, summary
+    from crl.reporting.tables import results_table, run_missions_table, summary
 
     entry = _entries([run], root)[0]
     command = train_command(entry.settings) if entry.settings else None
@@ -90,6 +90,9 @@ def show_run(
         results = read_run(Path(entry.path)).results
         if isinstance(results.get("tasks"), list):
             out.print(results_table(results))
+            missions = run_missions_table(results)
+            if missions is not None:
+                out.print(missions)
             for line in summary(results):
                 say(line)
     if command:
