@@ -58,8 +58,7 @@ class Display:
             stage=self._stage(state),
             missions=self._missions.left(state),
             loss=loss,
-            episode_return=episode_return,
-            success=success,
+            **({} if episode_return is None else {"episode_return": episode_return, "success": success}),
         )
 
     def learning(self) -> None:

@@ -29,7 +29,7 @@ from crl.training.progress import Progress
 from crl.training.recorded import Recorded, pretrain
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
-from crl.types import Agent, LearnBudget, TaskSpec
+from crl.types import Agent, LearnBudget, LearnReport, TaskSpec
 
 FAULTS_ALLOWED = 5
 DECISIONS_KEPT = 5000
@@ -100,7 +100,7 @@ class TrainingLoop:
         self.state.gradient_steps += report.steps
         taken = {"transitions": len(recorded.transitions), "stretches": recorded.stretches}
         self.log.write("data", 0, {**taken, "observations": recorded.messages, "left_out": recorded.left_out})
-        self.log.write("learning", 0, {"steps": report.steps, **report.losses})
+        self._log_learning(report)
         self.progress.message(str(recorded))
         if self.config.data.only:
             self.state.stage = "close"
@@ -259,7 +259,7 @@ class TrainingLoop:
             report = self.agent.learn(LearnBudget(steps, closing))
         self.state.gradient_steps += report.steps
         if report.steps:
-            self.log.write("learning", self.state.env_steps, {"steps": report.steps, **report.losses})
+            self._log_learning(report)
             self._loss = report.losses.get("task")
 
     def _watch(self) -> None:
@@ -316,6 +316,11 @@ class TrainingLoop:
         if result.fault:
             values["fault"] = result.fault
         self.log.write(kind, self.state.env_steps, values)
+
+    def _log_learning(self, report: LearnReport) -> None:
+        """An agent's ``task`` is the loss on the present task; in the log a task is a name."""
+        losses = {"loss" if name == "task" else name: value for name, value in report.losses.items()}
+        self.log.write("learning", self.state.env_steps, {"task": self._task().name, "steps": report.steps, **losses})
 
     def _keep_decisions(self, result: EpisodeResult) -> None:
         self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
