@@ -83,9 +83,11 @@ def root(
         raise typer.Exit
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def train(settings: Settings = None) -> None:
     """Learn a sequence of tasks, evaluate all of them, and leave a run folder.
+
+    Name at least the sequence: `crl train env=cartpole_length`.
 
     Ctrl-C saves and prints the command that goes on.
     `resume=true` continues the newest unfinished run that has the same settings.

@@ -212,15 +212,25 @@ def load_yaml(path: Path) -> Config:
 
 
 def _of_another_version(path: Path) -> str:
-    """What to do about settings that this version does not know; the results beside them say who made them."""
-    try:
-        made = json.loads((path.parent / "results.json").read_text(encoding="utf-8"))
-        version, commit = made["version"], made.get("commit")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    """What to do about settings that this version does not know; files beside them say who made them."""
+    version, commit = _made_by(path.parent)
+    if version is None:
         return "the run may come from another version of crl: use that one, or take the setting out of the file"
     if version != __version__:
         return f"the run was made by crl {version}, this is crl {__version__}: pip install crl=={version}"
     return f"the run was made by commit {commit} of crl {version}: use that one, or take the setting out of the file"
+
+
+def _made_by(run: Path) -> tuple[str | None, str | None]:
+    """Version and commit that made a run: by its results, or by what it noted when it began."""
+    for name in ("results.json", "provenance.json"):
+        try:
+            made = json.loads((run / name).read_text(encoding="utf-8"))
+            made = made["code"][-1] if name == "provenance.json" else made
+            return str(made["version"]), made.get("commit")
+        except (OSError, ValueError, LookupError, TypeError, AttributeError):
+            continue
+    return None, None
 
 
 def fingerprint(config: Config) -> str:

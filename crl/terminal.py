@@ -43,7 +43,7 @@ class _Lasting:
         try:
             return self._stream.write(text)
         except UnicodeEncodeError:
-            encoding = self._stream.encoding or "ascii"
+            encoding = str(getattr(self._stream, "encoding", None) or "ascii")  # a StringIO has none
             return self._stream.write(text.encode(encoding, PLAIN).decode(encoding))
         except (OSError, ValueError):  # ValueError: the file is closed
             _send_nowhere(self._stream)

@@ -67,6 +67,7 @@ def eval_missions(settings: Words = None) -> None:
     methods = [Method(name, clipped, tuple(rest)) for clipped in own["clipped"] for name in own["refiner"]]
     trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
     check_trials(trials)
+    made_by = commit()  # before the missions: the checkout may change while they are flown
     folder = Path(own["out"] or f"missions/{base.env.name}")
     say(f"{len(trials)} missions of {sequence.name} by {len(methods)} methods, in {folder}")
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
@@ -79,7 +80,7 @@ def eval_missions(settings: Words = None) -> None:
     records = read_trials(trials, folder)
     rows = summarise_missions(records)
     command = shlex.join(["crl", "eval-missions", *(settings or [])])
-    whole = {"command": command, "commit": commit(), "env": base.env.name, "methods": rows, "missions": records}
+    whole = {"command": command, "commit": made_by, "env": base.env.name, "methods": rows, "missions": records}
     replace_file(folder / "results.json", json.dumps(whole, indent=1).encode() + b"\n")
     replace_file(folder / "table.md", f"`{command}`\n\n{missions_markdown(rows)}".encode())
     written = [folder / "results.json", folder / "table.md"]

@@ -8,6 +8,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+LISTED = 10
+"""Missions that were not completed and are named, each in a line."""
+
 
 def results_table(results: Mapping[str, Any]) -> Table:
     """Success and mean return of every task, as evaluated after the last one.
@@ -27,7 +30,7 @@ def results_table(results: Mapping[str, Any]) -> Table:
 
 
 def run_missions_table(results: Mapping[str, Any]) -> Table | None:
-    """The missions of a run by class of faults, and what became of those that were not completed; ``None`` without any.
+    """The missions of a run by class of faults; ``None`` without any.
 
     Args:
         results: Content of ``results.json``.
@@ -36,21 +39,19 @@ def run_missions_table(results: Mapping[str, Any]) -> Table | None:
     if not missions:
         return None
     table = Table(title="missions")
-    for heading in ("class", "completed", "waypoints", "steps", "cross-track (m)", "not completed"):
-        table.add_column(heading, justify="left" if heading in ("class", "not completed") else "right")
+    for heading in ("class", "completed", "waypoints", "steps", "cross-track (m)"):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
     groups = list(dict.fromkeys(str(mission["class"]) for mission in missions))
     for group in [*groups, *(["all"] if len(groups) > 1 else [])]:
         inside = [mission for mission in missions if group in ("all", str(mission["class"]))]
         done = [mission for mission in inside if mission["completed"]]
         tracks = [mission["cross_track"] for mission in inside if mission["cross_track"] is not None]
-        failed = "" if group == "all" else "\n".join(_why(mission) for mission in inside if not mission["completed"])
         table.add_row(
             Text(group),
             f"{len(done)} of {len(inside)}",
             f"{_mean([mission['reached_fraction'] for mission in inside]):.0%}",
             f"{_mean([mission['steps'] for mission in inside]):,.0f}",
             f"{_mean(tracks):.3f}" if tracks else "-",
-            Text(failed),
         )
     return table
 
@@ -66,7 +67,10 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     if lost:
         lines.append(f"forgetting: {', '.join(lost)}")
     if missions := results.get("missions"):
-        lines.append(f"missions: {sum(mission['completed'] for mission in missions)} of {len(missions)} completed")
+        failed = [_why(mission) for mission in missions if not mission["completed"]]
+        lines.append(f"missions: {len(missions) - len(failed)} of {len(missions)} completed")
+        lines += [f"  not completed: {line}" for line in failed[:LISTED]]
+        lines += [f"  and {len(failed) - LISTED} more"] if len(failed) > LISTED else []
     if "env_steps" in results:
         lines.append(f"environment steps: {results['env_steps']:,}")
     if results.get("decision_ms") is not None:
@@ -103,7 +107,8 @@ def duration(seconds: float) -> str:
 def _why(mission: Mapping[str, Any]) -> str:
     """What became of a mission that was not completed."""
     reason = mission.get("crash") or ("given up" if mission.get("given_up") else "out of time")
-    return f"{mission['mission']}, seed {mission['seed']}: {mission['reached']} of {mission['waypoints']}, {reason}"
+    reached = f"{mission['reached']} of {mission['waypoints']} waypoints"
+    return f"{mission['mission']}, seed {mission['seed']}: {reached}, {reason}"
 
 
 def _mean(values: Sequence[float]) -> float:

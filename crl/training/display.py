@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from crl.config import Config
 from crl.sequences import TaskSequence
@@ -46,8 +47,11 @@ class Display:
         """Show where the run is, and what comes next, with an episode that has just ended."""
         if state.stage == "done":
             return
-        episode = state.episodes - (episode_return is not None)
-        random = state.stage == "collect" and episode < self._config.exploration.random_episodes
+        episode: dict[str, Any] = {}
+        number = state.episodes
+        if episode_return is not None:
+            episode, number = {"episode_return": episode_return, "success": success}, number - 1
+        random = state.stage == "collect" and number < self._config.exploration.random_episodes
         visit = min(state.visit, len(self._order) - 1)  # missions come after the last visit
         self._progress.update(
             task_index=visit,
@@ -58,7 +62,7 @@ class Display:
             stage=self._stage(state),
             missions=self._missions.left(state),
             loss=loss,
-            **({} if episode_return is None else {"episode_return": episode_return, "success": success}),
+            **episode,
         )
 
     def learning(self) -> None:
@@ -77,11 +81,10 @@ class Display:
             return self._evaluation(state)
         return self._missions.stage(state) if state.stage == "missions" else None
 
-    def _evaluation(self, state: RunState, done: int = 0) -> Stage | None:
+    def _evaluation(self, state: RunState, done: int = 0) -> Stage:
         plan = evaluation_episodes(self._config, self._order, state.visit)
         row = state.rows[state.visit] if len(state.rows) > state.visit else {}
         left = [index for index in plan if index not in row]
-        if not left:
-            return None
         before = sum(episodes for index, episodes in plan.items() if index in row)
-        return Stage("evaluation episode", before + done, sum(plan.values()), self._sequence.spec(left[0]).name)
+        about = self._sequence.spec(left[0]).name if left else ""
+        return Stage("evaluation episode", before + done, sum(plan.values()), about)

@@ -28,6 +28,7 @@ from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
 from crl.training.order import step_budgets, task_order
 from crl.training.progress import Progress
+from crl.training.provenance import note_code
 from crl.training.recorded import read_recorded
 from crl.training.results import collect_results
 from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
@@ -72,6 +73,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock(), callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
+        note_code(folder)
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
