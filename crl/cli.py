@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -150,9 +152,19 @@ for command in (bench, cite, config, deploy, doctor, eval_missions, fit_flow, fo
 def main() -> None:
     """Entry point of the command ``crl``. Modules in the current folder are found, as by ``python -m``, but last."""
     speak_plainly()
+    warnings.showwarning = _show_warning
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))
     app()
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
+    """What a user should know is one line; warnings for programmers keep their place in the code."""
+    with suppress(OSError, ValueError):
+        if issubclass(category, UserWarning):
+            _print_error(str(message), "warning: ")
+        else:
+            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
 
 
 def _compose(settings: list[str] | None) -> Config:
@@ -194,7 +206,7 @@ def _record_videos(folder: Path) -> None:
         say(f"videos: {', '.join(folders)} ({len(written)} mp4)")
 
 
-def _print_error(error: CrlError, prefix: str) -> None:
+def _print_error(error: CrlError | str, prefix: str) -> None:
     """Print to stderr, as :func:`~crl.commands.arguments.say` does."""
     err.print(f"{prefix}{error}", soft_wrap=True, highlight=False, markup=False)
 

@@ -13,7 +13,7 @@ from crl.diagnosis.finding import Finding
 from crl.diagnosis.packages import packages
 from crl.diagnosis.plugins import plugins
 from crl.diagnosis.processors import processors
-from crl.diagnosis.rendering import rendering
+from crl.diagnosis.rendering import _choice, rendering
 from crl.diagnosis.ros import ros
 from crl.diagnosis.video import video
 
@@ -170,6 +170,31 @@ class TestRendering:
         assert "no EGL device" in found["EGL"].said
         assert found["MUJOCO_GL"].state == "warning"
         assert found["MUJOCO_GL"].mend == "export MUJOCO_GL=osmesa"
+
+    @pytest.mark.parametrize(
+        ("chosen", "state", "said"),
+        [
+            ("", "ok", "not set"),
+            ("EGL", "ok", "EGL"),
+            ("osmesa", "warning", "osmesa, which does not draw here"),
+            ("glfw", "warning", "glfw needs a display, and there is none: no videos"),
+            ("1", "warning", "1 needs a display"),
+            ("nonsense", "warning", "nonsense is none of egl, osmesa, glfw and off"),
+            ("off", "warning", "off switches drawing off: no videos"),
+        ],
+    )
+    def test_what_is_asked_for(self, chosen: str, state: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("DISPLAY", "WAYLAND_DISPLAY", "PYOPENGL_PLATFORM"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("MUJOCO_GL", chosen)
+        found = _choice(["egl"])
+        assert found.state == state and said in found.said
+        assert (found.mend is not None) == (state == "warning")
+
+    def test_two_variables_that_contradict_each_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MUJOCO_GL", "egl")
+        monkeypatch.setenv("PYOPENGL_PLATFORM", "osmesa")
+        assert _choice(["egl", "osmesa"]).mend == "unset PYOPENGL_PLATFORM"
 
     def test_a_display_is_only_for_windows(self, monkeypatch: pytest.MonkeyPatch, shadows: Path) -> None:
         (shadows / "mujoco.py").write_text("raise ImportError('not looked at here')")
