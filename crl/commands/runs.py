@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -185,4 +186,4 @@ def _locate(run: str, root: Path) -> Path:
         raise CrlError(f"{run} could be {len(fits)} runs", f"say which: {', '.join(str(path) for path in fits[:5])}")
     close = difflib.get_close_matches(run, names, n=3, cutoff=0.5)
     meant = f": did you mean {' or '.join(close)}?" if close else ""
-    raise CrlError(f"there is no run {run}{meant}", f"crl runs list --in {root} names them all")
+    raise CrlError(f"there is no run {run}{meant}", f"crl runs list --in {shlex.quote(str(root))} names them all")
