@@ -11,6 +11,7 @@ from rich.console import Console
 
 from crl.api.overrides import overrides
 from crl.api.run import Run, load
+from crl.plugin_options import check_options
 from crl.settings import compose
 from crl.training.callbacks import Callback, RunStart
 from crl.training.progress import Progress
@@ -46,6 +47,7 @@ def train(
         Interrupted: Ctrl-C; the run was saved, and the message says how to continue it.
     """
     config = compose(overrides({"env": env, **more, **(settings or {})}))
+    check_options(config)
     quiet = None if verbose else Progress(1, [], Console(file=io.StringIO()))
     told = {} if progress is None else {"progress": _Told(progress)}
     return load(Path(run_training(config, quiet, told)["run"]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import shlex
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -117,7 +118,7 @@ def _fitted(run: LoadedRun) -> AdaptiveAgent:
     if agent.fitted is None:
         raise DeploymentError(
             f"the agent of {run.folder.path} is not fitted yet: its closing session has not taken place",
-            f"let the run go on: crl resume {run.folder.path}",
+            f"let the run go on: crl resume {shlex.quote(str(run.folder.path))}",
         )
     for name, model in (("planner's", agent.fitted.model), ("detection's", agent.fitted.one_step)):
         if not bool(torch.isfinite(model.weights).all()):

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from crl.errors import SettingsError
+
 ACTIVATIONS: dict[str, Any] = {
     "silu": functional.silu,
     "relu": functional.relu,
@@ -45,7 +47,7 @@ class TargetNetwork:
         if ensemble < 1:
             raise ValueError(f"ensemble must be at least 1, got {ensemble}")
         if len(hidden) == 0:
-            raise ValueError("dynamics.hidden is empty: the target network needs at least one hidden layer")
+            raise SettingsError("dynamics.hidden is empty: the target network needs at least one hidden layer")
         widths = [inputs, *hidden, outputs]
         self.layers = list(zip(widths[:-1], widths[1:], strict=True))
         self.activation = activation

@@ -8,6 +8,7 @@ ends that callback, and never stops a run.
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -109,9 +110,16 @@ def load_callbacks(names: Sequence[str], more: Mapping[str, Callback] | None = N
 
 
 def numbers(line: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a line under ``kind/key``, as TensorBoard shows them; booleans are 0 and 1."""
+    """The numbers of a line as trackers and TensorBoard show them; booleans are 0 and 1.
+
+    They stand under ``kind/key``, or ``kind/key/TASK`` where the line is about a task or a mission: curves of different
+    tasks are not one curve.
+    """
+    about = line.get("task", line.get("mission"))
+    # What MLflow and TensorBoard both take; the others replace it in ways of their own, or refuse it.
+    ending = "/" + re.sub(r"[^\w.-]", "_", about) if isinstance(about, str) else ""
     return {
-        f"{line['kind']}/{key}": float(value)
+        f"{line['kind']}/{key}{ending}": float(value)
         for key, value in line.items()
         if key != "step" and isinstance(value, (bool, int, float))
     }

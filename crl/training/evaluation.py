@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -21,6 +22,7 @@ def evaluate_task(
     episodes: int,
     seed: int,
     clock: Clock,
+    told: Callable[[int], None] = lambda done: None,
 ) -> tuple[Score, int]:
     """Play evaluation episodes of a task.
 
@@ -31,6 +33,7 @@ def evaluate_task(
         episodes: How many.
         seed: Seed of the first episode; the others follow.
         clock: Accounts for time; planning and simulation count as ``evaluate`` here.
+        told: Called after every episode with the number of those that are done.
 
     Returns:
         The score, and the environment steps taken.
@@ -41,6 +44,7 @@ def evaluate_task(
             results.append(
                 play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=Clock())
             )
+            told(len(results))
     successes = [result.success for result in results] if task.has_success else []
     rate = sum(successes) / episodes if task.has_success else None
     returns = [result.total for result in results]

@@ -8,7 +8,7 @@ an oracle is told what the body makes of its commands.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,7 +99,14 @@ def check_missions(config: Config, sequence: TaskSequence, chosen: Sequence[Miss
 
 
 def fly(
-    agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, config: Config, *, faulty: bool = True
+    agent: Agent,
+    env: gymnasium.Env[Any, Any],
+    task: TaskSpec,
+    seed: int,
+    config: Config,
+    *,
+    faulty: bool = True,
+    told: Callable[[int, int], None] = lambda reached, waypoints: None,
 ) -> Flight:
     """Fly one mission.
 
@@ -122,6 +129,7 @@ def fly(
         seed: Seed of the environment and number of the agent's episode.
         config: Settings.
         faulty: Whether the mission has a fault at all; else every alarm is a false one.
+        told: Called after every step with the waypoints that are reached, and their number.
     """
     watch = _Watch(task, config)
     limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
@@ -161,6 +169,7 @@ def fly(
         )
         agent.learn(LearnBudget(1))
         watch.step(executed, wrong, info, refiner, _distance(task, after))
+        told(int(info["reached"]), int(info["waypoints"]))
         observation = after
     record = watch.record(seed)
     record["ms"] = summarise(agent.milliseconds, watch.steps)

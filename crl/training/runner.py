@@ -28,6 +28,7 @@ from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
 from crl.training.order import step_budgets, task_order
 from crl.training.progress import Progress
+from crl.training.provenance import note_code
 from crl.training.recorded import read_recorded
 from crl.training.results import collect_results
 from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
@@ -75,6 +76,7 @@ def train(
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock(), callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
+        note_code(folder)
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
@@ -85,6 +87,7 @@ def train(
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
+            loop.show()
             _work(config, loop, store, clock, folder)
             results = collect_results(config, loop, clock, str(folder.path))
         folder.write_json(folder.results, results)
