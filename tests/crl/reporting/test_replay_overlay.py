@@ -15,12 +15,14 @@ from crl.errors import CrlError, RenderingError
 from crl.reporting import replay_film
 from crl.reporting import replay_ink as ink
 from crl.reporting.replay import check_alike, film, record_all
+from crl.reporting.replay_episode import Shoot, take
 from crl.reporting.replay_fields import map_axes, shown_fields
 from crl.reporting.replay_film import Film
 from crl.reporting.replay_frames import frames
 from crl.reporting.replay_map import Map
 from crl.reporting.replay_panel import Panel
-from crl.reporting.replay_take import Take, compress, decompress, take
+from crl.reporting.replay_pictures import compress, decompress
+from crl.reporting.replay_take import Take
 from crl.settings import compose
 from crl.training.load import evaluate_run, load_run
 from crl.training.runner import train
@@ -52,12 +54,12 @@ def taken(run: Path) -> Take:
 
 class TestTake:
     def test_watching_changes_nothing(self, run: Path, taken: Take) -> None:
-        plain = take(load_run(run), 2, 1, pictures=False, imagine=False)
+        plain = take(load_run(run), 2, 1, Shoot(pictures=False), imagine=False)
         assert np.array_equal(plain.observations(), taken.observations())
         assert all(moment.imagination is None for moment in plain.moments)
         rewards = [moment.transition.reward for moment in taken.moments if moment.transition is not None]
         row = evaluate_run(run, 2, 2)["tasks"][0]
-        first = take(load_run(run), 2, 0, pictures=False)
+        first = take(load_run(run), 2, 0, Shoot(pictures=False))
         both = [sum(rewards), sum(m.transition.reward for m in first.moments if m.transition is not None)]
         assert row["mean_return"] == pytest.approx(sum(both) / 2)
 
@@ -112,7 +114,7 @@ class TestTake:
     def test_a_frozen_agent_shows_the_plans_of_the_inner_one(self, run: Path, tmp_path: Path) -> None:
         chosen = ["agent=frozen", f"agent.run={run}"]
         train(tiny.settings(tmp_path, *chosen, tasks="[2]"), tiny.quiet()[0])
-        made = take(load_run(tmp_path / "run"), 2, 0, pictures=False)
+        made = take(load_run(tmp_path / "run"), 2, 0, Shoot(pictures=False))
         assert all(moment.imagination is not None for moment in made.moments)
 
     def test_pictures_survive_compression(self) -> None:
@@ -275,8 +277,8 @@ class TestMissions:
     def test_where_the_environment_draws_nothing_the_map_is_the_picture(
         self, flyer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("crl.reporting.replay_take.renders", lambda sequence, task: False)
+        monkeypatch.setattr("crl.reporting.replay_episode.offers_pictures", lambda env: False)
         made = film([flyer], 0, 0, tmp_path / "map.mp4", overlay=False)
         shown = pictures(made.path)
         assert near(shown[0], ink.FIELD) > 10_000
-        assert record_all(flyer) == [flyer.resolve() / "videos" / "0_nominal_0.mp4"]
+        assert record_all(flyer).paths == [flyer.resolve() / "videos" / "0_nominal_0.mp4"]
