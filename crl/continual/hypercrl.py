@@ -18,7 +18,7 @@ look-ahead is an option (off: no measured gain for 40 % of the step); plans may 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,6 +33,8 @@ from crl.dynamics.windows import Windows
 
 class HyperCRL(Strategy):
     """Task-conditional hypernetwork with output regularisation; see the module's text."""
+
+    kept_once: ClassVar[tuple[str, ...]] = ("parameters", "anchor")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ PLAN = (230, 159, 0)
 OTHER = (150, 112, 40)
 PLANNED = (86, 180, 233)
 REFINED = (0, 158, 115)
+SENT = (150, 158, 168)
 ERROR = (213, 94, 0)
 GOOD = (0, 158, 115)
 Colour = tuple[int, int, int]
@@ -30,8 +32,19 @@ Box = tuple[float, float, float, float]
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font."""
-    return ImageFont.load_default(size)
+    """Pillow's own font, so much larger as everything is drawn."""
+    return ImageFont.load_default(size * SCALE)
+
+
+@lru_cache(maxsize=2048)
+def _letters(text: str, size: int, anchor: str) -> tuple[Image.Image, int, int]:
+    """A line of text in its final size as a mask, and where its corner lies from its anchor; most lines come again."""
+    left, top, right, bottom = font(size).getbbox(text, anchor=anchor)
+    left, top = math.floor(left / SCALE), math.floor(top / SCALE)
+    width, height = (max(1, math.ceil(end / SCALE) - begin) for begin, end in ((left, right), (top, bottom)))
+    mask = Image.new("L", (width * SCALE, height * SCALE))
+    ImageDraw.Draw(mask).text((-left * SCALE, -top * SCALE), text, font=font(size), fill=255, anchor=anchor)
+    return mask.reduce(SCALE), left, top
 
 
 class Canvas:
@@ -52,6 +65,11 @@ class Canvas:
         """Write a line above all that is drawn; ``anchor`` as Pillow has it (``la``: left and above)."""
         self._texts.append((x, y, text, size, colour, anchor))
 
+    @property
+    def words(self) -> list[str]:
+        """All lines of text so far."""
+        return [text for _, _, text, *_ in self._texts]
+
     def fitted(self, x: float, y: float, text: str, width: float, size: int = 12, colour: Colour = TEXT) -> None:
         """Write a line that is cut off where it would be longer than ``width``."""
         kept = text
@@ -63,7 +81,7 @@ class Canvas:
     @staticmethod
     def length(text: str, size: int = 12) -> float:
         """Width of a line of text in pixels."""
-        return float(font(size).getlength(text))
+        return float(font(size).getlength(text)) / SCALE
 
     def box(self, box: Box, fill: Colour | None = None, outline: Colour | None = None) -> None:
         """A rectangle (left, top, right, bottom)."""
@@ -93,8 +111,8 @@ class Canvas:
     def picture(self) -> NDArray[np.uint8]:
         """The finished picture, uint8 [height, width, 3]."""
         small = self._image.reduce(SCALE)
-        # Letters have smooth edges of their own, and cost a quarter in their final size.
-        draw = ImageDraw.Draw(small)
         for x, y, text, size, colour, anchor in self._texts:
-            draw.text((x, y), text, font=font(size), fill=colour, anchor=anchor)
+            if text:
+                mask, left, top = _letters(text, size, anchor)
+                small.paste(colour, (round(x) + left, round(y) + top), mask)
         return np.asarray(small, dtype=np.uint8)
