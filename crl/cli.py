@@ -31,6 +31,7 @@ from crl.commands import (
     sweep,
 )
 from crl.commands.arguments import Run, Settings, err, find_run, out, say
+from crl.commands.films import record_videos
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
 from crl.terminal import speak_plainly
@@ -211,22 +212,9 @@ def _report(results: dict[str, Any], videos: bool) -> None:
         say(line)
     folder = Path(results["run"])
     if videos:
-        _record_videos(folder)
+        record_videos(folder)
     note(folder)
     say(f"run: {folder}")
-
-
-def _record_videos(folder: Path) -> None:
-    """What was learned stays learned where nothing can be rendered: then this only says so."""
-    from crl.reporting.replay import record_all
-
-    try:
-        written = record_all(folder)
-    except CrlError as error:
-        say(f"no videos: {error}")
-    else:
-        folders = sorted({str(path.parent) for path in written})
-        say(f"videos: {', '.join(folders)} ({len(written)} mp4)")
 
 
 def _print_error(error: CrlError | str, prefix: str) -> None:

@@ -301,6 +301,10 @@ class AdaptiveAgent(Agent):
         rows = self.fitted.rows
         return sum(part.numel() * part.element_size() for part in (rows.inputs, rows.action, rows.change))
 
+    def kept_once_bytes(self) -> int:
+        """All of :meth:`kept_bytes`: there is one nominal body, however many regimes come."""
+        return self.kept_bytes()
+
     def old_rows_read(self) -> int:
         """Nominal rows that online learning looked at again during the present mission."""
         if not hasattr(self, "online"):

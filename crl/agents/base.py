@@ -91,6 +91,10 @@ class Agent(ABC):
         """Bytes that it keeps, without optimisers and averages; ``None`` if it does not tell."""
         return None
 
+    def kept_once_bytes(self) -> int | None:
+        """Those of :meth:`kept_bytes` that are the same however many tasks were learned; ``None`` if it can't tell."""
+        return None
+
     def old_rows_read(self) -> int | None:
         """Transitions of earlier tasks that learning looked at again, so far; ``None`` if it does not tell."""
         return None

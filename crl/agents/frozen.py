@@ -64,6 +64,10 @@ class Frozen(Agent):
         """Bytes that it adds to the inner agent's memory: none."""
         return 0
 
+    def kept_once_bytes(self) -> int:
+        """Bytes that are the same however many tasks there are: none."""
+        return 0
+
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks read since it was frozen: none."""
         return 0

@@ -208,6 +208,11 @@ class MPCAgent(Agent):
         """Bytes of the strategy's tensors but for its optimisers and averages: they grow with what old tasks leave."""
         return _bytes({name: part for name, part in self.strategy.state_dict().items() if name not in _PASSING})
 
+    def kept_once_bytes(self) -> int:
+        """Those of :meth:`kept_bytes` that are the same however many tasks were learned."""
+        state = self.strategy.state_dict()
+        return _bytes([state.get(name) for name in self.strategy.kept_once])
+
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks that learning looked at again, so far."""
         return self.judge.old_rows

@@ -72,6 +72,10 @@ class RandomAgent(Agent):
         """Bytes kept of earlier tasks: none."""
         return 0
 
+    def kept_once_bytes(self) -> int:
+        """Bytes that are the same however many tasks there are: none."""
+        return 0
+
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks read so far: none."""
         return 0

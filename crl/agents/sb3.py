@@ -220,6 +220,10 @@ class SB3Agent(Agent):
         """Bytes of transitions of earlier tasks. The one network holds all tasks, and none of it is kept for one."""
         return self.replay.bytes_of_others(self.learning_task)
 
+    def kept_once_bytes(self) -> int:
+        """Those of :meth:`kept_bytes` that are the same however many tasks were learned: none."""
+        return 0
+
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks drawn for gradient steps so far."""
         return self.replay.old_rows_read

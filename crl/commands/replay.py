@@ -13,6 +13,7 @@ from crl.errors import CrlError
 
 if TYPE_CHECKING:
     from crl.reporting.replay import Replayed
+    from crl.reporting.replay_progress import FilmProgress
     from crl.reporting.replay_take import Take
 
 _RUN = "A run (its folder, its name in runs/, or `latest`), or a recorded bag: a .mcap file, or a folder of them."
@@ -86,11 +87,15 @@ def replay(
     if rerun is not None:
         from crl.reporting.replay import takes_of
 
-        _rerun(takes_of(folders, task or 0, episode), rerun)
+        with _progress() as shown:
+            takes = takes_of(folders, task or 0, episode, told=shown.step)
+        _rerun(takes, rerun)
         return
     from crl.reporting.replay import film
 
-    _tell(film(folders, task or 0, episode, out_file, overlay=overlay))
+    with _progress() as shown:
+        made = film(folders, task or 0, episode, out_file, overlay=overlay, told=shown.step)
+    _tell(made)
 
 
 def _live(
@@ -113,12 +118,15 @@ def _recorded(
     """Recordings, and a run beside one; the recording is on the left."""
     from crl.reporting.replay import check_alike, film_of, takes_of
 
-    takes += takes_of(folders, task, episode, overlay) if folders else []
+    with _progress() as shown:
+        takes += takes_of(folders, task, episode, overlay, shown.step) if folders else []
     check_alike(takes)
     if rerun is not None:
         _rerun(takes, rerun)
-    else:
-        _tell(film_of(takes, out, overlay=overlay))
+        return
+    with _progress() as shown:
+        made = film_of(takes, out, overlay=overlay, told=shown.step)
+    _tell(made)
 
 
 def _rerun(takes: list[Take], path: Path) -> None:
@@ -129,6 +137,13 @@ def _rerun(takes: list[Take], path: Path) -> None:
         for note in made.notes:
             _note(note)
     typer.echo(str(written))
+
+
+def _progress() -> FilmProgress:
+    """How far a film is, beside what the command prints for others to read."""
+    from crl.reporting.replay_progress import FilmProgress
+
+    return FilmProgress(err)
 
 
 def _tell(made: Replayed) -> None:

@@ -20,7 +20,7 @@ average of (Theta, e_t), and the average becomes Theta when the task ends.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -39,6 +39,8 @@ class HyperCRL(Strategy):
     Attributes:
         protected: The earlier tasks that R sums over in the present step, in the order of its rows.
     """
+
+    kept_once: ClassVar[tuple[str, ...]] = ("parameters", "anchor")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

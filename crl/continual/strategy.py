@@ -10,7 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -55,9 +55,11 @@ class Strategy(ABC):
 
     Attributes:
         judge: Who judges kept transitions; the agent sets it before the first task.
+        kept_once: Entries of :meth:`state_dict` whose size is the same however many tasks were learned.
     """
 
     judge: Judge
+    kept_once: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -45,6 +45,11 @@ class RunRecord:
         return _whole(self._memory.get("measured_bytes_per_task"))
 
     @property
+    def constant_bytes(self) -> int | None:
+        """Bytes kept however many tasks were learned; ``None`` in runs that did not measure them."""
+        return _whole(self._memory.get("measured_bytes_constant"))
+
+    @property
     def revisits_data(self) -> bool | None:
         """Whether the strategy says that it looks at old transitions again."""
         found = self._memory.get("revisits_data", self.results.get("revisits_data"))

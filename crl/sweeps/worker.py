@@ -136,10 +136,8 @@ def _train(config: Config, run: Path) -> None:
     if config.videos:
         from crl.reporting.replay import record_all
 
-        try:
-            record_all(run)
-        except CrlError as error:
-            print(f"no videos: {error}")
+        for said in record_all(run).notes:
+            print(f"videos: {said}")
     note(run)
 
 

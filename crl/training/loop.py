@@ -239,7 +239,8 @@ class TrainingLoop:
         spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
         measured = measure(self.agent)
         state.spent.append({**spent, "validation": state.best if state.best >= 0 else None, **measured})
-        signs = {**(measured["plasticity"] or {}), "kept_bytes": measured["kept_bytes"]}
+        kept = {name: measured[name] for name in ("kept_bytes", "kept_once_bytes")}
+        signs = {**(measured["plasticity"] or {}), **kept}
         self.log.write("visit", state.env_steps, {**spent, **signs})
         state.next_visit()
         if state.visit == len(self.order):

@@ -20,6 +20,7 @@ import pybullet_data
 from numpy.typing import NDArray
 
 from crl_envs import task as contract
+from crl_envs.chase_picture import ChasePicture, hide
 from crl_envs.husky_faults import NOMINAL, HuskyFault
 from crl_envs.missions import MissionError
 from crl_envs.missions.naming import fault_name
@@ -157,7 +158,7 @@ class HuskyEnv(UGVMissionEnv):
         points = self.progress.mission.points
         self._box = points.min(axis=0) - fence, points.max(axis=0) + fence
         self.render_mode = render_mode
-        self._size = (width, height)
+        self._picture = ChasePicture(width, height)
         self._client: int | None = None
         self._robot = self._floor = -1
         self._applied = NOMINAL
@@ -196,6 +197,8 @@ class HuskyEnv(UGVMissionEnv):
                 [0, 0, math.sin(pose[2] / 2), math.cos(pose[2] / 2)],
                 physicsClientId=client,
             )
+        if self.render_mode is not None:
+            hide(self._floor, client)
         for link in _MASSLESS:
             pybullet.changeDynamics(
                 self._robot,
@@ -327,16 +330,8 @@ class HuskyEnv(UGVMissionEnv):
         """Picture from behind, uint8 [height, width, 3]; ``None`` without a render mode."""
         if self.render_mode is None:
             return None
-        width, height = self._size
-        x, y, heading = self._pose()
-        view = pybullet.computeViewMatrixFromYawPitchRoll(
-            [x, y, 0.3], distance=2.4, yaw=math.degrees(heading) - 90, pitch=-24, roll=0, upAxisIndex=2
-        )
-        lens = pybullet.computeProjectionMatrixFOV(fov=50, aspect=width / height, nearVal=0.1, farVal=60)
-        picture = pybullet.getCameraImage(
-            width, height, view, lens, shadow=0, renderer=pybullet.ER_TINY_RENDERER, physicsClientId=self._client
-        )[2]
-        return np.asarray(picture, dtype=np.uint8).reshape(height, width, 4)[..., :3].copy()
+        assert self._client is not None, "reset comes first"
+        return self._picture.draw(self._pose(), self._robot, self._client)
 
     def close(self) -> None:
         """Leave the simulator."""

@@ -188,7 +188,12 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
 
     def _make_renderer(self) -> Any:
         try:
-            return mujoco.Renderer(self.model, height=self._size[1], width=self._size[0])
+            renderer = mujoco.Renderer(self.model, height=self._size[1], width=self._size[0])
+            if self.model.vis.quality.offsamples and _drawn_by_processor():
+                renderer.close()
+                self.model.vis.quality.offsamples = 0
+                renderer = mujoco.Renderer(self.model, height=self._size[1], width=self._size[0])
+            return renderer
         except Exception as error:  # MuJoCo and its bindings raise whatever they like
             raise RuntimeError(f"MuJoCo can't draw on this machine: {drawing.why_not(error)}") from error
 
@@ -240,3 +245,13 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         self._succeeded = bool(state["succeeded"])
         self._rewards = [float(reward) for reward in state["rewards"]]
         self.np_random.bit_generator.state = state["random"]
+
+
+def _drawn_by_processor() -> bool:
+    """Whether OpenGL's present context has no graphics card: smooth edges take two thirds of the time there."""
+    try:
+        gl = importlib.import_module("OpenGL.GL")  # only here: it needs a library of the system
+        device = (gl.glGetString(gl.GL_RENDERER) or b"").decode(errors="replace").lower()
+    except Exception:  # MuJoCo draws without PyOpenGL, too, and its bindings raise whatever they like
+        return False
+    return any(name in device for name in ("llvmpipe", "softpipe", "swrast", "swiftshader"))

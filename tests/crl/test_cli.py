@@ -15,6 +15,8 @@ from crl.cli import app
 from crl.commands.arguments import find_run
 from crl.config import Config
 from crl.errors import EGL_PACKAGES, CrlError, Interrupted, RenderingError, SettingsError
+from crl.reporting.replay import Filmed
+from crl.reporting.replay_progress import FilmProgress
 from crl.version import __version__
 
 RESULTS: dict[str, Any] = {
@@ -69,8 +71,11 @@ class TestTrain:
             given.append(config)
             return RESULTS
 
+        def record_all(folder: Path, progress: FilmProgress) -> Filmed:
+            return Filmed([folder / "videos" / "pull.mp4"], ["lever_minus has no pictures"])
+
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda folder: [folder / "videos" / "pull.mp4"])
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=record_all)
         done = crl("train", "env=door_open", "seed=3", "tasks=[0,2]")
         assert done.exit_code == 0, done.output
         assert (given[0].seed, given[0].env.tasks) == (3, [0, 2])
@@ -81,12 +86,13 @@ class TestTrain:
         assert "forgetting: +0.012 success, -0.500 return" in lines
         assert "environment steps: 3,600" in lines
         assert "time: 12 min 34 s wall, 11 min 40 s CPU" in lines
-        assert "videos: runs/first/videos (1 mp4)" in lines
+        assert any(line.startswith("videos: runs/first/videos (1 film, 0.0 s)") for line in lines)
+        assert "note: lever_minus has no pictures" in lines
         assert "run: runs/first" in lines
 
     def test_where_nothing_can_be_rendered_all_the_rest_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def record_all(folder: Path) -> list[Path]:
-            raise RenderingError("no picture can be rendered")
+        def record_all(folder: Path, progress: FilmProgress) -> Filmed:
+            return Filmed(notes=[str(RenderingError("no picture can be rendered"))])
 
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
         stand_in(monkeypatch, "crl.reporting.replay", record_all=record_all)
@@ -134,7 +140,7 @@ class TestTrain:
 
     def test_videos_can_be_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda folder: pytest.fail("a video was recorded"))
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda *given: pytest.fail("a video was recorded"))
         assert crl("train", "videos=false").exit_code == 0
 
     def test_a_wrong_key_is_one_message_and_no_run(self, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

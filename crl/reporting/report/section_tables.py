@@ -109,7 +109,8 @@ def cost(summary: Summary) -> list[Table]:
         return []
     note = (
         "Means over runs; environment steps without evaluations. Bytes per task: as the method states them, and by how "
-        "much what a checkpoint keeps grows per new task. A dash: not recorded."
+        "much what a checkpoint keeps grows per earlier task; kept once: the rest of it, such as the network. A dash: "
+        "not recorded."
     )
     made = [Table.of_lines("cost", "Cost and memory", tables.cost_table(groups), note)]
     if any(run.results.get("time") for runs in groups.values() for run in runs):

@@ -214,12 +214,15 @@ def test_a_rate_of_zero_stands_still(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_storage_tells_how_the_state_grows_per_task(case: str) -> None:
-    strategy, sizes = make(case, average=0.0), []
+    strategy, sizes, once = make(case, average=0.0), [], []
     for task in range(5):
         strategy.begin_task(task)
         steps(strategy, task, 0, 2)
-        sizes.append(numbers({name: part for name, part in strategy.state_dict().items() if name != "optimiser"}))
+        state = strategy.state_dict()
+        sizes.append(numbers({name: part for name, part in state.items() if name != "optimiser"}))
+        once.append(numbers([state[name] for name in strategy.kept_once]))
         end(strategy, task)
+    assert len({*once[1:]}) == 1, "what is kept once does not grow"
     # The second task's begin may add what is kept only once (the snapshot Theta*); from then on it is the tasks alone.
     grown = (sizes[-1] - sizes[1]) / 3
     stated = strategy.storage().bytes_per_task
@@ -227,6 +230,8 @@ def test_storage_tells_how_the_state_grows_per_task(case: str) -> None:
         assert stated == pytest.approx(grown, rel=0.5)
     else:
         assert grown == stated
+        # Two tasks are enough where the strategy names what it keeps once.
+        assert (sizes[1] - once[1]) - (sizes[0] - once[0]) == stated
 
 
 @pytest.mark.parametrize("case", CASES)
