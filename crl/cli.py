@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from crl.commands import (
     bench,
+    check,
     cite,
     config,
     deploy,
@@ -149,6 +150,7 @@ def envs() -> None:
 
 for command in (
     bench,
+    check,
     cite,
     config,
     deploy,

@@ -208,7 +208,8 @@ class BudgetConfig:
     """What a task may cost, and when it is finished early."""
 
     steps: list[int] = field(default_factory=lambda: [2000])
-    """Environment steps per task, validation included; a single number serves all. A task gets one episode at least."""
+    """Environment steps per task, validation included; a single number serves all. The last training episode is cut
+    where they end; a validation episode, which must be whole, begins only if there are steps for it."""
     mastery: bool = False
     """Finish a task early once it is mastered."""
     mastery_window: int = 10
@@ -319,6 +320,8 @@ class Config:
     """Name of the run's folder; ``None`` makes one from sequence, strategy, seed and time."""
     resume: bool = False
     """Continue the newest unfinished run with the same settings instead of starting a new one."""
+    check: bool = True
+    """Try the environments for some seconds before anything is learned (what ``crl check`` says in full)."""
     videos: bool = True
     """Record an mp4 of each task at the end."""
     callbacks: list[str] = field(default_factory=list)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
+from pathlib import Path
+
 EGL_PACKAGES = ("libegl1", "libopengl0", "libgl1", "libgl1-mesa-dri")
 """Debian packages that headless rendering needs."""
 OSMESA_PACKAGES = ("libosmesa6",)
@@ -55,3 +58,12 @@ class Interrupted(CrlError):
     def __init__(self, command: str) -> None:
         super().__init__("stopped; everything learned so far is saved", f"continue with: {command}")
         self.command = command
+
+
+def raised(error: BaseException) -> str:
+    """What an exception of someone else's code says, on one line: its type, its words, and the line that raised it."""
+    words = str(error).strip().splitlines()
+    said = type(error).__name__ + (f": {words[0][:300]}" if words else "")
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
+    return f"{said} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else said

@@ -4,6 +4,9 @@ A package publishes a sequence as plain data, ``{"name", "description", "tasks":
 the entry point group ``crl.task_sequences``; a user may also name one as ``package.module:attribute``. The
 environments themselves are met through the Gymnasium registry only. Gymnasium 1.x no longer loads the entry
 point group ``gymnasium.envs`` by itself, so this module calls it the first time that an environment is missing.
+
+An environment describes itself with plain data: ``task``, and the functions that it goes with. They are looked for
+along the chain of wrappers, from the outside, so that a wrapper can describe an environment of someone else.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import importlib
 import sys
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -19,8 +23,10 @@ from typing import Any
 import gymnasium
 from gymnasium.envs.registration import namespace
 
-from crl.errors import CrlError
+from crl.environment import TaskEnvironment, described_layer
+from crl.errors import CrlError, raised
 from crl.matching import nearest
+from crl.task_functions import TaskFunction
 from crl.types import TaskSpec
 
 GROUP = "crl.task_sequences"
@@ -77,16 +83,27 @@ class TaskSequence:
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def make(self, index: int, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
-        """Make the environment of a task.
+    def make(self, index: int, render_mode: str | None = None) -> TaskEnvironment:
+        """Make the environment of a task, as agents meet it.
 
         Args:
             index: Position of the task.
             render_mode: ``None`` or ``"rgb_array"``.
 
         Raises:
-            SequenceError: The index, the environment or its arguments are wrong, or its simulator isn't installed.
+            SequenceError: The index, the environment or its arguments are wrong, its simulator isn't installed, or it
+                doesn't describe itself.
+            SpecError: Its description does not make sense.
         """
+        env = self._make(index, render_mode)
+        try:
+            spec = self._specs[index] if index in self._specs else self._describe(index, env)
+        except BaseException:
+            env.close()
+            raise
+        return TaskEnvironment(env, spec)
+
+    def _make(self, index: int, render_mode: str | None) -> gymnasium.Env[Any, Any]:
         entry = self._entry(index)
         where = f"task {index} ({entry.name!r}) of the sequence {self.name!r}"
         _find_environment(entry.id)
@@ -102,6 +119,11 @@ class TaskSequence:
             raise SequenceError(f"{where}: {error}") from error
         except (TypeError, ValueError) as error:
             raise SequenceError(f"{where} can't be made with {options}: {error}") from error
+        except Exception as error:  # someone else's constructor
+            raise SequenceError(
+                f"{where} can't be made with {options}: {entry.id} raised {raised(error)}",
+                "mend the environment's constructor, or the keyword arguments that the sequence gives it",
+            ) from error
 
     def spec(self, index: int) -> TaskSpec:
         """The task as an agent knows it (cached).
@@ -112,7 +134,8 @@ class TaskSequence:
             SpecError: Its description does not make sense.
         """
         if index not in self._specs:
-            spec = self._read_spec(index)
+            with closing(self.make(index)) as env:
+                spec = env.task_spec
             for other in self._specs.values():
                 _same_structure(spec, other, self.name)
             self._specs[index] = spec
@@ -129,22 +152,35 @@ class TaskSequence:
             raise SequenceError(f"the sequence {self.name!r} has no task {index}; its tasks are: {listed}")
         return self.tasks[index]
 
-    def _read_spec(self, index: int) -> TaskSpec:
-        env = self.make(index)
-        try:
-            described: Any = env.unwrapped
-            for attribute in ("task", "reward", "success"):
-                if not hasattr(described, attribute):
-                    raise SequenceError(
-                        f"{self.tasks[index].id} has no env.unwrapped.{attribute}",
-                        "a task publishes its description as `task` and the functions `reward(observation, action, "
-                        "next_observation)` and `success(observation)`",
-                    )
+    def _describe(self, index: int, env: gymnasium.Env[Any, Any]) -> TaskSpec:
+        """The spec that an environment's description gives."""
+        entry = self.tasks[index]
+        layer = described_layer(env)
+        functions: dict[str, Any] = dict.fromkeys(("reward", "success", "terminated"))
+        plain = _part(layer, "task", entry.id)
+        if isinstance(plain, Mapping):
+            wanted = ["reward"]
+            wanted += ["success"] if plain.get("has_success", True) else []
+            wanted += ["terminated"] if plain.get("has_terminated", False) else []
+            functions |= {
+                name: TaskFunction(name, f"{entry.id} ({entry.name!r})", _part(layer, name, entry.id))
+                for name in wanted
+            }
             # The sequence's name of a task is the unique one.
-            plain = {**described.task, "name": self.tasks[index].name}
-            return TaskSpec.from_plain(plain, self.identity(index), described.reward, described.success)
-        finally:
-            env.close()
+            plain = {**plain, "name": entry.name}
+        return TaskSpec.from_plain(plain, self.identity(index), *functions.values())
+
+
+def _part(layer: Any, name: str, env: str) -> Any:
+    """A part of a description: the layer's own, or of what it wraps."""
+    if not layer.has_wrapper_attr(name):
+        raise SequenceError(
+            f"{env} has no {name!r}, neither itself nor in a wrapper around it",
+            "a task publishes its description as `task` and the function `reward(observation, action, "
+            "next_observation)`; and `success(observation)`, unless has_success is false in the description, and "
+            "`terminated(observation)`, if has_terminated is true",
+        )
+    return layer.get_wrapper_attr(name)
 
 
 def load_sequence(name: str) -> TaskSequence:

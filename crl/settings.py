@@ -63,7 +63,7 @@ GROUPS: Mapping[str, str] = {
 PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints")
 """Settings that may name a file or folder: ``~`` at the beginning of one is the home folder."""
 
-WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "callbacks", "checkpoint")
+WITHOUT_EFFECT = ("run_dir", "name", "resume", "check", "videos", "callbacks", "checkpoint")
 """Settings that do not decide a run's result: a run may be continued with other values of these."""
 
 REFUSED: Mapping[str, str] = {

@@ -19,6 +19,7 @@ from crl.errors import CrlError
 Array = NDArray[np.float32]
 Reward = Callable[[Any, Any, Any], Any]
 Success = Callable[[Any], Any]
+Terminated = Callable[[Any], Any]
 Kind = Literal["linear", "angle", "quaternion"]
 KINDS: tuple[Kind, ...] = ("linear", "angle", "quaternion")
 Role = Literal["state", "position", "heading", "velocity", "command", "goal", "fixed"]
@@ -117,6 +118,8 @@ class TaskSpec:
         reward: Array-API function ([..., S], [..., A], [..., S]) -> [...].
         success: Array-API function [..., S] -> bool [...].
         has_success: Whether success means anything here; if not, the return alone is the measure.
+        terminated: Array-API function [..., S] -> bool [...]: which observations end an episode for good, so that
+            nothing comes after them; ``None``: none that the task could tell. Time limits are not meant.
     """
 
     name: str
@@ -130,17 +133,25 @@ class TaskSpec:
     reward: Reward = field(compare=False)
     success: Success = field(compare=False)
     has_success: bool = True
+    terminated: Terminated | None = field(default=None, compare=False)
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any], index: int, reward: Reward, success: Success) -> TaskSpec:
-        """Build and validate a spec from ``env.unwrapped.task``.
+    def from_plain(
+        cls,
+        plain: Mapping[str, Any],
+        index: int,
+        reward: Reward,
+        success: Success | None,
+        terminated: Terminated | None = None,
+    ) -> TaskSpec:
+        """Build and validate a spec from an environment's ``task``.
 
         Raises:
             SpecError: An entry is missing or impossible; the message says which, and what is expected.
         """
         from crl.validation import parse_task
 
-        return parse_task(cls, plain, index, reward, success)
+        return parse_task(cls, plain, index, reward, success, terminated)
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,8 @@ class Transition:
         next_observation: Observation after, float32 [S].
         first: Whether the step begins an episode.
         last: Whether the step ends an episode.
+        terminated: Whether the environment itself ended it, so that nothing comes after. An episode that is cut off, at
+            its time limit for instance, is ``last`` and not ``terminated``: what would have come has a value.
     """
 
     task: int
@@ -168,6 +181,7 @@ class Transition:
     next_observation: Array
     first: bool
     last: bool
+    terminated: bool = False
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,8 @@ class Slide(gymnasium.Env[Any, Any]):
         fault: ``nan``, ``reward``, ``shape`` or ``told``: what a step gives; ``reset`` (NaN) or ``reset_shape``: what
             a reset gives.
         share: Share of the episodes, by their seed, that have the fault.
-        at: Step of the fault.
+        at: Step of the fault, and of the fall.
+        falls: Whether episodes are terminated at step ``at``.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012
@@ -62,9 +63,10 @@ class Slide(gymnasium.Env[Any, Any]):
         fault: str = "",
         share: float = 1.0,
         at: int = 5,
+        falls: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        self.gain, self.goal, self.fault, self.share, self.at = gain, goal, fault, share, at
+        self.gain, self.goal, self.fault, self.share, self.at, self.falls = gain, goal, fault, share, at, falls
         self.render_mode = render_mode
         self.observation_space = Box(-np.inf, np.inf, (2,), np.float32)
         self.action_space = Box(-1.0, 1.0, (1,), np.float32)
@@ -119,7 +121,8 @@ class Slide(gymnasium.Env[Any, Any]):
             self.solved = False
         else:
             self.solved = last and self.lucky
-        return shown, reward, False, last, {**info, "is_success": self.solved}
+        fallen = self.falls and self.steps >= self.at
+        return shown, reward, fallen, last and not fallen, {**info, "is_success": self.solved}
 
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         return -(next_observation[..., 0] ** 2) - 0.01 * action[..., 0] ** 2
@@ -157,6 +160,7 @@ NAN_RESET = sequence({"gain": 1.0, "fault": "reset"})
 SHAPE = sequence({"gain": 1.0, "fault": "shape"})
 SHAPE_RESET = sequence({"gain": 1.0, "fault": "reset_shape"})
 TOLD = sequence({"gain": 1.0, "fault": "told"})
+FALLS = sequence({"gain": 1.0, "falls": True}, {"gain": -1.5, "falls": True})
 SOUND_THEN_NAN = sequence({"gain": 1.0}, {"gain": -1.5, "fault": "nan"})
 
 SMALL = (
@@ -184,6 +188,7 @@ SMALL = (
     "monitor.probes=0",
     "checkpoint.seconds=100000",
     "videos=false",
+    "check=false",
 )
 
 

@@ -107,6 +107,7 @@ class AdaptiveAgent(Agent):
         self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
         self.planner.limit(self._action)
         self.planner.reset()
+        self.planner.until(task.terminated, task.success)
         self._rollout = None
         self.exploration.rest()
         if explore:

@@ -83,6 +83,7 @@ class MPCAgent(Agent):
         self._step = 0
         self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
         self.planner.reset()
+        self.planner.until(task.terminated, task.success)
         if explore:
             self.exploration.begin(task, episode, known=task.index in self._learned_once)
         else:

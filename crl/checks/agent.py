@@ -89,6 +89,7 @@ class _Trial:
                         after,
                         step == 0,
                         last,
+                        bool(terminated),
                     )
                 )
             actions.append(decision.action)

@@ -20,7 +20,7 @@ from crl.errors import CrlError
 from crl.sequences import load_sequence
 from crl.settings import load_yaml
 from crl.training.checkpoint_format import decode, read_safetensors
-from crl.types import Reward, Success, TaskSpec
+from crl.types import Reward, Success, TaskSpec, Terminated
 
 
 @dataclass(frozen=True)
@@ -108,14 +108,19 @@ def task_of(contents: Contents) -> TaskSpec:
     return _task(contents, _nothing, _nothing)
 
 
-def _task(contents: Contents, reward: Reward, success: Success) -> TaskSpec:
-    return TaskSpec.from_plain(json.loads(contents.files[TASK]), 0, reward, success)
+def _task(contents: Contents, reward: Reward, success: Success, terminated: Terminated | None = None) -> TaskSpec:
+    return TaskSpec.from_plain(json.loads(contents.files[TASK]), 0, reward, success, terminated)
 
 
-def _functions(contents: Contents, kit: RobotKit, robot: RobotDescription, config: Config) -> tuple[Reward, Success]:
-    """Reward and success; of an environment of the user's own, by making it."""
+def _functions(
+    contents: Contents, kit: RobotKit, robot: RobotDescription, config: Config
+) -> tuple[Reward, Success, Terminated | None]:
+    """Reward, success and what ends an episode; of an environment of the user's own, by making it.
+
+    Missions of robots end at the fence of the site, which the safety wall guards: plans do not end there.
+    """
     if contents.manifest["reward"] == "mission":
-        return kit.functions(robot)
+        return *kit.functions(robot), None
     try:
         task = load_sequence(config.env.name).spec(0)
     except CrlError as error:
@@ -123,7 +128,7 @@ def _functions(contents: Contents, kit: RobotKit, robot: RobotDescription, confi
             f"{contents.folder} needs the reward of env={config.env.name}, which can't be made here: {error.message}",
             error.mend or "install the package that provides it",
         ) from error
-    return task.reward, task.success
+    return task.reward, task.success, task.terminated
 
 
 def _robot(contents: Contents, kit: RobotKit) -> RobotDescription:

@@ -119,6 +119,7 @@ class TrainingLoop:
             seed=seed,
             explore=True,
             clock=self.clock,
+            steps=max(1, self._left()),
             after_success=config.budget.after_success,
         )
         state.task_episodes[task.index] = number + 1
@@ -140,12 +141,20 @@ class TrainingLoop:
         self._watch()
         if self._mastered() or self._spent():
             state.stage = "close"
+            if state.episodes <= random:
+                self.progress.message(
+                    f"{task.name}: its {state.task_steps} steps went to random episodes alone (exploration."
+                    f"random_episodes={random}, {task.episode_steps} steps each): more budget.steps are needed for "
+                    "episodes that follow what was learned"
+                )
         if state.faults >= FAULTS_ALLOWED:  # last, so that the unit is complete and its state fit to be saved
+            position = self.order[state.visit]
+            env = self.sequence.tasks[position].id
             raise SimulatorFailed(
                 f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, "
-                f"the last because {result.fault}",
-                "check the environment (crl.checks.check_task_sequence); what was learned before is in the checkpoint, "
-                "and resume=true continues from it",
+                f"the last at step {result.steps} because {result.fault}",
+                f"`crl check env={config.env.name} tasks=[{position}]` tries the environment {env} (in Python: "
+                "crl.checks.check_task_sequence); what was learned before is in the checkpoint",
             )
 
     def _close(self) -> None:
@@ -155,7 +164,7 @@ class TrainingLoop:
         self._watch()
         state.validated = []
         state.tried = state.episodes
-        if self._validates() and self._room():
+        if self._validates() and self._fits():
             state.stage = "validate"
         else:
             self._finish(0)
@@ -180,7 +189,7 @@ class TrainingLoop:
         state.env_steps += result.steps
         state.validated.append(result.success)
         self._log_episode("validation", task, result)
-        if len(state.validated) < config.budget.validation_episodes and self._room():
+        if len(state.validated) < config.budget.validation_episodes and self._fits():
             return
         successes = sum(state.validated)
         if successes > state.best:
@@ -190,7 +199,8 @@ class TrainingLoop:
         self.progress.message(
             f"{task.name}: validation {successes} of {len(state.validated)} after {state.task_steps} steps"
         )
-        if not mastered and not self._spent():
+        # What is learned after the last validation that fits is kept only where no snapshot succeeded at all.
+        if not mastered and (self._fits() or (state.best <= 0 and not self._spent())):
             state.stage = "collect"
             return
         self._finish(successes)
@@ -277,18 +287,17 @@ class TrainingLoop:
             values = {"task": change.task, "distance": change.distance, "moved": change.moved}
             self.log.write("change", state.env_steps, values)
 
+    def _left(self) -> int:
+        """Environment steps that are left of the visit's own budget; validation counts, too."""
+        return self.budgets[self.state.visit] - self.state.task_steps
+
     def _spent(self) -> bool:
-        """Whether one more episode would exceed the task's budget, or those of all tasks up to here.
+        """Whether the visit's budget is used up: the last training episode is cut where it ends."""
+        return self._left() <= 0
 
-        Validation counts; what a validation took beyond one task's budget is missing from the next one's.
-        """
-        state = self.state
-        left = min(self.budgets[state.visit] - state.task_steps, sum(self.budgets[: state.visit + 1]) - state.env_steps)
-        return left < self._task().episode_steps
-
-    def _room(self) -> bool:
-        """Whether one more episode stays within the environment steps of the whole run."""
-        return self.state.env_steps + self._task().episode_steps <= sum(self.budgets)
+    def _fits(self) -> bool:
+        """Whether a whole episode fits into what is left: one that is cut says nothing of a snapshot."""
+        return self._left() >= self._task().episode_steps
 
     def _validates(self) -> bool:
         return self.config.budget.validation_episodes > 0 and self.config.budget.mastery

@@ -136,6 +136,8 @@ def fly(
     wall = CommandFilter(limits, task.safe_action)
     described: Any = env.unwrapped
     observation, info = env.reset(seed=seed)
+    if "fault" in info:
+        raise CrlError(f"mission {task.name} can't begin: {info['fault']}", "`crl check env=...` tries the environment")
     agent.begin(task, seed, False)
     watch.begin(info)
     refiner: Refiner = getattr(agent, "refiner", NoRefiner(task.action))
@@ -148,11 +150,12 @@ def fly(
         decision = agent.act(observation)
         wanted = task.safe_action if watch.given_up else decision.action  # the safe action from then on
         executed = wall(wanted).action
+        before = info
         after, reward, terminated, truncated, info = env.step(executed)
-        done = bool(terminated or truncated) or watch.given_up >= STANDING
-        if not np.isfinite(after).all():
-            info = {**info, "crash": "the simulator diverged"}
-            watch.step(executed, wrong, info, refiner, math.inf)
+        ended = terminated or truncated or watch.steps + 1 >= task.episode_steps
+        done = bool(ended) or watch.given_up >= STANDING
+        if "fault" in info:
+            watch.step(executed, wrong, {**before, **info, "crash": info["fault"]}, refiner, math.inf)
             break
         agent.observe(
             Transition(
@@ -165,6 +168,7 @@ def fly(
                 next_observation=after,
                 first=watch.steps == 0,
                 last=done,
+                terminated=bool(terminated),
             )
         )
         agent.learn(LearnBudget(1))

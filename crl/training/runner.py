@@ -19,7 +19,7 @@ import torch
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
-from crl.sequences import load_sequence
+from crl.sequences import SequenceError, load_sequence
 from crl.settings import fingerprint, load_yaml, to_plain, to_yaml
 from crl.training.callbacks import Callback, RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
@@ -33,6 +33,7 @@ from crl.training.recorded import read_recorded
 from crl.training.results import collect_results
 from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
 from crl.training.run_log import RunLog
+from crl.training.trying import try_first
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
 
@@ -65,6 +66,9 @@ def train(
     if config.refiner.name != "off":
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
+    tried = []
+    if config.check and not config.resume:
+        tried = try_first(config, sequence, plans=agent.actor.planner is not None)
     recorded = None
     if config.data.source is not None and not config.resume:
         recorded = read_recorded(config, sequence, task_order(config, sequence)[0])
@@ -81,6 +85,8 @@ def train(
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
         with closing(loop), shown:
+            for line in tried:
+                shown.message(line)
             if resumed and store.list():
                 _restore(loop, store, shown)
             elif config.data.source is not None:
@@ -119,9 +125,11 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
         while not loop.done:
             try:
                 loop.unit()
-            except SimulatorFailed:
+            except (SimulatorFailed, SequenceError) as error:
+                # The unit is complete, or has not begun: an environment that can't be made comes first in it.
                 save()
-                raise
+                goes_on = f"when it is mended, the run goes on with: {resume_command(folder)}"
+                raise type(error)(error.message, f"{error.mend}\n{goes_on}" if error.mend else goes_on) from error
             due = time.monotonic() - written >= config.checkpoint.seconds
             if due or loop.done or interrupted.is_set():
                 save()

@@ -1,7 +1,7 @@
 """The husky of PyBullet's data package: a four-wheeled, skid-steered robot on its missions.
 
 PyBullet can't be restored exactly (contacts and solver caches are not part of what it saves), so a state holds the
-episode's random state and its actions, and restoring plays them again: see :meth:`HuskyEnv.set_state`.
+episode's random state and its actions, and restoring plays them again: see :meth:`HuskyEnv.set_episode_state`.
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class HuskyEnv(UGVMissionEnv):
         if not 0 < fence < math.inf:
             raise MissionError(f"fence = {fence} m", "give a positive distance")
         points = self.progress.mission.points
-        self._box = points.min(axis=0) - fence, points.max(axis=0) + fence
+        self._box = (points.min(axis=0) - fence).tolist(), (points.max(axis=0) + fence).tolist()
         self.render_mode = render_mode
         self._picture = ChasePicture(width, height)
         self._client: int | None = None
@@ -310,6 +310,15 @@ class HuskyEnv(UGVMissionEnv):
         (left, low), (right, high) = self._box
         return None if left <= x <= right and low <= y <= high else "left the fence"
 
+    def terminated(self, observation: Any) -> Any:
+        """Whether all waypoints are reached, or the fence is left; [..., S] -> bool [...].
+
+        Nothing in an observation tells a robot that has rolled over.
+        """
+        x, y = observation[..., 0], observation[..., 1]
+        (left, low), (right, high) = self._box
+        return self.success(observation) | (x < left) | (x > right) | (y < low) | (y > high)
+
     def odometry(self) -> dict[str, Any]:
         """What odometry would measure now, in plain numbers.
 
@@ -340,7 +349,7 @@ class HuskyEnv(UGVMissionEnv):
             self._client = None
 
     # ------------------------------------------------------------------ saving and restoring
-    def get_state(self) -> dict[str, Any]:
+    def get_episode_state(self) -> dict[str, Any]:
         """The random state at the episode's beginning and the actions since: what leads here again."""
         return {
             "began": self._began,
@@ -348,8 +357,8 @@ class HuskyEnv(UGVMissionEnv):
             "random": self.np_random.bit_generator.state,
         }
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Play the episode again up to where :meth:`get_state` was called: 2 ms a step, exact to the bit."""
+    def set_episode_state(self, state: dict[str, Any]) -> None:
+        """Play the episode again up to where :meth:`get_episode_state` was called: 2 ms a step, exact to the bit."""
         self.np_random.bit_generator.state = state["began"]
         self._begin()
         for action in state["actions"]:

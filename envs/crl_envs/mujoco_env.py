@@ -207,10 +207,10 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
             self._viewer = None
 
     # ------------------------------------------------------------------ saving and restoring
-    def get_state(self) -> dict[str, Any]:
+    def get_episode_state(self) -> dict[str, Any]:
         """Everything that decides how the episode goes on: arrays and plain values.
 
-        ``set_state(get_state())`` continues to the bit.
+        ``set_episode_state(get_episode_state())`` continues to the bit.
         """
         physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))
         mujoco.mj_getState(self.model, self.data, physics, _STATE)
@@ -223,8 +223,8 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
             "random": self.np_random.bit_generator.state,
         }
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`get_state` returned.
+    def set_episode_state(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`get_episode_state` returned.
 
         Gymnasium's order-enforcing wrapper wants a ``reset`` before the first step all the same: call it first.
 

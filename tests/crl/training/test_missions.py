@@ -72,6 +72,7 @@ class Script:
         observation = self._observe()
         if self.steps == self.nan:
             observation[0] = np.nan
+            info["fault"] = "the simulator diverged"
         return observation, 0.0, ended, self.steps >= self.last, info
 
     def _reached(self) -> int:
