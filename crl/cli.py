@@ -100,7 +100,7 @@ def train(settings: Settings = None) -> None:
     config = _compose(settings)
     from crl.training.runner import train as run
 
-    _report(run(config), config.videos)
+    _report(run(config), config)
 
 
 @app.command()
@@ -110,7 +110,7 @@ def resume(run: Run) -> None:
     from crl.settings import load_yaml
     from crl.training.runner import resume as go_on
 
-    _report(go_on(folder), load_yaml(folder / "config.yaml").videos)
+    _report(go_on(folder), load_yaml(folder / "config.yaml"))
 
 
 @app.command("eval")
@@ -202,18 +202,19 @@ def _compose(settings: list[str] | None) -> Config:
     return config
 
 
-def _report(results: dict[str, Any], videos: bool) -> None:
-    """Show a run's results, record a video of each task, and bring the run into the index."""
+def _report(results: dict[str, Any], config: Config) -> None:
+    """Show a run's results beside those recorded, record a video of each task, and bring the run into the index."""
+    from crl.reporting.recorded_range import compared
     from crl.reporting.store.index import note
 
     out.print(results_table(results))
     missions = run_missions_table(results)
     if missions is not None:
         out.print(missions)
-    for line in summary(results):
+    for line in [*summary(results), *compared(results, config)]:
         say(line)
     folder = Path(results["run"])
-    if videos:
+    if config.videos:
         record_videos(folder)
     note(folder)
     say(f"run: {folder}")

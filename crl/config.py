@@ -184,6 +184,10 @@ class PlannerConfig:
     """Correlation between successive samples (MPPI)."""
     shift: float = 1.0
     """Share of a planned step that passes from one decision to the next (MPPI)."""
+    pessimism: float = 0.0
+    """Standard deviations k of the members' returns by which a plan is worth less than their mean: above 0, plans are
+    made where the members of the ensemble agree. 0 plans on the members' mean prediction, and so do training episodes
+    always, which are to find out what the members do not know (agent ``mpc``)."""
 
 
 @dataclass
@@ -222,6 +226,11 @@ class BudgetConfig:
     """Episodes of a validation (seeds of their own, never those reported)."""
     validation_successes: int = 9
     """Successes that confirm mastery."""
+    validation_stop: bool = False
+    """End a validation at the failure that leaves too few episodes to confirm mastery. Snapshots then compare by their
+    successes up to there."""
+    carry: bool = False
+    """What a task leaves of its steps may be spent by the tasks after it."""
     after_success: int = -1
     """End a training episode this many steps after its success; -1 plays it to its end."""
 

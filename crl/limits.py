@@ -118,6 +118,7 @@ RANGES: Mapping[str, Range] = {
     "planner.temperature": POSITIVE,
     "planner.smoothing": Range(0, 0.999999),
     "planner.shift": SHARE,
+    "planner.pessimism": NOT_NEGATIVE,
     "body.hidden": WIDTH,
     "body.ensemble": FEW,
     "body.stride": FEW,
@@ -234,6 +235,14 @@ RULES: tuple[_Rule, ...] = (
     (
         "planner.keep must not exceed planner.elites",
         lambda c: c.planner.name != "icem" or c.planner.keep <= c.planner.elites,
+    ),
+    (
+        "planner.pessimism above 0 needs members that can disagree: dynamics.ensemble of at least 2",
+        lambda c: c.planner.pessimism == 0 or c.agent.name != "mpc" or c.dynamics.ensemble >= 2,
+    ),
+    (
+        "planner.pessimism is for the agent mpc, whose members are unrolled apart: leave it at 0 with a refiner",
+        lambda c: c.planner.pessimism == 0 or c.refiner.name == "off",
     ),
     ("agent.run must name the run that agent=frozen plays", lambda c: c.agent.name != "frozen" or bool(c.agent.run)),
     ("agent.run is for agent=frozen", lambda c: c.agent.name == "frozen" or c.agent.run is None),

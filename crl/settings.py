@@ -66,6 +66,9 @@ PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoint
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "check", "videos", "callbacks", "checkpoint")
 """Settings that do not decide a run's result: a run may be continued with other values of these."""
 
+ADDED = (("planner", "pessimism"), ("budget", "validation_stop"), ("budget", "carry"))
+"""Settings that came after the first runs, and whose defaults do what was done before there were such settings."""
+
 REFUSED: Mapping[str, str] = {
     "sb3_dqn": "DQN chooses among discrete actions, and the actions here are continuous",
     "sb3_ppo": "PPO is on-policy: it can't learn from a replay buffer",
@@ -243,6 +246,9 @@ def fingerprint(config: Config) -> str:
         for section in ("refiner", "body", "flow", "missions"):
             del plain[section]
         del plain["planner"]["shift"]
+    for section, name in ADDED:  # at its default, a run is what it was before there was such a setting
+        if getattr(getattr(config, section), name) == getattr(getattr(Config(), section), name):
+            del plain[section][name]
     if config.data.source is None:
         del plain["data"]
     elif config.data.cmd_vel is None:  # as before there was one

@@ -42,7 +42,7 @@ class MPCAgent(Agent):
 
     Only the current task's transitions are kept. A finished task keeps its normalisers and whatever its strategy
     keeps. Training episodes (``explore=True``) first follow the task's exploration prior, then the planner with
-    coloured noise; all others follow the planner alone.
+    coloured noise; all others follow the planner alone, which then is as pessimistic as ``planner.pessimism`` says.
 
     Args:
         config: The run's settings.
@@ -72,7 +72,7 @@ class MPCAgent(Agent):
         self._sessions = 0
         self._normalised = 0
         self._learned_once: set[int] = set()
-        self._rollouts: dict[int, Rollout] = {}
+        self._rollouts: dict[tuple[int, bool], Rollout] = {}
 
     # ------------------------------------------------------------------ the four calls
     def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
@@ -83,6 +83,8 @@ class MPCAgent(Agent):
         self._step = 0
         self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
         self.planner.reset()
+        # Training episodes are there to find out what the members don't know yet, so they don't shun it.
+        self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
         self.planner.until(task.terminated, task.success)
         if explore:
             self.exploration.begin(task, episode, known=task.index in self._learned_once)
@@ -186,11 +188,16 @@ class MPCAgent(Agent):
         return [Rollout(self.model, member, scales, alone) for alone, member in network.members(weights)]
 
     def _rollout(self, task: int) -> Rollout:
-        if task not in self._rollouts:
-            self._rollouts[task] = Rollout(
-                self.model, self.strategy.weights(task), self.scales[task], self.strategy.network_of(task)
+        apart = self.planner.pessimism > 0
+        if (task, apart) not in self._rollouts:
+            self._rollouts[task, apart] = Rollout(
+                self.model,
+                self.strategy.weights(task),
+                self.scales[task],
+                self.strategy.network_of(task),
+                apart=apart,
             )
-        return self._rollouts[task]
+        return self._rollouts[task, apart]
 
     # ------------------------------------------------------------------ what is measured
     def basis_element(self) -> str:

@@ -18,7 +18,10 @@ from crl.plugins import load_plugin
 from crl.types import ActionSpec, Reward, Success, Terminated
 
 Model = Callable[[Tensor, Tensor], Tensor]
-"""Maps an observation [S] and actions [K, H, A] to trajectories [K, H + 1, S]."""
+"""Maps an observation [S] and actions [K, H, A] to trajectories [K, H + 1, S].
+
+With a planner's ``pessimism`` above 0 it gives those of every member of an ensemble, [E, K, H + 1, S].
+"""
 
 GROUP = "crl.planners"
 
@@ -53,6 +56,8 @@ class Planner(ABC):
         self.device = torch.device(device)
         self._terminated: Terminated | None = None
         self._success: Success | None = None
+        self.pessimism = config.pessimism
+        """Above 0, ``plan`` wants a model of every member; whoever plans may set it to 0 for a while."""
         self.limit(action)
         self.size = action.size
 
@@ -99,32 +104,38 @@ class Planner(ABC):
         counts as the worst reward of all sequences in this call, or 0 if none is negative. So what rewards staying
         alive is lost with the end, as in the environment; and a task of costs, where nothing would be less than going
         on, can't be cut short by failing: every way to go on that was sampled is at least as good.
+
+        With ``pessimism`` k above 0: the mean of the members' returns minus k of their standard deviations (of the
+        population), the lower confidence bound; a sequence is then worth only what the members agree on.
         """
         trajectory = model(observation, actions)
-        rewards = reward(trajectory[:, :-1], actions, trajectory[:, 1:])
+        rewards = reward(trajectory[..., :-1, :], actions, trajectory[..., 1:, :])
         if self._terminated is not None:
             trajectory, rewards = self._ended(trajectory, rewards)
         total: Tensor = rewards.sum(dim=-1)
         # A reward that compares gives a finite number for a NaN, so the states have their say too.
-        finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(1, 2)))
+        finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(-2, -1)))
+        if self.pessimism > 0:
+            finite = finite.all(dim=0)
+            total = total.mean(dim=0) - self.pessimism * total.std(dim=0, correction=0)
         return torch.where(finite, total, -torch.inf)
 
     def _ended(self, trajectory: Tensor, rewards: Tensor) -> tuple[Tensor, Tensor]:
-        """Trajectories [K, H + 1, S] and rewards [K, H] with what comes after an end replaced."""
+        """Trajectories [..., K, H + 1, S] and rewards [..., K, H] with what comes after an end replaced."""
         assert self._terminated is not None
-        after = trajectory[:, 1:]
+        after = trajectory[..., 1:, :]
         ends = self._terminated(after)
         if not bool(ends.any()):
             return trajectory, rewards
-        over = ends.cumsum(dim=1) - ends.long() > 0  # an earlier step has ended it
+        over = ends.cumsum(dim=-1) - ends.long() > 0  # an earlier step has ended it
         good = torch.zeros_like(ends) if self._success is None else self._success(after)
-        failed = (ends & ~good & ~over).any(dim=1, keepdim=True)
+        failed = (ends & ~good & ~over).any(dim=-1, keepdim=True)
         counted = rewards[~over & torch.isfinite(rewards)]
         worst = counted.amin().clamp_max(0.0) if len(counted) else rewards.new_zeros(())
         rewards = torch.where(over, torch.where(failed, worst, 0.0), rewards)
         # What a model imagines beyond the end need not be finite.
         kept = torch.where(over.unsqueeze(-1), 0.0, after)
-        return torch.cat([trajectory[:, :1], kept], dim=1), rewards
+        return torch.cat([trajectory[..., :1, :], kept], dim=-2), rewards
 
 
 def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:

@@ -189,7 +189,7 @@ class TrainingLoop:
         state.env_steps += result.steps
         state.validated.append(result.success)
         self._log_episode("validation", task, result)
-        if len(state.validated) < config.budget.validation_episodes and self._fits():
+        if not self._judged_enough() and self._fits():
             return
         successes = sum(state.validated)
         if successes > state.best:
@@ -288,7 +288,12 @@ class TrainingLoop:
             self.log.write("change", state.env_steps, values)
 
     def _left(self) -> int:
-        """Environment steps that are left of the visit's own budget; validation counts, too."""
+        """Environment steps that are left of the visit's own budget; validation counts, too.
+
+        With ``budget.carry`` what earlier visits left unspent comes on top.
+        """
+        if self.config.budget.carry:
+            return sum(self.budgets[: self.state.visit + 1]) - self.state.env_steps
         return self.budgets[self.state.visit] - self.state.task_steps
 
     def _spent(self) -> bool:
@@ -298,6 +303,12 @@ class TrainingLoop:
     def _fits(self) -> bool:
         """Whether a whole episode fits into what is left: one that is cut says nothing of a snapshot."""
         return self._left() >= self._task().episode_steps
+
+    def _judged_enough(self) -> bool:
+        """Whether the validation has all its episodes, or more failures than a confirmed snapshot may have."""
+        budget, played = self.config.budget, len(self.state.validated)
+        lost = played - sum(self.state.validated) > budget.validation_episodes - budget.validation_successes
+        return played >= budget.validation_episodes or (budget.validation_stop and lost)
 
     def _validates(self) -> bool:
         return self.config.budget.validation_episodes > 0 and self.config.budget.mastery

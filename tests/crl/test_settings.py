@@ -238,6 +238,8 @@ class TestPlugins:
         ("learning.lr=nan", "learning.lr is nan"),
         ("learning.lr=inf", "learning.lr is inf"),
         ("planner.elites=10000", "planner.elites must not exceed planner.samples"),
+        ("planner.pessimism=-1", "planner.pessimism is -1.0: it must be at least 0"),
+        ("planner.pessimism=1", "dynamics.ensemble of at least 2"),
         ("name=../elsewhere", "name must be a plain folder name"),
         ("name=latest", "name must be a plain folder name"),
     ],
@@ -270,6 +272,11 @@ class TestLimits:
         config.learning.recent, config.learning.events = 0.6, 0.5
         with pytest.raises(SettingsError, match=r"recent \+ learning\.events"):
             validate(config)
+
+    def test_pessimism_is_refused_where_nothing_reads_it(self) -> None:
+        assert compose(["planner.pessimism=1", "dynamics.ensemble=2"]).planner.pessimism == 1
+        with pytest.raises(SettingsError, match="leave it at 0 with a refiner"):
+            compose(["env=ugv_mission", "refiner=afm", "planner.pessimism=1", "dynamics.ensemble=2"])
 
 
 class TestFiles:
@@ -318,6 +325,12 @@ class TestFingerprint:
     )
     def test_what_decides_the_result_counts(self, override: str) -> None:
         assert fingerprint(compose([override])) != fingerprint(compose([]))
+
+    def test_what_was_added_counts_and_its_default_leaves_older_fingerprints_as_they_were(self) -> None:
+        assert fingerprint(compose([])) == "4048048087eeac281073fd9631f15a1462dfcc528274edd0848d817631a5a12b"
+        two = ["dynamics.ensemble=2"]
+        for added in ("planner.pessimism=0.5", "budget.validation_stop=true", "budget.carry=true"):
+            assert fingerprint(compose([*two, added])) != fingerprint(compose(two)), added
 
     def test_every_setting_is_covered_once(self) -> None:
         assert set(settings.WITHOUT_EFFECT) <= set(to_plain(Config()))

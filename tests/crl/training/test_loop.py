@@ -205,6 +205,30 @@ class TestMastery:
         loop = tiny.finish(puppet_loop(tmp_path, agent, *MASTERY, f"budget.steps=[{steps}]", env="PUSHED"))
         assert [(visit["steps"], visit["validation"]) for visit in loop.state.spent] == [(steps - 10, 2)] * 2
 
+    def test_steps_that_are_left_pass_to_the_next_task(self, tmp_path: Path) -> None:
+        """The first task is mastered with (3 + 4) episodes of its 40; the second never is."""
+        for carry, most in ((False, 640), (True, 2 * 640 - 7 * EPISODE_STEPS)):
+            agent = Puppet(lambda puppet: [1.0 if puppet.begun[-1][0] == puppet.begun[0][0] else -1.0])
+            overrides = [*MASTERY, f"budget.carry={str(carry).lower()}"]
+            loop = tiny.finish(puppet_loop(tmp_path / str(carry), agent, *overrides, env="PUSHED"))
+            first, second = (visit["steps"] for visit in loop.state.spent)
+            assert first == 7 * EPISODE_STEPS
+            # What is left is less than an episode, or a validation takes it.
+            assert most - EPISODE_STEPS < second <= most + 4 * EPISODE_STEPS
+            assert loop.state.env_steps <= 2 * 640
+
+    @pytest.mark.parametrize(("stop", "played"), [(False, 4), (True, 2)])
+    def test_a_validation_can_stop_at_the_failure_that_decides_it(
+        self, tmp_path: Path, stop: bool, played: int
+    ) -> None:
+        overrides = [*MASTERY, "budget.validation_successes=3", f"budget.validation_stop={str(stop).lower()}"]
+        agent = Puppet(lambda puppet: [1.0 if puppet.explore else -1.0])
+        seen = stages(puppet_loop(tmp_path, agent, *overrides, env="PUSHED", tasks="[0]"))
+        assert seen[:4] == [*["collect"] * 3, "close"]
+        assert seen.index("collect", 4) - 4 == played
+        loop = puppet_loop(tmp_path / "won", Puppet(), *overrides, env="PUSHED", tasks="[0]")
+        assert stages(loop).count("validate") == 4, "nothing fails: all of them are played"
+
     def test_a_success_ends_a_validation_episode_and_training_goes_on_after_it(self, tmp_path: Path) -> None:
         overrides = ["budget.after_success=2", "budget.mastery_successes=1"]
         loop = puppet_loop(tmp_path, Puppet(lambda puppet: [0.0]), *MASTERY, *overrides, tasks="[0]")
