@@ -276,6 +276,37 @@ def test_a_first_message_that_came_late_does_not_shut_out_the_rest() -> None:
     assert refused[-1] is None
 
 
+def test_a_delay_that_grows_gains_nothing_by_streams_that_begin_anew() -> None:
+    """It grows, falls back to more than it was, and grows on: each fall looks like a clock that was set ahead."""
+    clock = Clock()
+    control = Control(HUSKY, Noting(HUSKY), clock)
+    oldest = 0.0
+    for number in range(2500):
+        measured = 0.1 * number
+        phase, count = measured % 50.0, measured // 50.0
+        if 40.0 <= phase < 40.5:
+            continue  # what waited is lost
+        clock.now = measured + 0.1 * count + (0.0095 * phase if phase < 40.0 else 0.1)
+        if control.hear(reading(number + 1, clock.now, source=measured)) is None:
+            oldest = max(oldest, clock.now - measured)
+    assert control.counts["resynchronised"] == 1
+    assert oldest <= 2 * HUSKY.timeouts.observation + 1e-6
+
+
+def test_a_delay_that_grows_while_the_stream_begins_anew_is_seen() -> None:
+    """The source's clock is set ahead, and from then on each message takes 0.1 s longer than the one before."""
+    clock = Clock()
+    control = Control(HUSKY, Noting(HUSKY), clock)
+    believed = []
+    for number in range(120):
+        measured = 0.1 * number
+        clock.now = measured + max(0.1 * (number - 50), 0.0)
+        stamp = measured + (100.0 if number > 50 else 0.0)
+        if control.hear(reading(number + 1, clock.now, source=stamp)) is None:
+            believed.append(clock.now - measured)
+    assert max(believed) < 0.5
+
+
 def test_an_e_stop_is_not_released_by_a_stream_that_begins_anew() -> None:
     clock = Clock()
     control = Control(HUSKY, Noting(HUSKY), clock)

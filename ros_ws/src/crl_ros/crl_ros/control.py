@@ -28,8 +28,6 @@ RECENT = 400
 """Decisions whose durations are kept."""
 KEPT = 256
 """Commands that are remembered; many more than any command can be late."""
-DRIFT = 0.01
-"""How much slower than this computer's clock the source's clock may run (s/s)."""
 FORGET = 0.98
 """What is left of the longest duration after each decision: how long the next one may take."""
 
@@ -88,7 +86,6 @@ class Control:
         """How long (s) the next decision may well take."""
         self._resync = Resync(spec)
         self._sent: deque[tuple[float, Array]] = deque(maxlen=KEPT)
-        self._offset = math.inf
         self._begun = False
         self._unread: Reading | None = None
         self._imu: ImuReading | None = None
@@ -108,15 +105,17 @@ class Control:
         """Take a reading, or say why the wall does not believe it."""
         self.counts["readings"] += 1
         refused = self.wall.observe(reading.situation())
-        if self._resync.look(reading, refused) and not self.wall.e_stop.latched:
+        fastest = self._resync.look(reading, refused)
+        if fastest is not None and not self.wall.e_stop.latched:
             self.wall.begin_anew()
             self._forget()
             self.counts["resynchronised"] += 1
+            if fastest is not reading:
+                self.wall.observe(fastest.situation())
             refused = self.wall.observe(reading.situation())
         if refused is None:
             self._spacing = math.inf if self._heard is None else reading.source - self._heard
             self._heard = reading.source
-            self._offset = min(self._offset + DRIFT * max(self._spacing, 0.0), reading.received - reading.source)
             self._unread = reading
         return refused
 
@@ -138,7 +137,6 @@ class Control:
     def _forget(self) -> None:
         """Nothing that was read or decided before belongs to the new stream."""
         self._unread = self._decided = self._heard = self._imu = None
-        self._offset = math.inf
 
     # ------------------------------------------------------------------ decisions
     @property
@@ -167,7 +165,7 @@ class Control:
         began = time.perf_counter()
         reading, self._unread = self._unread, None
         try:
-            made = self._decide(reading, self._in_force(reading))
+            made = self._decide(reading, self._in_force())
         except Exception as error:
             # Whatever it is: without a decision that can be trusted the robot stands.
             self.failure = f"{type(error).__name__}: {error}" if not isinstance(error, RobotError) else str(error)
@@ -180,15 +178,14 @@ class Control:
         self.longest = max(spent, FORGET * self.longest)
         return made
 
-    def _in_force(self, reading: Reading) -> Array:
-        """The command [A] whose effect a reading shows: the last that had been sent when it was measured.
+    def _in_force(self) -> Array:
+        """The command [A] whose effect the newest reading shows: the last that had been sent when it was measured.
 
         When it was measured on this computer's clock is told by the messages that came fastest; when it was looked at
         says nothing, because a long decision may have come between.
         """
-        measured = reading.source + self._offset
         for when, action in reversed(self._sent):
-            if when <= measured:
+            if when <= self.wall.measured:
                 return action
         return np.array(self.spec.limits.safe, dtype=np.float32)
 
