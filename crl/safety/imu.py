@@ -115,11 +115,12 @@ def _plain(message: Any) -> Inertial:
         raise UnusableError("an IMU message whose rates are not three numbers")
     if message.tilt is None and not rates:
         raise UnusableError("an IMU message without attitude and rates")
+    # A list, no generator: that would end quietly at a StopIteration.
     return Inertial(
         received=_finite(message.received),
         source=_finite(message.source),
         tilt=None if message.tilt is None else _finite(message.tilt),
-        rates=tuple(map(_finite, rates)) or None,
+        rates=tuple([_finite(rate) for rate in rates]) or None,
     )
 
 

@@ -104,7 +104,7 @@ class SafetyWall:
         self._count(refused)
         return refused
 
-    def propose(self, action: Any, made: float | None = None) -> str | None:
+    def propose(self, action: Any, made: Any = None) -> str | None:
         """Take a decision [A] of any origin, or say why it is refused.
 
         Args:

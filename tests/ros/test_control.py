@@ -25,7 +25,7 @@ class Noting(Follower):
         super().__init__(spec)
         self.told: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.begun: list[int] = []
-        self.trouble: Exception | None = None
+        self.trouble: BaseException | None = None
         self.answer: Any = None
 
     def begin(self, waypoints: int) -> None:
@@ -131,7 +131,8 @@ def test_a_step_with_a_gap_is_no_transition() -> None:
     assert len(driver.told) == 20
 
 
-def test_a_driver_that_fails_stops_the_robot_at_once_and_is_asked_again() -> None:
+@pytest.mark.parametrize("error", [ValueError("no plan"), MemoryError("no plan"), GeneratorExit("no plan")])
+def test_a_driver_that_fails_stops_the_robot_at_once_and_is_asked_again(error: BaseException) -> None:
     clock = Clock()
     driver = Noting(HUSKY)
     control = Control(HUSKY, driver, clock)
@@ -139,11 +140,11 @@ def test_a_driver_that_fails_stops_the_robot_at_once_and_is_asked_again() -> Non
     for number in range(1, 5):
         clock.now = 0.1 * number
         control.hear(reading(number, clock.now))
-        driver.trouble = ValueError("no plan") if number == 3 else None
+        driver.trouble = error if number == 3 else None
         assert control.decide() is (number != 3)
         command = control.command()
         assert command.stopped is (number == 3)
-        assert (control.failure == "ValueError: no plan") is (number == 3)
+        assert (control.failure == f"{type(error).__name__}: no plan") is (number == 3)
     assert control.counts["failures"] == 1
     # The step in which nothing was decided teaches nothing.
     assert len(driver.told) == 2

@@ -166,8 +166,10 @@ class Control:
         reading, self._unread = self._unread, None
         try:
             made = self._decide(reading, self._in_force())
-        except Exception as error:
-            # Whatever it is: without a decision that can be trusted the robot stands.
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # Whatever it is (libraries have panics that are no Exception): without a decision the robot stands.
             self.failure = f"{type(error).__name__}: {error}" if not isinstance(error, RobotError) else str(error)
             self.counts["failures"] += 1
             self._decided = None
