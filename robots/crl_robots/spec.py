@@ -79,6 +79,9 @@ class RobotSpec:
         radius: A waypoint is reached within this distance (m).
         simulation: The simulated body; ``None`` if there is none.
         imu: Whether the agent also listens to the robot's IMU, if there is one (:mod:`crl_robots.imu`).
+
+    Raises:
+        SafetyError: The wall could not keep this robot safe, see :class:`~crl.safety.settings.WallSettings`.
     """
 
     name: str
@@ -99,6 +102,9 @@ class RobotSpec:
     radius: float
     simulation: Simulation | None
     imu: bool = False
+
+    def __post_init__(self) -> None:
+        self.wall_settings()
 
     @property
     def dimensions(self) -> int:
