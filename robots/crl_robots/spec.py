@@ -79,9 +79,6 @@ class RobotSpec:
         radius: A waypoint is reached within this distance (m).
         simulation: The simulated body; ``None`` if there is none.
         imu: Whether the agent also listens to the robot's IMU, if there is one (:mod:`crl_robots.imu`).
-
-    Raises:
-        SafetyError: The wall could not keep this robot safe, see :class:`~crl.safety.settings.WallSettings`.
     """
 
     name: str
@@ -103,9 +100,6 @@ class RobotSpec:
     simulation: Simulation | None
     imu: bool = False
 
-    def __post_init__(self) -> None:
-        self.wall_settings()
-
     @property
     def dimensions(self) -> int:
         """Coordinates of a waypoint: 2 on the ground, 3 in the air."""
@@ -117,7 +111,11 @@ class RobotSpec:
         return 1 / self.decision_rate
 
     def wall_settings(self) -> WallSettings:
-        """What the safety wall is told about this robot."""
+        """What the safety wall is told about this robot.
+
+        Raises:
+            SafetyError: No wall could keep it safe, see :class:`~crl.safety.settings.WallSettings`.
+        """
         return WallSettings(
             body=self.body,
             limits=self.limits,

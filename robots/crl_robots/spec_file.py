@@ -76,7 +76,7 @@ def parse_spec(plain: Any, file: str = "the robot's description") -> RobotSpec:
         raise rates.error("command", f"is {command:g} Hz", f"send at least as often as is decided ({decision:g} Hz)")
     limits = _limits(top, body)
     try:
-        return RobotSpec(
+        spec = RobotSpec(
             name=top.text("name"),
             description=top.text("description"),
             body=body,
@@ -96,8 +96,10 @@ def parse_spec(plain: Any, file: str = "the robot's description") -> RobotSpec:
             simulation=_simulation(top),
             imu=_imu(top),
         )
+        spec.wall_settings()
     except SafetyError as error:
         raise RobotError(f"{file}: {error.message}", error.mend) from error
+    return spec
 
 
 def _frame(frames: Entries, key: str) -> str:

@@ -95,7 +95,7 @@ def test_a_stop_stands_still_and_a_landing_stays_inside_the_limits(name: str) ->
 def test_a_description_that_was_made_in_code_is_checked_too() -> None:
     spec = load_spec("ugv_husky")
     with pytest.raises(SafetyError, match=r"the safe action of speed is 0\.5 m/s"):
-        replace(spec, limits=replace(spec.limits, safe=(0.5, 0.0)))
+        replace(spec, limits=replace(spec.limits, safe=(0.5, 0.0))).wall_settings()
 
 
 @pytest.mark.parametrize(
