@@ -184,6 +184,24 @@ def test_odometry_that_is_not_finite_is_not_decided_on() -> None:
     assert not control.due
 
 
+@pytest.mark.parametrize("length", [0.0, 0.64, 1.6, math.nan])
+def test_odometry_without_an_orientation_is_refused_and_counted(length: float) -> None:
+    clock = Clock()
+    control = Control(HUSKY, Noting(HUSKY), clock)
+    control.plan(RobotMission(HUSKY, POINTS, "away"))
+    for number in range(1, 6):
+        clock.now = 0.1 * number
+        bad = number > 2
+        turn = (math.cos(0.7), 0.0, 0.0, math.sin(0.7))
+        sent = tuple(length * part for part in turn) if bad else turn
+        assert (control.hear(reading(number, clock.now, orientation=sent)) is not None) is bad
+        assert control.decide() is not bad
+        control.command()
+    assert control.flaws == {"whose orientation is no unit quaternion": 3}
+    assert control.wall.reasons["an observation whose heading is not finite"] == 3
+    assert control.command().reason == "a stale observation"
+
+
 def test_without_a_plan_nothing_is_decided_and_a_plan_that_is_withdrawn_stops() -> None:
     clock = Clock()
     control = Control(HUSKY, Noting(HUSKY), clock)

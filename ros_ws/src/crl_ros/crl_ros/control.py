@@ -80,6 +80,8 @@ class Control:
         self.counts: Counter[str] = Counter()
         """``readings``, ``imu`` messages, ``decisions``, ``transitions``, ``weights`` taken over, ``failures``,
         ``resynchronised``."""
+        self.flaws: Counter[str] = Counter()
+        """How many readings had which :attr:`~crl_robots.robot.Reading.flaw`."""
         self.milliseconds: deque[float] = deque(maxlen=RECENT)
         """Of recent decisions, with what is learned from the one before."""
         self.longest = 0.0
@@ -104,6 +106,8 @@ class Control:
     def hear(self, reading: Reading) -> str | None:
         """Take a reading, or say why the wall does not believe it."""
         self.counts["readings"] += 1
+        if reading.flaw is not None:
+            self.flaws[reading.flaw] += 1
         refused = self.wall.observe(reading.situation())
         fastest = self._resync.look(reading, refused)
         if fastest is not None and not self.wall.e_stop.latched:
