@@ -54,7 +54,8 @@ class SafetyWall:
     1. the clock gives no time, went back, or stands still: stop;
     2. e-stop pressed or its button silent: stop, until :meth:`reset`;
     3. nobody asked for a command for longer than the decision time-out: stop once, go on from there;
-    4. no observation that can be believed, or one older than its time-out: stop;
+    4. no observation that can be believed, or one older than its time-out (what is put down to the drift of clocks
+       aside, at most one more time-out): stop;
     5. the body is tilted beyond the limit, by the observation or by the newest message of an IMU; or an IMU that was
        heard falls silent or sends what can't be used: stop;
     6. no decision, or one older than its time-out: stop;

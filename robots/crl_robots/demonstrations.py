@@ -121,7 +121,7 @@ def _collect(
             points = [pose.pose.position for pose in message.poses]
     if not readings or not commands:
         what = "odometry" if not readings else "command"
-        why = "".join(f"; {count} messages with {reason}" for reason, count in left_out.items() if not readings)
+        why = "".join(f"; {count} messages of {reason}" for reason, count in left_out.items() if not readings)
         raise RobotError(f"the bag {path} holds no {what} that can be used{why}", "record odom and cmd_vel, both")
     return readings, commands, [(p.x, p.y, p.z) for p in points], left_out
 

@@ -111,8 +111,11 @@ def _collect(path: Path, spec: RobotSpec | None, odom: str) -> _Messages:
         elif named(topic, OTHERS[-1]) and hasattr(message, "status"):
             found.said.append((when, _worst(message.status)))
     if not found.readings:
-        left_out = "; ".join(f"{count} messages with {flaw}" for flaw, count in found.broken.items())
-        what = f"nothing but {left_out}" if left_out else "no message"
+        what = "no message"
+        if found.broken:
+            total = found.broken.total()
+            parts = [f"{flaw} ({count} of {total} messages)" for flaw, count in found.broken.items()]
+            what = f"nothing but {' and '.join(parts)}"
         raise RobotError(f"the bag {path} has {what} on {odom!r}", "give another bag, or another topic with --odom")
     return found
 
@@ -268,5 +271,6 @@ def _notes(found: _Messages, path: Path) -> list[str]:
         notes.append(f"{path} holds no plan: there is nothing to compare the path with")
     if len(found.plans) > 1 and any(plan != found.plans[-1] for plan in found.plans):
         notes.append(f"the plan was replaced on the way; the last of {len(found.plans)} is drawn")
-    notes += [f"{count} messages with {flaw} are left out" for flaw, count in found.broken.items()]
+    total = len(found.readings) + found.broken.total()
+    notes += [f"{flaw} is left out: {count} of {total} messages" for flaw, count in found.broken.items()]
     return notes

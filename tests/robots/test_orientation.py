@@ -126,7 +126,7 @@ def record(folder: Path, orientations: dict[int, Any], messages: int = 60) -> Pa
 def test_recorded_readings_without_an_orientation_are_left_out_counted_and_said(sent: Any, tmp_path: Path) -> None:
     bag = record(tmp_path, {20: sent, 21: sent})
     shown = BagRecording.read(bag, "ugv_husky")
-    assert "2 messages with odometry whose orientation is no unit quaternion are left out" in shown["notes"]
+    assert "odometry whose orientation is no unit quaternion is left out: 2 of 60 messages" in shown["notes"]
     headings = shown["states"][:, [field["name"] for field in shown["state"]].index("heading")]
     np.testing.assert_allclose(headings, math.radians(80), atol=1e-6)
     told = BagData.read(str(bag), "crl/UGVMission-v0", {"body": "husky"})
@@ -138,10 +138,10 @@ def test_recorded_readings_without_an_orientation_are_left_out_counted_and_said(
 
 def test_a_bag_without_any_orientation_is_no_drive_with_the_heading_zero(tmp_path: Path) -> None:
     bag = record(tmp_path, dict.fromkeys(range(60), (0.0, 0.0, 0.0, 0.0)))
-    said = "60 messages with odometry whose orientation is no unit quaternion"
-    with pytest.raises(RobotError, match=said):
+    flaw = "odometry whose orientation is no unit quaternion"
+    with pytest.raises(RobotError, match=rf"nothing but {flaw} \(60 of 60 messages\)"):
         BagRecording.read(bag)
-    with pytest.raises(RobotError, match=said):
+    with pytest.raises(RobotError, match=f"no odometry that can be used; 60 messages of {flaw}"):
         BagData.read(str(bag), "crl/UGVMission-v0", {"body": "husky"})
 
 

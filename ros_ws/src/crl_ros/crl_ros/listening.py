@@ -37,7 +37,6 @@ class Listening:
         **options: Any,
     ) -> Any:
         """As ``Node.create_subscription``; ``deaf`` is called when a publisher comes that can't be heard."""
-
         name = self._node.resolve_topic_name(topic)
 
         def met(event: Any) -> None:
