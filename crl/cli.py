@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
-from crl import __version__
 from crl.commands import (
     bench,
     cite,
@@ -26,11 +27,14 @@ from crl.commands import (
     replay,
     report,
     runs,
+    salvage,
     sweep,
 )
 from crl.commands.arguments import Run, Settings, err, find_run, out, say
 from crl.errors import CrlError, Interrupted
-from crl.reporting.tables import results_table, sequences_table, summary
+from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
+from crl.terminal import speak_plainly
+from crl.version import __version__
 
 if TYPE_CHECKING:
     from crl.config import Config
@@ -82,9 +86,11 @@ def root(
         raise typer.Exit
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def train(settings: Settings = None) -> None:
     """Learn a sequence of tasks, evaluate all of them, and leave a run folder.
+
+    Name at least the sequence: `crl train env=cartpole_length`.
 
     Ctrl-C saves and prints the command that goes on.
     `resume=true` continues the newest unfinished run that has the same settings.
@@ -140,21 +146,57 @@ def envs() -> None:
     out.print(sequences_table(rows))
 
 
-for command in (bench, cite, config, deploy, doctor, eval_missions, fit_flow, formal, replay, report, runs, sweep):
+for command in (
+    bench,
+    cite,
+    config,
+    deploy,
+    doctor,
+    eval_missions,
+    fit_flow,
+    formal,
+    replay,
+    report,
+    runs,
+    salvage,
+    sweep,
+):
     command.register(app)
 
 
 def main() -> None:
     """Entry point of the command ``crl``. Modules in the current folder are found, as by ``python -m``, but last."""
+    speak_plainly()
+    warnings.showwarning = _show_warning
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))
     app()
 
 
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """What a user should know is one line; warnings for programmers keep their place in the code."""
+    del file, line
+    with suppress(OSError, ValueError):
+        if issubclass(category, UserWarning):
+            _print_error(str(message), "warning: ")
+        else:
+            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+
+
 def _compose(settings: list[str] | None) -> Config:
+    from crl.plugin_options import check_options
     from crl.settings import compose
 
-    return compose(settings or [])
+    config = compose(settings or [])
+    check_options(config)
+    return config
 
 
 def _report(results: dict[str, Any], videos: bool) -> None:
@@ -162,6 +204,9 @@ def _report(results: dict[str, Any], videos: bool) -> None:
     from crl.reporting.store.index import note
 
     out.print(results_table(results))
+    missions = run_missions_table(results)
+    if missions is not None:
+        out.print(missions)
     for line in summary(results):
         say(line)
     folder = Path(results["run"])
@@ -184,7 +229,7 @@ def _record_videos(folder: Path) -> None:
         say(f"videos: {', '.join(folders)} ({len(written)} mp4)")
 
 
-def _print_error(error: CrlError, prefix: str) -> None:
+def _print_error(error: CrlError | str, prefix: str) -> None:
     """Print to stderr, as :func:`~crl.commands.arguments.say` does."""
     err.print(f"{prefix}{error}", soft_wrap=True, highlight=False, markup=False)
 

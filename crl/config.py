@@ -97,6 +97,9 @@ class ContinualConfig:
     """Strength of the output regulariser (HyperCRL)."""
     lookahead: bool = False
     """Regularise at the parameters that the task step would give (published; costs 40 %, no measured gain)."""
+    protect: int = 0
+    """Earlier tasks, drawn at random, that each learning step protects (HyperCRL): a step then costs the same however
+    many there are. 0: all of them."""
     heads: str = "task"
     """``task``: every task has a last layer of its own; ``shared``: one for all (ewc, si, coreset, multitask,
     gradient_projection)."""
@@ -261,11 +264,13 @@ class DataConfig:
     """Recorded data that the first task learns from before anything else (:mod:`crl.training.recorded`)."""
 
     source: str | None = None
-    """A bag (a .mcap file, or a folder of them), or ``minari:NAME``; ``None``: none. Short: ``data=...``."""
+    """A bag (a .mcap or .db3 file, or a folder of bags), or ``minari:NAME``; ``None``: none. Short: ``data=...``."""
     robot: str | None = None
     """Name or file of the description of a bag's robot; ``None``: the robot that the environment simulates."""
     odom: str = "odom"
-    """Topic of a bag's odometry; commands (``cmd_vel``) and the plan are looked for beside it."""
+    """Topic of a bag's odometry, in full or as it ends; ``odom`` also takes the only one, whatever its name."""
+    cmd_vel: str | None = None
+    """Topic of a bag's commands; ``None``: ``cmd_vel`` beside the odometry or around it, or the only one."""
     only: bool = False
     """Learn the first task from the recorded data alone, without an environment step."""
 

@@ -30,17 +30,19 @@ class SettingsError(CrlError, ValueError):
 
 
 class RenderingError(CrlError, RuntimeError):
-    """No picture can be rendered on this machine; everything else works."""
+    """No picture can be rendered on this machine; everything else works.
+
+    Args:
+        message: What went wrong. An environment that knows what is missing says it there.
+        mend: How to put it right; by default the packages for EGL, unless the message names what is missing.
+    """
 
     def __init__(self, message: str, mend: str | None = None) -> None:
         packages = " ".join(EGL_PACKAGES)
-        super().__init__(
-            message,
-            mend
-            or "Headless rendering needs EGL. On Debian or Ubuntu:\n"
-            f"  apt-get install -y --no-install-recommends {packages}\n"
-            "`crl doctor` tells what works here.",
-        )
+        install = f"apt-get install -y --no-install-recommends {packages}"
+        general = f"Headless rendering needs EGL. On Debian or Ubuntu:\n  {install}\n"
+        told = any(word in message for word in ("apt-get", "MUJOCO_GL", "PYOPENGL_PLATFORM"))
+        super().__init__(message, mend or f"{'' if told else general}`crl doctor` tells what works here.")
 
 
 class Interrupted(CrlError):

@@ -188,6 +188,15 @@ def _load(point: EntryPoint) -> Any:
 
 def _import(path: str) -> Any:
     module, _, attribute = path.partition(":")
+    stem = module.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
+    as_module = (
+        f"write {stem}:{attribute}, and start in the folder that holds {stem}.py or name that folder in PYTHONPATH"
+    )
+    if module.startswith(".") or "/" in module or "\\" in module or not (module and attribute):
+        mend = as_module if stem.isidentifier() and attribute else None
+        raise SequenceError(
+            f"the task sequence {path!r} can't be loaded: it is not of the form package.module:attribute", mend
+        )
     _register_own()
     try:
         return getattr(importlib.import_module(module), attribute)
@@ -197,6 +206,7 @@ def _import(path: str) -> Any:
             mend = (
                 f"start in the folder that holds {error.name}, name that folder in PYTHONPATH, or install the package"
             )
+        mend = as_module if module.endswith(".py") else mend
         raise SequenceError(f"the task sequence {path!r} can't be loaded: {error}", mend) from error
 
 

@@ -1,4 +1,4 @@
-"""The words that every room of the package shares: specs, transitions and the protocols of the loop.
+"""The words that every room of the package shares: specs, transitions and decisions.
 
 Dimension letters are fixed once: ``B`` batch, ``K`` sampled sequences, ``H`` horizon, ``S`` observation,
 ``F`` features, ``D`` change, ``A`` action, ``T`` tasks, ``E`` ensemble members, ``P`` weights of a target network.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -197,42 +197,6 @@ class LearnReport:
 
     steps: int = 0
     losses: dict[str, float] = field(default_factory=dict)
-
-
-@runtime_checkable
-class Agent(Protocol):
-    """The four calls that serve simulation, evaluation, robots and replay, and what persistence needs."""
-
-    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
-        """Start an episode of a task. All randomness of the episode follows from (seed, task, episode)."""
-        ...
-
-    def act(self, observation: Array) -> Decision:
-        """Decide on an action for an observation, float32 [S]."""
-        ...
-
-    def observe(self, transition: Transition) -> None:
-        """Take note of what happened."""
-        ...
-
-    def learn(self, budget: LearnBudget) -> LearnReport:
-        """Spend gradient steps; the new weights are in force when the call returns."""
-        ...
-
-    def basis_element(self) -> str:
-        """Fingerprint of the behaviour in force for the current task: equal as long as learning changes nothing of it.
-
-        The agent's basis (Abel et al. 2023) is the set of policies, one for each value of what learning moves.
-        """
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that decides the agent's future behaviour: nested dicts of tensors, arrays and plain values."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned, to the bit."""
-        ...
 
 
 def as_array(values: Sequence[float]) -> Array:

@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from rich.console import Console
 
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.sequences import load_sequence
@@ -27,7 +28,7 @@ from crl.training.order import task_order
 from crl.training.progress import Progress
 from crl.training.run_folder import RunFolder
 from crl.training.run_log import RunLog
-from crl.types import Agent, Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
+from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
 EPISODE_STEPS = 16
 TIMES = ("wall_seconds", "cpu_seconds", "time", "decision_ms", "run", "commit")
@@ -249,7 +250,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     }
 
 
-class Puppet:
+class Puppet(Agent):
     """An agent that acts as it is told and notes what it is asked.
 
     Args:

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import gymnasium
 import numpy as np
 
+from crl.agents.base import Agent
 from crl.checks.failure import own_randomness_only, require
 from crl.checks.states import require_plain, require_same
 from crl.sequences import TaskSequence, load_sequence
-from crl.types import Agent, Array, Decision, LearnBudget, TaskSpec, Transition, as_array
+from crl.types import Array, Decision, LearnBudget, TaskSpec, Transition, as_array
 
 _STATE = "put everything that decides the future into state_dict, and copies of it"
 
@@ -40,7 +41,8 @@ def check_agent(make: Callable[[int], Agent], sequence: TaskSequence | str, *, s
     trial = _Trial([(task, sequence.make(task.index)) for task in tasks], steps)
     try:
         agent = make(seed)
-        require(isinstance(agent, Agent), f"{type(agent).__name__} lacks a method of crl.types.Agent")
+        name = type(agent).__name__
+        require(isinstance(agent, Agent), f"{name} is no crl.agents.base.Agent", "derive its class from that one")
         with own_randomness_only(trial.where(agent)):
             _check_decisions(agent, trial)
             _check_evaluation(agent, trial)

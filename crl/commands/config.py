@@ -37,11 +37,13 @@ def print_config(
     The table says where every value comes from (the default, a file in configs/, the command line), what it means, its
     unit, and what it may be. What `crl train` refuses, this refuses too.
     """
+    from crl.plugin_options import check_options
     from crl.sequences import load_sequence
     from crl.settings import compose, to_yaml
     from crl.training.order import step_budgets, task_order
 
     config = compose(settings or [])
+    check_options(config)
     step_budgets(config, len(task_order(config, load_sequence(config.env.name))))
     if changed or (out.is_terminal if table is None else table):
         from crl.limits import leaves

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from crl import __version__
 from crl.commands.arguments import err, out
+from crl.version import __version__
 
 if TYPE_CHECKING:
     from crl.diagnosis.finding import Finding

@@ -56,6 +56,9 @@ def replay(
     odom: Annotated[str, typer.Option(metavar="TOPIC", help="Of a bag: the odometry, if several robots are in it.")] = (
         "odom"
     ),
+    cmd_vel: Annotated[
+        str | None, typer.Option("--cmd-vel", metavar="TOPIC", help="Of a bag: the commands, if it is not clear which.")
+    ] = None,
 ) -> None:
     """Play an episode with what a run has learned, or a robot's recording, and record it as mp4.
 
@@ -77,7 +80,7 @@ def replay(
     if bags:
         from crl.reporting.replay_recording import film_path, take_of_recording
 
-        takes = [take_of_recording(path, reader, robot, odom) for path, reader in bags]
+        takes = [take_of_recording(path, reader, robot, odom, cmd_vel) for path, reader in bags]
         _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
         return
     if rerun is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,7 +77,7 @@ def show_run(
     from crl.reporting.reproduce import train_command
     from crl.reporting.runs import read_run
     from crl.reporting.store import show
-    from crl.reporting.tables import results_table, summary
+    from crl.reporting.tables import results_table, run_missions_table, summary
 
     entry = _entries([run], root)[0]
     command = train_command(entry.settings) if entry.settings else None
@@ -90,6 +91,9 @@ def show_run(
         results = read_run(Path(entry.path)).results
         if isinstance(results.get("tasks"), list):
             out.print(results_table(results))
+            missions = run_missions_table(results)
+            if missions is not None:
+                out.print(missions)
             for line in summary(results):
                 say(line)
     if command:
@@ -182,4 +186,4 @@ def _locate(run: str, root: Path) -> Path:
         raise CrlError(f"{run} could be {len(fits)} runs", f"say which: {', '.join(str(path) for path in fits[:5])}")
     close = difflib.get_close_matches(run, names, n=3, cutoff=0.5)
     meant = f": did you mean {' or '.join(close)}?" if close else ""
-    raise CrlError(f"there is no run {run}{meant}", f"crl runs list --in {root} names them all")
+    raise CrlError(f"there is no run {run}{meant}", f"crl runs list --in {shlex.quote(str(root))} names them all")

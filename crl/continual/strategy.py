@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 import torch
@@ -19,8 +18,7 @@ from torch import Tensor
 from crl.config import Config
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
-from crl.errors import CrlError
-from crl.matching import nearest
+from crl.plugins import load_plugin
 
 Loss = Callable[[Tensor], Tensor]
 GROUP = "crl.strategies"
@@ -114,14 +112,10 @@ class Strategy(ABC):
 def make_strategy(
     config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> Strategy:
-    """The strategy that a configuration names, by entry point ``crl.strategies``.
+    """The strategy that a configuration names: an entry point of ``crl.strategies``, or ``package.module:Name``.
 
     Raises:
-        CrlError: No such strategy is installed.
+        PluginError: There is no such strategy, or it can't be loaded.
     """
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    name = config.continual.name
-    if name not in found:
-        raise CrlError(f"unknown strategy {name!r}{nearest(name, found)}")
-    strategy: Strategy = found[name].load()(config, network, generator, device)
+    strategy: Strategy = load_plugin(GROUP, config.continual.name, "strategy")(config, network, generator, device)
     return strategy

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.errors import CrlError
 from crl.training.durable import fsync_folder, write_hashed
+from crl.version import __version__
 
 FORMAT = 1
 """Version of the format. A change that older code can't read raises it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import struct
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -73,7 +74,7 @@ def load_deployment(folder: Path, robot: str | None = None) -> Deployment:
     if spec.name != contents.manifest["robot"]:
         raise DeploymentError(
             f"{folder} was exported for the robot {contents.manifest['robot']!r}, not for {spec.name!r}",
-            f"export the run for it: crl deploy RUN --robot {robot} --out DIR",
+            f"export the run for it: crl deploy RUN --robot {shlex.quote(str(robot))} --out DIR",
         )
     config = config_of(contents)
     task = _task(contents, *_functions(contents, kit, exported, config))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -40,7 +41,7 @@ def _room(runs: Path, place: Path) -> Finding:
 
 
 def _writing(runs: Path, place: Path) -> list[Finding]:
-    mend = f"make it writable (ls -ld {place}), or choose another folder: run_dir=..."
+    mend = f"make it writable (ls -ld {shlex.quote(str(place))}), or choose another folder: run_dir=..."
     if not place.is_dir():
         return [Finding(SUBJECT, "writing", "broken", f"{place} is a file", "choose another folder: run_dir=...", True)]
     try:

@@ -8,14 +8,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 
 import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
 from crl.errors import CrlError
-from crl.matching import nearest
+from crl.plugins import load_plugin
 from crl.types import ActionSpec, Reward
 
 Model = Callable[[Tensor, Tensor], Tensor]
@@ -105,13 +104,10 @@ def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:
 
 
 def make_planner(config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> Planner:
-    """The planner that a configuration names, by entry point ``crl.planners``.
+    """The planner that a configuration names: an entry point of ``crl.planners``, or ``package.module:Name``.
 
     Raises:
-        CrlError: No such planner is installed.
+        PluginError: There is no such planner, or it can't be loaded.
     """
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if config.name not in found:
-        raise CrlError(f"unknown planner {config.name!r}{nearest(config.name, found)}")
-    planner: Planner = found[config.name].load()(config, action, device)
+    planner: Planner = load_plugin(GROUP, config.name, "planner")(config, action, device)
     return planner

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -102,7 +103,9 @@ def read_run(path: Path) -> RunRecord:
     try:
         return RunRecord(path, json.loads((path / "results.json").read_text(encoding="utf-8")))
     except (OSError, ValueError) as error:
-        raise CrlError(f"{path} is not a finished run: {error}", f"finish it with: crl resume {path}") from error
+        raise CrlError(
+            f"{path} is not a finished run: {error}", f"finish it with: crl resume {shlex.quote(str(path))}"
+        ) from error
 
 
 def by_strategy(paths: Iterable[Path]) -> tuple[dict[str, list[RunRecord]], list[str]]:

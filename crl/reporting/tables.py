@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
+
+LISTED = 10
+"""Missions that were not completed and are named, each in a line."""
 
 
 def results_table(results: Mapping[str, Any]) -> Table:
@@ -21,7 +25,34 @@ def results_table(results: Mapping[str, Any]) -> Table:
     for task in results["tasks"]:
         mean = task["mean_return"]
         success = _success(task, results.get("episodes"))
-        table.add_row(str(task["name"]), success, "-" if mean is None else f"{mean:.1f}")
+        table.add_row(Text(str(task["name"])), success, "-" if mean is None else f"{mean:.1f}")
+    return table
+
+
+def run_missions_table(results: Mapping[str, Any]) -> Table | None:
+    """The missions of a run by class of faults; ``None`` without any.
+
+    Args:
+        results: Content of ``results.json``.
+    """
+    missions = results.get("missions") or []
+    if not missions:
+        return None
+    table = Table(title="missions")
+    for heading in ("class", "completed", "waypoints", "steps", "cross-track (m)"):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    groups = list(dict.fromkeys(str(mission["class"]) for mission in missions))
+    for group in [*groups, *(["all"] if len(groups) > 1 else [])]:
+        inside = [mission for mission in missions if group in ("all", str(mission["class"]))]
+        done = [mission for mission in inside if mission["completed"]]
+        tracks = [mission["cross_track"] for mission in inside if mission["cross_track"] is not None]
+        table.add_row(
+            Text(group),
+            f"{len(done)} of {len(inside)}",
+            f"{_mean([mission['reached_fraction'] for mission in inside]):.0%}",
+            f"{_mean([mission['steps'] for mission in inside]):,.0f}",
+            f"{_mean(tracks):.3f}" if tracks else "-",
+        )
     return table
 
 
@@ -35,6 +66,11 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     ]
     if lost:
         lines.append(f"forgetting: {', '.join(lost)}")
+    if missions := results.get("missions"):
+        failed = [_why(mission) for mission in missions if not mission["completed"]]
+        lines.append(f"missions: {len(missions) - len(failed)} of {len(missions)} completed")
+        lines += [f"  not completed: {line}" for line in failed[:LISTED]]
+        lines += [f"  and {len(failed) - LISTED} more"] if len(failed) > LISTED else []
     if "env_steps" in results:
         lines.append(f"environment steps: {results['env_steps']:,}")
     if results.get("decision_ms") is not None:
@@ -66,6 +102,17 @@ def duration(seconds: float) -> str:
     if whole >= 60:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{seconds:.1f} s"
+
+
+def _why(mission: Mapping[str, Any]) -> str:
+    """What became of a mission that was not completed."""
+    reason = mission.get("crash") or ("given up" if mission.get("given_up") else "out of time")
+    reached = f"{mission['reached']} of {mission['waypoints']} waypoints"
+    return f"{mission['mission']}, seed {mission['seed']}: {reached}, {reason}"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _success(task: Mapping[str, Any], episodes: int | None) -> str:

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from crl.sweeps.state import State
+from crl.sweeps.state import Name, State
 
-STYLES = {"waiting": "dim", "running": "cyan", "finished": "green", "failed": "red", "killed": "yellow"}
+STYLES: Mapping[Name, str] = {
+    "finished": "green",
+    "running": "cyan",
+    "waiting": "dim",
+    "failed": "red",
+    "stopped": "yellow",
+    "killed": "yellow",
+}
 """Colours only repeat what the word says."""
-IMPORTANCE = ("failed", "running", "killed", "finished", "waiting")
+IMPORTANCE = ("failed", "running", "killed", "stopped", "finished", "waiting")
 
 
 def table(shown: Sequence[State], every: Sequence[State], note: str = "") -> RenderableType:
@@ -57,7 +64,7 @@ def rows_that_fit(states: Sequence[State], most: int) -> list[State]:
 def counts(states: Sequence[State]) -> str:
     """``12 points: 3 finished, 2 running, 7 waiting``."""
     found = Counter(state.state for state in states)
-    parts = [f"{found[name]} {name}" for name in ("finished", "running", "waiting", "failed", "killed") if found[name]]
+    parts = [f"{found[name]} {name}" for name in STYLES if found[name]]
     return f"{len(states)} point{'s' * (len(states) != 1)}: {', '.join(parts) or 'none yet'}"
 
 

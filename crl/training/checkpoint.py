@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.errors import CrlError
 from crl.training.checkpoint_format import UnsupportedStateError, decode, encode, read_safetensors, safetensors_parts
 from crl.training.checkpoint_names import FORMAT, checkpoint_folders, step_and_revision
 from crl.training.durable import NO_PERMISSION, NO_SPACE, FileRecord, fsync_folder, write_hashed
+from crl.version import __version__
 
 State = dict[str, Any]
 Parts = Sequence[bytes | memoryview]

@@ -11,9 +11,10 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from crl.agents.base import Agent
 from crl.safety.command_filter import CommandFilter
 from crl.training.clock import Clock
-from crl.types import Agent, Array, TaskSpec, Transition
+from crl.types import Array, TaskSpec, Transition
 
 Watcher = Callable[[Transition], None]
 

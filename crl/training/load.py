@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError
@@ -18,7 +19,6 @@ from crl.training.order import task_order
 from crl.training.run_folder import RunFolder
 from crl.training.run_state import RunState
 from crl.training.runner import prepare_torch
-from crl.types import Agent
 
 
 @dataclass

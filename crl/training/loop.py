@@ -12,23 +12,25 @@ from typing import Any
 
 import gymnasium
 
+from crl.agents.base import Agent
 from crl.agents.monitor import ReachMonitor
 from crl.config import Config
 from crl.errors import CrlError
 from crl.seeding import derive
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
+from crl.training.display import Display
 from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
 from crl.training.measures import measure
 from crl.training.mission_stage import MissionStage
-from crl.training.order import step_budgets, task_order
+from crl.training.order import evaluation_episodes, step_budgets, task_order
 from crl.training.probes import collect_probes
 from crl.training.progress import Progress
 from crl.training.recorded import Recorded, pretrain
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
-from crl.types import Agent, LearnBudget, TaskSpec
+from crl.types import LearnBudget, LearnReport, TaskSpec
 
 FAULTS_ALLOWED = 5
 DECISIONS_KEPT = 5000
@@ -66,6 +68,7 @@ class TrainingLoop:
         self._best: dict[str, Any] | None = None
         self.monitor = ReachMonitor(config.monitor)
         self.missions = MissionStage(config, sequence)
+        self._display = Display(config, sequence, self.order, self.budgets, self.missions, progress)
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
         self._loss: float | None = None
 
@@ -88,7 +91,7 @@ class TrainingLoop:
             self._evaluate()
         elif stage == "missions":
             self._fly()
-        self._show()
+        self.show()
 
     def pretrain(self, recorded: Recorded) -> None:
         """Learn from recorded data, before the first unit."""
@@ -98,7 +101,7 @@ class TrainingLoop:
         self.state.gradient_steps += report.steps
         taken = {"transitions": len(recorded.transitions), "stretches": recorded.stretches}
         self.log.write("data", 0, {**taken, "observations": recorded.messages, "left_out": recorded.left_out})
-        self.log.write("learning", 0, {"steps": report.steps, **report.losses})
+        self._log_learning(report)
         self.progress.message(str(recorded))
         if self.config.data.only:
             self.state.stage = "close"
@@ -128,7 +131,7 @@ class TrainingLoop:
         if result.fault:
             self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
         self._log_episode("episode", task, result)
-        self.progress.update(episode_return=result.total, success=_judged(task, result))
+        self.show(episode_return=result.total, success=_judged(task, result))
         random = config.exploration.random_episodes
         if state.episodes == random:
             self._learn(config.learning.initial_steps)
@@ -204,14 +207,8 @@ class TrainingLoop:
         state, config = self.state, self.config
         if len(state.rows) == state.visit:
             state.rows.append({})
-        row = state.rows[state.visit]
-        seen = list(dict.fromkeys(self.order[: state.visit + 1]))
-        last = state.visit + 1 == len(self.order)
-        while len(row) < len(seen):
-            index = seen[len(row)]
-            # The diagonal and the last row are compared with each other, so they get all episodes.
-            full = last or index == self.order[state.visit]
-            episodes = config.evaluation.episodes if full else config.evaluation.episodes_between
+        row, plan = state.rows[state.visit], evaluation_episodes(config, self.order, state.visit)
+        for index, episodes in list(plan.items())[len(row) :]:
             if episodes:
                 break
             row[index] = None
@@ -226,6 +223,7 @@ class TrainingLoop:
                 episodes=episodes,
                 seed=config.evaluation.seed,
                 clock=self.clock,
+                told=lambda done: self._display.evaluated(state, done),
             )
             row[index] = score
             state.evaluation_steps += steps
@@ -256,11 +254,13 @@ class TrainingLoop:
 
     # ------------------------------------------------------------------ parts of units
     def _learn(self, steps: int, *, closing: bool = False) -> None:
+        if steps:
+            self._display.learning()
         with self.clock.phase("learn"):
             report = self.agent.learn(LearnBudget(steps, closing))
         self.state.gradient_steps += report.steps
         if report.steps:
-            self.log.write("learning", self.state.env_steps, {"steps": report.steps, **report.losses})
+            self._log_learning(report)
             self._loss = report.losses.get("task")
 
     def _watch(self) -> None:
@@ -318,24 +318,17 @@ class TrainingLoop:
             values["fault"] = result.fault
         self.log.write(kind, self.state.env_steps, values)
 
+    def _log_learning(self, report: LearnReport) -> None:
+        """An agent's ``task`` is the loss on the present task; in the log a task is a name."""
+        losses = {"loss" if name == "task" else name: value for name, value in report.losses.items()}
+        self.log.write("learning", self.state.env_steps, {"task": self._task().name, "steps": report.steps, **losses})
+
     def _keep_decisions(self, result: EpisodeResult) -> None:
         self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
 
-    def _show(self) -> None:
-        state = self.state
-        if self.done:
-            return
-        phases = {"collect": "act", "close": "learn"}
-        random = state.episodes < self.config.exploration.random_episodes
-        visit = min(state.visit, len(self.order) - 1)  # missions come after the last visit
-        self.progress.update(
-            task_index=visit,
-            task_step=state.task_steps,
-            task_budget=self.budgets[visit],
-            step=state.env_steps,
-            phase="explore" if state.stage == "collect" and random else phases.get(state.stage, "evaluate"),  # type: ignore[arg-type]
-            loss=self._loss,
-        )
+    def show(self, episode_return: float | None = None, success: bool | None = None) -> None:
+        """Show where the run is, and what comes next, with an episode that has just ended."""
+        self._display.show(self.state, self._loss, episode_return, success)
 
     def _task(self) -> TaskSpec:
         return self.sequence.spec(self.order[self.state.visit])

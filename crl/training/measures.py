@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from crl.types import Agent
+from crl.agents.base import Agent
 
 
 def measure(agent: Agent) -> dict[str, Any]:
@@ -17,11 +17,10 @@ def measure(agent: Agent) -> dict[str, Any]:
         earlier tasks that learning looked at, so far), ``plasticity`` (:class:`crl.dynamics.plasticity.Plasticity` as
         a dict); ``None`` where an agent does not tell.
     """
-    kept, read, state = (getattr(agent, name, None) for name in ("kept_bytes", "old_rows_read", "plasticity"))
-    found = state() if callable(state) else None
+    found = agent.plasticity()
     return {
-        "kept_bytes": kept() if callable(kept) else None,
-        "old_rows_read": read() if callable(read) else None,
+        "kept_bytes": agent.kept_bytes(),
+        "old_rows_read": agent.old_rows_read(),
         "plasticity": None if found is None else asdict(found),
     }
 
@@ -33,8 +32,7 @@ def memory(agent: Agent, visits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ``stated_bytes_per_task`` and ``revisits_data`` by the strategy or agent (``None`` if it doesn't),
         ``measured_bytes_per_task`` (see :func:`bytes_per_task`), ``old_rows_read``.
     """
-    states = getattr(agent, "storage", None)
-    storage = states() if callable(states) else None
+    storage = agent.storage()
     return {
         "stated_bytes_per_task": storage.bytes_per_task if storage else None,
         "revisits_data": storage.revisits_data if storage else None,

@@ -8,7 +8,7 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -21,13 +21,14 @@ from crl.config import Config
 from crl.errors import CrlError, Interrupted
 from crl.sequences import load_sequence
 from crl.settings import fingerprint, load_yaml, to_plain, to_yaml
-from crl.training.callbacks import RunStart, load_callbacks
+from crl.training.callbacks import Callback, RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
 from crl.training.order import step_budgets, task_order
 from crl.training.progress import Progress
+from crl.training.provenance import note_code
 from crl.training.recorded import read_recorded
 from crl.training.results import collect_results
 from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
@@ -36,7 +37,9 @@ from crl.training.run_log import RunLog
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
 
 
-def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
+def train(
+    config: Config, progress: Progress | None = None, told: Mapping[str, Callback] | None = None
+) -> dict[str, Any]:
     """Run a configuration to its end.
 
     With ``resume`` the newest unfinished run of the same settings is continued from its last checkpoint (or the
@@ -45,6 +48,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     Args:
         config: The run's settings.
         progress: Where to show it; the terminal by default.
+        told: Callbacks beside those that the settings name, by name.
 
     Returns:
         What ``results.json`` holds.
@@ -64,7 +68,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     recorded = None
     if config.data.source is not None and not config.resume:
         recorded = read_recorded(config, sequence, task_order(config, sequence)[0])
-    callbacks = load_callbacks(config.callbacks)
+    callbacks = load_callbacks(config.callbacks, told)
     folder, resumed = _folder(config)
     if folder.status() == "finished":
         # The folder may have been moved since.
@@ -72,6 +76,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock(), callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
+        note_code(folder)
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
@@ -82,6 +87,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
+            loop.show()
             _work(config, loop, store, clock, folder)
             results = collect_results(config, loop, clock, str(folder.path))
         folder.write_json(folder.results, results)

@@ -13,6 +13,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from crl_envs import drawing
 from crl_envs import task as contract
 
 Array = NDArray[np.float32]
@@ -189,11 +190,7 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         try:
             return mujoco.Renderer(self.model, height=self._size[1], width=self._size[0])
         except Exception as error:  # MuJoCo and its bindings raise whatever they like
-            raise RuntimeError(
-                f"MuJoCo can't draw on this machine ({error}). Headless pictures need EGL, chosen before mujoco is "
-                "imported (by importing crl_envs first, or MUJOCO_GL=egl); on Debian or Ubuntu: "
-                "apt-get install -y --no-install-recommends libegl1 libopengl0 libgl1 libgl1-mesa-dri"
-            ) from error
+            raise RuntimeError(f"MuJoCo can't draw on this machine: {drawing.why_not(error)}") from error
 
     def close(self) -> None:
         """Free the renderer, and close the viewer."""

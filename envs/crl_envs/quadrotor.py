@@ -144,6 +144,7 @@ class QuadrotorEnv(MujocoTaskEnv):
         self.progress = Progress(
             Mission(mission.name, mission.points - self.origin), radius, FaultSchedule(inject, remove)
         )
+        self.progress.warn()
         points = self.progress.mission.points
         self._box = (points.min(axis=0) - fence).tolist(), (points.max(axis=0) + fence).tolist()
         steps = episode_steps or math.ceil(3 * mission.length / CRUISE / CONTROL_PERIOD)

@@ -96,6 +96,7 @@ class UGVMissionEnv(gymnasium.Env[Array, Array]):
         self.progress = Progress(
             Mission(mission.name, mission.points - self.origin), radius, FaultSchedule(inject, remove)
         )
+        self.progress.warn()
         self.clipped = clipped
         self._goal = 3 + len(fields)
         self._full = SPEED * control_period

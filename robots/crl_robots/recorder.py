@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from crl_robots.bag_file import BagFile
 from crl_robots.errors import RobotError
+from crl_robots.mcap.bag_file import BagFile
 
 
 class Recorder:

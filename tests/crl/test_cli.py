@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from crl import __version__
 from crl.cli import app
 from crl.commands.arguments import find_run
 from crl.config import Config
 from crl.errors import EGL_PACKAGES, CrlError, Interrupted, RenderingError, SettingsError
+from crl.version import __version__
 
 RESULTS: dict[str, Any] = {
     "env": "door_open",
@@ -90,11 +90,47 @@ class TestTrain:
 
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
         stand_in(monkeypatch, "crl.reporting.replay", record_all=record_all)
-        done = crl("train")
+        done = crl("train", "env=door_open")
         assert done.exit_code == 0
         assert "no videos: no picture can be rendered" in done.output
         assert " ".join(EGL_PACKAGES) in done.output
         assert "run: runs/first" in done.output
+
+    @pytest.mark.parametrize("command", ["train", "sweep"])
+    def test_without_settings_it_explains_itself(
+        self, command: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand_in(monkeypatch, "crl.training.runner", train=lambda config: pytest.fail("a run was started"))
+        stand_in(monkeypatch, "crl.sweeps.sweep", sweep=lambda *_: pytest.fail("a sweep was started"))
+        done = crl(command)
+        assert (done.exit_code, f"{command} [OPTIONS]" in done.output) == (2, True), done.output
+        assert list(workplace.iterdir()) == []
+
+    def test_missions_are_in_a_table_of_their_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def mission(name: str, group: str, **facts: Any) -> dict[str, Any]:
+            plain = {"completed": True, "reached": 61, "waypoints": 61, "reached_fraction": 1.0, "steps": 900}
+            return {
+                "mission": name,
+                "class": group,
+                "seed": 90_000,
+                "crash": None,
+                "cross_track": 0.1,
+                **plain,
+                **facts,
+            }
+
+        lost = {"completed": False, "reached": 12, "reached_fraction": 0.2, "given_up": True, "cross_track": None}
+        missions = [mission("nominal", "none"), mission("flip [-1]", "signs"), mission("late", "late", **lost)]
+        stand_in(monkeypatch, "crl.training.runner", train=lambda config: {**RESULTS, "missions": missions})
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda folder: [])
+        done = crl("train", "env=ugv_mission", "refiner=afm")
+        assert done.exit_code == 0, done.output
+        said = " ".join(done.output.split())
+        assert "none │ 1 of 1 │ 100% │ 900 │ 0.100 │" in said
+        assert "late │ 0 of 1 │ 20% │ 900 │ - │" in said
+        assert "not completed: late, seed 90000: 12 of 61 waypoints, given up" in said
+        assert "all │ 2 of 3 │" in said
+        assert "missions: 2 of 3 completed" in said
 
     def test_videos_can_be_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
@@ -123,14 +159,14 @@ class TestTrain:
             raise KeyboardInterrupt
 
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        assert crl("train").exit_code == 130
+        assert crl("train", "env=door_open").exit_code == 130
 
     def test_a_users_error_shows_what_and_how_to_mend_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def train(config: Config) -> dict[str, Any]:
             raise CrlError("the disk is full: " + "x" * 200, "free some space [in GB]")
 
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        done = crl("train")
+        done = crl("train", "env=door_open")
         assert done.exit_code == 2
         assert done.stderr == "error: the disk is full: " + "x" * 200 + "\nfree some space [in GB]\n"
 
@@ -139,7 +175,7 @@ class TestTrain:
             raise ZeroDivisionError
 
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        assert isinstance(crl("train").exception, ZeroDivisionError)
+        assert isinstance(crl("train", "env=door_open").exception, ZeroDivisionError)
 
 
 class TestResume:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import mujoco
 import numpy as np
 import pytest
 
-import crl_envs
 from crl_envs import task as contract
 from crl_envs.cartpole import CartPoleLengthEnv
 from crl_envs.mujoco_env import MujocoTaskEnv
@@ -259,21 +257,3 @@ except RuntimeError as error:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "apt-get install -y --no-install-recommends libegl1" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("there", "chosen"), [(["EGL", "OSMesa"], "egl"), (["OSMesa"], "osmesa"), (["EGL"], "egl"), ([], "off")]
-)
-def test_egl_then_osmesa_then_nothing(there: list[str], chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crl_envs, "_can_load", lambda library: any(name in library for name in there))
-    monkeypatch.delenv("DISPLAY", raising=False)
-    for asked in ("egl", None):
-        if asked is None:
-            monkeypatch.delenv("MUJOCO_GL")
-        else:
-            monkeypatch.setenv("MUJOCO_GL", asked)
-        crl_envs._choose_renderer()
-        assert os.environ["MUJOCO_GL"] == chosen
-    monkeypatch.setenv("MUJOCO_GL", "glfw")
-    crl_envs._choose_renderer()
-    assert os.environ["MUJOCO_GL"] == "glfw", "what a user has chosen stays"

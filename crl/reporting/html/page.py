@@ -9,7 +9,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from crl import __version__
 from crl.reporting.html import colours, section
 from crl.reporting.html.block import prose
 from crl.reporting.html.runs_block import VideoBudget, commands, different_settings, shared_settings, videos
@@ -17,6 +16,7 @@ from crl.reporting.report import section_tables
 from crl.reporting.report.gather import Gathered
 from crl.reporting.report.summary import Summary
 from crl.reporting.tables import duration
+from crl.version import __version__
 
 _DARK = (
     "color-scheme:dark;--page:#101215;--card:#1a1d21;--ink:#eceef1;--soft:#a6adb8;--line:#343940;--grid:#2a2e34;"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +98,7 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
     if entry.status != "finished":
         done = f" at {entry.steps:,} environment steps" if entry.steps else ""
         mend = {
-            "unfinished": f"finish it with: crl resume {entry.path}",
+            "unfinished": f"finish it with: crl resume {shlex.quote(entry.path)}",
             "running": "a process trains in it; make the report again when it ends",
         }.get(entry.status)
         # What is wrong with a half-written one its finding says.
@@ -112,10 +113,10 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
         if table.shape != (len(results["visits"]), len(results["matrix_tasks"])) or not table.size:
             return None, "its reward matrix and its visits do not fit each other; run it again"
         if np.isnan(table[-1]).any():
-            return None, f"its last evaluation is incomplete; finish it with: crl resume {entry.path}"
+            return None, f"its last evaluation is incomplete; finish it with: crl resume {shlex.quote(entry.path)}"
         int(results["seed"])
     except (OSError, ValueError, TypeError, KeyError) as error:
-        return None, f"its results can't be read ({error!r}); write them again: crl resume {entry.path}"
+        return None, f"its results can't be read ({error!r}); write them again: crl resume {shlex.quote(entry.path)}"
     return run, ""
 
 

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.reporting.store.entry import Finding
 from crl.training.checkpoint_names import FORMAT, checkpoint_folders
+from crl.version import __version__
 
 NEEDED = ("matrix", "matrix_return", "matrix_tasks", "visits", "strategy", "seed", "env", "evaluation")
 """Entries of ``results.json`` without which a run has no place in a report."""
@@ -53,7 +53,7 @@ def of_files(
     """All else: parts that are missing, versions, place, permissions."""
     return [
         *_of_results(folder, results),
-        *_of_logs(folder),
+        *_of_logs(folder, status),
         *_of_checkpoints(folder, status),
         *_of_version(results, settings),
         *_of_place(folder, status, results, settings),
@@ -69,8 +69,14 @@ def _of_results(folder: Path, results: Mapping[str, Any] | None) -> Iterator[Fin
         )
 
 
-def _of_logs(folder: Path) -> Iterator[Finding]:
-    if not (folder / "metrics.jsonl").is_file():
+def _of_logs(folder: Path, status: str) -> Iterator[Finding]:
+    if (folder / "metrics.jsonl").is_file():
+        return
+    if status in ("running", "unfinished"):
+        yield Finding(
+            "has no metrics.jsonl yet: its first episode has not ended", "nothing is to be done about it", False
+        )
+    else:
         yield Finding("has no metrics.jsonl: there are no learning curves", "copy the file back, or run it again")
 
 

@@ -11,12 +11,21 @@ from typing import Any
 
 import yaml
 
-from crl import __version__
 from crl.reporting.store import faults
 from crl.reporting.store.entry import Entry, Finding, flat
 from crl.reporting.store.holder import holder
+from crl.training.provenance import read_code
+from crl.version import __version__
 
-_STAMPED = ("config.yaml", "results.json", "metrics.jsonl", "fingerprint", "checkpoints", "timing.jsonl")
+_STAMPED = (
+    "config.yaml",
+    "results.json",
+    "metrics.jsonl",
+    "fingerprint",
+    "checkpoints",
+    "timing.jsonl",
+    "provenance.json",
+)
 
 
 def stamp(folder: Path) -> str:
@@ -50,7 +59,8 @@ def survey(folder: Path, root: Path) -> Entry:
         findings.append(faults.half_written(folder))
     else:
         findings += [fault for fault in (config_fault, results_fault) if fault is not None]
-    facts = {**_from_settings(settings or {}), **_from_results(results or {})}
+    code: dict[str, Any] = (read_code(folder) or [{}])[-1]
+    facts = {**_from_settings(settings or {}), **code, **_from_results(results or {})}
     lines = _last_line(folder / "metrics.jsonl")
     facts.setdefault("steps", lines.get("step"))
     if status != "half-written":

@@ -7,6 +7,7 @@ from importlib.metadata import EntryPoint, entry_points
 import pytest
 
 from crl.agents import factory
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.agents.frozen import Frozen
 from crl.agents.mpc import MPCAgent
@@ -15,7 +16,7 @@ from crl.agents.sb3 import SB3Agent
 from crl.checks import check_agent
 from crl.errors import CrlError
 from crl.sequences import load_sequence
-from crl.types import Agent, LearnBudget
+from crl.types import LearnBudget
 from tests.crl.point_mass import episode, point_mass, small
 
 SLIDES = load_sequence("tests.tiny:SLIDES")

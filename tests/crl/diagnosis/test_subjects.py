@@ -12,8 +12,8 @@ from crl.diagnosis.disk import disk
 from crl.diagnosis.finding import Finding
 from crl.diagnosis.packages import packages
 from crl.diagnosis.plugins import plugins
-from crl.diagnosis.processors import available_cores, processors
-from crl.diagnosis.rendering import rendering
+from crl.diagnosis.processors import processors
+from crl.diagnosis.rendering import _choice, rendering
 from crl.diagnosis.ros import ros
 from crl.diagnosis.video import video
 
@@ -121,14 +121,6 @@ class TestProcessors:
         assert found["torch"].stops_training
         assert "not looked at here" in found["torch"].said
 
-    def test_a_containers_quota_counts(self, tmp_path: Path) -> None:
-        quota = tmp_path / "cpu.max"
-        everything = available_cores(tmp_path / "nowhere")
-        quota.write_text("max 100000\n")
-        assert available_cores(quota) == everything == len(os.sched_getaffinity(0))
-        quota.write_text("50000 100000\n")
-        assert available_cores(quota) == 1
-
     def test_a_gpu_that_torch_does_not_see(self, shadows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (shadows / "nvidia-smi").write_text("#!/bin/sh\n")
         (shadows / "nvidia-smi").chmod(0o755)
@@ -178,6 +170,31 @@ class TestRendering:
         assert "no EGL device" in found["EGL"].said
         assert found["MUJOCO_GL"].state == "warning"
         assert found["MUJOCO_GL"].mend == "export MUJOCO_GL=osmesa"
+
+    @pytest.mark.parametrize(
+        ("chosen", "state", "said"),
+        [
+            ("", "ok", "not set"),
+            ("EGL", "ok", "EGL"),
+            ("osmesa", "warning", "osmesa, which does not draw here"),
+            ("glfw", "warning", "glfw needs a display, and there is none: no videos"),
+            ("1", "warning", "1 needs a display"),
+            ("nonsense", "warning", "nonsense is none of egl, osmesa, glfw and off"),
+            ("off", "warning", "off switches drawing off: no videos"),
+        ],
+    )
+    def test_what_is_asked_for(self, chosen: str, state: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("DISPLAY", "WAYLAND_DISPLAY", "PYOPENGL_PLATFORM"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("MUJOCO_GL", chosen)
+        found = _choice(["egl"])
+        assert found.state == state and said in found.said
+        assert (found.mend is not None) == (state == "warning")
+
+    def test_two_variables_that_contradict_each_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MUJOCO_GL", "egl")
+        monkeypatch.setenv("PYOPENGL_PLATFORM", "osmesa")
+        assert _choice(["egl", "osmesa"]).mend == "unset PYOPENGL_PLATFORM"
 
     def test_a_display_is_only_for_windows(self, monkeypatch: pytest.MonkeyPatch, shadows: Path) -> None:
         (shadows / "mujoco.py").write_text("raise ImportError('not looked at here')")

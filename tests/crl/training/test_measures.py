@@ -8,6 +8,7 @@ import pytest
 
 from crl.training.measures import bytes_per_task, measure, memory
 from crl.training.provenance import commit
+from tests.tiny import Puppet
 
 
 def visits(*sizes: int | None, names: str = "abcdefgh") -> list[dict[str, Any]]:
@@ -27,7 +28,7 @@ def test_a_task_that_comes_back_is_no_new_task() -> None:
     assert bytes_per_task(visits(0, 10, 30, 99, 99, names="abcab")) == 20
 
 
-class Talkative:
+class Talkative(Puppet):
     def kept_bytes(self) -> int:
         return 7
 
@@ -39,9 +40,9 @@ class Talkative:
 
 
 def test_an_agent_tells_what_it_can() -> None:
-    assert measure(Talkative()) == {"kept_bytes": 7, "old_rows_read": 3, "plasticity": None}  # type: ignore[arg-type]
-    assert measure(object()) == {"kept_bytes": None, "old_rows_read": None, "plasticity": None}  # type: ignore[arg-type]
-    found = memory(Talkative(), [])  # type: ignore[arg-type]
+    assert measure(Talkative()) == {"kept_bytes": 7, "old_rows_read": 3, "plasticity": None}
+    assert measure(Puppet()) == {"kept_bytes": None, "old_rows_read": None, "plasticity": None}
+    found = memory(Talkative(), [])
     assert found["measured_bytes_per_task"] is None
     assert found["old_rows_read"] is None
 

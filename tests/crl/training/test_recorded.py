@@ -15,8 +15,8 @@ import torch
 
 pytest.importorskip("rosbags")
 
+from crl.adaptation.fitting import rows_of
 from crl.agents.adaptive import AdaptiveAgent
-from crl.agents.nominal import rows_of
 from crl.dynamics.buffer import Buffer
 from crl.errors import CrlError, SettingsError
 from crl.sequences import load_sequence

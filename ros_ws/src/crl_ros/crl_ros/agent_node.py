@@ -235,6 +235,8 @@ class AgentNode(LifecycleNode):
             return
         self._trouble.pop("plan", None)
         self._control.plan(mission)
+        if mission is not None and mission.remark is not None:
+            self.get_logger().warning(mission.remark, throttle_duration_sec=60.0)
         self.get_logger().info(f"a plan of {len(points)} waypoints" if points else "the plan is withdrawn")
 
     def _hear_e_stop(self, message: Bool) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from crl import __version__
 from crl.reporting.store import faults, survey
 from crl.reporting.store.discover import discover
 from crl.reporting.store.entry import Entry, flat
 from crl.reporting.store.holder import holder
+from crl.version import __version__
 from tests.crl.reporting.folders import leave
 
 
@@ -74,6 +74,23 @@ def test_a_sound_run_has_its_facts_and_no_findings(tmp_path: Path) -> None:
     assert entry.steps == 240 and entry.settings["planner.name"] == "icem" and entry.fingerprint == "abc"
     assert entry.size is not None and entry.size > 1000
     assert Entry.from_json(entry.to_json()) == entry
+
+
+def test_a_run_that_has_just_begun_is_not_damaged(tmp_path: Path) -> None:
+    """As it is before its first episode has ended: settings, a lock, and the code that makes it."""
+    from crl.settings import compose, fingerprint, to_yaml
+    from crl.training.provenance import note_code
+    from crl.training.run_folder import RunFolder
+
+    config = compose(["env=cartpole_length"])
+    folder = RunFolder.create(tmp_path, "new", fingerprint(config))
+    folder.write_text(folder.config, to_yaml(config))
+    assert look(folder.path).problems == []
+    with trained_in(folder.path):
+        note_code(folder)
+        entry = look(folder.path)
+    assert (entry.status, entry.problems, entry.version) == ("running", [], __version__)
+    assert look(folder.path).problems == [], "nor is one that was stopped then"
 
 
 def test_half_written(tmp_path: Path) -> None:
