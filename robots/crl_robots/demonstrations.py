@@ -116,11 +116,10 @@ def _collect(
         if topic == chosen.odom:
             _expect(path, topic, kind, (ODOMETRY,))
             reading = reading_of(spec, message, len(readings) + 1, when)
-            numbers = (*reading.position, *reading.orientation, *reading.velocity, *reading.rates, reading.source)
-            if math.isfinite(sum(numbers)):
+            if reading.flaw is None:
                 readings.append((when, reading))
             else:
-                left_out["odometry that is not finite"] += 1
+                left_out[f"odometry {reading.flaw}"] += 1
         elif topic == chosen.cmd_vel:
             _expect(path, topic, kind, (TWIST, TWIST_STAMPED))
             commands.append((when, action_of(spec.body, message.twist if kind == TWIST_STAMPED else message)))
@@ -128,7 +127,8 @@ def _collect(
             points = [pose.pose.position for pose in message.poses]
     if not readings or not commands:
         what = "odometry" if not readings else "command"
-        raise RobotError(f"the bag {path} holds no {what} that can be used", "record odom and cmd_vel, both")
+        why = "".join(f"; {count} messages of {reason}" for reason, count in left_out.items() if not readings)
+        raise RobotError(f"the bag {path} holds no {what} that can be used{why}", "record odom and cmd_vel, both")
     return readings, commands, [(p.x, p.y, p.z) for p in points], left_out
 
 

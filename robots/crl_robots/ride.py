@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import bisect
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -93,7 +94,7 @@ class _Messages:
     pressed: list[tuple[float, bool]] = field(default_factory=list)
     said: list[tuple[float, str]] = field(default_factory=list)
     plans: list[list[tuple[float, ...]]] = field(default_factory=list)
-    broken: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
 
 
@@ -107,10 +108,10 @@ def _collect(
             if kind != ODOMETRY:
                 raise RobotError(f"{topic} of {path} holds {kind}", f"name a topic with {ODOMETRY}")
             reading = _reading(spec, message, len(found.readings) + 1, when)
-            if math.isfinite(sum((*reading.position, *reading.orientation, *reading.velocity, *reading.rates))):
+            if reading.flaw is None:
                 found.readings.append((when, reading))
             else:
-                found.broken += 1
+                found.broken[f"odometry {reading.flaw}"] += 1
         elif topic == chosen.cmd_vel and kind in (TWIST, TWIST_STAMPED):
             found.twists.append((when, message.twist if kind == TWIST_STAMPED else message))
         elif topic == chosen.plan and kind.endswith("/Path"):
@@ -122,7 +123,11 @@ def _collect(
         elif topic == chosen.diagnostics and hasattr(message, "status"):
             found.said.append((when, _worst(message.status)))
     if not found.readings:
-        what = "no finite odometry" if found.broken else "no message"
+        what = "no message"
+        if found.broken:
+            total = found.broken.total()
+            parts = [f"{flaw} ({count} of {total} messages)" for flaw, count in found.broken.items()]
+            what = f"nothing but {' and '.join(parts)}"
         raise RobotError(
             f"the bag {path} has {what} on {chosen.odom}", "give another bag, or another topic with --odom"
         )
@@ -283,6 +288,6 @@ def _notes(found: _Messages, path: Path) -> list[str]:
         notes.append(f"{path} holds no plan: there is nothing to compare the path with")
     if len(found.plans) > 1 and any(plan != found.plans[-1] for plan in found.plans):
         notes.append(f"the plan was replaced on the way; the last of {len(found.plans)} is drawn")
-    if found.broken:
-        notes.append(f"{found.broken} odometry messages that are not finite are left out")
+    total = len(found.readings) + found.broken.total()
+    notes += [f"{flaw} is left out: {count} of {total} messages" for flaw, count in found.broken.items()]
     return notes
