@@ -30,7 +30,7 @@ Run = Annotated[
 
 
 def finite(value: float | None) -> float | None:
-    """Callback of a typer option: no infinity, and no ``nan``, which passes any comparison with a least value."""
+    """Callback of a typer option: no infinity, and no ``nan``."""
     if value is not None and not math.isfinite(value):
         raise typer.BadParameter(f"{value} is no finite number")
     return value

@@ -199,9 +199,9 @@ class TestTrain:
     ("arguments", "said"),
     [
         (["eval", "x", "--episodes", "9" * 30], "--episodes"),
-        (["deploy", "x", "--robot", "y", "--out", "z", "--learner-rate", "nan"], "finite"),
+        (["deploy", "x", "--robot", "y", "--out", "z", "--learner-rate", "nan"], "Invalid value"),
         (["deploy", "x", "--robot", "y", "--out", "z", "--learner-rate", "inf"], "finite"),
-        (["bench", "ros", "--seconds", "nan"], "finite"),
+        (["bench", "ros", "--seconds", "nan"], "Invalid value"),
     ],
 )
 def test_numbers_of_options_are_sane(arguments: list[str], said: str, workplace: Path) -> None:
