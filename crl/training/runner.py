@@ -77,6 +77,8 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
+        if not resumed:  # before there is a panel, which would show zeros
+            loop.show()
         with closing(loop), shown:
             if resumed and store.list():
                 _restore(loop, store, shown)
