@@ -51,6 +51,14 @@ INTERRUPTED = 130
 """Exit code of a program that SIGINT ended, by the shells' convention."""
 
 
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+"""Words of PyTorch's errors, which are no MemoryErrors."""
+SMALLER = (
+    "ask for less: fewer planner.samples, smaller networks (dynamics.hidden, body.hidden, agent.hidden), a smaller "
+    "agent.buffer; what was learned before is in the last checkpoint"
+)
+
+
 class _CleanErrors(TyperGroup):
     """Prints the package's own errors as one message; anything else is a bug and keeps its traceback."""
 
@@ -66,6 +74,12 @@ class _CleanErrors(TyperGroup):
         except KeyboardInterrupt as stop:
             err.print("stopped")
             raise typer.Exit(INTERRUPTED) from stop
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not any(word in str(error) for word in OUT_OF_MEMORY):
+                raise
+            said = (str(error).strip().splitlines() or ["no more can be had"])[0]
+            _print_error(CrlError(f"out of memory: {said}", SMALLER), "error: ")
+            raise typer.Exit(USER_ERROR) from error
 
 
 app = typer.Typer(
@@ -116,7 +130,9 @@ def resume(run: Run) -> None:
 @app.command("eval")
 def evaluate(
     run: Run,
-    episodes: Annotated[int | None, typer.Option(min=1, help="Episodes per task; the run's own if omitted.")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Episodes per task; the run's own if omitted.")
+    ] = None,
     task: Annotated[int | None, typer.Option(min=0, help="Only this task, by its index in the sequence.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -26,6 +27,13 @@ Run = Annotated[
     str,
     typer.Argument(metavar="RUN", help="A run's folder, its name in runs/, or `latest`.", autocompletion=complete_run),
 ]
+
+
+def finite(value: float | None) -> float | None:
+    """Callback of a typer option: no infinity, and no ``nan``."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no finite number")
+    return value
 
 
 def say(text: str) -> None:

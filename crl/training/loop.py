@@ -96,6 +96,7 @@ class TrainingLoop:
     def pretrain(self, recorded: Recorded) -> None:
         """Learn from recorded data, before the first unit."""
         steps = self.config.learning.initial_steps
+        self._display.learning()
         with self.clock.phase("learn"):
             report = pretrain(self.agent, self._task(), recorded, steps)
         self.state.gradient_steps += report.steps

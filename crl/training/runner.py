@@ -84,6 +84,8 @@ def train(
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
+        if not resumed:  # before there is a panel, which would show zeros
+            loop.show()
         with closing(loop), shown:
             for line in tried:
                 shown.message(line)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
+from crl import __version__, cli
 from crl.cli import app
 from crl.commands.arguments import find_run
 from crl.config import Config
@@ -176,12 +177,53 @@ class TestTrain:
         assert done.exit_code == 2
         assert done.stderr == "error: the disk is full: " + "x" * 200 + "\nfree some space [in GB]\n"
 
+    @pytest.mark.parametrize(
+        "error",
+        [
+            MemoryError(),
+            RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: 4 TB"),
+            RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        ],
+    )
+    def test_too_little_memory_is_one_message(self, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise error
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        done = crl("train", "env=door_open")
+        assert done.exit_code == 2
+        assert done.stderr.startswith("error: out of memory: ") and "fewer planner.samples" in done.stderr
+
     def test_a_bug_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def train(config: Config) -> dict[str, Any]:
             raise ZeroDivisionError
 
         stand_in(monkeypatch, "crl.training.runner", train=train)
         assert isinstance(crl("train", "env=door_open").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["eval", "x", "--episodes", "9" * 30], "--episodes"),
+        (["deploy", "x", "--robot", "y", "--out", "z", "--learner-rate", "nan"], "Invalid value"),
+        (["deploy", "x", "--robot", "y", "--out", "z", "--learner-rate", "inf"], "finite"),
+        (["bench", "ros", "--seconds", "nan"], "Invalid value"),
+    ],
+)
+def test_numbers_of_options_are_sane(arguments: list[str], said: str, workplace: Path) -> None:
+    done = crl(*arguments)
+    assert (done.exit_code, said in " ".join(done.output.split())) == (2, True), done.output
+    assert list(workplace.iterdir()) == []
+
+
+def test_warnings_for_users_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show = cli._show_warning
+    show(UserWarning("MUJOCO_GL=x [y]"), UserWarning, "a.py", 3)
+    show(RuntimeWarning("divided"), RuntimeWarning, "a.py", 3)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "warning: MUJOCO_GL=x [y]"
+    assert lines[1].startswith("a.py:3: RuntimeWarning: divided")
 
 
 class TestResume:
