@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from crl import __version__, cli
+from crl import cli
 from crl.cli import app
 from crl.commands.arguments import find_run
 from crl.config import Config
