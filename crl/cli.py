@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 import sys
+import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -32,6 +33,7 @@ from crl.commands.arguments import Run, Settings, err, find_run, out, say
 from crl.commands.films import record_videos
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, sequences_table, summary
+from crl.text import printable
 
 if TYPE_CHECKING:
     from crl.config import Config
@@ -147,6 +149,7 @@ for command in (bench, cite, config, deploy, doctor, eval_missions, fit_flow, fo
 
 def main() -> None:
     """Entry point of the command ``crl``. Modules in the current folder are found, as by ``python -m``, but last."""
+    warnings.showwarning = _show_warning
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))
     app()
@@ -172,9 +175,21 @@ def _report(results: dict[str, Any], videos: bool) -> None:
     say(f"run: {folder}")
 
 
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """As Python does, but for what a terminal would obey: warnings name files and tasks."""
+    (file or sys.stderr).write(printable(warnings.formatwarning(message, category, filename, lineno, line)))
+
+
 def _print_error(error: CrlError, prefix: str) -> None:
     """Print to stderr, as :func:`~crl.commands.arguments.say` does."""
-    err.print(f"{prefix}{error}", soft_wrap=True, highlight=False, markup=False)
+    err.print(f"{prefix}{error}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crl.commands.arguments import err, out, say
+from crl.console import PlainConsole
 from crl.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def eval_missions(settings: Words = None) -> None:
     check_trials(trials)
     folder = Path(own["out"] or f"missions/{base.env.name}")
     say(f"{len(trials)} missions of {sequence.name} by {len(methods)} methods, in {folder}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as shown:
         bar = shown.add_task("fitting and flying", total=None)
         for done, count, said in run_trials(trials, folder, own["workers"]):
@@ -84,8 +84,8 @@ def eval_missions(settings: Words = None) -> None:
         path_plot(_shown(records), folder, folder / "paths.png")
         written.append(folder / "paths.png")
     except ImportError as error:
-        err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True, markup=False)
-    wide = out if out.is_terminal else Console(width=200)
+        err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True)
+    wide = out if out.is_terminal else PlainConsole(width=200)
     wide.print(missions_table(rows, f"{sequence.name}, seeds: {own['seeds']}"))
     say(f"results: {', '.join(map(str, written))}")
 

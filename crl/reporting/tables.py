@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
+from crl.console import PlainTable
 
 
-def results_table(results: Mapping[str, Any]) -> Table:
+def results_table(results: Mapping[str, Any]) -> PlainTable:
     """Success and mean return of every task, as evaluated after the last one.
 
     Args:
         results: Content of ``results.json``, or what an evaluation returned.
     """
-    table = Table(title=f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·") or None)
+    table = PlainTable(title=f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·") or None)
     table.add_column("task")
     table.add_column("success", justify="right")
     table.add_column("mean return", justify="right")
@@ -44,9 +44,9 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> Table:
+def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> PlainTable:
     """Task sequences (name, description, [(task, environment)]) with the index of every task."""
-    table = Table()
+    table = PlainTable()
     table.add_column("env", no_wrap=True)
     table.add_column("tasks", no_wrap=True)
     table.add_column("description")
