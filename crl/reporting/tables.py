@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.text import Text
-
 from crl.console import PlainTable
 
 LISTED = 10
@@ -26,7 +24,7 @@ def results_table(results: Mapping[str, Any]) -> PlainTable:
     for task in results["tasks"]:
         mean = task["mean_return"]
         success = _success(task, results.get("episodes"))
-        table.add_row(Text(str(task["name"])), success, "-" if mean is None else f"{mean:.1f}")
+        table.add_row(str(task["name"]), success, "-" if mean is None else f"{mean:.1f}")
     return table
 
 
@@ -48,7 +46,7 @@ def run_missions_table(results: Mapping[str, Any]) -> PlainTable | None:
         done = [mission for mission in inside if mission["completed"]]
         tracks = [mission["cross_track"] for mission in inside if mission["cross_track"] is not None]
         table.add_row(
-            Text(group),
+            group,
             f"{len(done)} of {len(inside)}",
             f"{_mean([mission['reached_fraction'] for mission in inside]):.0%}",
             f"{_mean([mission['steps'] for mission in inside]):,.0f}",
