@@ -129,7 +129,7 @@ class TestTrain:
         lost = {"completed": False, "reached": 12, "reached_fraction": 0.2, "given_up": True, "cross_track": None}
         missions = [mission("nominal", "none"), mission("flip [-1]", "signs"), mission("late", "late", **lost)]
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: {**RESULTS, "missions": missions})
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda folder: [])
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda *given: Filmed())
         done = crl("train", "env=ugv_mission", "refiner=afm")
         assert done.exit_code == 0, done.output
         said = " ".join(done.output.split())
