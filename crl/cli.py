@@ -36,6 +36,7 @@ from crl.commands.films import record_videos
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
 from crl.terminal import speak_plainly
+from crl.text import printable
 from crl.version import __version__
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def _show_warning(
         if issubclass(category, UserWarning):
             _print_error(str(message), "warning: ")
         else:
-            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+            sys.stderr.write(printable(warnings.formatwarning(message, category, filename, lineno)))
 
 
 def _compose(settings: list[str] | None) -> Config:
@@ -238,7 +239,7 @@ def _report(results: dict[str, Any], config: Config) -> None:
 
 def _print_error(error: CrlError | str, prefix: str) -> None:
     """Print to stderr, as :func:`~crl.commands.arguments.say` does."""
-    err.print(f"{prefix}{error}", soft_wrap=True, highlight=False, markup=False)
+    err.print(f"{prefix}{error}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

@@ -9,10 +9,10 @@ from typing import Annotated
 import typer
 
 from crl.commands.completing import complete_run, complete_setting
-from crl.terminal import Terminal
+from crl.console import PlainConsole
 
-out = Terminal()
-err = Terminal(stderr=True)
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 Settings = Annotated[
     list[str] | None,
@@ -37,8 +37,8 @@ def finite(value: float | None) -> float | None:
 
 
 def say(text: str) -> None:
-    """Print as it is: unwrapped and without markup, so that paths and commands can be copied."""
-    out.print(text, soft_wrap=True, highlight=False, markup=False)
+    """Print as it is: unwrapped, so that paths and commands can be copied."""
+    out.print(text, soft_wrap=True, highlight=False)
 
 
 def find_run(run: str, root: Path = Path("runs")) -> Path:

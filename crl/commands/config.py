@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from crl.commands.arguments import Settings, out
+from crl.console import PlainTable
 
 
 def register(app: typer.Typer) -> None:
@@ -67,7 +67,7 @@ def _show(values: dict[str, Any], settings: list[str], changed: bool) -> None:
             keys = [key for key in keys if values[key] != defaults[key]]
         if not keys:
             continue
-        table = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, expand=True)
+        table = PlainTable(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, expand=True)
         table.title = Text.assemble((section or "run", "bold"), f"  {about}")
         table.add_column("setting", overflow="fold", ratio=22)
         table.add_column("value", overflow="fold", ratio=13)

@@ -55,16 +55,16 @@ def _show(finding: Finding) -> None:
     line = (
         f"{SIGNS[finding.state]}  {escape(finding.subject)} · [bold]{escape(finding.name)}[/]: {escape(finding.said)}"
     )
-    out.print(line, soft_wrap=True, highlight=False)
+    out.print(line, soft_wrap=True, highlight=False, markup=True)
     if finding.mend and finding.state != "ok":
-        out.print(f"      {escape(finding.mend)}", soft_wrap=True, highlight=False, style="dim")
+        out.print(f"      {finding.mend}", soft_wrap=True, highlight=False, style="dim")
 
 
 def _conclude(findings: list[Finding], stopping: list[Finding]) -> None:
     warnings = sum(finding.state == "warning" for finding in findings)
     if stopping:
         named = ", ".join(finding.name for finding in stopping)
-        out.print(f"\n[red]crl train can't work here[/]: {escape(named)}", soft_wrap=True, highlight=False)
+        out.print(f"\n[red]crl train can't work here[/]: {escape(named)}", soft_wrap=True, highlight=False, markup=True)
         return
     beside = f"; {warnings} warning{'s' * (warnings > 1)} above" if warnings else ""
-    out.print(f"\n[green]crl train works here[/]{beside}", soft_wrap=True, highlight=False)
+    out.print(f"\n[green]crl train works here[/]{beside}", soft_wrap=True, highlight=False, markup=True)

@@ -12,9 +12,9 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crl.commands.arguments import err, out, say
+from crl.console import PlainConsole
 from crl.cores import cores
 from crl.errors import SettingsError
-from crl.terminal import Terminal
 
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
@@ -75,7 +75,7 @@ def eval_missions(settings: Words = None) -> None:
     made_by = commit()  # before the missions: the checkout may change while they are flown
     folder = Path(own["out"] or f"missions/{base.env.name}")
     say(f"{len(trials)} missions of {sequence.name} by {len(methods)} methods, in {folder}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as shown:
         bar = shown.add_task("fitting and flying", total=None)
         for done, count, said in run_trials(trials, folder, own["workers"]):
@@ -93,8 +93,8 @@ def eval_missions(settings: Words = None) -> None:
         path_plot(_shown(records), folder, folder / "paths.png")
         written.append(folder / "paths.png")
     except ImportError as error:
-        err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True, markup=False)
-    wide = out if out.is_terminal else Terminal(width=200)
+        err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True)
+    wide = out if out.is_terminal else PlainConsole(width=200)
     wide.print(missions_table(rows, f"{sequence.name}, seeds: {own['seeds']}"))
     say(f"results: {', '.join(map(str, written))}")
 

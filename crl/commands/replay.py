@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crl.commands.arguments import err, find_run
+from crl.commands.arguments import err, find_run, say
 from crl.commands.completing import complete_run
 from crl.errors import CrlError
 
@@ -136,7 +136,7 @@ def _rerun(takes: list[Take], path: Path) -> None:
     for made in takes:
         for note in made.notes:
             _note(note)
-    typer.echo(str(written))
+    say(str(written))
 
 
 def _progress() -> FilmProgress:
@@ -149,8 +149,8 @@ def _progress() -> FilmProgress:
 def _tell(made: Replayed) -> None:
     for note in made.notes:
         _note(note)
-    typer.echo(str(made.path))
+    say(str(made.path))
 
 
 def _note(text: str) -> None:
-    err.print(f"note: {text}", soft_wrap=True, highlight=False, markup=False)
+    err.print(f"note: {text}", soft_wrap=True, highlight=False)

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from crl.commands.arguments import out, say
+from crl.console import PlainConsole
 from crl.errors import CrlError
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def list_runs(
         say(f"no runs in {root}" + (" meet these conditions" if conditions else ": make one with `crl train`"))
         return
     # A file or a pipe has no width that names would have to be broken for.
-    (out if out.is_terminal else Console(width=200)).print(show.table(found))
+    (out if out.is_terminal else PlainConsole(width=200)).print(show.table(found))
     for line in show.findings(found):
         say(line)
 

@@ -11,13 +11,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crl.reporting.escaping import markdown_cell
 from crl.reporting.runs import Groups, RunRecord
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+    """Lines of a Markdown table; cells are text and can't break it."""
+    cells = [[markdown_cell(cell) for cell in row] for row in (head, *rows)]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    return [lines[0], "| " + " | ".join("---" for _ in head) + " |", *lines[1:]]
 
 
 def provenance(groups: Groups, script: str, command: str) -> list[str]:

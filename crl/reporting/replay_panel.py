@@ -124,7 +124,7 @@ class Panel:
         now = self._x((LEFT, 0.0, right, 0.0), 0, 0)
         canvas.text(LEFT, y, f"{-self._behind * period:.3g} s", SMALL, ink.FAINT)
         canvas.text(now, y, "now", SMALL, ink.FAINT, "ma")
-        if right - now > 60:
+        if right - now > 48:
             canvas.text(right, y, f"+{self._ahead * period:.3g} s", SMALL, ink.FAINT, "ra")
 
     def _field(self, canvas: Canvas, shown: ShownField, moment: Moment, index: int, top: float) -> None:

@@ -5,31 +5,30 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
-from rich.text import Text
+from crl.console import PlainTable
 
 LISTED = 10
 """Missions that were not completed and are named, each in a line."""
 
 
-def results_table(results: Mapping[str, Any]) -> Table:
+def results_table(results: Mapping[str, Any]) -> PlainTable:
     """Success and mean return of every task, as evaluated after the last one.
 
     Args:
         results: Content of ``results.json``, or what an evaluation returned.
     """
-    table = Table(title=f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·") or None)
+    table = PlainTable(title=f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·") or None)
     table.add_column("task")
     table.add_column("success", justify="right")
     table.add_column("mean return", justify="right")
     for task in results["tasks"]:
         mean = task["mean_return"]
         success = _success(task, results.get("episodes"))
-        table.add_row(Text(str(task["name"])), success, "-" if mean is None else f"{mean:.1f}")
+        table.add_row(str(task["name"]), success, "-" if mean is None else f"{mean:.1f}")
     return table
 
 
-def run_missions_table(results: Mapping[str, Any]) -> Table | None:
+def run_missions_table(results: Mapping[str, Any]) -> PlainTable | None:
     """The missions of a run by class of faults; ``None`` without any.
 
     Args:
@@ -38,7 +37,7 @@ def run_missions_table(results: Mapping[str, Any]) -> Table | None:
     missions = results.get("missions") or []
     if not missions:
         return None
-    table = Table(title="missions")
+    table = PlainTable(title="missions")
     for heading in ("class", "completed", "waypoints", "steps", "cross-track (m)"):
         table.add_column(heading, justify="left" if heading == "class" else "right")
     groups = list(dict.fromkeys(str(mission["class"]) for mission in missions))
@@ -47,7 +46,7 @@ def run_missions_table(results: Mapping[str, Any]) -> Table | None:
         done = [mission for mission in inside if mission["completed"]]
         tracks = [mission["cross_track"] for mission in inside if mission["cross_track"] is not None]
         table.add_row(
-            Text(group),
+            group,
             f"{len(done)} of {len(inside)}",
             f"{_mean([mission['reached_fraction'] for mission in inside]):.0%}",
             f"{_mean([mission['steps'] for mission in inside]):,.0f}",
@@ -80,9 +79,9 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> Table:
+def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> PlainTable:
     """Task sequences (name, description, [(task, environment)]) with the index of every task."""
-    table = Table()
+    table = PlainTable()
     table.add_column("env", no_wrap=True)
     table.add_column("tasks", no_wrap=True)
     table.add_column("description")

@@ -21,7 +21,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from crl.terminal import Terminal
+from crl.console import PlainConsole
 
 Activity = Literal["explore", "learn", "act", "evaluate"]
 
@@ -94,7 +94,7 @@ class Progress:
     ) -> None:
         self._total = total_steps
         self._tasks = list(tasks)
-        self._console = console or Terminal()
+        self._console = console or PlainConsole()
         self._now = now
         self._shown = _Shown()
         self._start = self._line_at = now()

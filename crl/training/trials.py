@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
 from crl.adaptation.flow_matching.persistence import TENSORS, check_flow
 from crl.agents.adaptive import AdaptiveAgent
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.console import PlainConsole
 from crl.errors import CrlError
 from crl.sequences import MissionEntry, load_sequence
 from crl.settings import compose, fingerprint
@@ -243,7 +243,7 @@ def _fit(method: Method, folder: Path) -> str:
     config = method.fit_config()
     config.run_dir, config.name, config.resume = str(folder / "fits"), method.fit, True
     with (folder / f"fit_{method.fit}.log").open("a") as log:
-        train(config, Progress(sum(config.budget.steps), ["nominal"], Console(file=log, width=160)))
+        train(config, Progress(sum(config.budget.steps), ["nominal"], PlainConsole(file=log, width=160)))
     return f"fitted {method.fit}"
 
 

@@ -82,7 +82,7 @@ class Recorder:
             raise self.failure from error
 
     def close(self) -> None:
-        """Close the file in work; what could not be closed for want of room is closed by ``mend_bag``."""
+        """Close the file in work; what could not be closed for want of room is read after ``crl salvage``."""
         bag, self._bag = self._bag, None
         if bag is not None:
             bag.close()

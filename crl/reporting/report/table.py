@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from crl.reporting.escaping import markdown_cells
+
 
 @dataclass(frozen=True)
 class Table:
@@ -27,5 +29,5 @@ class Table:
     @classmethod
     def of_lines(cls, key: str, title: str, lines: Sequence[str], note: str = "") -> Table:
         """The table of Markdown lines, as :func:`crl.reporting.pages.markdown_table` makes them."""
-        cells = [tuple(cell.strip() for cell in line.strip().strip("|").split(" | ")) for line in lines]
+        cells = [tuple(markdown_cells(line)) for line in lines]
         return cls(key, title, cells[0], tuple(cells[2:]), note)

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
+from crl.console import PlainTable
 from crl.reporting.store.entry import Entry
 from crl.reporting.tables import duration
+from crl.text import counted
 
 _STYLES = {"finished": "green", "running": "cyan", "unfinished": "yellow", "half-written": "red"}
 
 
-def table(found: Sequence[Entry]) -> Table:
+def table(found: Sequence[Entry]) -> PlainTable:
     """A line per run."""
-    shown = Table(title=f"{len(found)} runs" if len(found) != 1 else "1 run", title_justify="left")
+    shown = PlainTable(title=counted(len(found), "run"), title_justify="left")
     shown.add_column("run", overflow="fold")
     for head in ("status", "env", "method"):
         shown.add_column(head)
@@ -85,9 +86,11 @@ def one_line(folder: Path) -> str:
     return f"{folder}: {entry.status}, {_whole(entry.steps)} steps, {_size(entry.size)}"
 
 
-def side_by_side(found: Sequence[Entry], settings: Mapping[str, list[Any]], facts: Mapping[str, list[Any]]) -> Table:
+def side_by_side(
+    found: Sequence[Entry], settings: Mapping[str, list[Any]], facts: Mapping[str, list[Any]]
+) -> PlainTable:
     """A column per run."""
-    shown = Table()
+    shown = PlainTable()
     shown.add_column("")
     for entry in found:
         shown.add_column(entry.name, justify="right", overflow="fold")

@@ -38,6 +38,7 @@ LEAST = {
     for kind, layout in _LAYOUTS.items()
 }
 """Least length of the content of each kind of record."""
+_LONGEST_TEXT = 2**24
 _STAMP = struct.Struct("<HIQQ")
 _UNIT = {"m": 1, "n": 16, "o": 10}
 
@@ -122,7 +123,7 @@ def _part(data: Bytes, letter: str, place: int, end: int) -> tuple[Any, int]:
         return _number(data, letter, place, end)
     length, place = _number(data, "Q" if letter == "l" else "I", place, end)
     after = place + length
-    if after > end or length % _UNIT.get(letter, 1):
+    if after > end or length % _UNIT.get(letter, 1) or (letter == "t" and length > _LONGEST_TEXT):
         raise _Broken
     if letter == "t":
         return data.read(place, after).decode(), after

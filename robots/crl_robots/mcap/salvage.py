@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crl_robots.bags import typestore
 from crl_robots.errors import RobotError
 from crl_robots.mcap.found import Found
 from crl_robots.mcap.records import MAGIC, Bytes
@@ -126,6 +127,7 @@ def salvage_bag(path: str | Path, out: str | Path) -> Salvaged:
         raise RobotError(f"{path} is no file", "give the .mcap file that can't be read")
     if out.exists() or out.is_symlink():
         raise RobotError(f"{out} is there already", "name a new file: nothing is written over")
+    typestore()  # complains if there is no rosbags
     with _opened(path) as data:
         found = Found(data, Topics.find(data, len(MAGIC)))
         _check(path, data, found)

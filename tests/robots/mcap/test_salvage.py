@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -265,6 +266,14 @@ def test_a_folder_is_salvaged_into_a_new_one(own: bytes, tmp_path: Path) -> None
     with pytest.raises(RobotError, match=r"no file in .* has a whole message"):
         salvage(folder, tmp_path / "more")
     assert not (tmp_path / "more").exists()
+
+
+def test_without_rosbags_the_mend_is_said(own: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.mcap").write_bytes(own)
+    monkeypatch.setitem(sys.modules, "rosbags.typesys", None)
+    with pytest.raises(RobotError, match=r"need the package rosbags\n.*pip install 'crl\[bags\]'"):
+        salvage_bag(tmp_path / "a.mcap", tmp_path / "b.mcap")
+    assert not (tmp_path / "b.mcap").exists()
 
 
 def test_a_full_disk_leaves_no_half_file(own: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
