@@ -202,7 +202,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "dynamics.activation": ACTIVATIONS,
     "continual.heads": ("task", "shared"),
     "dynamics.loss": ("mse", "smooth_l1"),
-    "refiner.kind": ("none", "flow", "oracle"),
+    "refiner.kind": ("none", "flow", "inverse", "box", "replan", "oracle"),
     "refiner.identifier": ("structured", "learned", "published"),
     "flow.structure": ("gains", "gains_bias", "matrix", "affine"),
     "flow.solver": ("midpoint", "euler", "rk4", "dopri5"),

@@ -92,7 +92,7 @@ def fit_fitted(
     residuals = change[cut:] - one_step.predict(observation[cut:], executed[cut:])
     scale = one_step.scale.std
     fitted = Fitted(model, one_step, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale), measured)
-    if config.refiner.kind == "flow":
+    if config.refiner.identifies:
         rate, evidence, kind = config.flow.false_alarms, config.flow.evidence, config.refiner.identifier
         simulator = ChannelRegimes(config.flow, fitted.nominal, Box.of(action), observation, scale)
         if kind == "published":
@@ -107,6 +107,7 @@ def fit_fitted(
                 simulator,
                 calibration,
                 identifier=kind,
+                train=config.refiner.kind == "flow",
                 nominal=fitted.nominal,
                 seed=config.seed,
             )

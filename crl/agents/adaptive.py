@@ -157,6 +157,7 @@ class AdaptiveAgent(Agent):
             if self.config.refiner.authority:
                 self.planner.limit(self.refiner.authority())
                 self._rollout.reach = self.refiner.reach()
+                self._rollout.effect = self.refiner.effect
             if self.disturbance.on and self.body.heading is not None:
                 self._rollout.offset = self.config.body.stride * self.disturbance.offset(observation[self.body.heading])
             observation = self._as_nominal(observation)

@@ -71,7 +71,7 @@ class Method:
         refiner = self.config().refiner
         if self.flow is not None:
             return "nominal"
-        return self.name if refiner.kind == "flow" or refiner.randomised else "nominal"
+        return self.name if refiner.identifies or refiner.randomised else "nominal"
 
     def fit_config(self) -> Config:
         """Configuration of the run that the method is fitted in."""

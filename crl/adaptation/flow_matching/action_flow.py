@@ -87,6 +87,7 @@ def fit_flow(
     *,
     identifier: str = "structured",
     nominal: NominalModel | None = None,
+    train: bool = True,
     seed: int = 0,
 ) -> ActionFlow:
     """Fit an identifier (if it learns) and a flow on a simulator's regimes.
@@ -98,6 +99,7 @@ def fit_flow(
         calibration: Distribution of the nominal residuals.
         identifier: ``structured`` or ``learned``.
         nominal: The nominal model for the identifier, where the simulator's own costs more than it need.
+        train: Whether the velocity field is trained; those who correct without it need the rest alone.
         seed: Seed of everything that is drawn.
     """
     found = make_identifier(
@@ -110,6 +112,8 @@ def fit_flow(
     )
     found.fit(simulator)
     flow = ActionFlow(config, action, found, calibration, seed)
+    if not train:
+        return flow
     pairs = simulate_pairs(simulator, found, calibration, config, seed)
     trainer = FlowTrainer(config, flow.field, pairs, seed)
     trainer.fit()

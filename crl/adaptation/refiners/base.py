@@ -64,6 +64,10 @@ class Refiner(ABC):
         """The range of planned actions that can be attained now, for the planner; the whole range by default."""
         return self.action
 
+    def effect(self, actions: Tensor) -> Tensor:
+        """What the planner's model should take actions [..., A] for: they themselves, since they are corrected."""
+        return actions
+
     def reach(self) -> Reach | None:
         """What can be attained of planned actions inside that range; ``None``: all of it."""
         return None

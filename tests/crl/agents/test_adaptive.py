@@ -11,13 +11,15 @@ import numpy as np
 import pytest
 import torch
 
-from crl.adaptation.refiners.base import NoRefiner
+from crl.adaptation.fitted import Fitted
+from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.adaptation.refiners.oracle import OracleRefiner
 from crl.agents.adaptive import AdaptiveAgent
 from crl.checks import check_agent
+from crl.config import Config
 from crl.errors import CrlError
-from crl.types import LearnBudget, Transition
+from crl.types import ActionSpec, Array, LearnBudget, Transition
 from tests import tiny_missions
 from tests.crl.agents import missions
 from tests.crl.agents.missions import TASK, flight
@@ -361,3 +363,34 @@ def test_an_agent_with_a_memory_keeps_its_mission_and_skips_the_step_that_has_no
     assert agent.refiner.tracker.state_dict()["window"]["now"] == 0
     drive(agent, 1, (1.0, 1.0), learn=False)
     assert agent.refiner.tracker.state_dict()["window"]["now"] == 1
+
+
+class Halved(Refiner):
+    """A refiner of a user's own: half of what was planned."""
+
+    def __init__(self, config: Config, fitted: Fitted, action: ActionSpec) -> None:
+        del config, fitted
+        super().__init__(action)
+
+    def refine(self, planned: Array) -> Array:
+        return planned / 2
+
+
+@pytest.mark.parametrize("refiner", ["inverse", "box", "replan"])
+def test_rivals_of_the_flow_fly_and_train_no_flow(refiner: str, tmp_path: Path) -> None:
+    agent = missions.fitted(missions.config(tmp_path, f"refiner={refiner}"))
+    assert agent.fitted is not None and agent.fitted.flow is not None
+    flight = missions.flight(agent)
+    assert flight.record["alarms"] >= 1
+    assert flight.record["steps_to_identify"] is not None
+    again = missions.blank(agent.config)
+    again.load_state_dict(agent.state_dict())
+    np.testing.assert_array_equal(missions.flight(again).path, flight.path)
+
+
+def test_a_refiner_of_ones_own_flies_under_its_own_name(tmp_path: Path) -> None:
+    config = missions.config(tmp_path, f"refiner={__name__}:Halved")
+    assert config.method == f"refiner_{__name__}:Halved"
+    agent = missions.fitted(config)
+    missions.flight(agent)
+    assert type(agent.refiner).__name__ == "Halved"

@@ -64,7 +64,7 @@ def test_a_robot_that_thinks_it_cannot_move_finds_out_that_it_can(monkeypatch: p
     ours, known = _drive()
     assert abs(known[-1] - (-0.55)) < 0.02
     assert float(ours.authority().high[0] / HALF[0]) > 0.5
-    monkeypatch.setattr("crl.adaptation.refiners.flow.excited", lambda action, *_: action)
+    monkeypatch.setattr("crl.adaptation.refiners.tracking.excited", lambda action, *_: action)
     trapped, unknown = _drive()
     assert unknown[-1] == 0.0
     assert float(trapped.authority().high[0] / HALF[0]) < 0.1

@@ -8,7 +8,7 @@ import torch
 
 from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.simulator import ChannelRegimes
-from crl.adaptation.refiners.flow import Refiner
+from crl.adaptation.refiners.base import Refiner
 from crl.adaptation.refiners.published import THRESHOLD, PublishedRefiner
 from crl.config_missions import FlowConfig
 from tests.crl.adaptation import bodies
