@@ -207,8 +207,11 @@ def load_yaml(path: Path) -> Config:
             raise SettingsError(f"{path} holds the unknown setting {key!r}{_suggest(key)}", _of_another_version(path))
     try:
         return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded)))
-    except (SettingsError, OmegaConfBaseException) as error:
+    except SettingsError as error:
         raise SettingsError(f"{path}: {first_line(error)}") from error
+    except OmegaConfBaseException as error:
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise SettingsError(f"{path}: {where}{first_line(error)}") from error
 
 
 def _of_another_version(path: Path) -> str:
