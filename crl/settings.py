@@ -215,25 +215,29 @@ def load_yaml(path: Path) -> Config:
 
 
 def _of_another_version(path: Path) -> str:
-    """What to do about settings that this version does not know; files beside them say who made them."""
-    version, commit = _made_by(path.parent)
-    if version is None:
-        return "the run may come from another version of crl: use that one, or take the setting out of the file"
-    if version != __version__:
+    """What to do about settings that this version does not know; the files beside them say who made them."""
+    version, commit, finished = _made_by(path.parent)
+    if version not in (None, __version__):
         return f"the run was made by crl {version}, this is crl {__version__}: pip install crl=={version}"
-    return f"the run was made by commit {commit} of crl {version}: use that one, or take the setting out of the file"
+    if finished:
+        return (
+            f"the run was made by commit {commit} of crl {version}: use that one, or take the setting out of the file"
+        )
+    begun = f" (commit {commit} worked on it)" if commit is not None else ""
+    return f"the run may come from another version of crl{begun}: use that one, or take the setting out of the file"
 
 
-def _made_by(run: Path) -> tuple[str | None, str | None]:
-    """Version and commit that made a run: by its results, or by what it noted when it began."""
+def _made_by(run: Path) -> tuple[str | None, str | None, bool]:
+    """Version and commit that made a run, and whether it is by its results, or by what was noted when it began."""
     for name in ("results.json", "provenance.json"):
+        finished = name == "results.json"
         try:
             made = json.loads((run / name).read_text(encoding="utf-8"))
-            made = made["code"][-1] if name == "provenance.json" else made
-            return str(made["version"]), made.get("commit")
+            made = made if finished else made["code"][-1]
+            return str(made["version"]), made.get("commit"), finished
         except (OSError, ValueError, LookupError, TypeError, AttributeError):
             continue
-    return None, None
+    return None, None, False
 
 
 def fingerprint(config: Config) -> str:
