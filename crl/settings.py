@@ -29,10 +29,10 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from crl import __version__
 from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
 from crl.limits import leaves, validate
+from crl.made_by import of_another_version
 from crl.matching import nearest
 from crl.overrides import at_home, how_to_quote, parse_override
 from crl.setting_kinds import kinds, shown
@@ -204,7 +204,9 @@ def load_yaml(path: Path) -> Config:
         raise SettingsError(f"{path} holds no settings")
     for key in _flat(cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))):
         if not _known(key):
-            raise SettingsError(f"{path} holds the unknown setting {key!r}{_suggest(key)}", _of_another_version(path))
+            raise SettingsError(
+                f"{path} holds the unknown setting {key!r}{_suggest(key)}", of_another_version(path.parent)
+            )
     try:
         return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded)))
     except SettingsError as error:
@@ -212,32 +214,6 @@ def load_yaml(path: Path) -> Config:
     except OmegaConfBaseException as error:
         where = f"{error.full_key}: " if error.full_key else ""
         raise SettingsError(f"{path}: {where}{first_line(error)}") from error
-
-
-def _of_another_version(path: Path) -> str:
-    """What to do about settings that this version does not know; the files beside them say who made them."""
-    version, commit, finished = _made_by(path.parent)
-    if version not in (None, __version__):
-        return f"the run was made by crl {version}, this is crl {__version__}: pip install crl=={version}"
-    if finished:
-        return (
-            f"the run was made by commit {commit} of crl {version}: use that one, or take the setting out of the file"
-        )
-    begun = f" (commit {commit} worked on it)" if commit is not None else ""
-    return f"the run may come from another version of crl{begun}: use that one, or take the setting out of the file"
-
-
-def _made_by(run: Path) -> tuple[str | None, str | None, bool]:
-    """Version and commit that made a run, and whether it is by its results, or by what was noted when it began."""
-    for name in ("results.json", "provenance.json"):
-        finished = name == "results.json"
-        try:
-            made = json.loads((run / name).read_text(encoding="utf-8"))
-            made = made if finished else made["code"][-1]
-            return str(made["version"]), made.get("commit"), finished
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            continue
-    return None, None, False
 
 
 def fingerprint(config: Config) -> str:
