@@ -17,16 +17,24 @@ from crl.matching import nearest
 from crl.plugins import is_path, load_plugin, points
 from crl.settings import GROUPS
 
+CALLBACKS = "crl.callbacks"
+"""Entry points of callbacks; whether their libraries are installed is found out when they are made."""
 CHECKED_BY_THEMSELVES = "sb3_"
 """Beginning of the agents of this package that refuse what their algorithm does not know."""
 
 
 def check_options(config: Config) -> None:
-    """Refuse options that what they are for does not have. A plug-in that does not say which it has is warned about.
+    """Refuse options that what they are for does not have, and callbacks that are not installed.
+
+    A plug-in that does not say which options it has is warned about.
 
     Raises:
-        SettingsError: An option is unknown; the message names the nearest.
+        SettingsError: An option or a callback is unknown; the message names the nearest.
     """
+    callbacks = {point.name for point in entry_points(group=CALLBACKS)} if config.callbacks else set()
+    for name in config.callbacks:
+        if name not in callbacks:
+            raise SettingsError(f"unknown callback {name!r}{nearest(name, callbacks)}")
     for section, name, given in (
         ("continual", config.continual.name, config.continual.options),
         ("agent", config.agent.name, config.agent.options),

@@ -32,12 +32,12 @@ from omegaconf.errors import OmegaConfBaseException
 from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
 from crl.limits import leaves, validate
+from crl.made_by import of_another_version
 from crl.matching import nearest
 from crl.overrides import at_home, how_to_quote, parse_override
 from crl.plugins import is_path
 from crl.setting_kinds import kinds, shown
 from crl.setting_values import FREE, assign, first_line, resolved
-from crl.version import __version__
 
 ALIASES: Mapping[str, str] = {
     "tasks": "env.tasks",
@@ -208,33 +208,16 @@ def load_yaml(path: Path) -> Config:
         raise SettingsError(f"{path} holds no settings")
     for key in _flat(cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))):
         if not _known(key):
-            raise SettingsError(f"{path} holds the unknown setting {key!r}{_suggest(key)}", _of_another_version(path))
+            raise SettingsError(
+                f"{path} holds the unknown setting {key!r}{_suggest(key)}", of_another_version(path.parent)
+            )
     try:
         return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded)))
-    except (SettingsError, OmegaConfBaseException) as error:
+    except SettingsError as error:
         raise SettingsError(f"{path}: {first_line(error)}") from error
-
-
-def _of_another_version(path: Path) -> str:
-    """What to do about settings that this version does not know; files beside them say who made them."""
-    version, commit = _made_by(path.parent)
-    if version is None:
-        return "the run may come from another version of crl: use that one, or take the setting out of the file"
-    if version != __version__:
-        return f"the run was made by crl {version}, this is crl {__version__}: pip install crl=={version}"
-    return f"the run was made by commit {commit} of crl {version}: use that one, or take the setting out of the file"
-
-
-def _made_by(run: Path) -> tuple[str | None, str | None]:
-    """Version and commit that made a run: by its results, or by what it noted when it began."""
-    for name in ("results.json", "provenance.json"):
-        try:
-            made = json.loads((run / name).read_text(encoding="utf-8"))
-            made = made["code"][-1] if name == "provenance.json" else made
-            return str(made["version"]), made.get("commit")
-        except (OSError, ValueError, LookupError, TypeError, AttributeError):
-            continue
-    return None, None
+    except OmegaConfBaseException as error:
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise SettingsError(f"{path}: {where}{first_line(error)}") from error
 
 
 def fingerprint(config: Config) -> str:

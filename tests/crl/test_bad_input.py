@@ -182,7 +182,13 @@ class TestRunFolder:
             with pytest.raises(CrlError, match=rf"(?s)unknown setting 'teleport'.*{mend}"):
                 load_run(tmp_path / "run")
         (tmp_path / "run/results.json").unlink()
-        with pytest.raises(CrlError, match="may come from another version"):
+        noted = tmp_path / "run/provenance.json"
+        for code, said in (("", " of crl: use"), ('{"version": "0.1.0", "commit": "abc"}', "abc worked on it")):
+            noted.write_text(f'{{"code": [{code}]}}'.replace("0.1.0", results["version"]))
+            with pytest.raises(CrlError, match=f"may come from another version.*{said}"):
+                load_run(tmp_path / "run")
+        noted.write_text('{"code": [{"version": "9.9.9"}]}')
+        with pytest.raises(CrlError, match=r"made by crl 9\.9\.9"):
             load_run(tmp_path / "run")
 
     def test_whose_settings_are_broken(self, tmp_path: Path) -> None:

@@ -70,3 +70,10 @@ def test_an_algorithms_arguments_are_its_own_affair() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         check_options(Config(agent=AgentConfig(name="sb3_sac", options={"ent_coef": "auto"})))
+
+
+def test_callbacks_are_checked_wherever_settings_are(workplace: Path) -> None:
+    for command in ("train", "config", "sweep"):
+        done = CliRunner().invoke(app, [command, "env=cartpole_length", "callbacks=wandbb"])
+        assert done.exit_code == 2, done.output
+        assert "unknown callback 'wandbb': did you mean 'wandb'?" in done.stderr

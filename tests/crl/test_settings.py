@@ -293,7 +293,10 @@ class TestFiles:
         ("text", "expected"),
         [
             ("planner: {sampels: 3}\n", "unknown setting 'planner.sampels': did you mean 'planner.samples'?"),
-            ("planner: {samples: many}\n", "could not be converted to Integer"),
+            (
+                "planner: {samples: many}\n",
+                "planner.samples: Value 'many' of type 'str' could not be converted to Integer",
+            ),
             ("planner: {samples: -1}\n", "planner.samples is -1"),
             ("planner: [1\n", "is not valid YAML"),
             ("- 1\n", "holds no settings"),
