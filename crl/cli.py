@@ -122,10 +122,11 @@ def train(settings: Settings = None) -> None:
 def resume(run: Run) -> None:
     """Continue an unfinished run, with its own settings, from its last checkpoint."""
     folder = find_run(run)
-    from crl.settings import load_yaml
+    from crl.training.run_folder import RunFolder
+    from crl.training.run_settings import read_settings
     from crl.training.runner import resume as go_on
 
-    _report(go_on(folder), load_yaml(folder / "config.yaml"))
+    _report(go_on(folder), read_settings(RunFolder(folder))[0])
 
 
 @app.command("eval")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from crl import __version__
+from crl.version import __version__
 
 
 def of_another_version(run: Path) -> str:

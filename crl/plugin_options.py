@@ -31,7 +31,7 @@ def check_options(config: Config) -> None:
     Raises:
         SettingsError: An option or a callback is unknown; the message names the nearest.
     """
-    callbacks = {point.name for point in entry_points(group=CALLBACKS)} if config.callbacks else set()
+    callbacks = set(points(CALLBACKS)) if config.callbacks else set()
     for name in config.callbacks:
         if name not in callbacks:
             raise SettingsError(f"unknown callback {name!r}{nearest(name, callbacks)}")

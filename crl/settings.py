@@ -12,8 +12,7 @@ Hydra reads the overrides and composes the groups; what leaves this module is a 
 
 from __future__ import annotations
 
-import hashlib
-import json
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
@@ -31,11 +30,13 @@ from omegaconf.errors import OmegaConfBaseException
 
 from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
+from crl.fingerprints import digest
 from crl.limits import leaves, validate
 from crl.made_by import of_another_version
 from crl.matching import nearest
 from crl.overrides import at_home, how_to_quote, parse_override
 from crl.plugins import is_path
+from crl.reading.yaml_text import read_yaml
 from crl.setting_kinds import kinds, shown
 from crl.setting_values import FREE, assign, first_line, resolved
 
@@ -62,12 +63,6 @@ GROUPS: Mapping[str, str] = {
 
 PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints")
 """Settings that may name a file or folder: ``~`` at the beginning of one is the home folder."""
-
-WITHOUT_EFFECT = ("run_dir", "name", "resume", "check", "videos", "callbacks", "checkpoint")
-"""Settings that do not decide a run's result: a run may be continued with other values of these."""
-
-ADDED = (("planner", "pessimism"), ("budget", "validation_stop"), ("budget", "carry"))
-"""Settings that came after the first runs, and whose defaults do what was done before there were such settings."""
 
 REFUSED: Mapping[str, str] = {
     "sb3_dqn": "DQN chooses among discrete actions, and the actions here are continuous",
@@ -198,21 +193,35 @@ def load_yaml(path: Path) -> Config:
     Raises:
         SettingsError: The file is missing or broken, or holds a setting that this version does not know.
     """
+    return read_yaml_settings(path)[0]
+
+
+def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
+    """As :func:`load_yaml`, with what the file says of it as nested dicts: an older file says less.
+
+    Raises:
+        SettingsError: See :func:`load_yaml`.
+    """
     try:
-        loaded = OmegaConf.load(path)
+        loaded = OmegaConf.load(io.StringIO(read_yaml(path)))
     except OSError as error:
-        raise SettingsError(f"cannot read {path}: {error.strerror}") from error
+        raise SettingsError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # PyYAML and OmegaConf have several error families
         raise SettingsError(f"{path} is not valid YAML: {first_line(error)}") from error
-    if not isinstance(loaded, DictConfig):
+    if not isinstance(loaded, DictConfig) or not loaded:
         raise SettingsError(f"{path} holds no settings")
-    for key in _flat(cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))):
+    written = cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))
+    for key, value in _flat(written):
         if not _known(key):
             raise SettingsError(
                 f"{path} holds the unknown setting {key!r}{_suggest(key)}", of_another_version(path.parent)
             )
+        if "${" in str(value):  # to resolve it could read the environment of whoever opens the file
+            raise SettingsError(
+                f"{path}: {key} refers to something else, {str(value)[:80]!r}", "write the value itself"
+            )
     try:
-        return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded)))
+        return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded))), written
     except SettingsError as error:
         raise SettingsError(f"{path}: {first_line(error)}") from error
     except OmegaConfBaseException as error:
@@ -222,21 +231,7 @@ def load_yaml(path: Path) -> Config:
 
 def fingerprint(config: Config) -> str:
     """SHA-256 over the settings that decide a run's result: equal if a run may continue the other."""
-    plain = {key: value for key, value in to_plain(config).items() if key not in WITHOUT_EFFECT}
-    if config.agent.name == "mpc":  # reads none of the section, and has the fingerprints from before there was one
-        del plain["agent"]
-    if config.refiner.name == "off":  # likewise: no missions, and none of their settings
-        for section in ("refiner", "body", "flow", "missions"):
-            del plain[section]
-        del plain["planner"]["shift"]
-    for section, name in ADDED:  # at its default, a run is what it was before there was such a setting
-        if getattr(getattr(config, section), name) == getattr(getattr(Config(), section), name):
-            del plain[section][name]
-    if config.data.source is None:
-        del plain["data"]
-    elif config.data.cmd_vel is None:  # as before there was one
-        del plain["data"]["cmd_vel"]
-    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return digest(to_plain(config))
 
 
 def _read(overrides: Sequence[str]) -> _Request:
@@ -366,11 +361,11 @@ def _finish(composed: DictConfig) -> Config:
     return config
 
 
-def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Dotted keys of nested dicts, down to the leaves of the schema."""
+def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys of nested dicts, down to the leaves of the schema, and what stands there."""
     for name, value in node.items():
         key = f"{prefix}{name}"
         if isinstance(value, dict) and not _known(key):
             yield from _flat(value, f"{key}.")
         else:
-            yield key
+            yield key, value

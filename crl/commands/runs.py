@@ -75,9 +75,9 @@ def show_run(
 ) -> None:
     """Show one run: what it is, what it reached, what is wrong with it, and the command that makes it again."""
     from crl.reporting.reproduce import train_command
-    from crl.reporting.runs import read_run
     from crl.reporting.store import show
     from crl.reporting.tables import results_table, run_missions_table, summary
+    from crl.training.results_file import read_results
 
     entry = _entries([run], root)[0]
     command = train_command(entry.settings) if entry.settings else None
@@ -88,8 +88,8 @@ def show_run(
     for line in show.details(entry):
         say(line)
     if entry.status == "finished":
-        results = read_run(Path(entry.path)).results
-        if isinstance(results.get("tasks"), list):
+        results = read_results(Path(entry.path)).entries
+        if "tasks" in results:
             out.print(results_table(results))
             missions = run_missions_table(results)
             if missions is not None:
@@ -169,11 +169,10 @@ def _locate(run: str, root: Path) -> Path:
         CrlError: There is none, or more than one.
     """
     from crl.reporting.store.discover import discover, is_run
+    from crl.training.run_folder import LATEST, RunFolder
 
     for path in (Path(run), root / run):
-        if path.name == "latest" and (path.is_symlink() or path.with_name("latest.txt").is_file()):
-            from crl.training.run_folder import RunFolder
-
+        if path.name == LATEST and (path.is_symlink() or path.exists() or path.with_name("latest.txt").is_file()):
             return RunFolder.open(path).path
         if path.is_dir() and (path.is_symlink() or is_run(path)):
             return path

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
@@ -20,19 +19,24 @@ from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
 from crl.sequences import SequenceError, load_sequence
-from crl.settings import fingerprint, load_yaml, to_plain, to_yaml
+from crl.settings import fingerprint, to_plain, to_yaml
 from crl.training.callbacks import Callback, RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
 from crl.training.order import step_budgets, task_order
+from crl.training.plain_data import plain
+from crl.training.presence import Presence
 from crl.training.progress import Progress
 from crl.training.provenance import note_code
 from crl.training.recorded import read_recorded
+from crl.training.rescue import rescue
 from crl.training.results import collect_results
-from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
+from crl.training.results_file import read_results
+from crl.training.run_folder import RunFolder, find_unfinished, run_name
 from crl.training.run_log import RunLog
+from crl.training.run_settings import settings_to_go_on
 from crl.training.trying import try_first
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
@@ -75,11 +79,10 @@ def train(
     callbacks = load_callbacks(config.callbacks, told)
     folder, resumed = _folder(config)
     if folder.status() == "finished":
-        # The folder may have been moved since.
-        return {**json.loads(folder.results.read_text()), "run": str(folder.path)}
+        return _finished(folder)
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
-    with folder.lock(), callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
+    with folder.lock() as presence, callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
         note_code(folder)
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
@@ -96,8 +99,10 @@ def train(
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
             loop.show()
-            _work(config, loop, store, clock, folder)
+            _work(config, loop, store, clock, presence)
             results = collect_results(config, loop, clock, str(folder.path))
+            if not presence.there():
+                rescue(config, loop, presence, results)
         folder.write_json(folder.results, results)
         callbacks.finish(plain(results))
     return results
@@ -114,10 +119,12 @@ def resume_command(folder: RunFolder) -> str:
     return f"crl resume {shlex.quote(str(folder.path))}"
 
 
-def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, folder: RunFolder) -> None:
+def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, presence: Presence) -> None:
     """Do unit after unit, with a checkpoint whenever one is due."""
 
     def save() -> None:
+        if not presence.there():
+            rescue(config, loop, presence)
         with clock.phase("write"):
             store.save(loop.state.env_steps, loop.state_dict())
             loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
@@ -130,14 +137,16 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
             except (SimulatorFailed, SequenceError) as error:
                 # The unit is complete, or has not begun: an environment that can't be made comes first in it.
                 save()
-                goes_on = f"when it is mended, the run goes on with: {resume_command(folder)}"
+                goes_on = f"when it is fixed, the run goes on with: {resume_command(RunFolder(presence.path))}"
                 raise type(error)(error.message, f"{error.mend}\n{goes_on}" if error.mend else goes_on) from error
+            if not presence.there():
+                rescue(config, loop, presence)
             due = time.monotonic() - written >= config.checkpoint.seconds
             if due or loop.done or interrupted.is_set():
                 save()
                 written = time.monotonic()
             if interrupted.is_set() and not loop.done:
-                raise Interrupted(resume_command(folder))
+                raise Interrupted(resume_command(RunFolder(presence.path)))
 
 
 def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> None:
@@ -156,7 +165,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
         if config.name is not None and (root / config.name / "config.yaml").exists():
             folder = RunFolder.open(root / config.name)
             # Its own settings, read again: a default that is new since then is no difference.
-            if fingerprint(load_yaml(folder.config)) != mark:
+            if fingerprint(settings_to_go_on(folder)) != mark:
                 raise CrlError(
                     f"{folder.path} was made with other settings than these, so it can't be continued with them",
                     f"continue it with its own: {resume_command(folder)}",
@@ -164,7 +173,9 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
             return folder, True
         found = find_unfinished(root, mark) if config.name is None else None
         if found is not None:
-            return RunFolder.open(found), True
+            folder = RunFolder.open(found)
+            settings_to_go_on(folder)
+            return folder, True
         if config.name is not None:
             _remove_remains(root / config.name)
     name = config.name or run_name(config.env.name, config.method, config.seed)
@@ -174,11 +185,22 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
 
 
 def resume(path: Path) -> dict[str, Any]:
-    """Continue an unfinished run with its own settings; a finished one gives its results."""
+    """Continue an unfinished run with its own settings; a finished one gives its results.
+
+    Raises:
+        ChangedSettingsError: Its settings are not those that it was made with.
+        CrlError: See :func:`train`.
+    """
     folder = RunFolder.open(path)
-    config = load_yaml(folder.config)
+    if folder.status() == "finished":
+        return _finished(folder)
+    config = settings_to_go_on(folder)
     config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
     return train(config)
+
+
+def _finished(folder: RunFolder) -> dict[str, Any]:
+    return {"tasks": [], **read_results(folder.path).entries, "run": str(folder.path)}  # it may have been moved since
 
 
 def _remove_remains(path: Path) -> None:

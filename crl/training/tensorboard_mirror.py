@@ -5,12 +5,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from crl.training.callbacks import numbers
-
-if TYPE_CHECKING:
-    from torch.utils.tensorboard import SummaryWriter
+from crl.training.event_file import EventFile
 
 
 class TensorBoardMirror:
@@ -22,7 +20,7 @@ class TensorBoardMirror:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._purge_step: int | None = 0
-        self._writer: SummaryWriter | None = None
+        self._writer: EventFile | None = None
         self._broken = False
 
     def add(self, record: Mapping[str, Any]) -> None:
@@ -44,9 +42,7 @@ class TensorBoardMirror:
 
     def _write(self, step: int, found: Mapping[str, float]) -> None:
         if self._writer is None:
-            from torch.utils.tensorboard import SummaryWriter
-
-            self._writer = SummaryWriter(str(self._folder), purge_step=self._purge_step, flush_secs=30)
+            self._writer = EventFile(self._folder, self._purge_step)
             self._purge_step = None
         for tag, value in found.items():
             self._writer.add_scalar(tag, value, step)

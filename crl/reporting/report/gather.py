@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from crl.reporting.report.record import ReportedRun
 from crl.reporting.sequence_tables import ORDER
 from crl.reporting.store.comparing import differing
 from crl.reporting.store.entry import Entry
-from crl.reporting.store.faults import NEEDED
 from crl.reporting.store.survey import survey
+from crl.training.results_file import NEEDED, read_results
 
 
 @dataclass(frozen=True)
@@ -104,19 +103,17 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
         # What is wrong with a half-written one its finding says.
         return None, f"it is {entry.status}{done}; {mend}" if mend else ""
     try:
-        results = json.loads((Path(entry.path) / "results.json").read_bytes())
-        lacking = [name for name in NEEDED if name not in results]
-        if lacking:
-            return None, ""
-        run = ReportedRun(Path(entry.path), results, entry)
-        table = run.matrix("matrix_return")
-        if table.shape != (len(results["visits"]), len(results["matrix_tasks"])) or not table.size:
-            return None, "its reward matrix and its visits do not fit each other; run it again"
-        if np.isnan(table[-1]).any():
-            return None, f"its last evaluation is incomplete; finish it with: crl resume {shlex.quote(entry.path)}"
-        int(results["seed"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        return None, f"its results can't be read ({error!r}); write them again: crl resume {shlex.quote(entry.path)}"
+        results = read_results(Path(entry.path)).entries
+    except (OSError, ValueError) as error:
+        return None, f"its results can't be read ({error}); write them again: crl resume {shlex.quote(entry.path)}"
+    if any(name not in results for name in NEEDED):
+        return None, ""  # a finding says so
+    run = ReportedRun(Path(entry.path), results, entry)
+    table = run.matrix("matrix_return")
+    if not table.size:
+        return None, "its reward matrix is empty; run it again"
+    if np.isnan(table[-1]).any():
+        return None, f"its last evaluation is incomplete; finish it with: crl resume {shlex.quote(entry.path)}"
     return run, ""
 
 

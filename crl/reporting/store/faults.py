@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from crl.reading.plain import require_plain
 from crl.reporting.store.entry import Finding
+from crl.training.checkpoint_manifest import ARRAYS, TREE, ManifestError, read_manifest
 from crl.training.checkpoint_names import FORMAT, checkpoint_folders
+from crl.training.results_file import NEEDED
+from crl.training.run_settings import CHANGED, RESTORE
 from crl.version import __version__
-
-NEEDED = ("matrix", "matrix_return", "matrix_tasks", "visits", "strategy", "seed", "env", "evaluation")
-"""Entries of ``results.json`` without which a run has no place in a report."""
 
 
 def half_written(folder: Path) -> Finding:
@@ -38,6 +38,36 @@ def broken_config(path: Path, error: object) -> Finding:
     """Settings that can't be read."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return Finding(f"config.yaml can't be read: {first}", f"mend or copy back {shlex.quote(str(path))}")
+
+
+def changed_config(folder: Path) -> Finding:
+    """Settings that the run was not made with."""
+    return Finding(f"{CHANGED}: its results are shown, its settings are not", f"{RESTORE} ({_quoted(folder)})")
+
+
+def unchecked_config() -> Finding:
+    """Settings that nothing confirms."""
+    return Finding(
+        "has lost its fingerprint: nothing shows whether config.yaml is what it was made with",
+        "nothing else needs the file; a copy of it may be put back",
+        False,
+    )
+
+
+def odd_settings(folder: Path, wrong: Sequence[str]) -> Finding:
+    """Facts that are no facts."""
+    return Finding(
+        f"its settings or log say odd things, which are not shown: {_several(wrong)}",
+        f"look at config.yaml and metrics.jsonl in {_quoted(folder)}",
+    )
+
+
+def odd_results(folder: Path, wrong: Sequence[str]) -> Finding:
+    """Results that are none."""
+    return Finding(
+        f"results.json holds what no run writes, which is left out: {_several(wrong)}",
+        f"remove results.json and write it again: crl resume {_quoted(folder)}",
+    )
 
 
 def broken_results(folder: Path, error: object) -> Finding:
@@ -70,7 +100,7 @@ def _of_results(folder: Path, results: Mapping[str, Any] | None) -> Iterator[Fin
 
 
 def _of_logs(folder: Path, status: str) -> Iterator[Finding]:
-    if (folder / "metrics.jsonl").is_file():
+    if os.path.isfile(folder / "metrics.jsonl"):  # noqa: PTH113 (unlike Path.is_file, it never raises)
         return
     if status in ("running", "unfinished"):
         yield Finding(
@@ -109,20 +139,22 @@ def _of_checkpoints(folder: Path, status: str) -> Iterator[Finding]:
 def _checkpoint_fault(path: Path) -> str | None:
     """What is missing of a checkpoint, by names, sizes and version; checksums are left to who loads it."""
     try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
+        manifest = read_manifest(path)
         if manifest["format"] > FORMAT:
             return (
                 f"{path.name} has format {manifest['format']}, this crl reads up to {FORMAT}: "
                 f"install crl {manifest.get('crl_version')}"
             )
-        for name, record in manifest["files"].items():
-            size = (path / name).stat().st_size
+        for name in (ARRAYS, TREE):
+            record, size = manifest["files"][name], require_plain(path / name)
             if size != record["bytes"]:
                 return f"{path.name}/{name} has {size} bytes of {record['bytes']}"
     except FileNotFoundError as error:
         return f"{path.name} lacks {Path(error.filename).name}"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"{path.name}/manifest.json can't be read ({error!r})"
+    except OSError as error:
+        return f"{path.name}/{Path(str(error.filename)).name} {error.strerror}"
+    except ManifestError as error:
+        return str(error)
     return None
 
 
@@ -165,11 +197,11 @@ def _of_place(
     folder: Path, status: str, results: Mapping[str, Any] | None, settings: Mapping[str, Any] | None
 ) -> Iterator[Finding]:
     said = (results or {}).get("run")
-    if isinstance(said, str) and Path(said).name and Path(said) != folder and Path(said).resolve() != folder.resolve():
+    if isinstance(said, str) and Path(said).name and not _same_place(Path(said), folder):
         yield Finding(f"was moved or copied from {said}", "nothing is lost: name it by its new place", False)
     agent = (settings or {}).get("agent")
     played = agent.get("run") if isinstance(agent, Mapping) and agent.get("name") == "frozen" else None
-    if played and not Path(str(played)).is_dir():
+    if played and not os.path.isdir(str(played)):  # noqa: PTH112 (it never raises)
         yield Finding(
             f"plays the run {played}, which is not there", "move that run back; only eval and replay need it", False
         )
@@ -178,6 +210,18 @@ def _of_place(
         yield Finding(
             f"is read-only: {wanted}", f"chmod -R u+w {_quoted(folder)}, or copy it", serious=status == "unfinished"
         )
+
+
+def _same_place(one: Path, other: Path) -> bool:
+    try:
+        return one == other or one.resolve() == other.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+
+
+def _several(wrong: Sequence[str]) -> str:
+    more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    return "; ".join(wrong[:3]) + more
 
 
 def _quoted(path: Path) -> str:

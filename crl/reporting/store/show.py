@@ -27,10 +27,10 @@ def table(found: Sequence[Entry]) -> PlainTable:
     for entry in found:
         mark = " !" if entry.problems else ""
         shown.add_row(
-            entry.name,
+            Text(entry.name),
             Text(entry.status + mark, style=_STYLES.get(entry.status, "")),
-            entry.env or "-",
-            entry.method or "-",
+            Text(entry.env or "-"),
+            Text(entry.method or "-"),
             _whole(entry.seed),
             _whole(entry.visits),
             _whole(entry.steps),
@@ -93,13 +93,13 @@ def side_by_side(
     shown = PlainTable()
     shown.add_column("")
     for entry in found:
-        shown.add_column(entry.name, justify="right", overflow="fold")
+        shown.add_column(Text(entry.name), justify="right", overflow="fold")
     for key, values in settings.items():
-        shown.add_row(key, *(str(value) for value in values))
+        shown.add_row(Text(key), *(Text(str(value)) for value in values))
     if settings:
         shown.add_section()
     for title, values in facts.items():
-        shown.add_row(title, *(_fact(value) for value in values))
+        shown.add_row(title, *(Text(_fact(value)) for value in values))
     return shown
 
 

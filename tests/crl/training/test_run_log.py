@@ -146,7 +146,7 @@ def test_tensorboard_never_stops_a_run(folder: RunFolder, monkeypatch: pytest.Mo
     def refuse(*_: Any, **__: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("torch.utils.tensorboard.SummaryWriter.add_scalar", refuse)
+    monkeypatch.setattr("crl.training.event_file.EventFile.add_scalar", refuse)
     with RunLog(folder) as log:
         with pytest.warns(UserWarning, match="end here: .*No space left"):
             train(log, 0, 1)

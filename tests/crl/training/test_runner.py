@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rich.console import Console
 
 from crl.errors import CrlError, Interrupted
+from crl.fingerprints import digest
 from crl.settings import load_yaml, to_plain
 from crl.training import progress as progress_module
 from crl.training import provenance
@@ -175,7 +177,10 @@ class TestResume:
     def test_after_a_release_with_new_settings(self, tmp_path: Path) -> None:
         interrupted(tmp_path)
         # A setting that the release added changes every fingerprint, and no run's own settings.
-        (tmp_path / "run" / "fingerprint").write_text("of an older release\n")
+        older = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+        del older["evaluation"]["seed"]
+        (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(older))
+        (tmp_path / "run" / "fingerprint").write_text(f"{digest(older)}\n")
         assert resume(tmp_path / "run")["env_steps"] == 128
 
     def test_a_finished_run_that_was_moved_knows_its_place(self, tmp_path: Path) -> None:
