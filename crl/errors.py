@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sysconfig
 import traceback
 from pathlib import Path
 
@@ -9,6 +10,8 @@ EGL_PACKAGES = ("libegl1", "libopengl0", "libgl1", "libgl1-mesa-dri")
 """Debian packages that headless rendering needs."""
 OSMESA_PACKAGES = ("libosmesa6",)
 """Debian packages of the slower way without EGL."""
+_ELSEWHERE = (Path(__file__).parent, *(Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib")))
+"""This package, what is installed, and Python itself: not the code that a reader is likely to be able to change."""
 
 
 class CrlError(Exception):
@@ -61,9 +64,10 @@ class Interrupted(CrlError):
 
 
 def raised(error: BaseException) -> str:
-    """What an exception of someone else's code says, on one line: its type, its words, and the line that raised it."""
+    """What an exception of someone else's code says, on one line: its type, its words, the last line of that code."""
     words = str(error).strip().splitlines()
     said = type(error).__name__ + (f": {words[0][:300]}" if words else "")
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename] or frames
-    return f"{said} ({Path(own[-1].filename).name}, line {own[-1].lineno})" if own else said
+    own = [frame for frame in frames if not any(Path(frame.filename).is_relative_to(place) for place in _ELSEWHERE)]
+    at = (own or frames)[-1:]
+    return f"{said} ({Path(at[0].filename).name}, line {at[0].lineno})" if at else said

@@ -17,7 +17,18 @@ from torch import Tensor
 
 from crl.agents.base import Agent
 from crl.planning.planner import Model, Plan, Planner
-from crl.types import ActionSpec, Array, Decision, LearnBudget, LearnReport, Reward, TaskSpec, Transition
+from crl.types import (
+    ActionSpec,
+    Array,
+    Decision,
+    LearnBudget,
+    LearnReport,
+    Reward,
+    Success,
+    TaskSpec,
+    Terminated,
+    Transition,
+)
 
 OTHERS = 6
 """Tried action sequences that are kept beside the chosen one: the best of the last round."""
@@ -77,6 +88,10 @@ class WatchedPlanner(Planner):
     def limit(self, action: ActionSpec) -> None:
         """The inner planner's."""
         self._inner.limit(action)
+
+    def until(self, terminated: Terminated | None, success: Success | None = None) -> None:
+        """The inner planner's."""
+        self._inner.until(terminated, success)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from crl.config import PlannerConfig
 from crl.planning.planner import GROUP, Planner, make_planner
+from crl.reporting.replay_watch import WatchedPlanner
 from crl.types import ActionSpec
 
 NAMES = sorted(point.name for point in entry_points(group=GROUP))
@@ -130,3 +131,16 @@ def test_until_none_forgets_it() -> None:
     made.until(None)
     fall = torch.tensor([FALL]).unsqueeze(-1)
     assert made.returns(walk, lambda b, a, n: 1.0 + 0.0 * n[..., 0], START, fall).tolist() == [5.0]
+
+
+def test_a_planner_that_is_watched_knows_the_ends_too() -> None:
+    """A replay must decide as the evaluation did."""
+    plans = []
+    for watched in (False, True):
+        made = planner()
+        told: Planner = WatchedPlanner(made) if watched else made
+        told.until(beyond)
+        reward = lambda before, action, after: 1.0 + action[..., 0]  # noqa: E731
+        plans.append(told.plan(walk, reward, torch.tensor([2.0]), torch.Generator().manual_seed(0)))
+    assert torch.equal(plans[0].actions, plans[1].actions)
+    assert float(plans[0].actions[0]) < EDGE - 2.0

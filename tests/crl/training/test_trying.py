@@ -10,6 +10,7 @@ import pytest
 
 from crl.checks import CheckFailed
 from crl.config import Config
+from crl.sequences import load_sequence
 from crl.settings import fingerprint
 from crl.training import trying
 from crl.training.runner import train
@@ -44,14 +45,13 @@ def test_what_fails_now_and_then_is_said_and_learned(tmp_path: Path) -> None:
 
 def test_a_sound_sequence_says_nothing(tmp_path: Path) -> None:
     assert (
-        trying.try_first(settings(tmp_path, "tests.tiny:SLIDES"), tiny.load_sequence("tests.tiny:SLIDES"), plans=True)
-        == []
+        trying.try_first(settings(tmp_path, "tests.tiny:SLIDES"), load_sequence("tests.tiny:SLIDES"), plans=True) == []
     )
 
 
 @pytest.mark.parametrize("env", ["cartpole_length", "half_cheetah_body", "pusher", "door_open", "ugv_mission"])
 def test_the_packages_own_sequences_say_nothing(env: str, tmp_path: Path) -> None:
-    sequence = tiny.load_sequence(env)
+    sequence = load_sequence(env)
     assert trying.try_first(settings(tmp_path, env), sequence, plans=True) == []
 
 
@@ -124,6 +124,6 @@ def test_it_takes_no_longer_than_it_may(tmp_path: Path, monkeypatch: pytest.Monk
     clock = iter(range(10_000))
     monkeypatch.setattr("time.monotonic", lambda: float(next(clock)))
     monkeypatch.setattr(trying, "SECONDS", 6.0)
-    sequence = tiny.load_sequence("tests.tiny:SLIDES")
+    sequence = load_sequence("tests.tiny:SLIDES")
     assert trying.try_first(settings(tmp_path, "tests.tiny:SLIDES"), sequence, plans=True) == []
     assert next(clock) < 12
