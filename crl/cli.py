@@ -6,6 +6,7 @@ Commands import what they need when they run, so that ``crl --help`` does not wa
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from contextlib import suppress
@@ -171,7 +172,16 @@ def main() -> None:
     warnings.showwarning = _show_warning
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))
+    sys.argv[1:] = [_at_home(word) for word in sys.argv[1:]]
     app()
+
+
+def _at_home(word: str) -> str:
+    """An option such as ``--out=~/x`` with the home folder in it, which no shell puts there behind a ``=``."""
+    name, equals, value = word.partition("=")
+    if not (name.startswith("--") and equals and value.startswith("~")):
+        return word
+    return f"{name}={os.path.expanduser(value)}"  # noqa: PTH111 (a Path raises where there is no such user)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
