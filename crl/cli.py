@@ -11,7 +11,7 @@ import sys
 import warnings
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
@@ -184,13 +184,20 @@ def _at_home(word: str) -> str:
     return f"{name}={os.path.expanduser(value)}"  # noqa: PTH111 (a Path raises where there is no such user)
 
 
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, *rest: Any) -> None:
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
     """What a user should know is one line; warnings for programmers keep their place in the code."""
     with suppress(OSError, ValueError):
         if issubclass(category, UserWarning):
             _print_error(str(message), "warning: ")
         else:
-            sys.stderr.write(warnings.formatwarning(message, category, filename, lineno))
+            (file or sys.stderr).write(warnings.formatwarning(message, category, filename, lineno, line))
 
 
 def _compose(settings: list[str] | None) -> Config:

@@ -12,7 +12,6 @@ from crl.errors import SettingsError
 from crl.matching import nearest
 from crl.setting_kinds import kinds, shown
 
-
 TINY = 1e-30
 """Least distance from a bound that is excluded: single precision knows hardly any smaller number."""
 
