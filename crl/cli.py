@@ -6,6 +6,7 @@ Commands import what they need when they run, so that ``crl --help`` does not wa
 from __future__ import annotations
 
 import json
+import os
 import sys
 import warnings
 from contextlib import suppress
@@ -191,7 +192,16 @@ def main() -> None:
     warnings.showwarning = _show_warning
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))
+    sys.argv[1:] = [_at_home(word) for word in sys.argv[1:]]
     app()
+
+
+def _at_home(word: str) -> str:
+    """An option such as ``--out=~/x`` with the home folder in it, which no shell puts there behind a ``=``."""
+    name, equals, value = word.partition("=")
+    if not (name.startswith("--") and equals and value.startswith("~")):
+        return word
+    return f"{name}={os.path.expanduser(value)}"  # noqa: PTH111 (a Path raises where there is no such user)
 
 
 def _show_warning(
@@ -203,12 +213,11 @@ def _show_warning(
     line: str | None = None,
 ) -> None:
     """What a user should know is one line; warnings for programmers keep their place in the code."""
-    del file, line
     with suppress(OSError, ValueError):
         if issubclass(category, UserWarning):
             _print_error(str(message), "warning: ")
         else:
-            sys.stderr.write(printable(warnings.formatwarning(message, category, filename, lineno)))
+            (file or sys.stderr).write(printable(warnings.formatwarning(message, category, filename, lineno, line)))
 
 
 def _compose(settings: list[str] | None) -> Config:

@@ -12,6 +12,9 @@ from crl.errors import SettingsError
 from crl.matching import nearest
 from crl.setting_kinds import kinds, shown
 
+TINY = 1e-30
+"""Least distance from a bound that is excluded: single precision knows hardly any smaller number."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -33,7 +36,7 @@ class Range:
         # An integer of any size compares exactly, and has no form as a float.
         finite = isinstance(value, int) or math.isfinite(value)
         inside = self.low <= value <= min(self.high, self.most)
-        return finite and inside and not (self.above and value == self.low)
+        return finite and inside and not (self.above and value < self.low + TINY)
 
     def __str__(self) -> str:
         lower = f"more than {self.low:.10g}" if self.above else f"at least {self.low:.10g}"
@@ -46,7 +49,9 @@ class Range:
     def wanted(self, value: float) -> str:
         """What a number outside of the range must be."""
         if self.high == math.inf and self.most < value < math.inf:
-            return f"at most {self.most:,.0f}"
+            return f"at most {self.most:,.10g}"
+        if self.above and self.low < value < self.low + TINY:
+            return f"at least {self.low + TINY:.10g}"
         return str(self)
 
 

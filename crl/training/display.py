@@ -67,11 +67,11 @@ class Display:
 
     def learning(self) -> None:
         """Show that a learning session begins."""
-        self._progress.update(phase="learn")
+        self._progress.turn_to("learn")
 
     def evaluated(self, state: RunState, done: int) -> None:
         """Show that ``done`` episodes of the present task's evaluation are played."""
-        self._progress.update(stage=self._evaluation(state, done))
+        self._progress.count(self._evaluation(state, done))
 
     def _stage(self, state: RunState) -> Stage | None:
         """What is counted at present beside environment steps."""

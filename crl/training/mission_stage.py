@@ -49,7 +49,7 @@ class MissionStage:
 
             def told(reached: int, waypoints: int) -> None:
                 about = f"{task.name}, waypoint {min(reached + 1, waypoints)} of {waypoints}"
-                progress.update(stage=self.stage(state, about))
+                progress.count(self.stage(state, about))
 
             flight = fly(agent, env, task, seed, self._config, faulty=bool(entry.fault), told=told)
         record = {"mission": entry.name, "class": entry.group, "fault": dict(entry.fault), **flight.record}

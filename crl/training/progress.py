@@ -182,6 +182,16 @@ class Progress:
         if self._live is None:
             self._line(episode=episode_return is not None or success is not None)
 
+    def turn_to(self, phase: Activity) -> None:
+        """Show another phase from now on; there is nothing else to tell of yet."""
+        self._shown.phase = phase
+
+    def count(self, stage: Stage) -> None:
+        """Take note of how far the present stage is."""
+        self._enter_stage(stage)
+        if self._live is None:
+            self._line(episode=False)
+
     def message(self, text: str) -> None:
         """Print a line above the panel, or in its place among the lines."""
         self._print(text)

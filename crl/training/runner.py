@@ -94,11 +94,11 @@ def train(
                 shown.message(line)
             if resumed and store.list():
                 _restore(loop, store, shown)
+                loop.show()
             elif config.data.source is not None:
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
-            loop.show()
             _work(config, loop, store, clock, presence)
             results = collect_results(config, loop, clock, str(folder.path))
             if not presence.there():

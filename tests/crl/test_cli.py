@@ -217,6 +217,13 @@ def test_numbers_of_options_are_sane(arguments: list[str], said: str, workplace:
     assert list(workplace.iterdir()) == []
 
 
+def test_the_home_folder_in_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert cli._at_home("--out=~/x y") == "--out=/home/someone/x y"
+    for word in ("run_dir=~/x", "--out", "~", "--out=a~b", "--json", "--out=~nobody-of-that-name/x"):
+        assert cli._at_home(word) == word
+
+
 def test_warnings_for_users_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     show = cli._show_warning
     show(UserWarning("MUJOCO_GL=x [y]"), UserWarning, "a.py", 3)

@@ -32,6 +32,8 @@ DIGITS = "9" * 5000
         (f"learning.lr={DIGITS[:400]}", "learning.lr is inf"),
         (f"threads=1{'0' * 30}", "it must be at most 4,096"),
         ("planner.samples=1000000000", "planner.samples is 1000000000: it must be at most 10,000,000"),
+        ("planner.temperature=1e-300", "planner.temperature is 1e-300: it must be at least 1e-30"),
+        ("learning.clip=1e31", "learning.clip is 1e+31: it must be at most"),
         ("planner.beta=1e308", "planner.beta is 1e+308: it must be at most 100"),
         ("planner.samples=9000000", "planner.samples times planner.horizon must not exceed 100,000,000"),
         ("dynamics.hidden=[]", "dynamics.hidden must name at least one layer, such as dynamics.hidden=[128,128]"),

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
-from crl.agents import factory
+from crl import plugins
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.agents.frozen import Frozen
@@ -62,7 +62,7 @@ def test_a_name_that_does_not_serve_is_explained(name: str, expected: str) -> No
 
 def test_a_plug_in_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("mine", "crl.agents.random:RandomAgent", "crl.agents")]
-    monkeypatch.setattr(factory, "entry_points", lambda group: points if group == "crl.agents" else [])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "crl.agents" else [])
     assert isinstance(make_agent(small(agent={"name": "mine"}), point_mass()), RandomAgent)
 
 

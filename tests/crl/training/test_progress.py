@@ -97,7 +97,7 @@ def test_an_evaluation_counts_its_episodes_and_estimates_what_is_left(time: Time
     progress.update(phase="evaluate", stage=Stage("evaluation episode", 0, 8, "pull"), step=500, task_step=500)
     assert progress.seconds_left() is None
     time.now += 6.0
-    progress.update(stage=Stage("evaluation episode", 2, 8, "pull"))
+    progress.count(Stage("evaluation episode", 2, 8, "pull"))
     # Six episodes at 3 s, and 500 steps at 0.1 s; to evaluate makes the steps no slower.
     assert progress.seconds_left() == pytest.approx(18.0 + 50.0, rel=0.05)
     line = stream.getvalue().splitlines()[-1]
@@ -119,7 +119,7 @@ def test_missions_are_counted_and_announced(time: Time) -> None:
             phase="evaluate", stage=Stage(MISSION, done, 12, "gain_x, waypoint 3 of 61"), missions=12 - done
         )
         time.now += 100.0
-    progress.update(stage=Stage(MISSION, 4, 12))
+    progress.count(Stage(MISSION, 4, 12))
     lines = stream.getvalue().splitlines()
     assert lines[-2].startswith("missions  evaluate  mission 4 of 12 (gain_x, waypoint 3 of 61)  step 1,000/1,000")
     assert lines[-1].endswith("left 13:20")
@@ -166,7 +166,8 @@ def test_the_panel_of_an_evaluation(time: Time) -> None:
     console = Console(file=StringIO(), force_terminal=True, width=100, record=True)
     with Progress(1000, ["pull"], console, time) as progress:
         progress.update(task_index=0, task_step=1000, task_budget=1000, step=1000, phase="evaluate", missions=2)
-        progress.update(stage=Stage("evaluation episode", 3, 8, "pull"))
+        progress.count(Stage("evaluation episode", 3, 8, "pull"))
+        progress.turn_to("evaluate")
     text = console.export_text()
     assert "episode" in text and "3 / 8 pull" in text
     assert "then 2 missions" in text
