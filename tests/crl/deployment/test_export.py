@@ -86,7 +86,7 @@ def test_a_taken_folder_is_not_written_over(run: Path, tmp_path: Path) -> None:
         ),
         ({"simulation": None}, "never tested together: the robot's simulated body is none"),
         ({"simulation__options__body": "husky"}, "never tested together"),
-        ({"mission__radius": 3.0}, "would see"),
+        ({"mission__radius": 20.0}, "would see"),
     ],
 )
 def test_a_robot_that_differs_is_refused(changes: dict[str, Any], message: str, run: Path, tmp_path: Path) -> None:
