@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,9 +52,22 @@ class Played:
 
 
 def play(
-    env: TaskEnvironment, steps: int, *, seed: int | None = None, actions: NDArray[np.float32] | None = None
+    env: TaskEnvironment,
+    steps: int,
+    *,
+    seed: int | None = None,
+    actions: NDArray[np.float32] | None = None,
+    until: float = math.inf,
 ) -> Played:
-    """Play up to ``steps`` steps, after a reset if there is a seed; by default always the same random actions."""
+    """Play up to ``steps`` steps.
+
+    Args:
+        env: Where.
+        steps: How many at most.
+        seed: Reset with it first; ``None`` goes on from where the environment is.
+        actions: What to do; by default always the same random actions.
+        until: Monotonic time at which to stop.
+    """
     observations, rewards, flags, fault = [], [], [], None
     if seed is not None:
         observation, info = env.reset(seed=seed)
@@ -68,7 +83,7 @@ def play(
         observations.append(observation)
         rewards.append(reward)
         flags.append((terminated, truncated, bool(info.get("is_success"))))
-        if terminated or truncated:
+        if terminated or truncated or time.monotonic() > until:
             break
     size = env.task_spec.observation.size
     return Played(
