@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl import restoring
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.judge import TaskJudge
 from crl.agents.learner import Learner
@@ -267,13 +268,17 @@ class MPCAgent:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-        self.strategy.load_state_dict(state["strategy"])
-        self.model.load_state_dict(state["model"])
+        with restoring.part("strategy"):
+            self.strategy.load_state_dict(state["strategy"])
+        with restoring.part("model"):
+            self.model.load_state_dict(state["model"])
         self.scales.clear()  # the judge holds it too
         for task, saved in state["scales"].items():
             self.scales[task] = self.model.scales()
-            self.scales[task].load_state_dict(saved)
-        self.buffer.load_state_dict(state["buffer"])
+            with restoring.part(f"scales/{task}"):
+                self.scales[task].load_state_dict(saved)
+        with restoring.part("buffer"):
+            self.buffer.load_state_dict(state["buffer"])
         self.learning_task = int(state["learning_task"])
         self._episodes = int(state["episodes"])
         self._solved = list(state["solved"])

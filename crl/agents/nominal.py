@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel, Rows
@@ -80,20 +81,34 @@ class Fitted:
     def from_state(cls, config: Config, body: Body, action: ActionSpec, state: Mapping[str, Any]) -> Fitted:
         """What :meth:`state_dict` described."""
         model, tick = (_model(config, body, action, part) for part in (PLAN, TICK))
-        model.load_state_dict(state["model"])
-        tick.load_state_dict(state["tick"])
+        for name, part in (("model", model), ("tick", tick)):
+            with restoring.part(name):
+                part.load_state_dict(state[name])
         flow, measured = None, measured_fields(config, body, action)
         if state["flow"] is not None:
-            calibration = Calibration.from_state(state["flow"]["calibration"])
+            with restoring.part("flow/calibration"):
+                calibration = Calibration.from_state(state["flow"]["calibration"], body.changes)
             kind = config.refiner.identifier
             box = Box.of(action)
             identifier = make_identifier(kind, config.flow, box, _lagged(tick, measured), calibration, config.seed)
             flow = ActionFlow(config.flow, action, identifier, calibration, config.seed)
-            flow.load_state_dict(state["flow"])
+            with restoring.part("flow"):
+                flow.load_state_dict(state["flow"])
         published = None
         if state.get("published") is not None:
-            published = PublishedFlow.from_state(config.flow, action, state["published"])
-        return cls(model, tick, Rows(*state["rows"]), state["spread"], measured, flow, published)
+            with restoring.part("published"):
+                published = PublishedFlow.from_state(config.flow, action, state["published"], body.changes)
+        like = model.weights.new_empty(body.changes)
+        spread = restoring.tensor(state["spread"], "spread", like)
+        inputs, commands, changes = state["rows"]
+        widths = (body.inputs, action.size, body.changes)
+        rows = Rows(
+            *(
+                restoring.tensor(part, f"rows[{i}]", like, (len(inputs), width))
+                for i, (part, width) in enumerate(zip((inputs, commands, changes), widths, strict=True))
+            )
+        )
+        return cls(model, tick, rows, spread, measured, flow, published)
 
 
 def rows_of(body: Body, buffer: Buffer, stride: int) -> Rows:

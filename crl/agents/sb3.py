@@ -22,6 +22,7 @@ import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
+from crl import restoring
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.sb3_model import algorithm, make_model, private_randomness
 from crl.agents.sb3_plasticity import critic_plasticity
@@ -266,9 +267,12 @@ class SB3Agent:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-        load_model_state(self.model, state["model"])
-        self.replay.load_state_dict(state["replay"])
-        self.scale.load_state_dict(state["scale"])
+        with restoring.part("model"):
+            load_model_state(self.model, state["model"])
+        with restoring.part("replay"):
+            self.replay.load_state_dict(state["replay"])
+        with restoring.part("scale"):
+            self.scale.load_state_dict(state["scale"])
         self.learning_task = int(state["learning_task"])
         self._learned_once = set(state["learned_once"])
         self._episodes = int(state["episodes"])

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.finetune import Finetune
 from crl.continual.strategy import Storage
@@ -56,4 +57,4 @@ class Single(Finetune):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.finished = {task: weights.to(self.device).clone() for task, weights in state["finished"].items()}
+        self.finished = restoring.tensors(state["finished"], "finished", self.trunk)

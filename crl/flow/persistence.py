@@ -13,17 +13,23 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
+from crl.config import Config
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
 from crl.flow.action_flow import ActionFlow, make_identifier
 from crl.flow.box import Box
 from crl.flow.detection import Calibration
 from crl.flow.nominal import Nominal
+from crl.limits import validate
+from crl.reading.json_text import read_json
+from crl.reading.plain import read_bytes
 from crl.types import ActionSpec
 
 VERSION = 1
+MOST = 1 << 30
+"""Bytes of tensors that are read; a fitted flow has a few hundred thousand."""
 TENSORS, DESCRIPTION = "flow.safetensors", "flow.json"
 
 
@@ -74,8 +80,8 @@ def load_flow(folder: Path, action: ActionSpec, nominal: Nominal) -> ActionFlow:
     """
     mend = f"fit it again, or name another folder than {folder}"
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        tensors = load_file(folder / TENSORS)
+        description = read_json(folder / DESCRIPTION)
+        tensors = load(read_bytes(folder / TENSORS, MOST))
     except FileNotFoundError as error:
         raise FlowFileError(f"there is no fitted flow: {error.filename} is missing", mend) from error
     except (OSError, ValueError, SafetensorError) as error:
@@ -89,6 +95,7 @@ def load_flow(folder: Path, action: ActionSpec, nominal: Nominal) -> ActionFlow:
         state = _join(description["state"], tensors)
         known = {field.name for field in fields(FlowConfig)}
         config = FlowConfig(**{name: value for name, value in state["config"].items() if name in known})
+        validate(Config(flow=config))
         calibration = Calibration.from_state(state["calibration"])
         kind = state["identifier"]["kind"]
         identifier = make_identifier(kind, config, Box.of(action), nominal, calibration)
@@ -96,6 +103,8 @@ def load_flow(folder: Path, action: ActionSpec, nominal: Nominal) -> ActionFlow:
         flow.load_state_dict(state)
     except FlowFileError:
         raise
+    except CrlError as error:
+        raise FlowFileError(f"the flow in {folder} can't be used: {error.message}", error.mend or mend) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FlowFileError(f"the flow in {folder} is damaged: {error!r}", mend) from error
     return flow
