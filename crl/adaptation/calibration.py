@@ -20,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.errors import CrlError
 
 LEAST = 100
@@ -75,20 +76,33 @@ class Calibration:
         return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> Calibration:
+    def from_state(cls, state: Mapping[str, Any], size: int | None = None) -> Calibration:
         """The calibration that :meth:`state_dict` described.
 
+        Args:
+            state: What was saved.
+            size: Number D of changes; that of the saved mean by default.
+
         Raises:
-            CrlError: It is one of an earlier version.
+            CrlError: It is one of an earlier version, of other sizes, or not finite.
         """
         if "allowance" not in state:
             raise CrlError(
                 "the calibration of the detection is of an earlier version, which set other thresholds",
                 "fit the flow again (crl fit-flow), or run the training again",
             )
-        parts = (state[name].clone() for name in ("drifts", "thresholds", "caps"))
+        like, width = torch.empty(0, dtype=torch.float64), len(state["mean"]) if size is None else size
+        drifts, thresholds, caps = (
+            restoring.tensor(state[name], name, like, (1 + 2 * width,)) for name in ("drifts", "thresholds", "caps")
+        )
         return cls(
-            state["mean"].clone(), state["whitener"].clone(), float(state["usual"]), float(state["allowance"]), *parts
+            restoring.tensor(state["mean"], "mean", like, (width,)),
+            restoring.tensor(state["whitener"], "whitener", like, (width, width)),
+            restoring.number(state["usual"], "usual"),
+            restoring.number(state["allowance"], "allowance"),
+            drifts,
+            thresholds,
+            caps,
         )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
+from crl import restoring
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.flow_matching.action_flow import ActionFlow
@@ -89,20 +90,35 @@ class Fitted:
     def from_state(cls, config: Config, body: Body, action: ActionSpec, state: Mapping[str, Any]) -> Fitted:
         """What :meth:`state_dict` described."""
         model, one_step = (body_model(config, body, action, part) for part in (PLAN, ONE_STEP))
-        model.load_state_dict(state["model"])
-        one_step.load_state_dict(state["one_step"] if "one_step" in state else state["tick"])  # as it was called before
+        step_state = state["one_step"] if "one_step" in state else state["tick"]  # as it was called before
+        for name, part, saved in (("model", model, state["model"]), ("one_step", one_step, step_state)):
+            with restoring.part(name):
+                part.load_state_dict(saved)
         flow, measured = None, measured_fields(config, body, action)
         if state["flow"] is not None:
-            calibration = Calibration.from_state(state["flow"]["calibration"])
+            with restoring.part("flow/calibration"):
+                calibration = Calibration.from_state(state["flow"]["calibration"], body.changes)
             kind = config.refiner.identifier
             box = Box.of(action)
             identifier = make_identifier(kind, config.flow, box, lagged(one_step, measured), calibration, config.seed)
             flow = ActionFlow(config.flow, action, identifier, calibration, config.seed)
-            flow.load_state_dict(state["flow"])
+            with restoring.part("flow"):
+                flow.load_state_dict(state["flow"])
         published = None
         if state.get("published") is not None:
-            published = PublishedFlow.from_state(config.flow, action, state["published"])
-        return cls(model, one_step, Rows(*state["rows"]), state["spread"], measured, flow, published)
+            with restoring.part("published"):
+                published = PublishedFlow.from_state(config.flow, action, state["published"], body.changes)
+        like = model.weights.new_empty(body.changes)
+        spread = restoring.tensor(state["spread"], "spread", like)
+        inputs, commands, changes = state["rows"]
+        widths = (body.inputs, action.size, body.changes)
+        rows = Rows(
+            *(
+                restoring.tensor(part, f"rows[{i}]", like, (len(inputs), width))
+                for i, (part, width) in enumerate(zip((inputs, commands, changes), widths, strict=True))
+            )
+        )
+        return cls(model, one_step, rows, spread, measured, flow, published)
 
 
 def lagged(one_step: BodyModel, measured: tuple[int, ...]) -> NominalModel:

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.adaptation.box import Box
 from crl.adaptation.fitted import Fitted, measured_fields
 from crl.adaptation.fitting import fit_fitted, rows_of
@@ -331,11 +332,14 @@ class AdaptiveAgent(Agent):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-        self.buffer.load_state_dict(state["buffer"])
+        with restoring.part("buffer"):
+            self.buffer.load_state_dict(state["buffer"])
         self.fitted = None
-        self.model.load_state_dict(state["model"])
+        with restoring.part("model"):
+            self.model.load_state_dict(state["model"])
         if state["fitted"] is not None:
-            self.fitted = Fitted.from_state(self.config, self.body, self._action, state["fitted"])
+            with restoring.part("fitted"):
+                self.fitted = Fitted.from_state(self.config, self.body, self._action, state["fitted"])
             self.model = self.fitted.model
         self._task = int(state["task"])
         self.exploration.load_state_dict({"episodes": state["episodes"]})

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl import restoring
 from crl.agents.base import Agent
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
@@ -258,13 +259,17 @@ class MPCAgent(Agent):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-        self.strategy.load_state_dict(state["strategy"])
-        self.model.load_state_dict(state["model"])
+        with restoring.part("strategy"):
+            self.strategy.load_state_dict(state["strategy"])
+        with restoring.part("model"):
+            self.model.load_state_dict(state["model"])
         self.scales.clear()  # the judge holds it too
         for task, saved in state["scales"].items():
             self.scales[task] = self.model.scales()
-            self.scales[task].load_state_dict(saved)
-        self.buffer.load_state_dict(state["buffer"])
+            with restoring.part(f"scales/{task}"):
+                self.scales[task].load_state_dict(saved)
+        with restoring.part("buffer"):
+            self.buffer.load_state_dict(state["buffer"])
         self.learning_task = int(state["learning_task"])
         self.exploration.load_state_dict(state)
         self._sessions = int(state["sessions"])

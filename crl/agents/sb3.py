@@ -22,6 +22,7 @@ import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
+from crl import restoring
 from crl.agents.base import Agent
 from crl.agents.exploration import WhiteExploration
 from crl.agents.fingerprint import fingerprint_of
@@ -263,9 +264,12 @@ class SB3Agent(Agent):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-        load_model_state(self.model, state["model"])
-        self.replay.load_state_dict(state["replay"])
-        self.scale.load_state_dict(state["scale"])
+        with restoring.part("model"):
+            load_model_state(self.model, state["model"])
+        with restoring.part("replay"):
+            self.replay.load_state_dict(state["replay"])
+        with restoring.part("scale"):
+            self.scale.load_state_dict(state["scale"])
         self.learning_task = int(state["learning_task"])
         self._learned_once = set(state["learned_once"])
         self.exploration.load_state_dict({"episodes": state["episodes"]})

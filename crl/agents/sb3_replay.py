@@ -19,6 +19,7 @@ from stable_baselines3.common.type_aliases import ReplayBufferSamples
 from stable_baselines3.common.vec_env import VecNormalize
 from torch import Tensor
 
+from crl import restoring
 from crl.types import Transition
 
 COLUMNS = ("observation", "action", "next_observation", "reward", "task", "terminated")
@@ -130,5 +131,5 @@ class Replay(ReplayBuffer):
         capacity = max(_CAPACITY, self._length)
         for name in COLUMNS:
             fresh = np.empty((capacity, *self._data[name].shape[1:]), self._data[name].dtype)
-            fresh[: self._length] = state[name]
+            fresh[: self._length] = restoring.array(state[name], name, self._data[name], self._length)
             self._data[name] = fresh

@@ -130,6 +130,11 @@ class TaskRegression:
         return found
 
     # ------------------------------------------------------------------ what strategies ask for
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Sizes of an observation (x) and of an action (none)."""
+        return self._sizes[0], 0
+
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """Mean loss of weights [P] on rows of a task; see :class:`crl.continual.strategy.Judge`."""
         return self._loss(task, rows)(weights)

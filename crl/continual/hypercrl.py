@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
@@ -212,17 +213,23 @@ class HyperCRL(Strategy):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         self.generator.set_state(state["generator"])
+        saved = restoring.same(state["parameters"], "parameters", self.parameters)
         with torch.no_grad():
             for name, value in self.parameters.items():
-                value.copy_(state["parameters"][name])
-        self.embeddings = {index: value.to(self.device).clone() for index, value in state["embeddings"].items()}
+                value.copy_(saved[name])
+        like = torch.empty(self.config.dynamics.hypernetwork.embedding, device=self.device)
+        self.embeddings = restoring.tensors(state["embeddings"], "embeddings", like)
         self.task = int(state["task"])
         if self.task in self.embeddings:
             self.embeddings[self.task].requires_grad_()
         self._start_task()
-        self._anchor = {name: value.to(self.device).clone() for name, value in state["anchor"].items()}
+        self._anchor = restoring.some(state["anchor"], "anchor", self.parameters)
         self._protect()
-        self._optimiser.load_state_dict(state["optimiser"])
+        with restoring.part("optimiser"):
+            self._optimiser.load_state_dict(state["optimiser"])
         if self._embedding_optimiser is not None:
-            self._embedding_optimiser.load_state_dict(state["embedding_optimiser"])
-        self._average.load_state_dict(state["average"], self.device)
+            with restoring.part("embedding_optimiser"):
+                self._embedding_optimiser.load_state_dict(state["embedding_optimiser"])
+        with restoring.part("average"):
+            moving = self._averaged() if self.task in self.embeddings else self.parameters
+            self._average.load_state_dict(state["average"], moving)

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.hypercrl import HyperCRL
 from crl.continual.strategy import Storage
@@ -61,4 +62,5 @@ class HyperCRLReplay(HyperCRL):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.kept.load_state_dict(state["kept"], self.device)
+        with restoring.part("kept"):
+            self.kept.load_state_dict(state["kept"], self.device, self.judge.sizes)

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.hypercrl_weighted import WeightedHyperCRL
 from crl.continual.si import XI
@@ -76,4 +77,4 @@ class HyperCRLSI(WeightedHyperCRL):
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
         for name in ("path", "start", "before", "gradient"):
-            setattr(self, name, state[name].to(self.device).clone())
+            setattr(self, name, restoring.tensor(state[name], name, self.path))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.hypercrl import HyperCRL
 from crl.continual.strategy import Storage
@@ -58,5 +59,6 @@ class WeightedHyperCRL(HyperCRL):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-        self.importances = {task: a.to(self.device).clone() for task, a in state["importances"].items()}
+        like = torch.empty(self.network.size, device=self.device)
+        self.importances = restoring.tensors(state["importances"], "importances", like)
         super().load_state_dict(state)

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.shared import SharedNetwork
 from crl.dynamics.network import TargetNetwork
@@ -84,4 +85,4 @@ class SI(SharedNetwork):
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
         for name in ("importance", "path", "start", "anchor"):
-            setattr(self, name, state[name].to(self.device).clone())
+            setattr(self, name, restoring.tensor(state[name], name, self.trunk))

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.finetune import Finetune
 from crl.continual.strategy import Storage
@@ -60,4 +61,4 @@ class Snapshot(Finetune):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.finished = {task: weights.to(self.device).clone() for task, weights in state["finished"].items()}
+        self.finished = restoring.tensors(state["finished"], "finished", self.trunk)

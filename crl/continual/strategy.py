@@ -35,6 +35,11 @@ class Storage:
 class Judge(Protocol):
     """Judges target weights on transitions that a strategy kept, with the normalisers of their task."""
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Sizes of an observation and of an action."""
+        ...
+
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """Mean loss of weights [P] on rows of a task; the number of rows is a multiple of the ensemble's."""
         ...

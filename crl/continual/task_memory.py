@@ -33,7 +33,21 @@ class TaskMemory(dict[int, Windows]):
         """The windows of every task, copied."""
         return {task: rows.state_dict() for task, rows in self.items()}
 
-    def load_state_dict(self, state: Mapping[int, Mapping[str, Tensor]], device: torch.device) -> None:
-        """Restore what :meth:`state_dict` returned."""
+    def load_state_dict(
+        self,
+        state: Mapping[int, Mapping[str, Tensor]],
+        device: torch.device,
+        sizes: tuple[int | None, int | None] = (None, None),
+    ) -> None:
+        """Restore what :meth:`state_dict` returned.
+
+        Args:
+            state: The state.
+            device: Where tensors live.
+            sizes: Of an observation and of an action, where they are known.
+
+        Raises:
+            UnfitStateError: It is of other sizes, or not finite.
+        """
         self.clear()
-        self.update({task: Windows.from_state(rows, device) for task, rows in state.items()})
+        self.update({task: Windows.from_state(rows, device, sizes) for task, rows in state.items()})

@@ -198,7 +198,7 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
 
     from crl.adaptation.fitted import Fitted
     from crl.deployment.files import AGAIN, DeploymentError, read_folder
-    from crl.deployment.load import config_of, state_of, task_of
+    from crl.deployment.load import config_of, fitting, state_of, task_of
     from crl.deployment.shared_weights import SharedWeights
     from crl.dynamics.body import Body
 
@@ -209,7 +209,8 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
         raise DeploymentError(f"{folder} has changed since the pilot read it", AGAIN)
     config, task = config_of(contents), task_of(contents)
     body = Body(task.observation, task.action)
-    fitted = Fitted.from_state(config, body, task.action, state_of(contents)["fitted"])
+    with fitting(folder):
+        fitted = Fitted.from_state(config, body, task.action, state_of(contents)["fitted"])
     shared = SharedWeights(memory, len(fitted.model.weights))
     return Learner(config.body, fitted.model, fitted.rows, task.action.size, shared, seed)
 

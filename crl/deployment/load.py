@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import struct
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +12,14 @@ from typing import Any
 
 from crl.agents.adaptive import AdaptiveAgent
 from crl.config import Config
-from crl.deployment.files import CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
+from crl.deployment.files import AGAIN, CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
 from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
 from crl.errors import CrlError
+from crl.reading.json_text import parse_json
 from crl.sequences import load_sequence
 from crl.settings import load_yaml
-from crl.training.checkpoint_format import decode, read_safetensors
+from crl.training.checkpoint import FORMAT_ERRORS
+from crl.training.checkpoint_format import decode, read_safetensors, read_tree
 from crl.types import Reward, Success, TaskSpec, Terminated
 
 
@@ -49,9 +49,14 @@ class Deployment:
         return float(self.manifest["learner_rate"])
 
     def make_agent(self) -> AdaptiveAgent:
-        """A new agent as it was exported."""
+        """A new agent as it was exported.
+
+        Raises:
+            DeploymentError: The state does not fit the settings, or is not finite.
+        """
         agent = AdaptiveAgent(self.config, self.task.observation, self.task.action)
-        agent.load_state_dict(self.state)
+        with fitting(self.folder):
+            agent.load_state_dict(self.state)
         return agent
 
 
@@ -79,7 +84,9 @@ def load_deployment(folder: Path, robot: str | None = None) -> Deployment:
     config = config_of(contents)
     task = _task(contents, *_functions(contents, kit, exported, config))
     check_robot(spec, task)
-    return Deployment(folder, spec, config, task, state_of(contents), contents.manifest)
+    deployment = Deployment(folder, spec, config, task, state_of(contents), contents.manifest)
+    deployment.make_agent()  # what does not fit is found before anything moves
+    return deployment
 
 
 def config_of(contents: Contents) -> Config:
@@ -97,10 +104,29 @@ def state_of(contents: Contents) -> dict[str, Any]:
         DeploymentError: It does not follow the format.
     """
     try:
-        state = decode(json.loads(contents.files[STATE]), read_safetensors(contents.files[WEIGHTS]))
-    except (KeyError, ValueError, TypeError, struct.error) as error:
-        raise DeploymentError(f"{contents.folder}: the weights do not follow the format: {error!r}") from error
-    return dict(state)
+        state = decode(read_tree(contents.files[STATE]), read_safetensors(contents.files[WEIGHTS]))
+    except FORMAT_ERRORS as error:
+        raise DeploymentError(f"{contents.folder}: the weights do not follow the format: {error!r}", AGAIN) from error
+    if not isinstance(state, dict):
+        raise DeploymentError(f"{contents.folder}: the weights do not follow the format: they are no state", AGAIN)
+    return state
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Restoring a state of a deployment; what does not fit is its error.
+
+    Raises:
+        DeploymentError: The state does not fit the settings, or is not finite.
+    """
+    try:
+        yield
+    except CrlError as error:
+        raise DeploymentError(
+            f"{folder}: the weights do not fit the settings: {error.message}", error.mend or AGAIN
+        ) from error
+    except FORMAT_ERRORS as error:
+        raise DeploymentError(f"{folder}: the weights do not fit the settings: {error!r}", AGAIN) from error
 
 
 def task_of(contents: Contents) -> TaskSpec:
@@ -109,7 +135,12 @@ def task_of(contents: Contents) -> TaskSpec:
 
 
 def _task(contents: Contents, reward: Reward, success: Success, terminated: Terminated | None = None) -> TaskSpec:
-    return TaskSpec.from_plain(json.loads(contents.files[TASK]), 0, reward, success, terminated)
+    try:
+        return TaskSpec.from_plain(parse_json(bytes(contents.files[TASK])), 0, reward, success, terminated)
+    except CrlError as error:
+        raise DeploymentError(f"{contents.folder}/{TASK} is no task: {error.message}", AGAIN) from error
+    except FORMAT_ERRORS as error:
+        raise DeploymentError(f"{contents.folder}/{TASK} is no task: {error!r}", AGAIN) from error
 
 
 def _functions(

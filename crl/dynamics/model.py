@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from crl import restoring
 from crl.config import DynamicsConfig
 from crl.dynamics import gaussian
 from crl.dynamics.features import FeatureMap
@@ -52,7 +53,8 @@ class Scales:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         for name, part in self.parts().items():
-            part.load_state_dict(state[name])
+            with restoring.part(name):
+                part.load_state_dict(state[name])
 
 
 class DynamicsModel:
@@ -163,7 +165,7 @@ class DynamicsModel:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         if self.bounds is not None:
-            self.bounds = state["bounds"].to(self.device).clone()
+            self.bounds = restoring.tensor(state["bounds"], "bounds", self.bounds)
 
 
 def deal(rows: Tensor, members: int) -> Tensor:

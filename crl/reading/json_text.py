@@ -30,7 +30,7 @@ def parse_json(data: bytes | str, depth: int = DEPTH) -> Any:
         found = json.loads(data)
     except RecursionError as error:
         raise ValueError(too_deep) from error
-    if _brackets(data) > depth and _deeper(found, depth):  # few brackets can't be deep, and most texts are small
+    if _brackets(data) > depth and deeper(found, depth):  # few brackets can't be deep, and most texts are small
         raise ValueError(too_deep)
     return found
 
@@ -51,7 +51,8 @@ def _brackets(data: bytes | str) -> int:
     return data.count(b"[") + data.count(b"{")
 
 
-def _deeper(value: Any, depth: int) -> bool:
+def deeper(value: Any, depth: int) -> bool:
+    """Whether plain data has more lists and mappings inside one another than so many."""
     level = [value]
     for _ in range(depth):
         level = [inner for item in level for inner in _inside(item) if isinstance(inner, (list, dict))]

@@ -30,6 +30,7 @@ from crl.training.plain_data import plain
 from crl.training.presence import Presence
 from crl.training.progress import Progress
 from crl.training.provenance import note_code
+from crl.training.proving import prove
 from crl.training.recorded import read_recorded
 from crl.training.rescue import rescue
 from crl.training.results import collect_results
@@ -150,7 +151,7 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
 
 
 def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> None:
-    loaded = store.load_latest()
+    loaded = store.load_latest(lambda state: prove(loop.config, loop.sequence, state))
     problems = [*loaded.problems, *loop.load_state_dict(loaded.state)]
     for problem in problems:
         shown.message(problem)

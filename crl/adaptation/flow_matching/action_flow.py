@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.flow_matching.integration import transport
@@ -75,8 +76,9 @@ class ActionFlow:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore the field and the identifier; the calibration is given at construction."""
-        self.identifier.load_state_dict(state["identifier"])
-        self.field.load_state_dict(state["field"])
+        for name, part in (("identifier", self.identifier), ("field", self.field)):
+            with restoring.part(name):
+                part.load_state_dict(state[name])
 
 
 def fit_flow(

@@ -13,18 +13,24 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.nominal_model import NominalModel
+from crl.config import Config
 from crl.config_missions import FlowConfig
 from crl.errors import CrlError
+from crl.limits import validate
+from crl.reading.json_text import read_json
+from crl.reading.plain import read_bytes
 from crl.types import ActionSpec
 
 VERSION = 1
+MOST = 1 << 30
+"""Bytes of tensors that are read; a fitted flow has a few hundred thousand."""
 TENSORS, DESCRIPTION = "flow.safetensors", "flow.json"
 
 
@@ -88,6 +94,7 @@ def load_flow(folder: Path, action: ActionSpec, nominal: NominalModel, model: st
             )
         state = _join(description["state"], tensors)
         config = _config(state["config"])
+        validate(Config(flow=config))
         calibration = Calibration.from_state(state["calibration"])
         kind = state["identifier"]["kind"]
         identifier = make_identifier(kind, config, Box.of(action), nominal, calibration)
@@ -95,6 +102,8 @@ def load_flow(folder: Path, action: ActionSpec, nominal: NominalModel, model: st
         flow.load_state_dict(state)
     except FlowFileError:
         raise
+    except CrlError as error:
+        raise FlowFileError(f"the flow in {folder} can't be used: {error.message}", error.mend or hint) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FlowFileError(f"the flow in {folder} is damaged: {error!r}", hint) from error
     return flow
@@ -137,8 +146,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     """The description of a flow and its tensors."""
     hint = _hint(folder)
     try:
-        description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        tensors = load_file(folder / TENSORS)
+        description = read_json(folder / DESCRIPTION)
+        tensors = load(read_bytes(folder / TENSORS, MOST))
     except FileNotFoundError as error:
         raise FlowFileError(f"there is no fitted flow: {error.filename} is missing", hint) from error
     except (OSError, ValueError, SafetensorError) as error:

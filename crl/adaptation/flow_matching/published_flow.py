@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.adaptation.box import Box
 from crl.adaptation.flow_matching.integration import transport
 from crl.adaptation.flow_matching.targets import nearest_actions
@@ -78,8 +79,21 @@ class PublishedFlow:
         return {"field": self.field.state_dict(), "scale": self.scale.clone()}
 
     @classmethod
-    def from_state(cls, config: FlowConfig, action: ActionSpec, state: Mapping[str, Any]) -> PublishedFlow:
-        """The flow that :meth:`state_dict` described."""
-        flow = cls(config, action, state["scale"].clone())
-        flow.field.load_state_dict(state["field"])
+    def from_state(
+        cls, config: FlowConfig, action: ActionSpec, state: Mapping[str, Any], size: int | None = None
+    ) -> PublishedFlow:
+        """The flow that :meth:`state_dict` described.
+
+        Args:
+            config: Settings of flows.
+            action: Elements of the action.
+            state: What was saved.
+            size: Number D of changes; that of the saved scale by default.
+
+        Raises:
+            UnfitStateError: It is of other sizes, or not finite.
+        """
+        flow = cls(config, action, restoring.tensor(state["scale"], "scale", torch.empty(0), (size,)))
+        with restoring.part("field"):
+            flow.field.load_state_dict(state["field"])
         return flow

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import silu
 
+from crl import restoring
 from crl.dynamics.network import TargetNetwork
 
 Velocity = Callable[[Tensor, Tensor], Tensor]
@@ -77,9 +78,6 @@ class VelocityField:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        if state["weights"].shape != self.weights.shape or state["mean"].shape != self.mean.shape:
-            raise ValueError(
-                f"a velocity field of {tuple(state['weights'].shape)} weights and {state['mean'].shape[0]} features "
-                f"does not fit one of {tuple(self.weights.shape)} and {self.mean.shape[0]}: use the settings it had"
-            )
-        self.weights, self.mean, self.std = (state[name].clone() for name in ("weights", "mean", "std"))
+        self.weights = restoring.tensor(state["weights"], "weights", self.weights)
+        self.mean = restoring.tensor(state["mean"], "mean", self.mean)
+        self.std = restoring.tensor(state["std"], "std", self.std)

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import smooth_l1_loss
 
+from crl import restoring
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.channels import Channels
@@ -230,4 +231,5 @@ class LearnedIdentifier(Identifier):
                 f"the identifier's state ({state.get('kind')}) does not fit a learned identifier of these sizes",
                 "set flow.context and flow.encoder_hidden as they were, or fit again",
             )
-        self._weights = [weight.clone() for weight in state["weights"]]
+        saved = enumerate(zip(state["weights"], self._weights, strict=True))
+        self._weights = [restoring.tensor(weight, f"weights[{i}]", like) for i, (weight, like) in saved]
