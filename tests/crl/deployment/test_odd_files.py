@@ -104,7 +104,7 @@ def not_finite(state: dict[str, Any]) -> None:
 
 
 def too_few(state: dict[str, Any]) -> None:
-    state["fitted"]["tick"]["weights"] = state["fitted"]["tick"]["weights"][:-1].clone()
+    state["fitted"]["one_step"]["weights"] = state["fitted"]["one_step"]["weights"][:-1].clone()
 
 
 def odd_flow(state: dict[str, Any]) -> None:
