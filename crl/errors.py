@@ -1,4 +1,4 @@
-"""Errors that a user can mend. The command line prints them as one message, without a traceback."""
+"""Errors that a user can fix. The command line prints them as one message, without a traceback."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class CrlError(Exception):
 
     Args:
         message: What went wrong, and where.
-        mend: How to put it right; printed on a line of its own.
+        hint: How to put it right; printed on a line of its own.
     """
 
-    def __init__(self, message: str, mend: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None) -> None:
         super().__init__(message)
         self.message = message
-        self.mend = mend
+        self.hint = hint
 
     def __str__(self) -> str:
-        return self.message if self.mend is None else f"{self.message}\n{self.mend}"
+        return self.message if self.hint is None else f"{self.message}\n{self.hint}"
 
 
 class SettingsError(CrlError, ValueError):
@@ -40,15 +40,15 @@ class RenderingError(CrlError, RuntimeError):
 
     Args:
         message: What went wrong. An environment that knows what is missing says it there.
-        mend: How to put it right; by default the packages for EGL, unless the message names what is missing.
+        hint: How to put it right; by default the packages for EGL, unless the message names what is missing.
     """
 
-    def __init__(self, message: str, mend: str | None = None) -> None:
+    def __init__(self, message: str, hint: str | None = None) -> None:
         packages = " ".join(EGL_PACKAGES)
         install = f"apt-get install -y --no-install-recommends {packages}"
         general = f"Headless rendering needs EGL. On Debian or Ubuntu:\n  {install}\n"
         told = any(word in message for word in ("apt-get", "MUJOCO_GL", "PYOPENGL_PLATFORM"))
-        super().__init__(message, mend or f"{'' if told else general}`crl doctor` tells what works here.")
+        super().__init__(message, hint or f"{'' if told else general}`crl doctor` tells what works here.")
 
 
 class Interrupted(CrlError):

@@ -33,7 +33,7 @@ GROUP = "crl.task_sequences"
 ENVIRONMENTS = "gymnasium.envs"
 _KEYS = {"name", "description", "tasks"}
 _OPTIONAL = {"missions"}
-_MENDS = {
+_HINTS = {
     "pybullet": "it has wheels up to Python 3.11, and this is Python "
     f"{sys.version_info.major}.{sys.version_info.minor}: use Python 3.11, where it is installed with this package, or "
     "build it (`pip install pybullet` with a C++ compiler)",
@@ -113,8 +113,8 @@ class TaskSequence:
             return gymnasium.make(entry.id, disable_env_checker=True, **options)
         except ModuleNotFoundError as error:
             missing = (error.name or "").split(".")[0]
-            mend = _MENDS.get(missing, f"install the package that provides {error.name!r}")
-            raise SequenceError(f"{where} needs {error.name!r}, which is not installed", mend) from error
+            hint = _HINTS.get(missing, f"install the package that provides {error.name!r}")
+            raise SequenceError(f"{where} needs {error.name!r}, which is not installed", hint) from error
         except gymnasium.error.Error as error:
             raise SequenceError(f"{where}: {error}") from error
         except (TypeError, ValueError) as error:
@@ -122,7 +122,7 @@ class TaskSequence:
         except Exception as error:  # someone else's constructor
             raise SequenceError(
                 f"{where} can't be made with {options}: {entry.id} raised {raised(error)}",
-                "mend the environment's constructor, or the keyword arguments that the sequence gives it",
+                "fix the environment's constructor, or the keyword arguments that the sequence gives it",
             ) from error
 
     def spec(self, index: int) -> TaskSpec:
@@ -229,21 +229,21 @@ def _import(path: str) -> Any:
         f"write {stem}:{attribute}, and start in the folder that holds {stem}.py or name that folder in PYTHONPATH"
     )
     if module.startswith(".") or "/" in module or "\\" in module or not (module and attribute):
-        mend = as_module if stem.isidentifier() and attribute else None
+        hint = as_module if stem.isidentifier() and attribute else None
         raise SequenceError(
-            f"the task sequence {path!r} can't be loaded: it is not of the form package.module:attribute", mend
+            f"the task sequence {path!r} can't be loaded: it is not of the form package.module:attribute", hint
         )
     _register_own()
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
-        mend = None
+        hint = None
         if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
-            mend = (
+            hint = (
                 f"start in the folder that holds {error.name}, name that folder in PYTHONPATH, or install the package"
             )
-        mend = as_module if module.endswith(".py") else mend
-        raise SequenceError(f"the task sequence {path!r} can't be loaded: {error}", mend) from error
+        hint = as_module if module.endswith(".py") else hint
+        raise SequenceError(f"the task sequence {path!r} can't be loaded: {error}", hint) from error
 
 
 def _register_own() -> None:

@@ -28,7 +28,7 @@ WIDTH: Mapping[str, int] = {"linear": 1, "angle": 1, "quaternion": 4}
 
 
 class SpecError(CrlError, ValueError):
-    """A task's description does not make sense; the message names the entry and the mend."""
+    """A task's description does not make sense; the message names the entry and the hint."""
 
 
 @dataclass(frozen=True)

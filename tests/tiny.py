@@ -36,8 +36,8 @@ TIMES = ("wall_seconds", "cpu_seconds", "time", "decision_ms", "run", "commit")
 
 RESETS: list[tuple[str, int]] = []
 """Task and seed of every episode that began; a test that reads it clears it first."""
-MENDED: set[str] = set()
-"""Faults that no longer happen; a test that mends one undoes it with monkeypatch."""
+FIXED: set[str] = set()
+"""Faults that no longer happen; a test that fixes one undoes it with monkeypatch."""
 
 
 class Slide(gymnasium.Env[Any, Any]):
@@ -88,7 +88,7 @@ class Slide(gymnasium.Env[Any, Any]):
         self.steps = 0
         self.lucky = bool(self.np_random.random() < 0.5)
         self.solved = False
-        self.faulty = bool(self.np_random.random() < self.share) and self.fault not in MENDED
+        self.faulty = bool(self.np_random.random() < self.share) and self.fault not in FIXED
         if self.faulty and self.fault == "reset":
             return np.full(2, np.nan, np.float32), {}
         if self.faulty and self.fault == "reset_shape":

@@ -205,11 +205,11 @@ def _check_futures(make: Callable[[int], Agent], trial: _Trial, seed: int) -> No
         where = f"{trial.where(original)}, after {count - 1} units of work"
         state = original.state_dict()
         require_plain(state, where)
-        mend = "derive all randomness from the seed: crl.seeding"
-        require_same(state, twin.state_dict(), f"{where}: two agents with one seed and one life differ", mend)
+        hint = "derive all randomness from the seed: crl.seeding"
+        require_same(state, twin.state_dict(), f"{where}: two agents with one seed and one life differ", hint)
         element = original.basis_element()
         require(
-            element == twin.basis_element(), f"{where}: agents with equal states have different basis elements", mend
+            element == twin.basis_element(), f"{where}: agents with equal states have different basis elements", hint
         )
         kept = copy.deepcopy(state)
         actions = future(original)

@@ -27,7 +27,7 @@ class Said:
     """What a promise that is kept has to say, and whether something could be better."""
 
     text: str
-    mend: str | None = None
+    hint: str | None = None
     state: State = "good"
 
 
@@ -105,7 +105,7 @@ def episodes_are_sound(trial: Trial) -> Said:
     if len(faulty) == len(trial.plays):
         raise CheckFailed(
             f"every episode ends early, the first at step {len(faulty[0].rewards) + 1}: {faulty[0].fault}",
-            "mend the environment: nothing can be learned from such steps",
+            "fix the environment: nothing can be learned from such steps",
         )
     if faulty:
         return Said(

@@ -19,14 +19,14 @@ class Finding:
         promise: What was looked at, in a word.
         state: How it is.
         said: What was seen.
-        mend: How to put it right; ``None`` where nothing is to be done.
+        hint: How to put it right; ``None`` where nothing is to be done.
     """
 
     where: str
     promise: str
     state: State
     said: str
-    mend: str | None = None
+    hint: str | None = None
 
     @property
     def bad(self) -> bool:
@@ -43,5 +43,5 @@ class Finding:
             "promise": self.promise,
             "state": self.state,
             "said": self.said,
-            "mend": self.mend,
+            "hint": self.hint,
         }

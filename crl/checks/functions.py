@@ -105,7 +105,7 @@ def _explained(name: str) -> Iterator[None]:
     try:
         yield
     except TaskFunctionFailed as error:
-        raise CheckFailed(f"can't be computed with {name}: {error.message}", error.mend) from error
+        raise CheckFailed(f"can't be computed with {name}: {error.message}", error.hint) from error
 
 
 def _agree(values: Any, expected: Any, what: str, than: str) -> None:

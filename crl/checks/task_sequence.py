@@ -65,7 +65,7 @@ def check_task_sequence(sequence: TaskSequence | str, *, steps: int = 30, seed: 
     """
     for finding in examine_task_sequence(sequence, steps=steps, seed=seed):
         if finding.bad:
-            raise CheckFailed(str(finding), finding.mend)
+            raise CheckFailed(str(finding), finding.hint)
 
 
 def examine_task_sequence(
@@ -125,8 +125,8 @@ def _look(where: str, promise: str, look: Callable[[Trial], Said | None], state:
     try:
         said = look(trial)
     except CheckFailed as failed:
-        return Finding(where, promise, state, failed.message, failed.mend)
-    return None if said is None else Finding(where, promise, said.state, said.text, said.mend)
+        return Finding(where, promise, state, failed.message, failed.hint)
+    return None if said is None else Finding(where, promise, said.state, said.text, said.hint)
 
 
 def _compare(

@@ -64,8 +64,8 @@ def _show(finding: Finding, before: Finding | None) -> None:
         _print(finding.where)
     sign, colour = SIGNS[finding.state]
     _print(f"  {finding.promise}: {finding.said}", sign, colour)
-    if finding.mend and finding.state != "good":
-        _print(f"      {finding.mend}", style="dim")
+    if finding.hint and finding.state != "good":
+        _print(f"      {finding.hint}", style="dim")
 
 
 def _print(text: str, sign: str = "", colour: str = "", style: str = "") -> None:

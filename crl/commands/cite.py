@@ -41,6 +41,6 @@ def cite(
     try:
         out_file.write_text(text, encoding="utf-8")
     except OSError as error:
-        mend = "name a file in an existing folder with --out"
-        raise CrlError(f"{out_file} can't be written: {error.strerror}", mend) from error
+        hint = "name a file in an existing folder with --out"
+        raise CrlError(f"{out_file} can't be written: {error.strerror}", hint) from error
     say(str(out_file))

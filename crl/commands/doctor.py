@@ -27,7 +27,7 @@ def doctor(
     runs: Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder that holds the runs.")] = Path("runs"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a list.")] = False,
 ) -> None:
-    """Look at this machine: what works, what does not, and how to mend it.
+    """Look at this machine: what works, what does not, and how to fix it.
 
     Graphics, video, plug-ins and packages are really tried, each in a process of its own. The exit code is 1 if
     something is broken that `crl train` needs; what only costs videos, a GPU or ROS leaves it at 0.
@@ -56,8 +56,8 @@ def _show(finding: Finding) -> None:
         f"{SIGNS[finding.state]}  {escape(finding.subject)} · [bold]{escape(finding.name)}[/]: {escape(finding.said)}"
     )
     out.print(line, soft_wrap=True, highlight=False, markup=True)
-    if finding.mend and finding.state != "ok":
-        out.print(f"      {finding.mend}", soft_wrap=True, highlight=False, style="dim")
+    if finding.hint and finding.state != "ok":
+        out.print(f"      {finding.hint}", soft_wrap=True, highlight=False, style="dim")
 
 
 def _conclude(findings: list[Finding], stopping: list[Finding]) -> None:

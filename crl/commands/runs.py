@@ -50,7 +50,7 @@ def list_runs(
     as_json: AsJson = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index anew from the folders first.")] = False,
 ) -> None:
-    """List runs, with what is wrong with them and how to mend it."""
+    """List runs, with what is wrong with them and how to fix it."""
     from crl.reporting.store import index, query, show
 
     conditions = [query.parse(text) for text in filters or []]

@@ -123,7 +123,7 @@ def fitting(folder: Path) -> Iterator[None]:
         yield
     except CrlError as error:
         raise DeploymentError(
-            f"{folder}: the weights do not fit the settings: {error.message}", error.mend or AGAIN
+            f"{folder}: the weights do not fit the settings: {error.message}", error.hint or AGAIN
         ) from error
     except FORMAT_ERRORS as error:
         raise DeploymentError(f"{folder}: the weights do not fit the settings: {error!r}", AGAIN) from error
@@ -157,7 +157,7 @@ def _functions(
     except CrlError as error:
         raise DeploymentError(
             f"{contents.folder} needs the reward of env={config.env.name}, which can't be made here: {error.message}",
-            error.mend or "install the package that provides it",
+            error.hint or "install the package that provides it",
         ) from error
     return task.reward, task.success, task.terminated
 

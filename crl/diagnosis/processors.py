@@ -42,8 +42,8 @@ def processors() -> list[Finding]:
 def _variable(name: str, usable: int) -> Finding:
     text = os.environ.get(name)
     if text is None:
-        mend = f"export {name}=1 before several runs at once: each would use all cores and slow the others down"
-        return Finding("threads", name, "ok" if usable == 1 else "warning", "not set", mend)
+        hint = f"export {name}=1 before several runs at once: each would use all cores and slow the others down"
+        return Finding("threads", name, "ok" if usable == 1 else "warning", "not set", hint)
     try:
         threads = int(text.split(",")[0])
     except ValueError:
@@ -58,8 +58,8 @@ def _variable(name: str, usable: int) -> Finding:
 
 def _torch_threads(told: Told, seen: dict[str, Any], usable: int) -> Finding:
     if not seen:
-        mend = "see torch among the packages"
-        return Finding("threads", "torch", "broken", told.trouble or "it told nothing", mend, needed=True)
+        hint = "see torch among the packages"
+        return Finding("threads", "torch", "broken", told.trouble or "it told nothing", hint, needed=True)
     said = f"{seen['threads']} by default; a run uses its setting threads (1)"
     if seen["threads"] > usable:
         return Finding("threads", "torch", "warning", said, "export OMP_NUM_THREADS=1")
@@ -72,12 +72,12 @@ def _gpu(told: Told, seen: dict[str, Any]) -> Finding:
         said = ", ".join(seen["names"])
         if told.trouble is None:
             return Finding("gpu", "CUDA", "ok", said)
-        mend = "device=cpu until driver and PyTorch fit each other (nvidia-smi names the driver's CUDA version)"
-        return Finding("gpu", "CUDA", "warning", f"{said}: {told.trouble}", mend)
+        hint = "device=cpu until driver and PyTorch fit each other (nvidia-smi names the driver's CUDA version)"
+        return Finding("gpu", "CUDA", "warning", f"{said}: {told.trouble}", hint)
     if not there:
         return Finding("gpu", "CUDA", "absent", "no NVIDIA GPU; runs use the CPU, which small models like as well")
     if seen.get("built_for"):
-        mend = "check the driver with nvidia-smi; in a container, pass the GPU in (docker run --gpus all)"
-        return Finding("gpu", "CUDA", "warning", "a GPU is there, but torch does not see it", mend)
-    mend = "install PyTorch with CUDA: https://pytorch.org/get-started/locally"
-    return Finding("gpu", "CUDA", "warning", "a GPU is there, but this PyTorch is built for the CPU alone", mend)
+        hint = "check the driver with nvidia-smi; in a container, pass the GPU in (docker run --gpus all)"
+        return Finding("gpu", "CUDA", "warning", "a GPU is there, but torch does not see it", hint)
+    hint = "install PyTorch with CUDA: https://pytorch.org/get-started/locally"
+    return Finding("gpu", "CUDA", "warning", "a GPU is there, but this PyTorch is built for the CPU alone", hint)

@@ -64,12 +64,12 @@ def _backend(name: str, told: Told, working: list[str]) -> Finding:
     reason = told.trouble or "its pictures are empty"
     if "glGetError" in reason:  # how PyOpenGL says that there is no such library
         reason = "its library is not installed"
-    mend = f"on Debian or Ubuntu: apt-get install -y --no-install-recommends {' '.join(packages)}"
+    hint = f"on Debian or Ubuntu: apt-get install -y --no-install-recommends {' '.join(packages)}"
     if working:  # one of the two is enough
         if name == "egl":
-            mend = f"nothing, if `export MUJOCO_GL=osmesa` is set (slower); or {mend}"
-        return Finding(SUBJECT, title, "absent", reason, mend)
-    return Finding(SUBJECT, title, "warning", f"{reason}; no videos", mend)
+            hint = f"nothing, if `export MUJOCO_GL=osmesa` is set (slower); or {hint}"
+        return Finding(SUBJECT, title, "absent", reason, hint)
+    return Finding(SUBJECT, title, "warning", f"{reason}; no videos", hint)
 
 
 def _choice(working: list[str]) -> Finding:
@@ -104,5 +104,5 @@ def _display() -> Finding:
     there = display()
     if there:
         return Finding(SUBJECT, "display", "ok", there)
-    mend = "only `crl replay --live` needs one: log in with ssh -X, or work at the machine itself"
-    return Finding(SUBJECT, "display", "absent", "none: windows can't be opened", mend)
+    hint = "only `crl replay --live` needs one: log in with ssh -X, or work at the machine itself"
+    return Finding(SUBJECT, "display", "absent", "none: windows can't be opened", hint)

@@ -37,7 +37,7 @@ class Film:
 
     Attributes:
         written: The mp4, or the folder of PNG files where there is no ffmpeg.
-        note: Why it is a folder, and the mend.
+        note: Why it is a folder, and the hint.
         count: Pictures so far.
 
     Raises:

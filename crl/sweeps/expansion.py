@@ -90,7 +90,7 @@ def plan(asked: Sequence[Sequence[tuple[str, str]]], varied: Sequence[str], name
         listed = "\n".join(wrong[:SHOWN])
         raise SettingsError(
             f"{len(wrong)} of {len(asked)} points can't run:\n{listed}{more}",
-            "nothing was started; mend or leave them out",
+            "nothing was started; fix or leave them out",
         )
     marks = [fingerprint(config) for config in configs]
     given = names or make_unique(

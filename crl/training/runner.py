@@ -139,7 +139,7 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
                 # The unit is complete, or has not begun: an environment that can't be made comes first in it.
                 save()
                 goes_on = f"when it is fixed, the run goes on with: {resume_command(RunFolder(presence.path))}"
-                raise type(error)(error.message, f"{error.mend}\n{goes_on}" if error.mend else goes_on) from error
+                raise type(error)(error.message, f"{error.hint}\n{goes_on}" if error.hint else goes_on) from error
             if not presence.there():
                 rescue(config, loop, presence)
             due = time.monotonic() - written >= config.checkpoint.seconds

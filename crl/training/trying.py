@@ -29,10 +29,10 @@ def try_first(config: Config, sequence: TaskSequence, *, plans: bool) -> list[st
     told = []
     for finding in examine_task_sequence(sequence, tasks=task_order(config, sequence), seconds=SECONDS):
         if finding.state == "broken" or (plans and finding.bad and finding.promise == PLANNING):
-            mend = f"{finding.mend}; " if finding.mend else ""
+            hint = f"{finding.hint}; " if finding.hint else ""
             raise CheckFailed(
-                str(finding), f"{mend}`crl check env={config.env.name}` says more, check=false skips this"
+                str(finding), f"{hint}`crl check env={config.env.name}` says more, check=false skips this"
             )
         if finding.state != "good":
-            told.append(f"{finding}" + (f": {finding.mend}" if finding.mend else ""))
+            told.append(f"{finding}" + (f": {finding.hint}" if finding.hint else ""))
     return told

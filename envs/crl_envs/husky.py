@@ -189,7 +189,7 @@ class HuskyEnv(UGVMissionEnv):
             physicsClientId=client,
         )
         folder = pybullet_data.getDataPath()
-        with _silence():  # about links without mass, which is mended below
+        with _silence():  # about links without mass, which is fixed below
             self._floor = pybullet.loadURDF(f"{folder}/plane.urdf", physicsClientId=client)
             self._robot = pybullet.loadURDF(
                 f"{folder}/husky/husky.urdf",

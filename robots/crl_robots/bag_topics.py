@@ -103,8 +103,8 @@ class _Search:
         called = [topic for topic in right if named(topic, name)] or [t for t in self.topics if named(t, name)]
         topic = find_topic(full or called or right or self.topics, name)
         if topic not in right:
-            mend = f"name a topic with {' or '.join(role.kinds)}"
-            raise RobotError(f"{topic} of the bag holds {self.topics[topic]}", f"{mend}{self._choices(role, right)}")
+            hint = f"name a topic with {' or '.join(role.kinds)}"
+            raise RobotError(f"{topic} of the bag holds {self.topics[topic]}", f"{hint}{self._choices(role, right)}")
         return topic
 
     def needed(self, role: Role) -> str:

@@ -189,9 +189,9 @@ def _unreadable(path: str | Path, error: Exception) -> RobotError:
     if isinstance(error, MemoryError):
         error = ValueError("it tells of more data than fit into memory")
     if suffix == ".db3":
-        mend = f"if it is damaged, SQLite may help: sqlite3 {quoted} .recover"
+        hint = f"if it is damaged, SQLite may help: sqlite3 {quoted} .recover"
     elif suffix == ".bag":
-        mend = "if its recorder was killed: rosbag reindex"
+        hint = "if its recorder was killed: rosbag reindex"
     else:
-        mend = f"if its recorder was killed, or it is damaged, save what is whole: crl salvage {quoted} --out NEW"
-    return RobotError(f"the bag {path} can't be read: {error}", mend)
+        hint = f"if its recorder was killed, or it is damaged, save what is whole: crl salvage {quoted} --out NEW"
+    return RobotError(f"the bag {path} can't be read: {error}", hint)

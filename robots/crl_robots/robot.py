@@ -72,7 +72,7 @@ class Robot(Protocol):
     spec: RobotSpec
 
     def connect(self) -> None:
-        """Begin; raises :class:`RobotError` with the mend if the robot is not there."""
+        """Begin; raises :class:`RobotError` with the hint if the robot is not there."""
         ...
 
     def clock(self) -> float:

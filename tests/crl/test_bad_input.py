@@ -173,13 +173,13 @@ class TestRunFolder:
         with (tmp_path / "run/config.yaml").open("a") as file:
             file.write("teleport: true\n")
         results = json.loads((tmp_path / "run/results.json").read_text())
-        mends = {
+        fixes = {
             "9.9.9": "the run was made by crl 9.9.9, this is crl .*pip install crl==9.9.9",
             results["version"]: "use that one, or take the setting out of the file",
         }
-        for version, mend in mends.items():
+        for version, hint in fixes.items():
             (tmp_path / "run/results.json").write_text(json.dumps({**results, "version": version}))
-            with pytest.raises(CrlError, match=rf"(?s)unknown setting 'teleport'.*{mend}"):
+            with pytest.raises(CrlError, match=rf"(?s)unknown setting 'teleport'.*{hint}"):
                 load_run(tmp_path / "run")
         (tmp_path / "run/results.json").unlink()
         noted = tmp_path / "run/provenance.json"
@@ -282,8 +282,8 @@ class TestSimulator:
         assert learned["mean_return"] > -1000
         assert set(again) == {"name", "success_rate", "mean_return"}
         assert again["name"] == "slide_0"
-        # Once the simulator is mended the run goes on.
-        monkeypatch.setattr(tiny, "MENDED", {"nan"})
+        # Once the simulator is fixed the run goes on.
+        monkeypatch.setattr(tiny, "FIXED", {"nan"})
         results = resume(tmp_path / "run")
         assert [visit["task"] for visit in results["visits"]] == ["slide_0", "slide_1"]
         assert results["matrix"][1][1] is not None

@@ -356,7 +356,7 @@ class TestProgram:
 
 def test_errors_show_message_and_mend() -> None:
     assert str(CrlError("what")) == "what"
-    assert str(CrlError("what", "mend")) == "what\nmend"
+    assert str(CrlError("what", "hint")) == "what\nmend"
     assert isinstance(SettingsError("x"), ValueError)
 
 

@@ -102,7 +102,7 @@ def test_bad_maps_are_refused_with_file_line_and_mend(case: str, workplace: Path
     said = complaint("eval-missions", "env=ugv_mission", "waypoints=bad.csv", "refiner=none")
     assert "bad.csv" in said
     assert message in said
-    assert said.count(": ") >= 2  # where, what, mend
+    assert said.count(": ") >= 2  # where, what, hint
 
 
 @pytest.mark.parametrize(

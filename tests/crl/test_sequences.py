@@ -1,4 +1,4 @@
-"""Sequences are found by name, made, and described; every failure names the mend."""
+"""Sequences are found by name, made, and described; every failure names the hint."""
 
 from __future__ import annotations
 

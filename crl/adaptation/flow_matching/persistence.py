@@ -103,7 +103,7 @@ def load_flow(folder: Path, action: ActionSpec, nominal: NominalModel, model: st
     except FlowFileError:
         raise
     except CrlError as error:
-        raise FlowFileError(f"the flow in {folder} can't be used: {error.message}", error.mend or hint) from error
+        raise FlowFileError(f"the flow in {folder} can't be used: {error.message}", error.hint or hint) from error
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FlowFileError(f"the flow in {folder} is damaged: {error!r}", hint) from error
     return flow

@@ -52,7 +52,7 @@ class Gathered:
     Attributes:
         sections: Groups of comparable runs.
         entries: Every run that was named, reported or not.
-        problems: What is wrong, with the mend, one message each.
+        problems: What is wrong, with the hint, one message each.
         notes: What is unusual.
     """
 
@@ -96,12 +96,12 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
     """A run as a record, or why there is none."""
     if entry.status != "finished":
         done = f" at {entry.steps:,} environment steps" if entry.steps else ""
-        mend = {
+        hint = {
             "unfinished": f"finish it with: crl resume {shlex.quote(entry.path)}",
             "running": "a process trains in it; make the report again when it ends",
         }.get(entry.status)
         # What is wrong with a half-written one its finding says.
-        return None, f"it is {entry.status}{done}; {mend}" if mend else ""
+        return None, f"it is {entry.status}{done}; {hint}" if hint else ""
     try:
         results = read_results(Path(entry.path)).entries
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What can be wrong with a run's folder, each with its mend."""
+"""What can be wrong with a run's folder, each with its hint."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def no_config(folder: Path) -> Finding:
 def broken_config(path: Path, error: object) -> Finding:
     """Settings that can't be read."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return Finding(f"config.yaml can't be read: {first}", f"mend or copy back {shlex.quote(str(path))}")
+    return Finding(f"config.yaml can't be read: {first}", f"fix or copy back {shlex.quote(str(path))}")
 
 
 def changed_config(folder: Path) -> Finding:
@@ -162,16 +162,16 @@ def _of_version(results: Mapping[str, Any] | None, settings: Mapping[str, Any] |
     version = (results or {}).get("version")
     unknown = _unknown(settings or {})
     if unknown:
-        by, mend = "another version of crl", "install the version that made it"
+        by, hint = "another version of crl", "install the version that made it"
         if version and version != __version__:
-            by, mend = f"crl {version}", f"to go on with it: pip install crl=={version}"
+            by, hint = f"crl {version}", f"to go on with it: pip install crl=={version}"
         elif version:
             by = f"commit {(results or {}).get('commit')} of crl {version}"
-            mend = "to go on with it: use that commit, or take the setting out of config.yaml"
+            hint = "to go on with it: use that commit, or take the setting out of config.yaml"
         yield Finding(
             f"was made by {by}: this one (crl {__version__}) does not know the setting {unknown[0]!r}; "
             "what was measured is shown, but resume, eval and replay refuse it",
-            mend,
+            hint,
         )
     elif version and version != __version__:
         yield Finding(

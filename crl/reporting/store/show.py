@@ -47,17 +47,17 @@ def findings(found: Sequence[Entry]) -> list[str]:
     lines = []
     for entry in found:
         for finding in entry.problems:
-            lines.append(f"! {entry.name} {finding.what}\n    {finding.mend}")
+            lines.append(f"! {entry.name} {finding.what}\n    {finding.hint}")
     notes: dict[tuple[str, str], list[str]] = {}
     for entry in found:
         for finding in entry.findings:
             if not finding.serious:
                 what = "was moved or copied" if finding.what.startswith("was moved") else finding.what
-                mend = finding.mend.replace(entry.path, "RUN")
-                notes.setdefault((what, mend), []).append(entry.name)
-    for (what, mend), names in notes.items():
+                hint = finding.hint.replace(entry.path, "RUN")
+                notes.setdefault((what, hint), []).append(entry.name)
+    for (what, hint), names in notes.items():
         who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-        lines.append(f"note: {who}: {what}; {mend}")
+        lines.append(f"note: {who}: {what}; {hint}")
     return lines
 
 
@@ -74,7 +74,7 @@ def details(entry: Entry) -> list[str]:
         f"fingerprint: {entry.fingerprint or '-'}",
     ]
     for finding in entry.findings:
-        lines.append(f"{'! ' if finding.serious else 'note: '}{finding.what}\n    {finding.mend}")
+        lines.append(f"{'! ' if finding.serious else 'note: '}{finding.what}\n    {finding.hint}")
     return lines
 
 

@@ -86,7 +86,7 @@ def survey(folder: Path, root: Path) -> Entry:
         fingerprint=RunFolder(folder).fingerprint(),
         size=sum(_sizes(folder)),
         settings=flat(settings or {}),
-        findings=tuple(Finding(printable(each.what), printable(each.mend), each.serious) for each in findings),
+        findings=tuple(Finding(printable(each.what), printable(each.hint), each.serious) for each in findings),
         **facts,
     )
 

@@ -1,4 +1,4 @@
-"""Waypoints from a CSV file, with complaints that name file, line and mend."""
+"""Waypoints from a CSV file, with complaints that name file, line and hint."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_json() -> None:
     code, shown, _ = run("env=tests.tiny:SLIDES", "tasks=[0]", "--json", "--steps", "8")
     told = json.loads(shown)
     assert (code, told["sound"]) == (0, True)
-    assert {"where", "promise", "state", "said", "mend"} == set(told["findings"][0])
+    assert {"where", "promise", "state", "said", "hint"} == set(told["findings"][0])
 
 
 def test_it_wants_to_know_what_to_try() -> None:

@@ -119,7 +119,7 @@ def test_a_file_that_can_not_be_written(run: Path, tmp_path: Path) -> None:
 
 
 def test_an_episode_without_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiny, "MENDED", {"reset"})
+    monkeypatch.setattr(tiny, "FIXED", {"reset"})
     train(tiny.settings(tmp_path, env="NAN_RESET", tasks="[0]"), tiny.quiet()[0])
     monkeypatch.undo()
     with pytest.raises(CrlError, match=r"no pictures .*the simulator began with a number that is not finite"):

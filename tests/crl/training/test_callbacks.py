@@ -116,7 +116,7 @@ def test_unknown_ones_and_missing_libraries_are_refused_before_there_is_a_folder
         run(tmp_path, "callbacks=[mlfow]")
     with pytest.raises(SettingsError, match=r"not installed: No module named 'tracker'") as caught:
         run(tmp_path, "callbacks=[missing]")
-    assert caught.value.mend == 'pip install "crl[missing]"'
+    assert caught.value.hint == 'pip install "crl[missing]"'
     assert not (tmp_path / "run").exists()
 
 

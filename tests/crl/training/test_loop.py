@@ -362,7 +362,7 @@ class TestFaults:
         loop.log.close()
         again = tiny.make_loop(config, tmp_path / "loop")
         assert again.load_state_dict(state) == []
-        monkeypatch.setattr(tiny, "MENDED", {"nan"})
+        monkeypatch.setattr(tiny, "FIXED", {"nan"})
         tiny.finish(again)
         episodes = tiny.lines(tmp_path / "loop", "episode")
         assert [line["episode"] for line in episodes] == list(range(1, len(episodes) + 1))

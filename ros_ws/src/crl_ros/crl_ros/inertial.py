@@ -71,7 +71,7 @@ class ImuListener:
         elif watch.silent(self._control.clock()):
             wrong = RobotError(
                 "the IMU was heard and has fallen silent, or its messages are copies, late, or of another clock",
-                "mend it; to go on with odometry alone end its publisher and call ~/reset_e_stop",
+                "hint it; to go on with odometry alone end its publisher and call ~/reset_e_stop",
             )
             self._complain(SUBJECT, wrong)
 

@@ -1,4 +1,4 @@
-"""What the store finds wrong with a run's folder, and the mend that it names."""
+"""What the store finds wrong with a run's folder, and the hint that it names."""
 
 from __future__ import annotations
 
