@@ -89,8 +89,9 @@ class Adam:
             if name not in self.parameters:
                 raise restoring.UnfitStateError(f"the optimiser's {name} is none of {', '.join(self.parameters)}")
             parameter = self.parameters[name]
+            count = parameter.new_zeros((), dtype=torch.float32)  # whatever numbers the parameters are
             self._optimiser.state[parameter] = {
-                key: restoring.tensor(value, f"{name}/{key}", parameter, () if key == "step" else None)
+                key: restoring.tensor(value, f"{name}/{key}", count if key == "step" else parameter)
                 for key, value in moments.items()
             }
 

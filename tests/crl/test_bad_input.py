@@ -147,7 +147,9 @@ class TestRunFolder:
             return open_file(path, flags, *rest, **named)
 
         monkeypatch.setattr(os, "open", refuse)
-        with pytest.raises(RunFolderError, match=r"(?s)run can't be written: Read-only file system.*make it writable"):
+        with pytest.raises(
+            RunFolderError, match=r"(?s)run.* can't be written: Read-only file system.*make it writable"
+        ):
             resume(tmp_path / "run")
         assert load_run(tmp_path / "run").tasks == [0], "it can be read"
         monkeypatch.undo()

@@ -131,7 +131,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     newest = CheckpointStore(tmp_path / "run/checkpoints").list()[-1]
     arrays = newest / "arrays.safetensors"
     arrays.write_bytes(arrays.read_bytes()[:-1])
-    with pytest.warns(UserWarning, match=r"arrays\.safetensors is damaged: .* with SHA-256"):
+    with pytest.warns(UserWarning, match=r"arrays\.safetensors is damaged: it has \d+ bytes"):
         assert replay(tmp_path / "run", 1).exists()
 
 
