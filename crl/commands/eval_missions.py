@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from crl.commands.arguments import err, out, say
 from crl.console import PlainConsole
 from crl.errors import SettingsError
+from crl.text import counted
 
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
@@ -65,7 +66,7 @@ def eval_missions(settings: Words = None) -> None:
     trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
     check_trials(trials)
     folder = Path(own["out"] or f"missions/{base.env.name}")
-    say(f"{len(trials)} missions of {sequence.name} by {len(methods)} methods, in {folder}")
+    say(f"{counted(len(trials), 'mission')} of {sequence.name} by {counted(len(methods), 'method')}, in {folder}")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as shown:
         bar = shown.add_task("fitting and flying", total=None)

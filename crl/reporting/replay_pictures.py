@@ -45,7 +45,7 @@ def picture_of(env: gymnasium.Env[Any, Any]) -> Picture:
         found: Any = env.render()
     except Exception as error:  # an environment's renderer raises whatever it likes
         raise cannot_render(error) from error
-    picture = np.asarray(found) if found is not None else np.empty(0)
+    picture: NDArray[Any] = np.asarray(found) if found is not None else np.empty(0)
     if picture.ndim == 2:
         picture = picture[..., None]
     if picture.dtype.kind not in "uifb" or picture.ndim != 3 or picture.shape[2] not in (1, 3, 4) or not picture.size:

@@ -134,8 +134,8 @@ def _train(config: Config, run: Path) -> None:
     if config.videos:
         from crl.reporting.replay import record_all
 
-        for note in record_all(run).notes:
-            print(f"videos: {note}")
+        for said in record_all(run).notes:
+            print(f"videos: {said}")
     note(run)
 
 
