@@ -15,6 +15,7 @@ from crl.commands.arguments import err, out, say
 from crl.console import PlainConsole
 from crl.cores import cores
 from crl.errors import SettingsError
+from crl.text import counted
 
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
@@ -74,7 +75,7 @@ def eval_missions(settings: Words = None) -> None:
     check_trials(trials)
     made_by = commit()  # before the missions: the checkout may change while they are flown
     folder = Path(own["out"] or f"missions/{base.env.name}")
-    say(f"{len(trials)} missions of {sequence.name} by {len(methods)} methods, in {folder}")
+    say(f"{counted(len(trials), 'mission')} of {sequence.name} by {counted(len(methods), 'method')}, in {folder}")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as shown:
         bar = shown.add_task("fitting and flying", total=None)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from crl.reporting.escaping import markdown_cell
 from crl.reporting.runs import Groups, RunRecord
+from crl.text import counted
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
@@ -48,7 +49,7 @@ def commits(runs: Sequence[RunRecord]) -> str:
         found[name] = found.get(name, 0) + 1
     if len(found) == 1:
         return next(iter(found))
-    return ", ".join(f"{name} ({count} runs)" for name, count in found.items())
+    return ", ".join(f"{name} ({counted(count, 'run')})" for name, count in found.items())
 
 
 def final(runs: Sequence[RunRecord], measure: str = "matrix") -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,15 @@ class RunRecord:
     def settings(self) -> dict[str, Any]:
         """Settings of the run as nested dicts; empty if its ``config.yaml`` is missing, broken or was changed."""
         return recorded_settings(self.path).plain or {}
+
+    @cached_property
+    def missions(self) -> list[dict[str, Any]]:
+        """Missions that the run flew, one record each as :func:`crl.training.missions.fly` makes them.
+
+        What lacks an entry, or has one of another type, is passed over.
+        """
+        found = self.results.get("missions")
+        return [record for record in found if _is_mission(record)] if isinstance(found, list) else []
 
     def plasticity(self, name: str) -> list[float | None]:
         """A measure of the network after every visit, such as ``dormant_units``; ``None`` where it is not known."""
@@ -158,6 +168,30 @@ def by_strategy(paths: Iterable[Path]) -> tuple[dict[str, list[RunRecord]], list
 def differ(one: RunRecord, other: RunRecord) -> bool:
     """Whether two runs had different settings, by their fingerprints."""
     return bool(one.results.get("fingerprint") != other.results.get("fingerprint"))
+
+
+_MISSION: dict[str, type | tuple[type, ...]] = {
+    "mission": str,
+    "class": str,
+    "seed": int,
+    "completed": bool,
+    "reached_fraction": (int, float),
+    "steps": int,
+    "crash": (str, NoneType),
+    "given_up": bool,
+    "cross_track": (int, float, NoneType),
+    "cross_track_fault": (int, float, NoneType),
+    "fault": dict,
+    "fault_came": (int, NoneType),
+    "steps_to_identify": (int, NoneType),
+    "false_alarms": int,
+    "nominal_steps": int,
+    "ms": dict,
+}
+
+
+def _is_mission(record: Any) -> bool:
+    return isinstance(record, dict) and all(isinstance(record.get(name, ...), kind) for name, kind in _MISSION.items())
 
 
 def _whole(number: Any) -> int | None:

@@ -71,7 +71,7 @@ class ChasePicture:
         across = np.floor((self._ahead * cosine - self._left * sine + x) / SQUARE)
         along = np.floor((self._ahead * sine + self._left * cosine + y) / SQUARE)
         odd = (across + along).astype(np.int32) & 1
-        picture = self._colours[self._shade + odd * (_SHADES + 1)]
+        picture: NDArray[np.uint8] = self._colours[self._shade + odd * (_SHADES + 1)]
         drawn, mask = self._robot(x, y, heading, robot, client)
         rows, columns = self._part
         np.copyto(picture[rows, columns], drawn, where=mask[..., None])

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from crl.reporting.escaping import csv_cell, latex_text, markdown_text, one_line
 from crl.reporting.pages import markdown_table
-from crl.reporting.report import section_tables
+from crl.reporting.report import missions, section_tables
 from crl.reporting.report.gather import Gathered
 from crl.reporting.report.summary import Summary
 from crl.reporting.report.table import Table
@@ -102,6 +102,7 @@ def _rows(summary: Summary) -> Iterator[list[object]]:
     for metric, by_method in {**averages, **others}.items():
         for method, found in by_method.items():
             yield [method, counts[method], metric, "", "", "", *_numbers(found)]
+    yield from _missions(summary)
     for (one, other), found in summary.improvement.items():
         yield [one, counts[one], "probability_of_improvement", "", "", other, *_numbers(found)]
     for method, runs in summary.measured.items():
@@ -112,6 +113,18 @@ def _rows(summary: Summary) -> Iterator[list[object]]:
                     if value == value:
                         where = [f"seed {run.seed}", "score", f"{visit + 1} {task}", evaluated, ""]
                         yield [method, *where, float(value), "", ""]
+
+
+def _missions(summary: Summary) -> Iterator[list[object]]:
+    """Share of completed missions of every method, and how far each mission came."""
+    for method, runs in summary.section.groups.items():
+        found, shares = missions.completed(runs)
+        if found is not None:
+            yield [method, len(shares), "missions_completed", "", "", "", *_numbers(found)]
+        for run in runs:
+            for flown in run.missions:
+                where = [f"seed {run.seed}", "mission_reached", f"seed {flown['seed']}", flown["mission"], ""]
+                yield [method, *where, float(flown["reached_fraction"]), "", ""]
 
 
 def _numbers(found: Interval) -> list[object]:

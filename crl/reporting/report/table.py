@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from crl.reporting.escaping import markdown_cells
 
@@ -25,6 +25,12 @@ class Table:
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+
+    def known(self) -> Table:
+        """The table without columns in which no row has anything but a dash."""
+        kept = [place for place in range(len(self.head)) if not place or any(row[place] != "-" for row in self.rows)]
+        rows = tuple(tuple(row[place] for place in kept) for row in self.rows)
+        return replace(self, head=tuple(self.head[place] for place in kept), rows=rows)
 
     @classmethod
     def of_lines(cls, key: str, title: str, lines: Sequence[str], note: str = "") -> Table:
