@@ -29,6 +29,11 @@ class TaskJudge:
         self._strategy = strategy
         self.old_rows = 0
 
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Sizes of an observation and of an action."""
+        return self._model.features.spec.size, self._model.actions
+
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """Mean loss of weights [P] on rows of a task; the number of rows is a multiple of the ensemble's."""
         self.old_rows += len(rows)

@@ -19,8 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from crl import restoring
+from crl.agents.base import Agent
 from crl.config import MonitorConfig
-from crl.types import Agent, Array, TaskSpec, as_array
+from crl.types import Array, TaskSpec, as_array
 
 PROBE_EPISODE = 1_000_003
 """Number of the first probe's episode: it addresses the random numbers of its plan, and is used for nothing else."""
@@ -165,11 +167,26 @@ class ReachMonitor:
             "changes": [asdict(change) for change in self.changes],
         }
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
+    def load_state_dict(self, state: Mapping[str, Any], sizes: tuple[int, int] | None = None) -> None:
+        """Restore what :meth:`state_dict` returned.
+
+        Args:
+            state: The state.
+            sizes: Of an observation and of an action, where they are known.
+
+        Raises:
+            UnfitStateError: It is of other sizes, or not finite.
+        """
+        for task, probes in state["probes"].items():
+            width = probes.shape[-1] if sizes is None else sizes[0]
+            restoring.array(probes, f"probes/{task}", np.empty((0, width), np.float32), len(probes))
+        decisions = state["decisions"]
+        if decisions is not None:
+            width = decisions.shape[-1] if sizes is None else sizes[1]
+            like = np.empty((0, width), decisions.dtype if sizes is None else np.float32)
+            restoring.array(decisions, "decisions", like, len(decisions))
         self._probes = {task: np.array(probes, np.float32) for task, probes in state["probes"].items()}
         self._task, self._last = int(state["task"]), int(state["last"])
-        decisions = state["decisions"]
         self._decisions = None if decisions is None else np.array(decisions, np.float32)
         self._element, self._start = state["element"], state["start"]
         self.changes = [Change(**change) for change in state["changes"]]

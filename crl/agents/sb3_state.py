@@ -10,6 +10,8 @@ import torch
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
+from crl import restoring
+
 
 def model_state(model: OffPolicyAlgorithm) -> dict[str, Any]:
     """Networks (targets included), optimisers' moments, learned coefficients and the count of updates.
@@ -34,19 +36,39 @@ def model_state(model: OffPolicyAlgorithm) -> dict[str, Any]:
 
 
 def load_model_state(model: OffPolicyAlgorithm, state: Mapping[str, Any]) -> None:
-    """Restore what :func:`model_state` returned, to the bit, in a model that was made with the same settings."""
-    for name, saved in state["modules"].items():
-        attrgetter(name)(model).load_state_dict(saved)
-    for name, moments in state["optimisers"].items():
-        optimiser = attrgetter(name)(model)
+    """Restore what :func:`model_state` returned, to the bit, in a model that was made with the same settings.
+
+    Raises:
+        UnfitStateError: It is of other parts or shapes, or not finite.
+    """
+    names, variables = model._get_torch_save_params()
+    parts = {name: attrgetter(name)(model) for name in names}
+    optimisers = {name: part for name, part in parts.items() if isinstance(part, torch.optim.Optimizer)}
+    for name in parts.keys() - optimisers.keys():
+        saved = restoring.same(state["modules"][name], f"modules/{name}", parts[name].state_dict())
+        parts[name].load_state_dict(saved)
+    for name, optimiser in optimisers.items():
         groups = optimiser.state_dict()["param_groups"]  # settings, which are not part of the state
-        # The optimiser takes tensors over without a copy, and goes on to change them.
-        own = {index: _copy(entry) for index, entry in moments.items()}
+        moving = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+        own = {
+            index: _moments(entry, f"optimisers/{name}/{index}", moving[index])
+            for index, entry in state["optimisers"][name].items()
+        }
         optimiser.load_state_dict({"state": own, "param_groups": groups})
+    learned = {name: attrgetter(name)(model) for name in variables}
     with torch.no_grad():
-        for name, saved in state["tensors"].items():
-            attrgetter(name)(model).copy_(saved)
+        for name, value in restoring.same(state["tensors"], "tensors", learned).items():
+            learned[name].copy_(value)
     model._n_updates = int(state["updates"])
+
+
+def _moments(entry: Mapping[str, Any], name: str, parameter: Tensor) -> dict[str, Any]:
+    """An optimiser's moments of a parameter, copied: the optimiser takes tensors over, and goes on to change them."""
+    step = torch.empty((), dtype=parameter.dtype)  # it stays in the processor's memory
+    return {
+        key: restoring.tensor(value, f"{name}/{key}", step if key == "step" else parameter)
+        for key, value in entry.items()
+    }
 
 
 def is_finite(state: Any) -> bool:

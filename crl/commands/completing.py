@@ -32,7 +32,8 @@ def complete_run(incomplete: str) -> list[str]:
     """Names of the runs in ``runs``, newest first, and ``latest``. Without one that fits, the shell offers files."""
     root = Path("runs")
     try:
-        found = [path for path in root.iterdir() if not path.is_symlink() and (path / "config.yaml").is_file()]
+        named = [path for path in root.iterdir() if not path.is_symlink() and path.name != "latest"]
+        found = [path for path in named if (path / "config.yaml").is_file()]
         found.sort(key=lambda path: path.stat().st_mtime, reverse=True)
     except OSError:
         return []

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage
@@ -71,4 +72,5 @@ class Coreset(SharedNetwork):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.kept.load_state_dict(state["kept"], self.device)
+        with restoring.part("kept"):
+            self.kept.load_state_dict(state["kept"], self.device, self.judge.sizes)

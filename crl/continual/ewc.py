@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.fisher import diagonal_fisher
 from crl.continual.shared import SharedNetwork
@@ -78,5 +79,5 @@ class EWC(SharedNetwork):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.protected = {task: kept.to(self.device).clone() for task, kept in state["protected"].items()}
+        self.protected = restoring.tensors(state["protected"], "protected", self.trunk.new_empty(2, len(self.trunk)))
         self._fold()

@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage
@@ -104,7 +105,11 @@ class GradientProjection(SharedNetwork):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.bases = {name: basis.to(self.device).clone() for name, basis in state["bases"].items()}
+        self.bases = {}
+        names = [f"{layer} {member}" for layer in range(self._layers) for member in range(self.network.ensemble)]
+        for name in names if state["bases"] else ():
+            reads = self.network.layers[int(name.split()[0])][0] + 1
+            self.bases[name] = restoring.tensor(state["bases"][name], f"bases/{name}", self.trunk, (reads, None))
         self.finished = list(state["finished"])
         self._project_onto()
 

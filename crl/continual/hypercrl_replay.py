@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.hypercrl import HyperCRL
 from crl.continual.strategy import Storage
@@ -36,13 +37,13 @@ class HyperCRLReplay(HyperCRL):
     def retention(self, weights: Tensor) -> Tensor:
         """R, and the loss on kept transitions of one earlier task, for the generated weights [n, P]."""
         total = super().retention(weights)
-        task = self.kept.draw_task(self.task, self.generator)
+        task = self.kept.draw_task(self.task, self.generator, self.protected)
         weight = self.config.continual.replay_weight
         if task is None or weight == 0:
             return total
         count = self.config.learning.batch * self.network.ensemble
         rows = self.kept[task].draw(count, self.generator)
-        return total + weight * self.judge.loss(task, weights[self.others().index(task)], rows)
+        return total + weight * self.judge.loss(task, weights[self.protected.index(task)], rows)
 
     def end_task(self, rows: Windows) -> None:
         """Keep some of the task's transitions, in place of those of an earlier visit."""
@@ -61,4 +62,5 @@ class HyperCRLReplay(HyperCRL):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
-        self.kept.load_state_dict(state["kept"], self.device)
+        with restoring.part("kept"):
+            self.kept.load_state_dict(state["kept"], self.device, self.judge.sizes)

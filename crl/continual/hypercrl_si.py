@@ -7,11 +7,12 @@ weights w = h(e_t; Theta) that the hypernetwork makes: a step's change is known 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.hypercrl_weighted import WeightedHyperCRL
 from crl.continual.si import XI
@@ -26,6 +27,8 @@ class HyperCRLSI(WeightedHyperCRL):
         path: omega of the current task so far, [P].
         start, before, gradient: The weights when the task began and in the last step, and that step's gradient, [P].
     """
+
+    kept_once: ClassVar[tuple[str, ...]] = (*WeightedHyperCRL.kept_once, "path", "start", "before", "gradient")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
@@ -74,4 +77,4 @@ class HyperCRLSI(WeightedHyperCRL):
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
         for name in ("path", "start", "before", "gradient"):
-            setattr(self, name, state[name].to(self.device).clone())
+            setattr(self, name, restoring.tensor(state[name], name, self.path))

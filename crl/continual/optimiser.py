@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
+
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 
 
@@ -78,11 +80,19 @@ class Adam:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
+        """Restore what :meth:`state_dict` returned.
+
+        Raises:
+            UnfitStateError: It is of other tensors than these, or not finite.
+        """
         for name, moments in state.items():
+            if name not in self.parameters:
+                raise restoring.UnfitStateError(f"the optimiser's {name} is none of {', '.join(self.parameters)}")
             parameter = self.parameters[name]
+            count = parameter.new_zeros((), dtype=torch.float32)  # whatever numbers the parameters are
             self._optimiser.state[parameter] = {
-                key: value.to(parameter.device).clone() for key, value in moments.items()
+                key: restoring.tensor(value, f"{name}/{key}", count if key == "step" else parameter)
+                for key, value in moments.items()
             }
 
 
@@ -131,8 +141,16 @@ class Average:
             "sums": {name: total.clone() for name, total in self._sums.items()},
         }
 
-    def load_state_dict(self, state: Mapping[str, Any], device: torch.device | str = "cpu") -> None:
-        """Restore what :meth:`state_dict` returned, on the device of the parameters."""
+    def load_state_dict(self, state: Mapping[str, Any], parameters: Mapping[str, Tensor]) -> None:
+        """Restore what :meth:`state_dict` returned.
+
+        Args:
+            state: The state.
+            parameters: The tensors that are averaged.
+
+        Raises:
+            UnfitStateError: It is of other tensors than these, or not finite.
+        """
         self.steps = int(state["steps"])
-        self._weight = float(state["weight"])
-        self._sums = {name: total.to(device).clone() for name, total in state["sums"].items()}
+        self._weight = restoring.number(state["weight"], "weight")
+        self._sums = restoring.some(state["sums"], "sums", parameters)

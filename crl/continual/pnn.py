@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
@@ -51,14 +52,14 @@ class PNN(Strategy):
         """Add a column for a new task."""
         self.returned = task in self.columns
         if not self.returned:
-            self.columns[task] = self._fresh(len(self.columns))
+            self.columns[task] = self._fresh(len(self.columns), self.network.initial(self.generator))
         self.task = task
         self._start_task()
 
-    def _fresh(self, earlier: int) -> Column:
-        """A column with ordinary initial weights that reads nothing of the earlier ones yet."""
+    def _fresh(self, earlier: int, weights: Tensor) -> Column:
+        """A column with initial weights [P] that reads nothing of the earlier ones yet."""
         column: Column = {}
-        parts = self.network.unpack(self.network.initial(self.generator))
+        parts = self.network.unpack(weights)
         for layer, (matrix, bias) in enumerate(parts):
             members, inputs, outputs = matrix.shape
             lateral = matrix.new_zeros(members, 0 if layer == 0 else earlier * inputs, outputs)
@@ -177,14 +178,16 @@ class PNN(Strategy):
         self.generator.set_state(state["generator"])
         self.task = int(state["task"])
         self.returned = bool(state["returned"])
-        self.columns = {
-            task: {name: tensor.to(self.device).clone() for name, tensor in state["columns"][task].items()}
-            for task in state["order"]
-        }
+        self.columns = {}
+        for task in state["order"]:
+            like = self._fresh(len(self.columns), torch.empty(self.network.size))
+            self.columns[task] = restoring.same(state["columns"][task], f"columns/{task}", like)
         if self.columns:
             self._start_task()
-            self._optimiser.load_state_dict(state["optimiser"])
-        self._average.load_state_dict(state["average"], self.device)
+            with restoring.part("optimiser"):
+                self._optimiser.load_state_dict(state["optimiser"])
+        with restoring.part("average"):
+            self._average.load_state_dict(state["average"], self.moving() if self.columns else {})
 
 
 def _padded(matrix: Tensor, rows: int) -> Tensor:

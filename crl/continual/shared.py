@@ -9,11 +9,12 @@ hooks that subclasses override.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
@@ -29,6 +30,8 @@ class SharedNetwork(Strategy):
         heads: Head [head] of every task that has begun (empty tensors if the head is shared).
         task: The current task; -1 before the first.
     """
+
+    kept_once: ClassVar[tuple[str, ...]] = ("trunk", "next_head")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
@@ -141,12 +144,14 @@ class SharedNetwork(Strategy):
         state = _migrated(state) if "weights" in state else state
         self.generator.set_state(state["generator"])
         self.task = int(state["task"])
-        self.trunk = state["trunk"].to(self.device).clone()
-        self.heads = {task: head.to(self.device).clone() for task, head in state["heads"].items()}
-        self._next_head = state["next_head"].to(self.device).clone()
+        self.trunk = restoring.tensor(state["trunk"], "trunk", self.trunk)
+        self.heads = restoring.tensors(state["heads"], "heads", self._next_head)
+        self._next_head = restoring.tensor(state["next_head"], "next_head", self._next_head)
         self._start_task()
-        self._optimiser.load_state_dict(state["optimiser"])
-        self._average.load_state_dict(state["average"], self.device)
+        with restoring.part("optimiser"):
+            self._optimiser.load_state_dict(state["optimiser"])
+        with restoring.part("average"):
+            self._average.load_state_dict(state["average"], self.moving())
 
 
 def _migrated(state: Mapping[str, Any]) -> dict[str, Any]:

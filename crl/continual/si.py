@@ -10,11 +10,12 @@ units of the initial weights; only the trunk is penalised where tasks have heads
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.shared import SharedNetwork
 from crl.dynamics.network import TargetNetwork
@@ -33,6 +34,8 @@ class SI(SharedNetwork):
         start: The trunk when the task began, [trunk].
         anchor: The trunk when the last task ended, [trunk].
     """
+
+    kept_once: ClassVar[tuple[str, ...]] = (*SharedNetwork.kept_once, "importance", "path", "start", "anchor")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
@@ -82,4 +85,4 @@ class SI(SharedNetwork):
         """Restore what :meth:`state_dict` returned, to the bit."""
         super().load_state_dict(state)
         for name in ("importance", "path", "start", "anchor"):
-            setattr(self, name, state[name].to(self.device).clone())
+            setattr(self, name, restoring.tensor(state[name], name, self.trunk))

@@ -16,9 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.errors import CrlError
+from crl.reading.json_text import read_json
+from crl.reading.plain import read_bytes, require_plain
+from crl.reading.schema import count, mapping, named, number, text
 from crl.training.durable import fsync_folder, write_hashed
+from crl.version import __version__
 
 FORMAT = 1
 """Version of the format. A change that older code can't read raises it."""
@@ -28,6 +31,38 @@ WEIGHTS, STATE, CONFIG, TASK, ROBOT = "weights.safetensors", "state.json", "conf
 FILES = (WEIGHTS, STATE, CONFIG, TASK, ROBOT)
 MAKE = "make one with `crl deploy`"
 AGAIN = "export it again with `crl deploy`, or copy the whole folder anew"
+
+
+MOST = 1 << 20
+"""Bytes of a manifest that are read; one has a few thousand."""
+LARGEST = 1 << 30
+"""Bytes that a file of a deployment may have; the weights have a few hundred thousand."""
+
+
+def _bytes(value: Any) -> str | None:
+    return count(value) or (f"is {value:,}, more than any deployment has" if value > LARGEST else None)
+
+
+def _rate(value: Any) -> str | None:
+    return number(value) or ("is negative" if value < 0 else None)
+
+
+_SCHEMA = mapping(
+    {
+        "format": count,
+        "robot": text,
+        "env": text,
+        "reward": text,
+        "refiner": text,
+        "learner_rate": _rate,
+        "run": text,
+        "step": count,
+        "weights": count,
+        "versions": named(text),
+        "files": mapping(dict.fromkeys(FILES, mapping({"bytes": _bytes, "sha256": text}, ("bytes", "sha256"))), FILES),
+    },
+    ("format", "robot", "env", "reward", "learner_rate", "files"),
+)
 
 
 class DeploymentError(CrlError):
@@ -96,7 +131,7 @@ def read_folder(folder: Path) -> Contents:
         DeploymentError: The folder is no deployment, of a newer format, or a file is missing, changed or was added.
     """
     try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
+        manifest = read_json(folder / MANIFEST, MOST)
         there = {path.name for path in folder.iterdir()}
     except FileNotFoundError as error:
         raise DeploymentError(f"{folder} is no deployment: it has no {MANIFEST}", MAKE) from error
@@ -119,25 +154,33 @@ def _check_manifest(folder: Path, manifest: Any) -> None:
         raise DeploymentError(f"{path} is not of a deployment", MAKE)
     version = manifest.get("format")
     if isinstance(version, int) and version > FORMAT:
-        made = str(manifest.get("versions", {}).get("crl", "a newer version"))
+        versions = manifest.get("versions")
+        made = str(versions.get("crl", "a newer version") if isinstance(versions, dict) else "a newer version")
         raise DeploymentError(
             f"{folder} has format {version}, written by crl {made}; crl {__version__} reads formats up to {FORMAT}",
             f"install crl {made} or newer, or export it again with this version",
         )
-    if manifest.get("sha256") != _sum(manifest) or version != FORMAT or set(manifest.get("files", ())) != set(FILES):
+    if manifest.get("sha256") != _sum(manifest):
         raise DeploymentError(f"{path} has changed since it was exported", AGAIN)
+    wrong = _SCHEMA(manifest) or (None if version == FORMAT else f".format is {version}")
+    if wrong is not None:
+        raise DeploymentError(f"{path} is not as one is exported: it{wrong if wrong[0] == '.' else f' {wrong}'}", AGAIN)
 
 
 def _verified(path: Path, record: Mapping[str, Any]) -> bytearray:
+    expected = record["bytes"]
     try:
-        data = bytearray(path.read_bytes())
+        size = require_plain(path)
+        if size != expected:
+            raise DeploymentError(f"{path} is damaged: it has {size} bytes, and {expected} were exported", AGAIN)
+        data = bytearray(read_bytes(path, expected))
     except OSError as error:
-        raise DeploymentError(f"{path} can't be read: {error.strerror}", AGAIN) from error
+        raise DeploymentError(f"{path} can't be read: it {error.strerror}", AGAIN) from error
     found = hashlib.sha256(data).hexdigest()
-    if len(data) != record["bytes"] or found != record["sha256"]:
+    if found != record["sha256"]:
         raise DeploymentError(
-            f"{path} is damaged: {len(data)} bytes with SHA-256 {found[:12]}..., "
-            f"{record['bytes']} bytes with {record['sha256'][:12]}... were exported",
+            f"{path} is damaged: {size} bytes with SHA-256 {found[:12]}..., "
+            f"{expected} bytes with {record['sha256'][:12]}... were exported",
             AGAIN,
         )
     return data

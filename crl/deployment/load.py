@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import struct
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,13 +12,15 @@ from typing import Any
 
 from crl.agents.adaptive import AdaptiveAgent
 from crl.config import Config
-from crl.deployment.files import CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
+from crl.deployment.files import AGAIN, CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
 from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
 from crl.errors import CrlError
+from crl.reading.json_text import parse_json
 from crl.sequences import load_sequence
 from crl.settings import load_yaml
-from crl.training.checkpoint_format import decode, read_safetensors
-from crl.types import Reward, Success, TaskSpec
+from crl.training.checkpoint import FORMAT_ERRORS
+from crl.training.checkpoint_format import decode, read_safetensors, read_tree
+from crl.types import Reward, Success, TaskSpec, Terminated
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,14 @@ class Deployment:
         return float(self.manifest["learner_rate"])
 
     def make_agent(self) -> AdaptiveAgent:
-        """A new agent as it was exported."""
+        """A new agent as it was exported.
+
+        Raises:
+            DeploymentError: The state does not fit the settings, or is not finite.
+        """
         agent = AdaptiveAgent(self.config, self.task.observation, self.task.action)
-        agent.load_state_dict(self.state)
+        with fitting(self.folder):
+            agent.load_state_dict(self.state)
         return agent
 
 
@@ -73,12 +79,14 @@ def load_deployment(folder: Path, robot: str | None = None) -> Deployment:
     if spec.name != contents.manifest["robot"]:
         raise DeploymentError(
             f"{folder} was exported for the robot {contents.manifest['robot']!r}, not for {spec.name!r}",
-            f"export the run for it: crl deploy RUN --robot {robot} --out DIR",
+            f"export the run for it: crl deploy RUN --robot {shlex.quote(str(robot))} --out DIR",
         )
     config = config_of(contents)
     task = _task(contents, *_functions(contents, kit, exported, config))
     check_robot(spec, task)
-    return Deployment(folder, spec, config, task, state_of(contents), contents.manifest)
+    deployment = Deployment(folder, spec, config, task, state_of(contents), contents.manifest)
+    deployment.make_agent()  # what does not fit is found before anything moves
+    return deployment
 
 
 def config_of(contents: Contents) -> Config:
@@ -96,10 +104,29 @@ def state_of(contents: Contents) -> dict[str, Any]:
         DeploymentError: It does not follow the format.
     """
     try:
-        state = decode(json.loads(contents.files[STATE]), read_safetensors(contents.files[WEIGHTS]))
-    except (KeyError, ValueError, TypeError, struct.error) as error:
-        raise DeploymentError(f"{contents.folder}: the weights do not follow the format: {error!r}") from error
-    return dict(state)
+        state = decode(read_tree(contents.files[STATE]), read_safetensors(contents.files[WEIGHTS]))
+    except FORMAT_ERRORS as error:
+        raise DeploymentError(f"{contents.folder}: the weights do not follow the format: {error!r}", AGAIN) from error
+    if not isinstance(state, dict):
+        raise DeploymentError(f"{contents.folder}: the weights do not follow the format: they are no state", AGAIN)
+    return state
+
+
+@contextmanager
+def fitting(folder: Path) -> Iterator[None]:
+    """Restoring a state of a deployment; what does not fit is its error.
+
+    Raises:
+        DeploymentError: The state does not fit the settings, or is not finite.
+    """
+    try:
+        yield
+    except CrlError as error:
+        raise DeploymentError(
+            f"{folder}: the weights do not fit the settings: {error.message}", error.hint or AGAIN
+        ) from error
+    except FORMAT_ERRORS as error:
+        raise DeploymentError(f"{folder}: the weights do not fit the settings: {error!r}", AGAIN) from error
 
 
 def task_of(contents: Contents) -> TaskSpec:
@@ -107,22 +134,32 @@ def task_of(contents: Contents) -> TaskSpec:
     return _task(contents, _nothing, _nothing)
 
 
-def _task(contents: Contents, reward: Reward, success: Success) -> TaskSpec:
-    return TaskSpec.from_plain(json.loads(contents.files[TASK]), 0, reward, success)
+def _task(contents: Contents, reward: Reward, success: Success, terminated: Terminated | None = None) -> TaskSpec:
+    try:
+        return TaskSpec.from_plain(parse_json(bytes(contents.files[TASK])), 0, reward, success, terminated)
+    except CrlError as error:
+        raise DeploymentError(f"{contents.folder}/{TASK} is no task: {error.message}", AGAIN) from error
+    except FORMAT_ERRORS as error:
+        raise DeploymentError(f"{contents.folder}/{TASK} is no task: {error!r}", AGAIN) from error
 
 
-def _functions(contents: Contents, kit: RobotKit, robot: RobotDescription, config: Config) -> tuple[Reward, Success]:
-    """Reward and success; of an environment of the user's own, by making it."""
+def _functions(
+    contents: Contents, kit: RobotKit, robot: RobotDescription, config: Config
+) -> tuple[Reward, Success, Terminated | None]:
+    """Reward, success and what ends an episode; of an environment of the user's own, by making it.
+
+    Missions of robots end at the fence of the site, which the safety wall guards: plans do not end there.
+    """
     if contents.manifest["reward"] == "mission":
-        return kit.functions(robot)
+        return *kit.functions(robot), None
     try:
         task = load_sequence(config.env.name).spec(0)
     except CrlError as error:
         raise DeploymentError(
             f"{contents.folder} needs the reward of env={config.env.name}, which can't be made here: {error.message}",
-            error.mend or "install the package that provides it",
+            error.hint or "install the package that provides it",
         ) from error
-    return task.reward, task.success
+    return task.reward, task.success, task.terminated
 
 
 def _robot(contents: Contents, kit: RobotKit) -> RobotDescription:

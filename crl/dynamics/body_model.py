@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config_missions import BodyConfig
 from crl.dynamics import gaussian
 from crl.dynamics.body import Body
@@ -87,7 +88,7 @@ class BodyModel:
         return mean, gaussian.bounded(log_variance, bounds)
 
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
-        """Mean changes [N, D] for observations [N, S] and actions [N, A]: a :data:`~crl.flow.nominal.Nominal`.
+        """Mean changes [N, D] for observations [N, S] and actions [N, A].
 
         Observations of a model with a memory are [N, S + D].
         """
@@ -149,6 +150,8 @@ class BodyModel:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self.weights, self.bounds = state["weights"].clone(), state["bounds"].clone()
-        self.reads.load_state_dict(state["reads"])
-        self.scale.load_state_dict(state["scale"])
+        self.weights = restoring.tensor(state["weights"], "weights", self.weights)
+        self.bounds = restoring.tensor(state["bounds"], "bounds", self.bounds)
+        for name, part in (("reads", self.reads), ("scale", self.scale)):
+            with restoring.part(name):
+                part.load_state_dict(state[name])

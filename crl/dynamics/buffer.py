@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crl import restoring
 from crl.dynamics.windows import Windows, gather
 from crl.errors import CrlError
 from crl.types import Transition
@@ -86,7 +87,7 @@ class Buffer:
         for name in _COLUMNS:
             rows = self._data[name]
             fresh = np.empty((capacity, *rows.shape[1:]), rows.dtype)
-            fresh[: self.length] = state[name]
+            fresh[: self.length] = restoring.array(state[name], name, rows, self.length)
             self._data[name] = fresh
 
 

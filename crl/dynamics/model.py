@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from crl import restoring
 from crl.config import DynamicsConfig
 from crl.dynamics import gaussian
 from crl.dynamics.features import FeatureMap
@@ -52,7 +53,8 @@ class Scales:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         for name, part in self.parts().items():
-            part.load_state_dict(state[name])
+            with restoring.part(name):
+                part.load_state_dict(state[name])
 
 
 class DynamicsModel:
@@ -132,13 +134,13 @@ class DynamicsModel:
         and quaternions need no special case.
         """
         members = self.network.ensemble
-        state = _deal(windows.observation, members)
+        state = deal(windows.observation, members)
         std = scales.changes.std
         total = torch.zeros((), device=state.device)
         length = windows.actions.shape[0]
         for step in range(length):
-            action = _deal(windows.actions[step], members)
-            truth = _deal(windows.next_observations[step], members)
+            action = deal(windows.actions[step], members)
+            truth = deal(windows.next_observations[step], members)
             mean, log_variance = self.predict(weights, scales, state, action, network)
             target = self.features.change(state, truth) / std
             if log_variance is not None:
@@ -163,9 +165,9 @@ class DynamicsModel:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         if self.bounds is not None:
-            self.bounds = state["bounds"].to(self.device).clone()
+            self.bounds = restoring.tensor(state["bounds"], "bounds", self.bounds)
 
 
-def _deal(rows: Tensor, members: int) -> Tensor:
+def deal(rows: Tensor, members: int) -> Tensor:
     """Rows [E * B, N] dealt to E members in turn, [E, B, N]."""
     return rows.reshape(-1, members, rows.shape[-1]).transpose(0, 1)

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl import restoring
+
 _CONSTANT = 1e-9
 
 
@@ -82,9 +84,9 @@ class Normaliser:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
-        self.count = float(state["count"])
-        self._mean = state["mean"].to(self._mean.device).clone()
-        self._squares = state["squares"].to(self._mean.device).clone()
+        self.count = restoring.number(state["count"], "count")
+        self._mean = restoring.tensor(state["mean"], "mean", self._mean)
+        self._squares = restoring.tensor(state["squares"], "squares", self._squares)
         self.frozen = bool(state["frozen"])
         self._kept = None
         if self.frozen:

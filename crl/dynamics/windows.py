@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from crl import restoring
+
 
 @dataclass(frozen=True)
 class Windows:
@@ -48,9 +50,30 @@ class Windows:
         }
 
     @classmethod
-    def from_state(cls, state: Mapping[str, Tensor], device: torch.device | str = "cpu") -> Windows:
-        """Restore what :meth:`state_dict` returned."""
-        return cls(**{name: part.to(device).clone() for name, part in state.items()})
+    def from_state(
+        cls,
+        state: Mapping[str, Tensor],
+        device: torch.device | str = "cpu",
+        sizes: tuple[int | None, int | None] = (None, None),
+    ) -> Windows:
+        """Restore what :meth:`state_dict` returned.
+
+        Args:
+            state: The state.
+            device: Where tensors live.
+            sizes: S and A, where they are known.
+
+        Raises:
+            UnfitStateError: It is of other sizes, or not finite.
+        """
+        count, (observation, action), like = len(state["observation"]), sizes, torch.empty(0, device=device)
+        length = len(state["actions"])
+        shapes: dict[str, restoring.Shape] = {
+            "observation": (count, observation),
+            "actions": (length, count, action),
+            "next_observations": (length, count, observation),
+        }
+        return cls(**{name: restoring.tensor(state[name], name, like, shape) for name, shape in shapes.items()})
 
 
 def gather(columns: tuple[Tensor, Tensor, Tensor], starts: Tensor, length: int) -> Windows:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from crl import __version__
 from crl.config import Config
 from crl.errors import CrlError
 from crl.limits import leaves
+from crl.plugins import is_path, load_plugin, points
+from crl.reading.json_text import read_json
 from crl.reporting.bibliography import BibliographyError, Entry, holds, keys_of, read_bibliography
 from crl.sequences import TaskSequence, load_sequence
-from crl.settings import GROUPS, load_yaml
+from crl.settings import GROUPS
 from crl.training.order import task_order
 from crl.training.run_folder import RunFolder
+from crl.training.run_settings import read_settings
+from crl.version import __version__
 
 SIMULATORS = ("mujoco", "pybullet", "isaacsim", "genesis", "sapien", "dm_control", "brax", "robosuite")
 """Packages by which an environment's module shows what simulates it; not all have an entry."""
@@ -49,9 +50,9 @@ def cite(folder: Path) -> tuple[list[Citation], list[str]]:
         CrlError: The folder is no run, its settings can't be read, or a plug-in's ``bibtex`` is no BibTeX.
     """
     run = RunFolder.open(folder)
-    config = load_yaml(run.config)
+    config, complaint = read_settings(run)
     results = _results(run)
-    notes: list[str] = []
+    notes: list[str] = [complaint] if complaint else []
     facts = used(config, results, notes)
     version = str(results.get("version") or __version__)
     found = [
@@ -127,10 +128,13 @@ def _played(config: Config, notes: list[str]) -> Config | None:
     if config.agent.name != "frozen" or not config.agent.run:
         return None
     try:
-        return load_yaml(RunFolder.open(Path(config.agent.run)).config)
+        played, complaint = read_settings(RunFolder.open(Path(config.agent.run)))
     except CrlError as error:
         notes.append(f"what the played run used is not known: {error.message}")
         return None
+    if complaint:
+        notes.append(complaint)
+    return played
 
 
 def _environments(config: Config, notes: list[str]) -> list[type]:
@@ -172,14 +176,15 @@ def _declared(config: Config, notes: list[str]) -> Iterator[Citation]:
             name = getattr(getattr(acting, group, None), "name", None)
             if group == "env" or (group != "agent" and not _plans(acting)):
                 continue
-            for point in entry_points(group=place, name=str(name)):
-                try:
-                    bibtex = getattr(point.load(), "bibtex", None)
-                except Exception as error:  # a broken plug-in of someone else
-                    notes.append(f"{group}={name} does not load, so its citation is not known: {error}")
-                    continue
-                if bibtex is not None:
-                    yield _own(bibtex, f"{group}={name}")
+            if not is_path(str(name)) and str(name) not in points(place):
+                continue  # a file of settings alone, such as refiner=off
+            try:
+                bibtex = getattr(load_plugin(place, str(name), group), "bibtex", None)
+            except Exception as error:  # a broken plug-in of someone else
+                notes.append(f"{group}={name} does not load, so its citation is not known: {error}")
+                continue
+            if bibtex is not None:
+                yield _own(bibtex, f"{group}={name}")
     for kind in _environments(config, []):
         if getattr(kind, "bibtex", None) is not None:
             yield _own(kind.bibtex, f"env={config.env.name}")  # type: ignore[attr-defined]
@@ -196,7 +201,7 @@ def _own(bibtex: object, what: str) -> Citation:
 
 def _results(run: RunFolder) -> dict[str, Any]:
     try:
-        content = json.loads(run.results.read_text(encoding="utf-8"))
+        content = read_json(run.results)
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import OmegaConf
 
 from crl.errors import CrlError
+from crl.training.results_file import NEEDED, read_log, read_results
+from crl.training.run_folder import LATEST
+from crl.training.run_settings import CHANGED, recorded_settings
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class RunRecord:
         return _whole(self._memory.get("measured_bytes_per_task"))
 
     @property
+    def constant_bytes(self) -> int | None:
+        """Bytes kept however many tasks were learned; ``None`` in runs that did not measure them."""
+        return _whole(self._memory.get("measured_bytes_constant"))
+
+    @property
     def revisits_data(self) -> bool | None:
         """Whether the strategy says that it looks at old transitions again."""
         found = self._memory.get("revisits_data", self.results.get("revisits_data"))
@@ -66,21 +74,34 @@ class RunRecord:
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """Settings of the run as nested dicts; empty if its ``config.yaml`` is missing or broken."""
-        try:
-            found = OmegaConf.to_container(OmegaConf.load(self.path / "config.yaml"))
-        except Exception:  # PyYAML and OmegaConf have several error families
-            return {}
-        return {str(key): value for key, value in found.items()} if isinstance(found, dict) else {}
+        """Settings of the run as nested dicts; empty if its ``config.yaml`` is missing, broken or was changed."""
+        return recorded_settings(self.path).plain or {}
+
+    @cached_property
+    def missions(self) -> list[dict[str, Any]]:
+        """Missions that the run flew, one record each as :func:`crl.training.missions.fly` makes them.
+
+        What lacks an entry, or has one of another type, is passed over.
+        """
+        found = self.results.get("missions")
+        return [record for record in found if _is_mission(record)] if isinstance(found, list) else []
 
     def plasticity(self, name: str) -> list[float | None]:
         """A measure of the network after every visit, such as ``dormant_units``; ``None`` where it is not known."""
         return [(visit.get("plasticity") or {}).get(name) for visit in self.results["visits"]]
 
+    @property
+    def lost_lines(self) -> int:
+        """Lines of the log that can't be read."""
+        return self._logged[1]
+
     def lines(self, kind: str) -> list[dict[str, Any]]:
-        """Lines of one kind, in order."""
-        with (self.path / "metrics.jsonl").open(encoding="utf-8") as file:
-            return [line for line in map(json.loads, file) if line["kind"] == kind]
+        """Lines of one kind, in order; those that can't be read are passed over."""
+        return [line for line in self._logged[0] if line["kind"] == kind]
+
+    @cached_property
+    def _logged(self) -> tuple[list[dict[str, Any]], int]:
+        return read_log(self.path / "metrics.jsonl")
 
     def matrix(self, name: str = "matrix") -> NDArray[np.float64]:
         """A reward matrix [visits, tasks]; NaN where nothing was evaluated."""
@@ -97,12 +118,18 @@ def read_run(path: Path) -> RunRecord:
     """Read one finished run.
 
     Raises:
-        CrlError: The folder holds no readable ``results.json``.
+        CrlError: The folder holds no readable ``results.json``, or one without what a report needs.
     """
     try:
-        return RunRecord(path, json.loads((path / "results.json").read_text(encoding="utf-8")))
+        found = read_results(path)
     except (OSError, ValueError) as error:
-        raise CrlError(f"{path} is not a finished run: {error}", f"finish it with: crl resume {path}") from error
+        raise CrlError(
+            f"{path} is not a finished run: {error}", f"finish it with: crl resume {shlex.quote(str(path))}"
+        ) from error
+    if lacking := [name for name in NEEDED if name not in found.entries]:
+        why = "; ".join(found.wrong) or f"it lacks {', '.join(lacking)}"
+        raise CrlError(f"the results.json of {path} can't be used: {why}", "write it again from the last checkpoint")
+    return RunRecord(path, found.entries)
 
 
 def by_strategy(paths: Iterable[Path]) -> tuple[dict[str, list[RunRecord]], list[str]]:
@@ -120,6 +147,10 @@ def by_strategy(paths: Iterable[Path]) -> tuple[dict[str, list[RunRecord]], list
             found = (path / "results.json").exists()
             problems.append(f"{path.name} " + ("has a broken results.json" if found else "is not finished"))
             continue
+        if recorded_settings(path).changed:
+            problems.append(f"{path.name}: {CHANGED}")
+        if record.lost_lines:
+            problems.append(f"{path.name}: {record.lost_lines} lines of metrics.jsonl can't be read; the others count")
         group = groups.setdefault(record.label, [])
         twin = next((other for other in group if other.seed == record.seed), None)
         if twin is None:
@@ -139,10 +170,35 @@ def differ(one: RunRecord, other: RunRecord) -> bool:
     return bool(one.results.get("fingerprint") != other.results.get("fingerprint"))
 
 
+_MISSION: dict[str, type | tuple[type, ...]] = {
+    "mission": str,
+    "class": str,
+    "seed": int,
+    "completed": bool,
+    "reached_fraction": (int, float),
+    "steps": int,
+    "crash": (str, NoneType),
+    "given_up": bool,
+    "cross_track": (int, float, NoneType),
+    "cross_track_fault": (int, float, NoneType),
+    "fault": dict,
+    "fault_came": (int, NoneType),
+    "steps_to_identify": (int, NoneType),
+    "false_alarms": int,
+    "nominal_steps": int,
+    "ms": dict,
+}
+
+
+def _is_mission(record: Any) -> bool:
+    return isinstance(record, dict) and all(isinstance(record.get(name, ...), kind) for name, kind in _MISSION.items())
+
+
 def _whole(number: Any) -> int | None:
     return None if number is None else round(number)
 
 
 def run_folders(root: Path) -> list[Path]:
     """Folders of runs, finished or not, in a folder of runs; ``latest`` is no run of its own."""
-    return sorted(path.parent for path in root.glob("*/config.yaml") if not path.parent.is_symlink())
+    found = (path.parent for path in root.glob("*/config.yaml"))
+    return sorted(path for path in found if not path.is_symlink() and path.name != LATEST)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crl.settings import WITHOUT_EFFECT
+from crl.fingerprints import WITHOUT_EFFECT
 
 
 @dataclass(frozen=True)

@@ -18,21 +18,34 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from crl import __version__
 from crl.errors import CrlError
-from crl.training.checkpoint_format import UnsupportedStateError, decode, encode, read_safetensors, safetensors_parts
+from crl.reading.json_text import deeper
+from crl.reading.plain import open_plain, require_plain
+from crl.training.checkpoint_format import (
+    DEPTH,
+    UnsupportedStateError,
+    decode,
+    encode,
+    read_safetensors,
+    read_tree,
+    safetensors_parts,
+)
+from crl.training.checkpoint_manifest import ARRAYS, MANIFEST, TREE, ManifestError, read_manifest, write_manifest
 from crl.training.checkpoint_names import FORMAT, checkpoint_folders, step_and_revision
-from crl.training.durable import NO_PERMISSION, NO_SPACE, FileRecord, fsync_folder, write_hashed
+from crl.training.durable import NO_PERMISSION, NO_SPACE, fsync_folder, write_hashed
+from crl.version import __version__
 
 State = dict[str, Any]
+Fitted = TypeVar("Fitted")
 Parts = Sequence[bytes | memoryview]
 
 MIGRATIONS: dict[int, Callable[[State], State]] = {}
 """From each older format version, the function that makes its state one of the next version."""
 
-ARRAYS, TREE, MANIFEST = "arrays.safetensors", "state.json", "manifest.json"
+FORMAT_ERRORS = (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError, struct.error)
+"""What reading files or states raises that do not follow the format."""
 _WRITING, _REMOVING = ".writing-", ".removing-"
 
 
@@ -57,12 +70,14 @@ class LoadedCheckpoint:
         state: The state, to the bit; tensors are on the CPU.
         problems: Later checkpoints that could not be used, one message each, with file and checksum.
         path: Its folder.
+        fitted: What the caller made of it; see :meth:`CheckpointStore.load_latest`.
     """
 
     step: int
     state: State
     problems: list[str]
     path: Path
+    fitted: Any = None
 
 
 @dataclass
@@ -111,10 +126,17 @@ class CheckpointStore:
             raise ValueError(f"step is {step}; it counts from 0")
         try:
             tree, arrays = encode(state)
+            if deeper(tree, DEPTH):
+                raise RecursionError
         except UnsupportedStateError as error:
             raise CheckpointError(
                 f"checkpoint of step {step} not written: {error}, which has no exact form in a checkpoint",
                 "have state_dict() return tensors, numpy arrays, numbers, strings, None, lists, tuples and dicts only",
+            ) from error
+        except RecursionError as error:
+            raise CheckpointError(
+                f"checkpoint of step {step} not written: the state is nested too deeply to be read again",
+                "have state_dict() return flatter dicts and lists",
             ) from error
         files: dict[str, Parts] = {
             ARRAYS: safetensors_parts(arrays),
@@ -130,26 +152,34 @@ class CheckpointStore:
         self._prune(path)
         return path
 
-    def load_latest(self) -> LoadedCheckpoint:
-        """Read the newest checkpoint that is undamaged; ``problems`` names those that were passed over.
+    def load_latest(self, fit: Callable[[State], Fitted] | None = None) -> LoadedCheckpoint:
+        """Read the newest checkpoint that can be used; ``problems`` names those that were passed over.
+
+        Args:
+            fit: Is given the state, and raises if it is not one of this run; what it returns is ``fitted``.
 
         Raises:
             CheckpointVersionError: The newest undamaged checkpoint was written by a newer version of the package.
             CheckpointError: There is none that can be used.
         """
         problems: list[str] = []
+        hint = None
         for path in reversed(self.list()):
+            fitted = None
             try:
                 loaded = self.load(path)
+                if fit is not None:
+                    fitted = _fitted(loaded, fit)
             except DamagedCheckpointError as error:
                 problems.append(error.message)
+                hint = hint or error.hint
                 self._damaged.add(path)
                 continue
-            return LoadedCheckpoint(loaded.step, loaded.state, problems, loaded.path)
+            return LoadedCheckpoint(loaded.step, loaded.state, problems, loaded.path, fitted)
         found = "; ".join(problems) if problems else "there are none"
         raise CheckpointError(
             f"no usable checkpoint in {self.folder}: {found}",
-            "restore the folder from a copy, or start the run again without resume=true",
+            hint or "restore the folder from a copy, or start the run again without resume=true",
         )
 
     def load(self, path: Path) -> LoadedCheckpoint:
@@ -160,15 +190,19 @@ class CheckpointStore:
             CheckpointVersionError: It was written by a newer version of the package.
         """
         try:
-            manifest = _read_manifest(path)
+            manifest = read_manifest(path)
             version = _checked_version(path, manifest)
             data = {name: _read_verified(path / name, manifest["files"][name]) for name in (ARRAYS, TREE)}
+        except ManifestError as error:
+            raise DamagedCheckpointError(str(error)) from error
         except OSError as error:
             raise DamagedCheckpointError(f"{path}: {error.filename or path} can't be read: {error.strerror}") from error
         try:
-            state = decode(json.loads(data[TREE]), read_safetensors(data[ARRAYS]))
-        except (KeyError, ValueError, TypeError, struct.error) as error:
+            state = decode(read_tree(data[TREE]), read_safetensors(data[ARRAYS]))
+        except FORMAT_ERRORS as error:
             raise DamagedCheckpointError(f"{path}: the content does not follow the format: {error!r}") from error
+        if not isinstance(state, dict):
+            raise DamagedCheckpointError(f"{path}: the content does not follow the format: it is no state")
         for older in range(version, FORMAT):
             state = MIGRATIONS[older](state)
         return LoadedCheckpoint(manifest["step"], state, [], path)
@@ -181,7 +215,7 @@ class CheckpointStore:
         try:
             beside.mkdir()
             records = {file: write_hashed(beside / file, parts) for file, parts in files.items()}
-            write_hashed(beside / MANIFEST, [_manifest(step, records)])
+            write_hashed(beside / MANIFEST, [write_manifest(step, records)])
             fsync_folder(beside)
             beside.rename(self.folder / name)
         except BaseException:
@@ -231,35 +265,16 @@ class CheckpointStore:
                 f"{what}: the folder can't be written ({error.strerror}); {intact}",
                 f"make it writable (ls -ld {self.folder}), then continue with resume=true; or choose another run_dir",
             )
-        return CheckpointError(f"{what}: {error}; {intact}", "mend the disk, then continue with resume=true")
+        return CheckpointError(f"{what}: {error}; {intact}", "fix the disk, then continue with resume=true")
 
 
-def _canonical(manifest: dict[str, Any]) -> str:
-    """Checksum of a manifest's content without its own entry, so that a byte flipped in it is noticed as well."""
-    rest = {key: value for key, value in manifest.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
-
-
-def _manifest(step: int, records: dict[str, FileRecord]) -> bytes:
-    manifest: dict[str, Any] = {
-        "format": FORMAT,
-        "step": step,
-        "crl_version": __version__,
-        "files": {name: {"bytes": record.size, "sha256": record.sha256} for name, record in records.items()},
-    }
-    manifest["sha256"] = _canonical(manifest)
-    return json.dumps(manifest, indent=2).encode() + b"\n"
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
+def _fitted(loaded: LoadedCheckpoint, fit: Callable[[State], Fitted]) -> Fitted:
     try:
-        manifest = json.loads((path / MANIFEST).read_bytes())
-        found, expected = _canonical(manifest), manifest["sha256"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedCheckpointError(f"{path / MANIFEST} is not a manifest: {error!r}") from error
-    if found != expected:
-        raise DamagedCheckpointError(f"{path / MANIFEST} has changed: its SHA-256 is {found}, not {expected}")
-    return dict(manifest)
+        return fit(loaded.state)
+    except CrlError as error:
+        raise DamagedCheckpointError(f"{loaded.path} does not fit the run: {error.message}", error.hint) from error
+    except FORMAT_ERRORS as error:
+        raise DamagedCheckpointError(f"{loaded.path} does not fit the run: {error!r}") from error
 
 
 def _checked_version(path: Path, manifest: dict[str, Any]) -> int:
@@ -281,14 +296,23 @@ def _checked_version(path: Path, manifest: dict[str, Any]) -> int:
 
 
 def _read_verified(path: Path, record: dict[str, Any]) -> bytearray:
-    """Read a file once: what was verified is what is used."""
-    data = bytearray(path.stat().st_size)
-    with path.open("rb") as file:
-        file.readinto(data)
+    """Read a file once: what was verified is what is used. The size is compared before anything is read."""
+    size, expected = require_plain(path), record["bytes"]
+    if size != expected:
+        raise DamagedCheckpointError(f"{path} is damaged: it has {size} bytes, and {expected} were written")
+    if size > _memory():
+        raise DamagedCheckpointError(f"{path} has {size:,} bytes, more than this machine has memory")
+    data = bytearray(size)
+    with open_plain(path) as file:
+        file.readinto(data)  # type: ignore[attr-defined]
     found = hashlib.sha256(data).hexdigest()
-    if len(data) != record["bytes"] or found != record["sha256"]:
+    if found != record["sha256"]:
         raise DamagedCheckpointError(
-            f"{path} is damaged: {len(data)} bytes with SHA-256 {found}; "
-            f"{record['bytes']} bytes with SHA-256 {record['sha256']} were written"
+            f"{path} is damaged: {size} bytes with SHA-256 {found}; "
+            f"{expected} bytes with SHA-256 {record['sha256']} were written"
         )
     return data
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -36,6 +36,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crl.reading.json_text import parse_json
+
 Node = Any
 Path = tuple[Any, ...]
 
@@ -125,22 +127,25 @@ def read_safetensors(data: bytearray) -> dict[str, Tensor]:
     """Arrays of a safetensors file, as views of ``data``.
 
     Raises:
-        KeyError, ValueError: The content does not follow the format.
+        KeyError, TypeError, ValueError, struct.error: The content does not follow the format.
     """
     length = struct.unpack_from("<Q", data)[0]
     start = 8 + length
-    header = json.loads(data[8:start])
+    header = parse_json(bytes(data[8:start]))
     arrays: dict[str, Tensor] = {}
     for name, entry in header.items():
         if name == "__metadata__":
             continue
-        dtype = TORCH[entry["dtype"]]
+        dtype, shape = TORCH[entry["dtype"]], entry["shape"]
         begin, end = entry["data_offsets"]
-        count = (end - begin) // dtype.itemsize
+        if not 0 <= begin <= end <= len(data) - start or any(size < 0 for size in shape):
+            raise ValueError(f"{name} lies outside of the file")
+        if math.prod(shape) * dtype.itemsize != end - begin:
+            raise ValueError(f"{name} has {end - begin} bytes, which are no {entry['dtype']} {shape}")
         flat = torch.empty(0, dtype=dtype)
-        if count:  # torch.frombuffer takes no empty range
-            flat = torch.frombuffer(data, dtype=dtype, count=count, offset=start + begin)
-        arrays[name] = flat.reshape(entry["shape"])
+        if end > begin:  # torch.frombuffer takes no empty range
+            flat = torch.frombuffer(data, dtype=dtype, count=math.prod(shape), offset=start + begin)
+        arrays[name] = flat.reshape(shape)
     return arrays
 
 
@@ -148,7 +153,7 @@ def decode(node: Node, arrays: Mapping[str, Tensor]) -> Any:
     """Rebuild a state from its tree and its arrays. Tensors and arrays come back in memory of their own, on the CPU.
 
     Raises:
-        KeyError, ValueError, TypeError: The tree does not follow the format.
+        KeyError, ValueError, TypeError, RuntimeError, struct.error: The tree does not follow the format.
     """
     if isinstance(node, list):
         return [decode(item, arrays) for item in node]
@@ -167,12 +172,27 @@ def decode(node: Node, arrays: Mapping[str, Tensor]) -> Any:
     if tag == "float":
         return struct.unpack(">d", bytes.fromhex(node["bits"]))[0]
     if tag == "scalar":
+        if node["dtype"] not in SCALARS:
+            raise ValueError(f"there are no numbers of type {node['dtype']!r}")
         return np.frombuffer(bytes.fromhex(node["bytes"]), dtype=node["dtype"])[0]
     if tag == "tensor":
         return _decode_tensor(node, arrays[node["name"]])
     if tag == "array":
         return _decode_array(node, arrays[node["name"]])
     raise ValueError(f"unknown tag {tag!r}")
+
+
+DEPTH = 300
+"""Nodes inside one another that a tree may have: reading one takes two frames of Python's stack for each."""
+
+
+def read_tree(data: bytes | bytearray) -> Node:
+    """The tree of a state from its JSON.
+
+    Raises:
+        ValueError: It is no JSON, or nested too deeply.
+    """
+    return parse_json(bytes(data), DEPTH)
 
 
 def place(path: Path) -> str:

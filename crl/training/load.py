@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl.agents.factory import make_agent
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.sequences import TaskSequence, load_sequence
-from crl.settings import load_yaml
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.evaluation import evaluate_task
 from crl.training.order import task_order
+from crl.training.proving import new_agent, restore
 from crl.training.run_folder import RunFolder
+from crl.training.run_settings import read_settings
 from crl.training.run_state import RunState
 from crl.training.runner import prepare_torch
-from crl.types import Agent
 
 
 @dataclass
@@ -53,19 +54,25 @@ class LoadedRun:
 
 
 def load_run(path: Path) -> LoadedRun:
-    """Load a run; damaged checkpoints are passed over and named in ``problems``.
+    """Load a run; damaged checkpoints are passed over, and they and changed settings are named in ``problems``.
 
     Raises:
         CrlError: The folder is no run, or none of its checkpoints can be read.
     """
     folder = RunFolder.open(path)
-    config = load_yaml(folder.config)
+    config, complaint = read_settings(folder)
     prepare_torch(config)
     sequence = load_sequence(config.env.name)
-    loaded = CheckpointStore(folder.checkpoints).load_latest()
-    agent = make_agent(config, sequence.spec(task_order(config, sequence)[0]))
-    agent.load_state_dict(loaded.state["agent"])
-    return LoadedRun(folder, config, sequence, agent, RunState.from_state(loaded.state["run"]), loaded.problems)
+    made = [new_agent(config, sequence)]  # what is wrong with the settings is no checkpoint's fault
+
+    def fit(state: Mapping[str, Any]) -> tuple[Agent, RunState]:
+        agent = made.pop() if made else new_agent(config, sequence)
+        return agent, restore(agent, config, sequence, state)
+
+    loaded = CheckpointStore(folder.checkpoints).load_latest(fit)
+    agent, progress = loaded.fitted
+    problems = [*([complaint] if complaint else []), *loaded.problems]
+    return LoadedRun(folder, config, sequence, agent, progress, problems)
 
 
 def evaluate_run(path: Path, episodes: int | None = None, task: int | None = None) -> dict[str, Any]:

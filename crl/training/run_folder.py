@@ -7,26 +7,28 @@ from __future__ import annotations
 
 import fcntl
 import json
-import math
 import os
 import re
 import socket
 import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from torch import Tensor
-
 from crl.errors import CrlError
+from crl.reading.json_text import read_json
+from crl.reading.plain import read_text
 from crl.training.durable import NO_PERMISSION, NO_SPACE, replace_file, write_all
+from crl.training.presence import Presence
 
 Status = Literal["finished", "unfinished", "half-written"]
 LATEST = "latest"
+LOCK = ".lock"
+LINE = 1000
+"""Bytes of a file that holds one line."""
 
 
 class RunFolderError(CrlError):
@@ -37,29 +39,6 @@ def run_name(sequence: str, strategy: str, seed: int, when: datetime | None = No
     """Name of a run: ``door_open_hypercrl_s0_20250131-142501``; characters unfit for a file name become ``-``."""
     moment = (when or datetime.now().astimezone()).strftime("%Y%m%d-%H%M%S")
     return re.sub(r"[^A-Za-z0-9._-]+", "-", f"{sequence}_{strategy}_s{seed}_{moment}").strip(".-")
-
-
-def plain(value: Any) -> Any:
-    """Form of a value in strict JSON.
-
-    Numpy and PyTorch values become numbers and lists, paths strings, NaN and infinities null.
-
-    Raises:
-        TypeError: The value has no form in JSON; the message names its type.
-    """
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float):
-        return float(value) if math.isfinite(value) else None
-    if isinstance(value, (np.generic, np.ndarray, Tensor)):
-        return plain(value.tolist())
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"a {type(value).__name__} can't be written as JSON")
 
 
 @dataclass(frozen=True)
@@ -96,14 +75,12 @@ class RunFolder:
         Raises:
             RunFolderError: There is no such folder, or it is no run or a half-written one.
         """
-        pointer = path.with_name(f"{path.name}.txt")
-        if not path.exists() and path.name == LATEST and pointer.is_file():
-            path = path.parent / pointer.read_text().strip()
+        path = latest_of(path)
         if not path.is_dir():
             runs = [item.parent for item in path.parent.glob("*/config.yaml")]
-            known = sorted(run.name for run in runs if not run.is_symlink())
-            mend = f"runs in {path.parent}: {', '.join(known[-5:])}" if known else f"{path.parent} holds no runs"
-            raise RunFolderError(f"there is no run folder {path}", mend)
+            known = sorted(run.name for run in runs if not run.is_symlink() and run.name != LATEST)
+            hint = f"runs in {path.parent}: {', '.join(known[-5:])}" if known else f"{path.parent} holds no runs"
+            raise RunFolderError(f"there is no run folder {path}", hint)
         folder = cls(path.resolve())
         if folder.status() == "half-written":
             raise RunFolderError(
@@ -143,28 +120,30 @@ class RunFolder:
         return self.path / "videos"
 
     def status(self) -> Status:
-        """``finished`` (results that parse), ``unfinished``, or ``half-written`` (no settings: nothing was learned)."""
+        """``finished`` (there are results), ``unfinished``, or ``half-written`` (no settings: nothing was learned)."""
         if not self.config.is_file():
             return "half-written"
         try:
-            json.loads(self.results.read_bytes())
+            finished = isinstance(read_json(self.results), dict)
         except (OSError, ValueError):
             return "unfinished"
-        return "finished"
+        return "finished" if finished else "unfinished"
 
     def fingerprint(self) -> str | None:
         """The fingerprint it was created with, or None for a folder without one."""
         try:
-            return (self.path / "fingerprint").read_text().rstrip("\n")
+            return read_text(self.path / "fingerprint", LINE).rstrip("\n")
         except (OSError, UnicodeDecodeError):
             return None
 
     def write_json(self, path: Path, data: Any) -> None:
-        """Write a JSON file atomically and durably. Numbers that are not finite become null (see :func:`plain`).
+        """Write a JSON file atomically and durably. Numbers that are not finite become null.
 
         Raises:
             RunFolderError: It can't be written; what was there is untouched.
         """
+        from crl.training.plain_data import plain  # which imports torch, and whoever lists runs has no use for it
+
         self.write_text(path, json.dumps(plain(data), indent=2, allow_nan=False) + "\n")
 
     def write_text(self, path: Path, text: str) -> None:
@@ -180,26 +159,31 @@ class RunFolder:
             raise explain_os_error(error, path) from error
 
     @contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> Iterator[Presence]:
         """Hold the folder against other processes while training in it.
 
         The lock is advisory and tied to the process: a kill releases it, so a lock file left behind holds nobody up.
 
+        Yields:
+            What tells whether the folder is still there.
+
         Raises:
             RunFolderError: Another process trains in it (named by its id), or the folder can't be written.
         """
-        name = self.path / ".lock"
+        name = self.path / LOCK
         try:
-            descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            # Links are not followed: in a folder that came from elsewhere they could lead to any file of the user's.
+            descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         except OSError as error:
-            raise explain_os_error(error, self.path) from error
+            raise explain_os_error(error, name) from error
         try:
-            self._take(descriptor)
-            yield
+            mark = self._take(descriptor)
+            with closing(Presence(self.path, (LOCK, mark))) as presence:
+                yield presence
         finally:
             os.close(descriptor)
 
-    def _take(self, descriptor: int) -> None:
+    def _take(self, descriptor: int) -> str:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -213,11 +197,40 @@ class RunFolder:
             warnings.warn(
                 f"{self.path} can't be locked ({error.strerror}): train in it only once at a time", stacklevel=4
             )
+        mark = f"{os.getpid()} on {socket.gethostname()}\n"
         try:
             os.ftruncate(descriptor, 0)
-            write_all(descriptor, f"{os.getpid()} on {socket.gethostname()}\n".encode())
+            write_all(descriptor, mark.encode())
         except OSError as error:
-            raise explain_os_error(error, self.path) from error
+            raise explain_os_error(error, self.path / LOCK) from error
+        return mark
+
+
+def latest_of(path: Path) -> Path:
+    """The run that a path called ``latest`` stands for where links don't work: the one that ``latest.txt`` names.
+
+    Any other path is itself. A real folder of that name is never a run: it comes from a copy that followed links.
+
+    Raises:
+        RunFolderError: There is such a folder and nothing beside it says what it should be, or what says so is broken.
+    """
+    if path.name != LATEST or path.is_symlink():
+        return path
+    pointer = path.with_name(f"{LATEST}.txt")
+    try:
+        name = read_text(pointer, LINE).strip()
+    except FileNotFoundError:
+        if not path.exists():
+            return path
+        raise RunFolderError(
+            f"{path} is a folder of its own, not a link to the latest run: some copies follow links",
+            f"name the run itself; remove {path} if it is a copy, or rename it if it is a run",
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise RunFolderError(f"{pointer} can't be read: {error}", "name the run itself, or remove the file") from error
+    if name in ("", ".", "..", LATEST) or Path(name).name != name:
+        raise RunFolderError(f"{pointer} names {name[:80]!r}, which is no run beside it", "name the run itself")
+    return path.with_name(name)
 
 
 def find_unfinished(root: Path, fingerprint: str) -> Path | None:
@@ -228,14 +241,19 @@ def find_unfinished(root: Path, fingerprint: str) -> Path | None:
     found: list[tuple[int, str, Path]] = []
     for path in root.iterdir() if root.is_dir() else ():
         folder = RunFolder(path)
-        if path.is_symlink() or folder.fingerprint() != fingerprint or folder.status() != "unfinished":
+        if (
+            path.is_symlink()
+            or path.name == LATEST
+            or folder.fingerprint() != fingerprint
+            or folder.status() != "unfinished"
+        ):
             continue
         found.append(((path / "fingerprint").stat().st_mtime_ns, path.name, path))
     return max(found)[2] if found else None
 
 
 def _make_unique(root: Path, name: str) -> Path:
-    count = 1
+    count = 1 if name != LATEST else 2  # that name is the link's
     while True:
         path = root / (name if count == 1 else f"{name}_{count}")
         try:
@@ -254,13 +272,14 @@ def _point_latest(root: Path, path: Path) -> None:
         beside.unlink(missing_ok=True)
         beside.symlink_to(path.name, target_is_directory=True)
         beside.replace(root / LATEST)
+        (root / f"{LATEST}.txt").unlink(missing_ok=True)
     except OSError:
         beside.unlink(missing_ok=True)
         replace_file(root / f"{LATEST}.txt", f"{path.name}\n".encode())
 
 
 def explain_os_error(error: OSError, path: Path) -> RunFolderError:
-    """The error to raise, with its mend, where a file of a run could not be written."""
+    """The error to raise, with its hint, where a file of a run could not be written."""
     what = f"{path} can't be written"
     if error.errno in NO_SPACE:
         return RunFolderError(

@@ -13,9 +13,12 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from crl.reading.plain import open_plain, read_bytes, require_plain
 from crl.training.callbacks import Callbacks
 from crl.training.durable import write_all
-from crl.training.run_folder import RunFolder, explain_os_error, plain
+from crl.training.plain_data import plain
+from crl.training.results_file import read_line
+from crl.training.run_folder import RunFolder, explain_os_error
 from crl.training.tensorboard_mirror import TensorBoardMirror
 
 Value = Any
@@ -45,7 +48,8 @@ class RunLog:
     def write(self, kind: str, step: int, values: Mapping[str, Value]) -> None:
         """Append one line ``{"kind": kind, "step": step, ...}``; it is with the operating system when this returns.
 
-        Numbers and booleans appear in TensorBoard under ``kind/key``.
+        Numbers and booleans appear in TensorBoard under ``kind/key``, or ``kind/key/TASK`` where the line names a task.
+        A key has one type in all lines, whatever they report (or null).
 
         Args:
             kind: What the line reports, ``episode`` for instance.
@@ -118,9 +122,12 @@ class RunLog:
         self._offset, self._step = int(state["offset"]), int(state["step"])
         problems: list[str] = []
         path = self._folder.metrics
-        found = path.stat().st_size if path.exists() else 0
+        try:
+            found = require_plain(path) if path.exists() else 0
+            whole = read_bytes(path, self._offset).rfind(b"\n") + 1 if 0 < found < self._offset else 0
+        except OSError as error:
+            raise explain_os_error(error, path) from error
         if found < self._offset:
-            whole = path.read_bytes().rfind(b"\n") + 1 if found else 0
             problems.append(
                 f"{path} holds {found} bytes, {self._offset} were written before the checkpoint; "
                 "the lines in between are lost"
@@ -136,6 +143,10 @@ class RunLog:
                 if record["step"] >= self._step:
                     self._mirror.add(record)
         return problems
+
+    def content(self) -> bytes:
+        """All lines so far, even where the file has no name any more."""
+        return b"" if self._file is None else os.pread(self._file, self._offset, 0)
 
     def close(self) -> None:
         """Close the files. Writing again continues where it ended."""
@@ -153,13 +164,15 @@ class RunLog:
 
     def _open(self) -> int:
         """Open the log for appending, cut to the lines that count."""
-        descriptor = os.open(self._folder.metrics, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        with contextlib.suppress(FileNotFoundError):
+            require_plain(self._folder.metrics)
+        descriptor = os.open(self._folder.metrics, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         os.ftruncate(descriptor, self._offset)
         return descriptor
 
     def _records(self) -> Iterator[dict[str, Any]]:
-        with self._folder.metrics.open(encoding="utf-8", errors="replace") as file:
+        with open_plain(self._folder.metrics) as file:
             for line in file:
                 # Only TensorBoard depends on these; a line that the disk has damaged is not worth a stop.
-                with contextlib.suppress(ValueError):
-                    yield json.loads(line)
+                if (found := read_line(line)) is not None:
+                    yield found

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+from crl.reading.schema import count, flag, listed, mapping, shown, whole
+from crl.restoring import UnfitStateError
 
 Stage = Literal["collect", "close", "validate", "evaluate", "missions", "done"]
+
+
+_STAGES = get_args(Stage)
+
+
+def _stage(value: Any) -> str | None:
+    return None if value in _STAGES else f"is {shown(value)}, not one of {', '.join(_STAGES)}"
 
 
 @dataclass
@@ -77,6 +87,31 @@ class RunState:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> RunState:
-        """Restore what :meth:`state_dict` returned."""
+        """Restore what :meth:`state_dict` returned.
+
+        Raises:
+            UnfitStateError: It is not what a run's counters and results are.
+        """
+        if (wrong := _SCHEMA(state)) is not None:
+            raise UnfitStateError(f"run{wrong if wrong.startswith('.') else f' {wrong}'}")
         rows = [{task: score and Score(**score) for task, score in row.items()} for row in state["rows"]]
         return cls(**{**state, "rows": rows})
+
+
+_SCHEMA = mapping(
+    {
+        "stage": _stage,
+        **dict.fromkeys(
+            ("visit", "task_steps", "episodes", "env_steps", "evaluation_steps", "gradient_steps", "faults", "tried"),
+            count,
+        ),
+        "best": whole,
+        "outcomes": listed(flag),
+        "validated": listed(flag),
+        "task_episodes": mapping({}),
+        "rows": listed(mapping({})),
+        "spent": listed(mapping({})),
+        "missions": listed(mapping({})),
+    },
+    ("visit", "stage", "env_steps", "rows"),
+)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -19,24 +18,34 @@ import torch
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
-from crl.sequences import load_sequence
-from crl.settings import fingerprint, load_yaml, to_plain, to_yaml
-from crl.training.callbacks import RunStart, load_callbacks
+from crl.sequences import SequenceError, load_sequence
+from crl.settings import fingerprint, to_plain, to_yaml
+from crl.training.callbacks import Callback, RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
 from crl.training.order import step_budgets, task_order
+from crl.training.plain_data import plain
+from crl.training.presence import Presence
 from crl.training.progress import Progress
+from crl.training.provenance import note_code
+from crl.training.proving import prove
 from crl.training.recorded import read_recorded
+from crl.training.rescue import rescue
 from crl.training.results import collect_results
-from crl.training.run_folder import RunFolder, find_unfinished, plain, run_name
+from crl.training.results_file import read_results
+from crl.training.run_folder import RunFolder, find_unfinished, run_name
 from crl.training.run_log import RunLog
+from crl.training.run_settings import settings_to_go_on
+from crl.training.trying import try_first
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
 
 
-def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
+def train(
+    config: Config, progress: Progress | None = None, told: Mapping[str, Callback] | None = None
+) -> dict[str, Any]:
     """Run a configuration to its end.
 
     With ``resume`` the newest unfinished run of the same settings is continued from its last checkpoint (or the
@@ -45,6 +54,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     Args:
         config: The run's settings.
         progress: Where to show it; the terminal by default.
+        told: Callbacks beside those that the settings name, by name.
 
     Returns:
         What ``results.json`` holds.
@@ -61,29 +71,39 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     if config.refiner.name != "off":
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
+    tried = []
+    if config.check and not config.resume:
+        tried = try_first(config, sequence, plans=agent.actor.planner is not None)
     recorded = None
     if config.data.source is not None and not config.resume:
         recorded = read_recorded(config, sequence, task_order(config, sequence)[0])
-    callbacks = load_callbacks(config.callbacks)
+    callbacks = load_callbacks(config.callbacks, told)
     folder, resumed = _folder(config)
     if folder.status() == "finished":
-        # The folder may have been moved since.
-        return {**json.loads(folder.results.read_text()), "run": str(folder.path)}
+        return _finished(folder)
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
-    with folder.lock(), callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
+    with folder.lock() as presence, callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
+        note_code(folder)
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
+        if not resumed:  # before there is a panel, which would show zeros
+            loop.show()
         with closing(loop), shown:
+            for line in tried:
+                shown.message(line)
             if resumed and store.list():
                 _restore(loop, store, shown)
+                loop.show()
             elif config.data.source is not None:
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
-            _work(config, loop, store, clock, folder)
+            _work(config, loop, store, clock, presence)
             results = collect_results(config, loop, clock, str(folder.path))
+            if not presence.there():
+                rescue(config, loop, presence, results)
         folder.write_json(folder.results, results)
         callbacks.finish(plain(results))
     return results
@@ -100,10 +120,12 @@ def resume_command(folder: RunFolder) -> str:
     return f"crl resume {shlex.quote(str(folder.path))}"
 
 
-def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, folder: RunFolder) -> None:
+def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, presence: Presence) -> None:
     """Do unit after unit, with a checkpoint whenever one is due."""
 
     def save() -> None:
+        if not presence.there():
+            rescue(config, loop, presence)
         with clock.phase("write"):
             store.save(loop.state.env_steps, loop.state_dict())
             loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
@@ -113,19 +135,23 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
         while not loop.done:
             try:
                 loop.unit()
-            except SimulatorFailed:
+            except (SimulatorFailed, SequenceError) as error:
+                # The unit is complete, or has not begun: an environment that can't be made comes first in it.
                 save()
-                raise
+                goes_on = f"when it is fixed, the run goes on with: {resume_command(RunFolder(presence.path))}"
+                raise type(error)(error.message, f"{error.hint}\n{goes_on}" if error.hint else goes_on) from error
+            if not presence.there():
+                rescue(config, loop, presence)
             due = time.monotonic() - written >= config.checkpoint.seconds
             if due or loop.done or interrupted.is_set():
                 save()
                 written = time.monotonic()
             if interrupted.is_set() and not loop.done:
-                raise Interrupted(resume_command(folder))
+                raise Interrupted(resume_command(RunFolder(presence.path)))
 
 
 def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> None:
-    loaded = store.load_latest()
+    loaded = store.load_latest(lambda state: prove(loop.config, loop.sequence, state))
     problems = [*loaded.problems, *loop.load_state_dict(loaded.state)]
     for problem in problems:
         shown.message(problem)
@@ -140,7 +166,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
         if config.name is not None and (root / config.name / "config.yaml").exists():
             folder = RunFolder.open(root / config.name)
             # Its own settings, read again: a default that is new since then is no difference.
-            if fingerprint(load_yaml(folder.config)) != mark:
+            if fingerprint(settings_to_go_on(folder)) != mark:
                 raise CrlError(
                     f"{folder.path} was made with other settings than these, so it can't be continued with them",
                     f"continue it with its own: {resume_command(folder)}",
@@ -148,7 +174,9 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
             return folder, True
         found = find_unfinished(root, mark) if config.name is None else None
         if found is not None:
-            return RunFolder.open(found), True
+            folder = RunFolder.open(found)
+            settings_to_go_on(folder)
+            return folder, True
         if config.name is not None:
             _remove_remains(root / config.name)
     name = config.name or run_name(config.env.name, config.method, config.seed)
@@ -158,11 +186,22 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
 
 
 def resume(path: Path) -> dict[str, Any]:
-    """Continue an unfinished run with its own settings; a finished one gives its results."""
+    """Continue an unfinished run with its own settings; a finished one gives its results.
+
+    Raises:
+        ChangedSettingsError: Its settings are not those that it was made with.
+        CrlError: See :func:`train`.
+    """
     folder = RunFolder.open(path)
-    config = load_yaml(folder.config)
+    if folder.status() == "finished":
+        return _finished(folder)
+    config = settings_to_go_on(folder)
     config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
     return train(config)
+
+
+def _finished(folder: RunFolder) -> dict[str, Any]:
+    return {"tasks": [], **read_results(folder.path).entries, "run": str(folder.path)}  # it may have been moved since
 
 
 def _remove_remains(path: Path) -> None:

@@ -68,7 +68,7 @@ def videos(runs: Sequence[ReportedRun], budget: VideoBudget) -> list[tuple[str, 
     """Videos by run, of runs that have any."""
     found = []
     for run in runs:
-        files = sorted((run.path / "videos").glob("*.mp4"))
+        files = sorted(path for path in (run.path / "videos").glob("*.mp4") if path.is_file())
         if files:
             found.append((run.path.name, [budget.take(path) for path in files if not path.name.startswith(".")]))
     return found

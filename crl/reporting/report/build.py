@@ -14,6 +14,7 @@ from crl.reporting.store import query
 from crl.reporting.store.discover import discover, is_run
 from crl.reporting.store.survey import survey
 from crl.training.durable import replace_file
+from crl.training.run_folder import latest_of
 
 RUNS = Path("runs")
 
@@ -57,7 +58,8 @@ def find_runs(arguments: Sequence[str], root: Path = RUNS) -> list[Path]:
     names = [text for text in arguments if Path(text).exists() or not query.is_filter(text)]
     found: list[Path] = []
     for name in names or [str(root)]:
-        path = next((each for each in (Path(name), root / name) if each.is_dir()), None)
+        places = [latest_of(each) for each in (Path(name), root / name)]
+        path = next((each for each in places if each.is_dir()), None)
         if path is None:
             raise CrlError(f"there is no run and no folder of runs {name}", "crl runs list names the runs")
         inside = [path] if is_run(path) else discover(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,8 +14,8 @@ from crl.reporting.report.record import ReportedRun
 from crl.reporting.sequence_tables import ORDER
 from crl.reporting.store.comparing import differing
 from crl.reporting.store.entry import Entry
-from crl.reporting.store.faults import NEEDED
 from crl.reporting.store.survey import survey
+from crl.training.results_file import NEEDED, read_results
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class Gathered:
     Attributes:
         sections: Groups of comparable runs.
         entries: Every run that was named, reported or not.
-        problems: What is wrong, with the mend, one message each.
+        problems: What is wrong, with the hint, one message each.
         notes: What is unusual.
     """
 
@@ -96,26 +96,24 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
     """A run as a record, or why there is none."""
     if entry.status != "finished":
         done = f" at {entry.steps:,} environment steps" if entry.steps else ""
-        mend = {
-            "unfinished": f"finish it with: crl resume {entry.path}",
+        hint = {
+            "unfinished": f"finish it with: crl resume {shlex.quote(entry.path)}",
             "running": "a process trains in it; make the report again when it ends",
         }.get(entry.status)
         # What is wrong with a half-written one its finding says.
-        return None, f"it is {entry.status}{done}; {mend}" if mend else ""
+        return None, f"it is {entry.status}{done}; {hint}" if hint else ""
     try:
-        results = json.loads((Path(entry.path) / "results.json").read_bytes())
-        lacking = [name for name in NEEDED if name not in results]
-        if lacking:
-            return None, ""
-        run = ReportedRun(Path(entry.path), results, entry)
-        table = run.matrix("matrix_return")
-        if table.shape != (len(results["visits"]), len(results["matrix_tasks"])) or not table.size:
-            return None, "its reward matrix and its visits do not fit each other; run it again"
-        if np.isnan(table[-1]).any():
-            return None, f"its last evaluation is incomplete; finish it with: crl resume {entry.path}"
-        int(results["seed"])
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        return None, f"its results can't be read ({error!r}); write them again: crl resume {entry.path}"
+        results = read_results(Path(entry.path)).entries
+    except (OSError, ValueError) as error:
+        return None, f"its results can't be read ({error}); write them again: crl resume {shlex.quote(entry.path)}"
+    if any(name not in results for name in NEEDED):
+        return None, ""  # a finding says so
+    run = ReportedRun(Path(entry.path), results, entry)
+    table = run.matrix("matrix_return")
+    if not table.size:
+        return None, "its reward matrix is empty; run it again"
+    if np.isnan(table[-1]).any():
+        return None, f"its last evaluation is incomplete; finish it with: crl resume {shlex.quote(entry.path)}"
     return run, ""
 
 

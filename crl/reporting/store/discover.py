@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from crl.training.run_folder import LATEST
+
 MARKS = ("config.yaml", "results.json", "fingerprint", "metrics.jsonl", "checkpoints")
 """What only a run's folder holds: one of these is enough."""
 
@@ -19,7 +21,11 @@ _NAMED = re.compile(r"_s\d+_\d{8}-\d{6}(_\d+)?$")
 
 def is_run(path: Path) -> bool:
     """Whether a folder is a run's, finished or not, whole or not."""
-    if any((path / mark).exists() for mark in MARKS):
+    if (
+        path.name == LATEST and not path.is_symlink()
+    ):  # where a link should be: a copy of a run that was made with links followed
+        return False
+    if any(os.path.exists(path / mark) for mark in MARKS):  # noqa: PTH110 (unlike Path.exists, it never raises)
         return True
     return _NAMED.search(path.name) is not None and _empty(path)
 
@@ -27,8 +33,8 @@ def is_run(path: Path) -> bool:
 def discover(root: Path, depth: int = DEPTH) -> list[Path]:
     """Folders of runs in a folder, at any level down to ``depth``, sorted.
 
-    Links are never followed, so that ``latest`` is no run of its own; neither is anything inside a run. Folders that
-    can't be read are passed over.
+    Links are never followed, so that ``latest`` is no run of its own, and neither is a real folder of that name, nor
+    anything inside a run. Folders that can't be read are passed over.
     """
     return sorted(_walk(root, depth))
 

@@ -7,6 +7,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from crl.reading.json_text import parse_json
+from crl.reading.schema import Check, anything, flag, listed, mapping, number, optional, printable, text, whole
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -14,16 +17,16 @@ class Finding:
 
     Attributes:
         what: What is wrong, or unusual.
-        mend: How to put it right, or what still works.
+        hint: How to put it right, or what still works.
         serious: Whether the run is of less use for it; a finding that is not is a note.
     """
 
     what: str
-    mend: str
+    hint: str
     serious: bool = True
 
     def __str__(self) -> str:
-        return f"{self.what}; {self.mend}"
+        return f"{self.what}; {self.hint}"
 
 
 @dataclass(frozen=True)
@@ -96,28 +99,51 @@ class Entry:
         return json.dumps(self.to_plain(), separators=(",", ":"), default=str)
 
     @classmethod
-    def from_json(cls, text: str) -> Entry:
+    def from_json(cls, line: str) -> Entry:
         """What :meth:`to_json` gave.
 
         Raises:
-            ValueError: It is no such line.
-            TypeError: It is of another version.
+            ValueError: It is no such line, or of another version.
         """
-        plain = json.loads(text)
+        plain = parse_json(line)
+        if (wrong := _ENTRY(plain)) is not None or set(plain) != set(cls.__dataclass_fields__):
+            raise ValueError(f"no entry of this version: it {wrong or 'has other facts'}")
         plain["findings"] = tuple(Finding(**found) for found in plain["findings"])
         return cls(**plain)
 
 
 COLUMNS = tuple(name for name in Entry.__dataclass_fields__ if name not in ("settings", "findings"))
 """Facts of an entry that are columns of the index."""
+WHOLE = ("seed", "visits", "steps", "size")
+REAL = ("success", "mean_return", "forgetting", "cpu_seconds", "wall_seconds")
+"""Facts that are numbers; all others are texts."""
+FACTS: Mapping[str, Check] = {name: whole if name in WHOLE else number if name in REAL else text for name in COLUMNS}
+"""What each fact is, where it is known."""
+_ENTRY = mapping(
+    {
+        **{name: check if name in ("name", "path", "status") else optional(check) for name, check in FACTS.items()},
+        "settings": mapping({}),
+        "findings": listed(mapping({"what": anything, "hint": anything, "serious": flag}, ("what", "hint", "serious"))),
+    }
+)
 
 
 def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key; an empty section is kept as an empty dict."""
+    """Nested settings by dotted key, each in a form that JSON has; an empty section is kept as an empty dict."""
     found: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping) and value:
             found.update(flat(value, f"{prefix}{key}."))
         else:
-            found[f"{prefix}{key}"] = value
+            found[printable(f"{prefix}{key}")] = _plain(value)
     return found
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, float)):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {printable(str(key)): _plain(item) for key, item in value.items()}
+    return printable(str(value))  # a date, for instance

@@ -1,20 +1,20 @@
-"""What can be wrong with a run's folder, each with its mend."""
+"""What can be wrong with a run's folder, each with its hint."""
 
 from __future__ import annotations
 
-import json
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
+from crl.reading.plain import require_plain
 from crl.reporting.store.entry import Finding
+from crl.training.checkpoint_manifest import ARRAYS, TREE, ManifestError, read_manifest
 from crl.training.checkpoint_names import FORMAT, checkpoint_folders
-
-NEEDED = ("matrix", "matrix_return", "matrix_tasks", "visits", "strategy", "seed", "env", "evaluation")
-"""Entries of ``results.json`` without which a run has no place in a report."""
+from crl.training.results_file import NEEDED
+from crl.training.run_settings import CHANGED, RESTORE
+from crl.version import __version__
 
 
 def half_written(folder: Path) -> Finding:
@@ -37,7 +37,37 @@ def no_config(folder: Path) -> Finding:
 def broken_config(path: Path, error: object) -> Finding:
     """Settings that can't be read."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return Finding(f"config.yaml can't be read: {first}", f"mend or copy back {shlex.quote(str(path))}")
+    return Finding(f"config.yaml can't be read: {first}", f"fix or copy back {shlex.quote(str(path))}")
+
+
+def changed_config(folder: Path) -> Finding:
+    """Settings that the run was not made with."""
+    return Finding(f"{CHANGED}: its results are shown, its settings are not", f"{RESTORE} ({_quoted(folder)})")
+
+
+def unchecked_config() -> Finding:
+    """Settings that nothing confirms."""
+    return Finding(
+        "has lost its fingerprint: nothing shows whether config.yaml is what it was made with",
+        "nothing else needs the file; a copy of it may be put back",
+        False,
+    )
+
+
+def odd_settings(folder: Path, wrong: Sequence[str]) -> Finding:
+    """Facts that are no facts."""
+    return Finding(
+        f"its settings or log say odd things, which are not shown: {_several(wrong)}",
+        f"look at config.yaml and metrics.jsonl in {_quoted(folder)}",
+    )
+
+
+def odd_results(folder: Path, wrong: Sequence[str]) -> Finding:
+    """Results that are none."""
+    return Finding(
+        f"results.json holds what no run writes, which is left out: {_several(wrong)}",
+        f"remove results.json and write it again: crl resume {_quoted(folder)}",
+    )
 
 
 def broken_results(folder: Path, error: object) -> Finding:
@@ -53,7 +83,7 @@ def of_files(
     """All else: parts that are missing, versions, place, permissions."""
     return [
         *_of_results(folder, results),
-        *_of_logs(folder),
+        *_of_logs(folder, status),
         *_of_checkpoints(folder, status),
         *_of_version(results, settings),
         *_of_place(folder, status, results, settings),
@@ -69,8 +99,14 @@ def _of_results(folder: Path, results: Mapping[str, Any] | None) -> Iterator[Fin
         )
 
 
-def _of_logs(folder: Path) -> Iterator[Finding]:
-    if not (folder / "metrics.jsonl").is_file():
+def _of_logs(folder: Path, status: str) -> Iterator[Finding]:
+    if os.path.isfile(folder / "metrics.jsonl"):  # noqa: PTH113 (unlike Path.is_file, it never raises)
+        return
+    if status in ("running", "unfinished"):
+        yield Finding(
+            "has no metrics.jsonl yet: its first episode has not ended", "nothing is to be done about it", False
+        )
+    else:
         yield Finding("has no metrics.jsonl: there are no learning curves", "copy the file back, or run it again")
 
 
@@ -103,20 +139,22 @@ def _of_checkpoints(folder: Path, status: str) -> Iterator[Finding]:
 def _checkpoint_fault(path: Path) -> str | None:
     """What is missing of a checkpoint, by names, sizes and version; checksums are left to who loads it."""
     try:
-        manifest = json.loads((path / "manifest.json").read_bytes())
+        manifest = read_manifest(path)
         if manifest["format"] > FORMAT:
             return (
                 f"{path.name} has format {manifest['format']}, this crl reads up to {FORMAT}: "
                 f"install crl {manifest.get('crl_version')}"
             )
-        for name, record in manifest["files"].items():
-            size = (path / name).stat().st_size
+        for name in (ARRAYS, TREE):
+            record, size = manifest["files"][name], require_plain(path / name)
             if size != record["bytes"]:
                 return f"{path.name}/{name} has {size} bytes of {record['bytes']}"
     except FileNotFoundError as error:
         return f"{path.name} lacks {Path(error.filename).name}"
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return f"{path.name}/manifest.json can't be read ({error!r})"
+    except OSError as error:
+        return f"{path.name}/{Path(str(error.filename)).name} {error.strerror}"
+    except ManifestError as error:
+        return str(error)
     return None
 
 
@@ -124,16 +162,16 @@ def _of_version(results: Mapping[str, Any] | None, settings: Mapping[str, Any] |
     version = (results or {}).get("version")
     unknown = _unknown(settings or {})
     if unknown:
-        by, mend = "another version of crl", "install the version that made it"
+        by, hint = "another version of crl", "install the version that made it"
         if version and version != __version__:
-            by, mend = f"crl {version}", f"to go on with it: pip install crl=={version}"
+            by, hint = f"crl {version}", f"to go on with it: pip install crl=={version}"
         elif version:
             by = f"commit {(results or {}).get('commit')} of crl {version}"
-            mend = "to go on with it: use that commit, or take the setting out of config.yaml"
+            hint = "to go on with it: use that commit, or take the setting out of config.yaml"
         yield Finding(
             f"was made by {by}: this one (crl {__version__}) does not know the setting {unknown[0]!r}; "
             "what was measured is shown, but resume, eval and replay refuse it",
-            mend,
+            hint,
         )
     elif version and version != __version__:
         yield Finding(
@@ -159,11 +197,11 @@ def _of_place(
     folder: Path, status: str, results: Mapping[str, Any] | None, settings: Mapping[str, Any] | None
 ) -> Iterator[Finding]:
     said = (results or {}).get("run")
-    if isinstance(said, str) and Path(said).name and Path(said) != folder and Path(said).resolve() != folder.resolve():
+    if isinstance(said, str) and Path(said).name and not _same_place(Path(said), folder):
         yield Finding(f"was moved or copied from {said}", "nothing is lost: name it by its new place", False)
     agent = (settings or {}).get("agent")
     played = agent.get("run") if isinstance(agent, Mapping) and agent.get("name") == "frozen" else None
-    if played and not Path(str(played)).is_dir():
+    if played and not os.path.isdir(str(played)):  # noqa: PTH112 (it never raises)
         yield Finding(
             f"plays the run {played}, which is not there", "move that run back; only eval and replay need it", False
         )
@@ -172,6 +210,18 @@ def _of_place(
         yield Finding(
             f"is read-only: {wanted}", f"chmod -R u+w {_quoted(folder)}, or copy it", serious=status == "unfinished"
         )
+
+
+def _same_place(one: Path, other: Path) -> bool:
+    try:
+        return one == other or one.resolve() == other.resolve()
+    except (OSError, RuntimeError):  # a loop of links
+        return False
+
+
+def _several(wrong: Sequence[str]) -> str:
+    more = f", and {len(wrong) - 3} more" if len(wrong) > 3 else ""
+    return "; ".join(wrong[:3]) + more
 
 
 def _quoted(path: Path) -> str:

@@ -7,6 +7,9 @@ import os
 import socket
 from pathlib import Path
 
+from crl.reading.plain import read_bytes
+from crl.training.run_folder import LINE
+
 
 def holder(folder: Path) -> str | None:
     """Who trains in a run, as ``PID on HOST``; ``None`` if nobody does.
@@ -17,7 +20,7 @@ def holder(folder: Path) -> str | None:
     """
     path = folder / ".lock"
     try:
-        text = path.read_text(encoding="utf-8", errors="replace").strip()
+        text = read_bytes(path, LINE).decode(errors="replace").strip()
     except OSError:
         return None
     number, _, host = text.partition(" on ")
@@ -38,7 +41,7 @@ def _lives(process: int) -> bool:
 
 def _held(path: Path) -> bool:
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return False
     try:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from crl import __version__
+from crl.reading.plain import open_plain
+from crl.reading.schema import printable, sift
 from crl.reporting.store import faults
-from crl.reporting.store.entry import Entry, Finding, flat
+from crl.reporting.store.entry import FACTS, Entry, Finding, flat
 from crl.reporting.store.holder import holder
+from crl.training.provenance import read_code
+from crl.training.results_file import read_line, read_results
+from crl.training.run_folder import RunFolder
+from crl.training.run_settings import recorded_settings
+from crl.version import __version__
 
-_STAMPED = ("config.yaml", "results.json", "metrics.jsonl", "fingerprint", "checkpoints", "timing.jsonl")
+_STAMPED = (
+    "config.yaml",
+    "results.json",
+    "metrics.jsonl",
+    "fingerprint",
+    "checkpoints",
+    "timing.jsonl",
+    "provenance.json",
+)
 
 
 def stamp(folder: Path) -> str:
@@ -29,9 +40,18 @@ def stamp(folder: Path) -> str:
             parts.append("-")
         else:
             parts.append(f"{found.st_mtime_ns}:{found.st_size}")
-    parts += [f"{path.name}:{path.stat().st_mtime_ns}" for path in _inside(folder / "checkpoints")]
+    for path in _inside(folder / "checkpoints"):
+        try:
+            parts.append(f"{path.name}:{path.stat().st_mtime_ns}")
+        except OSError:  # gone since
+            continue
     parts.append("w" if os.access(folder, os.W_OK) else "r")
-    return " ".join(parts)
+    return printable(" ".join(parts))
+
+
+def name_in(folder: Path, root: Path) -> str:
+    """Name of a run in a folder of runs. Bytes of it that are no text are spelt out."""
+    return printable(folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder))
 
 
 def survey(folder: Path, root: Path) -> Entry:
@@ -42,30 +62,32 @@ def survey(folder: Path, root: Path) -> Entry:
         root: The folder of runs that it is named in.
     """
     findings: list[Finding] = []
-    name = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
-    settings, config_fault = _settings(folder)
-    results, results_fault = _results(folder)
+    settings, said = _settings(folder)
+    results, fault = _results(folder)
     status = _status(folder, settings is not None, results is not None)
     if status == "half-written":
         findings.append(faults.half_written(folder))
     else:
-        findings += [fault for fault in (config_fault, results_fault) if fault is not None]
-    facts = {**_from_settings(settings or {}), **_from_results(results or {})}
-    lines = _last_line(folder / "metrics.jsonl")
-    facts.setdefault("steps", lines.get("step"))
+        findings += [*said, *fault]
+    code: dict[str, Any] = (read_code(folder) or [{}])[-1]
+    facts = {**_from_settings(settings or {}), **code, **_from_results(results or {})}
+    facts.setdefault("steps", _last_line(folder / "metrics.jsonl").get("step"))
+    facts, odd = sift({key: value for key, value in facts.items() if value is not None}, FACTS)
     if status != "half-written":
         findings += faults.of_files(folder, status, results, settings)
+        if odd:  # those of the results are said already
+            findings.append(faults.odd_settings(folder, odd))
     return Entry(
-        name=name,
-        path=str(folder),
+        name=name_in(folder, root),
+        path=printable(str(folder)),
         status=status,
         began=_moment(folder / "fingerprint", folder / "config.yaml"),
         ended=_moment(folder / "results.json", folder / "metrics.jsonl"),
-        fingerprint=_text(folder / "fingerprint"),
+        fingerprint=RunFolder(folder).fingerprint(),
         size=sum(_sizes(folder)),
         settings=flat(settings or {}),
-        findings=tuple(findings),
-        **{key: value for key, value in facts.items() if value is not None},
+        findings=tuple(Finding(printable(each.what), printable(each.hint), each.serious) for each in findings),
+        **facts,
     )
 
 
@@ -77,38 +99,32 @@ def _inside(folder: Path) -> list[Path]:
 
 
 def _status(folder: Path, configured: bool, finished: bool) -> str:
-    if not (folder / "config.yaml").is_file():
+    if not os.path.isfile(folder / "config.yaml"):  # noqa: PTH113 (unlike Path.is_file, it never raises)
         return "half-written" if not finished else "finished"
     if finished:
         return "finished"
     return "running" if configured and holder(folder) else "unfinished"
 
 
-def _settings(folder: Path) -> tuple[dict[str, Any] | None, Finding | None]:
-    path = folder / "config.yaml"
-    try:
-        # As OmegaConf reads it, thirty times as fast: the file is one that crl wrote.
-        found = yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError:
-        return None, faults.no_config(folder)
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        return None, faults.broken_config(path, error)
-    if not isinstance(found, dict):
-        return None, faults.broken_config(path, "it holds no settings")
-    return {str(key): value for key, value in found.items()}, None
+def _settings(folder: Path) -> tuple[dict[str, Any] | None, list[Finding]]:
+    found = recorded_settings(folder)
+    if isinstance(found.fault, FileNotFoundError):
+        return None, [faults.no_config(folder)]
+    if found.fault is not None:
+        return None, [faults.broken_config(folder / "config.yaml", found.fault)]
+    if found.changed:
+        return None, [faults.changed_config(folder)]
+    return found.plain, [] if found.checked else [faults.unchecked_config()]
 
 
-def _results(folder: Path) -> tuple[dict[str, Any] | None, Finding | None]:
-    path = folder / "results.json"
+def _results(folder: Path) -> tuple[dict[str, Any] | None, list[Finding]]:
     try:
-        found = json.loads(path.read_bytes())
+        found = read_results(folder)
     except FileNotFoundError:
-        return None, None
+        return None, []
     except (OSError, ValueError) as error:
-        return None, faults.broken_results(folder, error)
-    if not isinstance(found, dict):
-        return None, faults.broken_results(folder, "it holds no results")
-    return found, None
+        return None, [faults.broken_results(folder, error)]
+    return found.entries, [faults.odd_results(folder, found.wrong)] if found.wrong else []
 
 
 def _from_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -159,17 +175,13 @@ def _from_results(results: Mapping[str, Any]) -> dict[str, Any]:
 def _last_line(path: Path) -> dict[str, Any]:
     """The last whole line of a log; empty where there is none."""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 65_536))
+        with open_plain(path) as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - 65_536))
             lines = file.read().splitlines()
     except OSError:
         return {}
     for line in reversed(lines):
-        try:
-            found = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(found, dict):
+        if (found := read_line(line)) is not None:
             return found
     return {}
 
@@ -179,16 +191,9 @@ def _moment(*paths: Path) -> str | None:
     for path in paths:
         try:
             return datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        except OSError:
+        except (OSError, ValueError, OverflowError):  # a time that no calendar has
             continue
     return None
-
-
-def _text(path: Path) -> str | None:
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\n")
-    except (OSError, UnicodeDecodeError):
-        return None
 
 
 def _sizes(folder: Path) -> Iterator[int]:

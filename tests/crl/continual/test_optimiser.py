@@ -181,7 +181,7 @@ def test_a_restored_average_goes_on_and_a_cleared_one_starts_anew() -> None:
     one, other = Average(0.9), Average(0.9)
     for step in range(7):
         one.update({"x": torch.tensor([float(step)])})
-    other.load_state_dict(one.state_dict())
+    other.load_state_dict(one.state_dict(), {"x": torch.zeros(1)})
     for step in range(7, 14):
         for average in (one, other):
             average.update({"x": torch.tensor([float(step)])})
@@ -194,5 +194,6 @@ def test_a_restored_average_is_where_the_parameters_are() -> None:
     average = Average(0.9, every=1)
     average.update({"w": torch.ones(3)})
     restored = Average(0.9, every=1)
-    restored.load_state_dict(average.state_dict(), torch.device("meta"))
-    assert restored.of({"w": torch.ones(3, device="meta")})["w"].device.type == "meta"
+    parameters = {"w": torch.ones(3, device="meta")}
+    restored.load_state_dict(average.state_dict(), parameters)
+    assert restored.of(parameters)["w"].device.type == "meta"

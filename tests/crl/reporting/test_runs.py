@@ -97,7 +97,7 @@ class TestWhatARunRecorded:
 
     def test_plasticity(self, tmp_path: Path) -> None:
         visits = [{"task": "a", "plasticity": {"dormant_units": 0.1}}, {"task": "b", "plasticity": None}, {"task": "c"}]
-        run = record(leave(tmp_path, "si", 0, visits=visits))
+        run = record(leave(tmp_path, "si", 0, tasks="abc", visits=visits))
         assert run.plasticity("dormant_units") == [0.1, None, None]
         assert run.plasticity("effective_rank") == [None, None, None]
 

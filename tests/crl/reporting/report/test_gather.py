@@ -101,7 +101,7 @@ def test_whatever_can_be_shown_is_shown(tmp_path: Path) -> None:
         "hypercrl_s2: 3 lines of metrics.jsonl can't be read; the others count",
         "hypercrl_s3 has lost its config.yaml",
         "broken_s0 results.json is broken",
-        "short_s0 is not in the report: its reward matrix",
+        "short_s0 results.json holds what no run writes, which is left out: matrix, matrix_return",
         "nan_s0 is not in the report: its last evaluation is incomplete; finish it with: crl resume",
         "bare_s0 results.json lacks matrix",
         "half has no config.yaml",

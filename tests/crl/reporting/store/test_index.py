@@ -73,9 +73,84 @@ def test_a_damaged_or_deleted_index_is_made_anew(tmp_path: Path, damage: bytes) 
 def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
     make(tmp_path)
     with sqlite3.connect(tmp_path / index.NAME) as database:
-        database.execute("CREATE TABLE runs (something TEXT)")
+        database.execute("CREATE TABLE runs (name TEXT PRIMARY KEY, something TEXT)")
         database.execute("PRAGMA user_version = 999")
     assert len(index.entries(tmp_path)) == 3
+    assert sqlite3.connect(tmp_path / index.NAME).execute("PRAGMA user_version").fetchone() == (index.VERSION,)
+
+
+def test_somebody_elses_database_stays_as_it_is(tmp_path: Path) -> None:
+    make(tmp_path)
+    with sqlite3.connect(tmp_path / index.NAME) as database:
+        database.execute("CREATE TABLE accounts (name TEXT)")
+    before = (tmp_path / index.NAME).read_bytes()
+    assert len(index.entries(tmp_path)) == 3
+    assert (tmp_path / index.NAME).read_bytes() == before
+
+
+def test_an_index_with_a_view_that_never_ends_is_not_asked(tmp_path: Path) -> None:
+    make(tmp_path)
+    index.entries(tmp_path)
+    with sqlite3.connect(tmp_path / index.NAME) as database:
+        database.execute("ALTER TABLE runs RENAME TO kept")
+        database.execute(
+            "CREATE VIEW runs AS WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x FROM n) SELECT x FROM n"
+        )
+    assert len(index.entries(tmp_path)) == 3
+
+
+def test_odd_things_in_the_place_of_the_index(tmp_path: Path) -> None:
+    make(tmp_path)
+    os.mkfifo(tmp_path / index.NAME)
+    assert len(index.entries(tmp_path)) == 3
+    (tmp_path / index.NAME).unlink(missing_ok=True)
+    (tmp_path / index.NAME).mkdir()
+    assert len(index.entries(tmp_path)) == 3
+
+
+def test_no_flipped_byte_changes_what_is_listed(tmp_path: Path) -> None:
+    """Bytes inside a row that no check of SQLite's covers, and those of the file's structure."""
+    make(tmp_path, 2)
+    expected = index.entries(tmp_path)
+    file = tmp_path / index.NAME
+    data = file.read_bytes()
+    row = data.index(b'{"name":"hypercrl_s1"')
+    places = [*range(row, row + 1500, 37), data.index(b'seed":1') + 6, *range(0, len(data), len(data) // 60)]
+    for place in places:
+        file.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+        assert index.entries(tmp_path) == expected, place
+        assert index.entries(tmp_path) == expected, place
+
+
+def test_a_column_that_was_changed_is_written_again(tmp_path: Path) -> None:
+    make(tmp_path)
+    expected = index.entries(tmp_path)
+    with sqlite3.connect(tmp_path / index.NAME) as database:
+        database.execute("UPDATE runs SET success = 0.125, stamp = stamp || 'x' WHERE name = 'hypercrl_s0'")
+        database.execute("UPDATE runs SET status = 'running' WHERE name = 'hypercrl_s1'")
+    assert index.entries(tmp_path) == expected
+    with sqlite3.connect(tmp_path / index.NAME) as database:
+        assert database.execute("SELECT count(*) FROM runs WHERE success = 0.125 OR status = 'running'").fetchone() == (
+            0,
+        )
+
+
+def test_an_index_that_is_deleted_while_it_is_used_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path)
+    expected = index.entries(tmp_path)
+    (tmp_path / "hypercrl_s0" / "metrics.jsonl").unlink()  # so that there is something to write
+    real, deleted = index.discover, []
+
+    def deleting(root: Path) -> list[Path]:
+        if not deleted:
+            deleted.append((tmp_path / index.NAME).unlink())
+        return real(root)
+
+    monkeypatch.setattr(index, "discover", deleting)
+    assert [entry.name for entry in index.entries(tmp_path)] == [entry.name for entry in expected]
+    assert deleted and (tmp_path / index.NAME).is_file()
 
 
 def test_a_folder_that_cant_be_written_is_listed_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

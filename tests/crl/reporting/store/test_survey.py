@@ -1,7 +1,8 @@
-"""What the store finds wrong with a run's folder, and the mend that it names."""
+"""What the store finds wrong with a run's folder, and the hint that it names."""
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import subprocess
@@ -12,32 +13,41 @@ from pathlib import Path
 
 import pytest
 
-from crl import __version__
 from crl.reporting.store import faults, survey
 from crl.reporting.store.discover import discover
 from crl.reporting.store.entry import Entry, flat
 from crl.reporting.store.holder import holder
+from crl.settings import compose, fingerprint, to_yaml
+from crl.training.checkpoint_manifest import seal
+from crl.version import __version__
 from tests.crl.reporting.folders import leave
 
 
 def whole(root: Path, name: str = "run", **results: object) -> Path:
     """A finished run with settings of today and a checkpoint, as far as names and sizes go."""
-    from crl.settings import compose, to_yaml
-
     folder = leave(root, "hypercrl", 0, name=name, **{"version": __version__, **results})
-    (folder / "config.yaml").write_text(to_yaml(compose(["env=cartpole_length"])))
-    (folder / "fingerprint").write_text("abc\n")
+    text, mark = settings_of_today()
+    (folder / "config.yaml").write_text(text)
+    (folder / "fingerprint").write_text(f"{mark}\n")
     checkpoint(folder, 240)
     return folder
+
+
+@functools.cache
+def settings_of_today() -> tuple[str, str]:
+    """Settings as a run records them, and their fingerprint."""
+    config = compose(["env=cartpole_length"])
+    return to_yaml(config), fingerprint(config)
 
 
 def checkpoint(folder: Path, step: int, form: int = 1) -> Path:
     path = folder / "checkpoints" / f"step_{step:09d}"
     path.mkdir(parents=True)
-    (path / "state.json").write_text("{}")
-    files = {"state.json": {"bytes": 2, "sha256": ""}}
+    files = {name: {"bytes": 2, "sha256": ""} for name in ("state.json", "arrays.safetensors")}
+    for name in files:
+        (path / name).write_text("{}")
     manifest = {"format": form, "step": step, "crl_version": "9.9.9", "files": files}
-    (path / "manifest.json").write_text(json.dumps(manifest))
+    (path / "manifest.json").write_text(json.dumps({**manifest, "sha256": seal(manifest)}))
     return path
 
 
@@ -71,9 +81,26 @@ def test_a_sound_run_has_its_facts_and_no_findings(tmp_path: Path) -> None:
     entry = look(whole(tmp_path))
     assert entry.findings == ()
     assert (entry.name, entry.status, entry.method, entry.seed, entry.visits) == ("run", "finished", "hypercrl", 0, 3)
-    assert entry.steps == 240 and entry.settings["planner.name"] == "icem" and entry.fingerprint == "abc"
+    assert entry.steps == 240 and entry.settings["planner.name"] == "icem" and len(entry.fingerprint or "") == 64
     assert entry.size is not None and entry.size > 1000
     assert Entry.from_json(entry.to_json()) == entry
+
+
+def test_a_run_that_has_just_begun_is_not_damaged(tmp_path: Path) -> None:
+    """As it is before its first episode has ended: settings, a lock, and the code that makes it."""
+    from crl.settings import compose, fingerprint, to_yaml
+    from crl.training.provenance import note_code
+    from crl.training.run_folder import RunFolder
+
+    config = compose(["env=cartpole_length"])
+    folder = RunFolder.create(tmp_path, "new", fingerprint(config))
+    folder.write_text(folder.config, to_yaml(config))
+    assert look(folder.path).problems == []
+    with trained_in(folder.path):
+        note_code(folder)
+        entry = look(folder.path)
+    assert (entry.status, entry.problems, entry.version) == ("running", [], __version__)
+    assert look(folder.path).problems == [], "nor is one that was stopped then"
 
 
 def test_half_written(tmp_path: Path) -> None:
