@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from crl.formal.agent import AgentBasis, FiniteAgent
@@ -94,7 +95,7 @@ def is_continual_rl_problem(
         environment: The environment e.
         rewards: Rewards r(o, a) [O, A], or [O].
         criterion: What v is.
-        agents: The finite set Lambda.
+        agents: The finite set Lambda. The basis is a subset of it: elements that are not among the agents are added.
         basis: The basis Lambda_B.
         tolerance: Agents count as best whose value is at most this much less than the largest.
         limits: Sizes to stay within.
@@ -104,9 +105,10 @@ def is_continual_rl_problem(
         TooLarge: A product exceeds the limits.
     """
     basis = basis if isinstance(basis, AgentBasis) else AgentBasis(basis)
-    everyone = tuple(agents)
-    if not everyone:
+    given = tuple(agents)
+    if not given:
         raise FormalError("an empty set of agents", "name at least one agent")
+    everyone = (*given, *(element for element in basis if not any(_same(element, agent) for agent in given)))
     if not tolerance >= 0:
         raise FormalError(f"a tolerance of {tolerance}", "it must be zero or more")
     unique_names("agent", (agent.name for agent in everyone))
@@ -128,3 +130,13 @@ def is_continual_rl_problem(
     else:
         reason, witness = f"no best agent ({listed}) ever reaches the basis", reached[0].never.witness
     return ProblemVerdict(bool(made) and settles is None, reason, witness, names, values, best, made, reached)
+
+
+def _same(one: FiniteAgent, other: FiniteAgent) -> bool:
+    """Whether two agents have the same name and are the same machine."""
+    return one is other or (
+        one.name == other.name
+        and one.initial == other.initial
+        and np.array_equal(one.policy, other.policy)
+        and np.array_equal(one.update, other.update)
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Hashable, Mapping
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,8 @@ def number(value: Any, where: str) -> float:
     """A finite number; fractions such as 1/3 are numbers as well."""
     try:
         if isinstance(value, str):
-            found = float(Fraction(value.replace(" ", "")))
+            above, slash, below = value.replace(" ", "").partition("/")
+            found = float(above) / float(below) if slash else float(above)  # a Fraction would write out every digit
         elif isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError
         else:

@@ -32,7 +32,9 @@ def compared(results: Mapping[str, Any], config: Config) -> list[str]:
     usual = compose([f"env={config.env.name}", f"profile={config.profile}"])
     if fingerprint(replace(config, seed=usual.seed)) != fingerprint(usual):
         return []
-    return sentences(results, json.loads(path.read_text(encoding="utf-8")))
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    judged = {task["name"] for task in results["tasks"] if task.get("successes")}
+    return sentences(results, recorded) if judged == set(recorded["opened"]) else []
 
 
 def sentences(results: Mapping[str, Any], recorded: Mapping[str, Any]) -> list[str]:

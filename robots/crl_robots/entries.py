@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -96,8 +97,8 @@ class Entries:
     def _number(self, path: str, value: Any, least: float, most: float) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise RobotError(f"{self.file}: {path} is {value!r}", "give a number")
-        if not math.isfinite(value):
-            raise RobotError(f"{self.file}: {path} is {value}", "give a finite number")
+        if not (abs(value) <= sys.float_info.max):  # an integer may have any number of digits
+            raise RobotError(f"{self.file}: {path} is {str(value)[:20]}", "give a finite number")
         if not least <= value <= most:
             raise RobotError(f"{self.file}: {path} is {value:g}", f"give a number between {least:g} and {most:g}")
         return float(value)

@@ -96,9 +96,14 @@ def compare_problem(index: int) -> bool:
     rewards = rng.integers(3, size=(len(interface.observations), len(interface.actions)))
     candidates = [mine, *elements]
     if index % 2:
-        update = rng.integers(2, size=(2, len(interface.actions), len(interface.observations)))
-        choice = rng.integers(len(elements), size=2)
-        candidates = [LearningRule("a rule", interface, choice, update).agent(elements)]
+        # The best of some rules: one drawn at random is seldom better than all of the basis.
+        rules = []
+        for _ in range(24):
+            update = rng.integers(2, size=(2, len(interface.actions), len(interface.observations)))
+            choice = rng.integers(len(elements), size=2)
+            rules.append(LearningRule("a rule", interface, choice, update).agent(elements))
+        worth = [value(rule, environment, rewards, Discounted(0.8)).number for rule in rules]
+        candidates = [rules[int(np.argmax(worth))], *elements]
     machines = [plain(candidate) for candidate in candidates]
     found = is_continual_rl_problem(environment, rewards, Discounted(0.8), candidates, elements, tolerance=1e-7)
     values = [oracle.discounted(world, machine, rewards.tolist(), 0.8) for machine in machines]
