@@ -52,5 +52,9 @@ class PlainTable(Table):
 
 
 def plain(shown: Any) -> Any:
-    """Text that Rich does not interpret; whatever is no string stays."""
+    """Text that Rich does not interpret, without control characters; what is no text stays."""
+    if isinstance(shown, Text):
+        clean = shown.copy()
+        clean.plain = printable(shown.plain)
+        return clean
     return Text(printable(shown)) if isinstance(shown, str) else shown
