@@ -23,7 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from crl.training import checkpoint
+from crl.training import checkpoint, checkpoint_manifest
 from crl.training.checkpoint import CheckpointError, CheckpointStore, CheckpointVersionError, DamagedCheckpointError
 
 
@@ -318,8 +318,8 @@ def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     store = CheckpointStore(tmp_path)
     store.save(1, {"x": 1})
     with monkeypatch.context() as newer:
-        newer.setattr(checkpoint, "FORMAT", checkpoint.FORMAT + 1)
-        newer.setattr(checkpoint, "__version__", "99.0")
+        newer.setattr(checkpoint_manifest, "FORMAT", checkpoint.FORMAT + 1)
+        newer.setattr(checkpoint_manifest, "__version__", "99.0")
         store.save(2, {"x": 2})
     with pytest.raises(CheckpointVersionError, match=r"format 2, written by crl 99\.0.*\ninstall crl 99\.0 or newer"):
         store.load_latest()
@@ -328,7 +328,7 @@ def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_an_older_format_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = CheckpointStore(tmp_path)
     with monkeypatch.context() as older:
-        older.setattr(checkpoint, "FORMAT", 0)
+        older.setattr(checkpoint_manifest, "FORMAT", 0)
         path = store.save(1, {"network": torch.ones(2)})
     with pytest.raises(CheckpointVersionError, match="can't bring format 0"):
         store.load(path)
