@@ -73,7 +73,7 @@ def spoiled(value: Any) -> Iterator[Any]:
         # A generator's bytes have no shape.
         yield value.new_zeros(value.numel() + 2) if value.dtype is torch.uint8 else value.unsqueeze(0)
         if value.is_floating_point() and value.numel():
-            wrong = value.clone()
+            wrong = value.clone(memory_format=torch.contiguous_format)
             wrong.view(-1)[-1] = torch.nan
             yield wrong
     else:
