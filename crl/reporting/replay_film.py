@@ -96,11 +96,18 @@ class Film:
                 else:
                     self._beside.unlink(missing_ok=True)
             elif useless and kind is None:
-                shutil.rmtree(self.written, ignore_errors=True)
+                self._remove_pictures()
         except OSError as failure:
             raise self._unwritten(failure) from failure
         if useless and kind is None:
             raise RenderingError("every picture of the environment is of one colour: there is nothing to film", NOTHING)
+
+    def _remove_pictures(self) -> None:
+        """Remove the PNG files, and their folder where nothing else is in it."""
+        for number in range(self.count):
+            (self.written / f"{number:06d}.png").unlink(missing_ok=True)
+        if not any(self.written.iterdir()):
+            self.written.rmdir()
 
     def _how(self) -> dict[str, Any]:
         """How ffmpeg encodes: its usual preset takes two to four times as long, and its files are hardly smaller."""

@@ -81,10 +81,11 @@ class RunRecord:
     def missions(self) -> list[dict[str, Any]]:
         """Missions that the run flew, one record each as :func:`crl.training.missions.fly` makes them.
 
-        What lacks an entry, or has one of another type, is passed over.
+        What lacks an entry, or has one of another type, is passed over; without milliseconds a mission still counts.
         """
         found = self.results.get("missions")
-        return [record for record in found if _is_mission(record)] if isinstance(found, list) else []
+        records = [record for record in found if _is_mission(record)] if isinstance(found, list) else []
+        return [{**record, "ms": _milliseconds(record.get("ms"))} for record in records]
 
     def plasticity(self, name: str) -> list[float | None]:
         """A measure of the network after every visit, such as ``dormant_units``; ``None`` where it is not known."""
@@ -186,12 +187,20 @@ _MISSION: dict[str, type | tuple[type, ...]] = {
     "steps_to_identify": (int, NoneType),
     "false_alarms": int,
     "nominal_steps": int,
-    "ms": dict,
 }
 
 
 def _is_mission(record: Any) -> bool:
     return isinstance(record, dict) and all(isinstance(record.get(name, ...), kind) for name, kind in _MISSION.items())
+
+
+def _milliseconds(found: Any) -> dict[str, dict[str, float]]:
+    """Median and 99th percentile by phase, where they are known."""
+    parts = found.items() if isinstance(found, dict) else ()
+    numbers = {
+        phase: {name: part.get(name) for name in ("median", "p99")} for phase, part in parts if isinstance(part, dict)
+    }
+    return {phase: part for phase, part in numbers.items() if all(isinstance(v, (int, float)) for v in part.values())}
 
 
 def _whole(number: Any) -> int | None:

@@ -38,21 +38,6 @@ class Grid:
     cell: Callable[[float], str]
 
 
-LEAST = 0.2
-"""Least range of a colour scale, as a share of the greatest score: 184.5 and 186.4 are as good as alike."""
-
-
-def span(known: NDArray[np.float64]) -> tuple[float, float]:
-    """The range of a colour scale: that of the scores, or wider where these are nearly alike.
-
-    Args:
-        known: All scores; some at least.
-    """
-    low, high = float(known.min()), float(known.max())
-    room = max(0.0, LEAST * max(abs(low), abs(high)) - (high - low)) / 2
-    return low - room, high + room
-
-
 def matrix(grid: Grid, low: float, high: float, *, tall: float = 20.0) -> str:
     """A heat map in cividis from ``low`` to ``high``; narrow enough that two or three stand side by side."""
     size = 31.0 if len(grid.columns) < 7 else min(max(310.0 / len(grid.columns), 24.0), 36.0)

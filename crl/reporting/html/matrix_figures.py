@@ -7,6 +7,7 @@ from html import escape
 
 import numpy as np
 
+from crl.reporting.colour_range import colour_range
 from crl.reporting.html import heatmap
 from crl.reporting.html.block import Block, Figure
 from crl.reporting.html.shown import Show, shows
@@ -41,7 +42,7 @@ def _matrix_figure(summary: Summary, unit: str, found: Sequence[np.ndarray], sho
     means = {name: np.mean(found[ends[i] : ends[i + 1]], axis=0) for i, name in enumerate(summary.methods)}
     known = np.concatenate([mean[np.isfinite(mean)] for mean in means.values()])
     fixed = not scores or summary.scale.normalised
-    low, high = (0.0, 1.0) if fixed else heatmap.span(known)
+    low, high = (0.0, 1.0) if fixed else colour_range(known)
     visits = [f"{place} {task}" for place, task in enumerate(summary.section.visits, 1)]
     drawn = []
     for i, (name, mean) in enumerate(means.items()):

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from crl.cli import app
 from crl.errors import EGL_PACKAGES, RenderingError
 from crl.reporting import replay as replaying
-from crl.reporting import replay_episode
+from crl.reporting import replay_episode, replay_film
 from crl.reporting.replay import film, record_all, replay
 from crl.reporting.replay_film import Film
 from crl.reporting.replay_frames import frames
@@ -160,6 +160,23 @@ class TestFailures:
         assert not list((run / "videos").glob("*"))
         with pytest.raises(RenderingError):
             replay(run, 0)
+
+    def test_without_ffmpeg_only_its_own_pictures_are_removed(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(replay_film, "has_ffmpeg", lambda: False)
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "notes.txt").write_text("kept")
+
+        def shoot(name: str) -> None:
+            with Film(tmp_path / name, 10, blank=False) as sheet:
+                sheet.add(np.zeros((32, 48, 3), np.uint8))
+
+        for name in ("mine.mp4", "new.mp4"):
+            with pytest.raises(RenderingError, match="of one colour"):
+                shoot(name)
+        assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
+        assert not (tmp_path / "new").exists()
 
     def test_training_ends_well(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tiny.Slide, "render", FAILURES["pygame"])

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from crl.reporting.html import colours, curves, heatmap, intervals, svg
+from crl.reporting.colour_range import colour_range
+from crl.reporting.html import colours, curves, intervals, svg
 from crl.reporting.report.build import Options, write_reports
 from crl.reporting.report.table import Table
 from crl.reporting.statistics import Interval
@@ -72,7 +72,7 @@ class TestAxes:
 
 class TestColours:
     def test_scores_that_are_nearly_alike_look_alike(self) -> None:
-        low, high = heatmap.span(np.array([184.5, 186.4]))
+        low, high = colour_range(np.array([184.5, 186.4]))
         assert high - low == pytest.approx(0.2 * 186.4)
         assert (low + high) / 2 == pytest.approx((184.5 + 186.4) / 2)
         fills = [colours.cividis((value - low) / (high - low))[0] for value in (184.5, 186.4)]
@@ -80,7 +80,7 @@ class TestColours:
 
     @pytest.mark.parametrize("known", [[-10.0, 5.0], [0.0, 180.0], [-3.0, -1.0]])
     def test_scores_that_differ_span_the_whole_range(self, known: list[float]) -> None:
-        assert heatmap.span(np.array(known)) == (min(known), max(known))
+        assert colour_range(np.array(known)) == (min(known), max(known))
 
     def test_small_losses_are_not_drawn_as_large_ones(self, tmp_path: Path) -> None:
         def strongest(page: str) -> int:
@@ -163,9 +163,7 @@ MEASURE = """
     over: document.documentElement.scrollWidth - innerWidth,
     cut: all(".scroll").filter(seen).filter((box) => box.scrollWidth > box.clientWidth + 1).map((box) => box.ariaLabel),
   };
-  const result = document.createElement("script");
-  result.type = "application/json"; result.id = "result"; result.textContent = JSON.stringify(report);
-  document.body.append(result);
+  leave(report);
 })();
 </script>
 """
@@ -184,12 +182,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def measured(page: Path, folder: Path, width: int) -> dict[str, object]:
     """What a browser of a width makes of a page."""
-    (folder / "page.html").write_text(page.read_text().replace("</body>", f"{MEASURE}</body>", 1))
+    (folder / "page.html").write_text(page.read_text().replace("</body>", f"{browser.LEAVE}{MEASURE}</body>", 1))
     document, _ = browser.dom(folder / "page.html", folder / "profile", f"--window-size={width},900")
-    found = re.search(r'<script type="application/json" id="result">(.*?)</script>', document, re.DOTALL)
-    assert found
-    told: dict[str, object] = json.loads(found[1])
-    return told
+    return browser.result(document)
 
 
 def test_at_1280_pixels_no_table_is_cut_off(page: Path, tmp_path: Path) -> None:

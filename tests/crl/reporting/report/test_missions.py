@@ -59,6 +59,12 @@ def test_missions_are_in_every_format(runs: Path) -> None:
     assert len([row for row in rows if row["metric"] == "mission_reached"]) == 48
 
 
+@pytest.mark.parametrize("ms", [None, {}, {"plan": 3}, {"plan": {"median": 3.0}}, {"plan": {"median": "x", "p99": 1}}])
+def test_a_mission_counts_without_milliseconds(tmp_path: Path, ms: Any) -> None:
+    leave(tmp_path / "runs", "refiner_afm", 0, tasks=("nominal",), missions=[flown("a", True, ms=ms)])
+    assert "`refiner_afm` completed 1 of 1 mission and" in written(tmp_path)["md"]
+
+
 def test_without_missions_nothing_is_said_of_them(tmp_path: Path) -> None:
     leave(tmp_path / "runs", "hypercrl", 0, missions=[])
     leave(tmp_path / "runs", "finetune", 0)
