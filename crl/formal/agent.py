@@ -96,6 +96,7 @@ class FiniteAgent:
         memories = tuple(table)
         if not memories:
             raise FormalError(f"agent {name!r}: no memory", "an agent has at least one memory, however it acts")
+        check_size(name, interface, len(memories))
         index = {memory: i for i, memory in enumerate(memories)}
         actions, observations = len(interface.actions), len(interface.observations)
         policy = np.zeros((len(memories), actions))
@@ -189,7 +190,10 @@ def check_size(name: str, interface: Interface, memories: int) -> None:
 
 def big(base: int, exponent: int = 1, times: int = 1) -> str:
     """The number times * base^exponent such that it can be read, however large it is: 26,244 or about 10^57."""
-    magnitude = exponent * math.log10(base) + math.log10(times)
+    try:
+        magnitude = exponent * math.log10(base) + math.log10(times)
+    except OverflowError:
+        return "more than 10^308"
     return f"{times * base**exponent:,}" if magnitude < 12 else f"about 10^{int(magnitude)}"
 
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from crl.formal import agent_file
 from crl.formal import yaml_reading as read
-from crl.formal.agent import AgentBasis
+from crl.formal.agent import AgentBasis, check_size
 from crl.formal.environment import FiniteEnvironment
 from crl.formal.errors import FormalError
 from crl.formal.interface import Floats, Interface
@@ -127,6 +127,7 @@ def _gymnasium(value: Any, make: Make | None) -> tuple[FiniteEnvironment, Floats
 def _rewards(value: Any, interface: Interface) -> Floats:
     """Rewards [O, A] from one per observation, or one per observation and action."""
     given = read.mapping(value, "rewards")
+    check_size("rewards", interface, 1)
     table = np.full((len(interface.observations), len(interface.actions)), np.nan)
     for seen, entry in given.items():
         where = f"rewards: {seen}"
@@ -157,4 +158,9 @@ def _criterion(value: Any) -> Criterion:
 def _limits(value: Any) -> Limits:
     names = [field.name for field in fields(Limits)]
     given = read.section(value, "limits", [], names)
-    return Limits(**{key: read.whole(entry, f"limits: {key}") for key, entry in given.items()})
+    return Limits(**{key: _limit(entry, f"limits: {key}") for key, entry in given.items()})
+
+
+def _limit(value: Any, where: str) -> int:
+    """A whole number; what is beyond any machine means without limit."""
+    return read.whole(min(read.number(value, where), 1e14), where)

@@ -9,6 +9,7 @@ memory is the table of all levels with the last state: L^(S A) * S of them, whic
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -71,6 +72,11 @@ def q_learning(
             f"({levels}^({count} * {actions}) tables, times {count} states)",
             f"Q-learning is built for at most {MAX_STATES} states",
         )
+    if count * actions * math.log10(levels) > 12:
+        raise TooLarge(
+            f"agent {name!r} would have {big(levels, count * actions, count)} memories",
+            "use fewer levels or states, or a smaller environment",
+        )
     check_size(name, interface, size := levels ** (count * actions) * count)
     grid = np.linspace(low, high, levels)
     tables = size // count
@@ -122,7 +128,7 @@ def _states(interface: Interface, states: Mapping[str, int] | None, name: str) -
     for observation in interface.observations:
         if observation not in states:
             raise FormalError(f"agent {name!r}: no state for observation {observation!r}", "list every observation")
-        if states[observation] < 0:
+        if not 0 <= states[observation] < 2**31:
             raise FormalError(f"agent {name!r}: state {states[observation]}", "states are numbered from 0")
     return np.array([states[observation] for observation in interface.observations], dtype=np.int64)
 

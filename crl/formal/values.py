@@ -11,6 +11,7 @@ and initial distribution d:
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -91,7 +92,7 @@ def value(
         limits: Sizes to stay within.
 
     Raises:
-        FormalError: The agent or the rewards do not fit the environment.
+        FormalError: The agent or the rewards do not fit the environment, or the value is too large to be computed.
         TooLarge: There are more pairs of state and memory than ``limits.value_states``.
     """
     limits = limits or Limits()
@@ -103,9 +104,16 @@ def value(
     states = len(reward)
     if isinstance(criterion, Discounted):
         values, residual = solve(criterion.gamma * chain, reward)
-        return Value(float(start @ values), residual / (1 - criterion.gamma), states)
-    occupied, residual = _long_run(chain, start)
-    return Value(float(occupied @ reward), residual / scale, states)
+        found = Value(float(start @ values), residual / (1 - criterion.gamma), states)
+    else:
+        occupied, residual = _long_run(chain, start)
+        found = Value(float(occupied @ reward), residual / scale, states)
+    if not (math.isfinite(found.number) and math.isfinite(found.error)):
+        raise FormalError(
+            f"the value of agent {agent.name!r} is too large for floating point: rewards go up to {scale:g}",
+            "state the rewards in larger units, such as 1 for the largest",
+        )
+    return found
 
 
 def _chain(

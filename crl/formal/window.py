@@ -22,6 +22,8 @@ from crl.formal.errors import FormalError, TooLarge
 from crl.formal.interface import Floats, Interface, Ints
 from crl.formal.rewards import reward_table
 
+LONGEST = 1000
+"""Pulls that are remembered at most; with more than one outcome a pull there are too many memories long before."""
 TIE = 1e-12
 """Scores closer than this are a tie."""
 
@@ -96,7 +98,7 @@ def _windowed(
     events: Floats
     events, event = np.unique(pairs, axis=0, return_inverse=True)
     base = len(events)
-    if window * math.log10(base) > 12 or window > 10**6:
+    if window * math.log10(base) > 12 or window > LONGEST:
         raise TooLarge(
             f"agent {name!r} would remember {window} pulls with {base} outcomes each: {big(base, window)} memories",
             "use a shorter window",

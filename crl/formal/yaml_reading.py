@@ -11,9 +11,20 @@ import yaml
 
 from crl.formal.errors import FormalError
 from crl.matching import nearest
+from crl.reading.schema import shown
+from crl.reading.yaml_text import LOADER, read_yaml
+
+MOST = 32 << 20
+"""Bytes of a file that are read."""
+REPEATED = 1_000_000
+"""Values that aliases may add to those that are written."""
+DIGITS = 1000
+"""Characters of a number, fractions included."""
+LARGEST = 1e300
+"""Largest magnitude of a number: sums of such numbers are numbers, too."""
 
 
-class _StrictLoader(yaml.SafeLoader):  # type: ignore[misc]
+class _StrictLoader(LOADER):  # type: ignore[misc]
     """The safe loader, which builds plain values only, and here no mapping with the same key twice."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Hashable, Any]:
@@ -34,12 +45,12 @@ def read(path: Path) -> Any:
         FormalError: It can't be read, or is not YAML.
     """
     try:
-        return yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)
+        return yaml.load(read_yaml(path, MOST, REPEATED), Loader=_StrictLoader)
     except FileNotFoundError as error:
         raise FormalError(f"there is no file {path}", "docs/reference/formal.md shows one") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise FormalError(f"{path} can't be read: {error}") from error
-    except yaml.YAMLError as error:
+    except OSError as error:
+        raise FormalError(f"{path} can't be read: it {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise FormalError(f"{path} is not valid YAML: {error}", "correct the place that it names") from error
 
 
@@ -62,7 +73,7 @@ def section(value: Any, where: str, required: Collection[str] = (), optional: Co
 def mapping(value: Any, where: str) -> dict[str, Any]:
     """A mapping from names."""
     if not isinstance(value, Mapping):
-        raise FormalError(f"{where}: expected a mapping (key: value), got {_shown(value)}")
+        raise FormalError(f"{where}: expected a mapping (key: value), got {shown(value)}")
     found: dict[str, Any] = {}
     for key, entry in value.items():
         word = name(key, where)
@@ -75,7 +86,7 @@ def mapping(value: Any, where: str) -> dict[str, Any]:
 def listing(value: Any, where: str, length: int | None = None) -> list[Any]:
     """A list, of a certain length if that is given."""
     if not isinstance(value, list) or (length is not None and len(value) != length):
-        raise FormalError(f"{where}: expected a list{f' of {length}' if length else ''}, got {_shown(value)}")
+        raise FormalError(f"{where}: expected a list{f' of {length}' if length else ''}, got {shown(value)}")
     return value
 
 
@@ -88,31 +99,34 @@ def name(value: Any, where: str) -> str:
         )
     if isinstance(value, int | str) and str(value):
         return str(value)
-    raise FormalError(f"{where}: expected a name, got {_shown(value)}")
+    raise FormalError(f"{where}: expected a name, got {shown(value)}")
 
 
 def number(value: Any, where: str) -> float:
     """A finite number; fractions such as 1/3 are numbers as well."""
     try:
-        if isinstance(value, str):
+        if isinstance(value, str) and len(value) <= DIGITS:
             above, slash, below = value.replace(" ", "").partition("/")
-            found = float(above) / float(below) if slash else float(above)  # a Fraction would write out every digit
+            # Never as a Fraction: that of 1e400000000 has as many digits.
+            found = float(above) / float(below) if slash else float(above)
         elif isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError
         else:
             found = float(value)
-    except (ValueError, ZeroDivisionError, OverflowError) as error:
-        raise FormalError(f"{where}: expected a number, got {_shown(value)}") from error
-    if not math.isfinite(found):
-        raise FormalError(f"{where}: expected a finite number, got {found}")
+    except OverflowError:
+        found = math.inf
+    except (ValueError, ZeroDivisionError) as error:
+        raise FormalError(f"{where}: expected a number, got {shown(value)}") from error
+    if not abs(found) <= LARGEST:
+        raise FormalError(f"{where}: expected a finite number up to {LARGEST:g}, got {shown(value)}")
     return found
 
 
 def whole(value: Any, where: str) -> int:
-    """A whole number."""
+    """A whole number, of at most 15 digits."""
     found = number(value, where)
-    if found != int(found):
-        raise FormalError(f"{where}: expected a whole number, got {_shown(value)}")
+    if found != int(found) or abs(found) >= 1e15:
+        raise FormalError(f"{where}: expected a whole number of at most 15 digits, got {shown(value)}")
     return int(found)
 
 
@@ -121,8 +135,3 @@ def distribution(value: Any, where: str) -> str | dict[str, float]:
     if isinstance(value, Mapping):
         return {key: number(entry, f"{where}: {key}") for key, entry in mapping(value, where).items()}
     return name(value, where)
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
