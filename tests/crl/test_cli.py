@@ -354,9 +354,9 @@ class TestProgram:
         assert "Traceback" not in done.stderr
 
 
-def test_errors_show_message_and_mend() -> None:
+def test_errors_show_message_and_hint() -> None:
     assert str(CrlError("what")) == "what"
-    assert str(CrlError("what", "hint")) == "what\nmend"
+    assert str(CrlError("what", "hint")) == "what\nhint"
     assert isinstance(SettingsError("x"), ValueError)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from crl import plugin_options
+from crl import plugins
 from crl.cli import app
 from crl.config import AgentConfig, Config, ContinualConfig
 from crl.errors import SettingsError
@@ -28,11 +28,10 @@ def silent() -> None:
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    def points(group: str, name: str) -> list[EntryPoint]:
-        attribute = {"says": "Says", "silent": "silent"}[name]
-        return [EntryPoint(name, f"{__name__}:{attribute}", group)]
+    def points(group: str) -> list[EntryPoint]:
+        return [EntryPoint("says", f"{__name__}:Says", group), EntryPoint("silent", f"{__name__}:silent", group)]
 
-    monkeypatch.setattr(plugin_options, "entry_points", points)
+    monkeypatch.setattr(plugins, "entry_points", points)
     monkeypatch.setattr(EntryPoint, "load", lambda point: Says if point.name == "says" else silent)
 
 
