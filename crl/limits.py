@@ -10,7 +10,8 @@ from typing import Any
 from crl.config import Config
 from crl.errors import SettingsError
 from crl.matching import nearest
-from crl.setting_kinds import kinds, shown
+from crl.setting_kinds import kinds
+from crl.text import shown
 
 TINY = 1e-30
 """Least distance from a bound that is excluded: single precision knows hardly any smaller number."""

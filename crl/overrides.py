@@ -15,7 +15,7 @@ from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
 from crl.errors import SettingsError
-from crl.setting_kinds import SHOWN, shown
+from crl.text import SHOWN, shown
 
 _BEGINNINGS = ("'", '"', "[", "{")
 """A value that begins so is meant in Hydra's grammar."""

@@ -14,7 +14,7 @@ from typing import Any
 from crl.config import Config
 from crl.errors import SettingsError
 from crl.matching import nearest
-from crl.plugins import is_path, load_plugin, points
+from crl.plugins import is_path, load_plugin, points, split_path
 from crl.settings import GROUPS
 
 CALLBACKS = "crl.callbacks"
@@ -24,13 +24,18 @@ CHECKED_BY_THEMSELVES = "sb3_"
 
 
 def check_options(config: Config) -> None:
-    """Refuse options that what they are for does not have, and callbacks that are not installed.
+    """Refuse options that what they are for does not have, callbacks that are not installed, and files as modules.
 
     A plug-in that does not say which options it has is warned about.
 
     Raises:
         SettingsError: An option or a callback is unknown; the message names the nearest.
+        PluginError: A name is neither one nor of the form ``package.module:Name``.
     """
+    for group in GROUPS:
+        name = getattr(config, group).name
+        if is_path(name):
+            split_path(name, group)
     callbacks = set(points(CALLBACKS)) if config.callbacks else set()
     for name in config.callbacks:
         if name not in callbacks:

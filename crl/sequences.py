@@ -11,7 +11,6 @@ along the chain of wrappers, from the outside, so that a wrapper can describe an
 
 from __future__ import annotations
 
-import importlib
 import sys
 import warnings
 from collections.abc import Mapping
@@ -26,6 +25,7 @@ from gymnasium.envs.registration import namespace
 from crl.environment import TaskEnvironment, described_layer
 from crl.errors import CrlError, raised
 from crl.matching import nearest
+from crl.plugins import PluginError, import_path
 from crl.task_functions import TaskFunction
 from crl.types import TaskSpec
 
@@ -223,27 +223,11 @@ def _load(point: EntryPoint) -> Any:
 
 
 def _import(path: str) -> Any:
-    module, _, attribute = path.partition(":")
-    stem = module.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
-    as_module = (
-        f"write {stem}:{attribute}, and start in the folder that holds {stem}.py or name that folder in PYTHONPATH"
-    )
-    if module.startswith(".") or "/" in module or "\\" in module or not (module and attribute):
-        hint = as_module if stem.isidentifier() and attribute else None
-        raise SequenceError(
-            f"the task sequence {path!r} can't be loaded: it is not of the form package.module:attribute", hint
-        )
     _register_own()
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        hint = None
-        if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
-            hint = (
-                f"start in the folder that holds {error.name}, name that folder in PYTHONPATH, or install the package"
-            )
-        hint = as_module if module.endswith(".py") else hint
-        raise SequenceError(f"the task sequence {path!r} can't be loaded: {error}", hint) from error
+        return import_path(path, "task sequence")
+    except PluginError as error:
+        raise SequenceError(error.message, error.hint) from error
 
 
 def _register_own() -> None:

@@ -18,8 +18,6 @@ _WORDS: dict[type, tuple[str, str]] = {
     str: ("text", "one or several names, such as a or [a,b]"),
     dict: ("settings in braces, such as {a: 1}", ""),
 }
-SHOWN = 60
-"""Characters of a user's value that an error shows."""
 
 
 @dataclass(frozen=True)
@@ -73,14 +71,6 @@ class Kind:
 def kinds() -> dict[str, Kind]:
     """Dotted key -> type of every setting."""
     return dict(_kinds(Config, ""))
-
-
-def shown(value: Any) -> str:
-    """A user's value as an error shows it: no number of thousands of digits, no endless text."""
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**SHOWN:
-        return f"a number of about {round(value.bit_length() * math.log10(2)):,} digits"
-    text = str(value)
-    return text if len(text) <= 2 * SHOWN else f"{text[:SHOWN]}... ({len(text):,} characters)"
 
 
 def _is(scalar: type, value: Any) -> bool:

@@ -8,7 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from crl.errors import SettingsError
-from crl.setting_kinds import kinds, shown
+from crl.setting_kinds import kinds
+from crl.text import shown
 
 FREE = ("continual.options.", "agent.options.")
 """Beginnings of keys that whoever reads them names."""

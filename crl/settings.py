@@ -37,8 +37,9 @@ from crl.matching import nearest
 from crl.overrides import at_home, how_to_quote, parse_override
 from crl.plugins import is_path
 from crl.reading.yaml_text import read_yaml
-from crl.setting_kinds import kinds, shown
+from crl.setting_kinds import kinds
 from crl.setting_values import FREE, assign, first_line, resolved
+from crl.text import shown
 
 ALIASES: Mapping[str, str] = {
     "tasks": "env.tasks",

@@ -103,7 +103,7 @@ def eval_missions(settings: Words = None) -> None:
 def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     """The command's own settings, checked, and those of a run."""
     from crl.overrides import at_home, parse_override
-    from crl.setting_kinds import shown
+    from crl.text import shown
 
     own: dict[str, Any] = {
         "refiner": ["afm", "none", "oracle"],

@@ -26,6 +26,8 @@ def compared(results: Mapping[str, Any], config: Config) -> list[str]:
         Nothing unless there is a range for the run's sequence and profile, and but for its seed the run has all
         settings that ``crl train env=ENV profile=PROFILE`` has.
     """
+    if not all(task.get("successes") for task in results["tasks"]):  # results of before, or without a notion of success
+        return []
     path = config_dir() / "recorded" / f"{config.env.name}_{config.profile}.json"
     if not path.is_file():
         return []

@@ -9,8 +9,8 @@ from hydra.core.override_parser.types import Glob, Override, RangeSweep
 
 from crl.errors import SettingsError
 from crl.overrides import parse_override
-from crl.setting_kinds import shown
 from crl.settings import ALIASES, GROUPS, is_text, names, profiles
+from crl.text import shown
 
 PLACE = "sweep_dir"
 """Setting of the sweep itself that names a folder."""

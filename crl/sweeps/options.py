@@ -14,9 +14,9 @@ from omegaconf.errors import OmegaConfBaseException
 from crl.errors import SettingsError
 from crl.matching import nearest
 from crl.overrides import at_home
-from crl.setting_kinds import shown
 from crl.setting_values import first_line
 from crl.sweeps.grammar import parse
+from crl.text import shown
 
 LAUNCHERS = ("local", "ray", "slurm")
 KINDS = ("grid", "tune")

@@ -19,11 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from crl.errors import CrlError, SettingsError
 from crl.matching import nearest
-from crl.setting_kinds import shown
 from crl.setting_values import first_line
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.point import Point
 from crl.sweeps.process import run_to_end
+from crl.text import shown
 from crl.training.durable import replace_file
 
 PUBLISHED = "hydra/launcher/submitit_slurm.yaml"

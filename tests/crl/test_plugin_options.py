@@ -29,8 +29,7 @@ def silent() -> None:
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
     def points(group: str) -> list[EntryPoint]:
-        named = {"says": "Says", "silent": "silent"}
-        return [EntryPoint(name, f"{__name__}:{attribute}", group) for name, attribute in named.items()]
+        return [EntryPoint("says", f"{__name__}:Says", group), EntryPoint("silent", f"{__name__}:silent", group)]
 
     monkeypatch.setattr(plugins, "entry_points", points)
     monkeypatch.setattr(EntryPoint, "load", lambda point: Says if point.name == "says" else silent)

@@ -18,6 +18,7 @@ from crl.cli import app
 from crl.config import Config
 from crl.errors import CrlError, SettingsError
 from crl.limits import LONGEST, RANGES, leaves, validate
+from crl.sequences import SequenceError, load_sequence
 from crl.setting_kinds import kinds
 from crl.settings import compose, keys, load_yaml, to_yaml
 
@@ -117,23 +118,27 @@ def test_a_path_that_needs_quotes_says_which(workplace: Path) -> None:
     assert compose(['data="a,b.mcap"']).data.source == "a,b.mcap"
 
 
-@pytest.mark.parametrize("command", ["train", "config"])
+@pytest.mark.parametrize("group", ["env", "continual", "planner", "agent"])
 @pytest.mark.parametrize(
-    ("env", "hint"),
+    ("path", "hint"),
     [
-        ("../../etc/passwd:x", "it is not of the form package.module:attribute"),
+        ("../../etc/passwd:x", "it is not of the form package.module:Name"),
         ("./fig.py:S", "write fig:S, and start in the folder that holds fig.py"),
-        ("fig.py:S", "write fig:S, and start in the folder that holds fig.py"),
         (":S", "it is not of the form"),
         ("fig:", "it is not of the form"),
         ("..fig:S", "it is not of the form"),
     ],
 )
-def test_a_path_is_no_module(command: str, env: str, hint: str, workplace: Path) -> None:
-    done = CliRunner().invoke(app, [command, f"env={env}"])
+def test_a_path_is_no_module(group: str, path: str, hint: str, workplace: Path) -> None:
+    done = CliRunner().invoke(app, ["train", f"{group}={path}"])
     assert done.exit_code == 2
     assert hint in done.stderr
     assert list(workplace.iterdir()) == []
+
+
+def test_a_file_is_no_module_either(workplace: Path) -> None:
+    with pytest.raises(SequenceError, match=r"(?s)No module named 'fig'.*write fig:S, and start in the folder that"):
+        load_sequence("fig.py:S")
 
 
 class TestEveryNumber:
