@@ -197,7 +197,7 @@ def _is_mission(record: Any) -> bool:
 def _milliseconds(found: Any) -> dict[str, dict[str, float]]:
     """Median and 99th percentile by phase, where they are known."""
     parts = found.items() if isinstance(found, dict) else ()
-    numbers = {
+    numbers: dict[str, dict[str, Any]] = {
         phase: {name: part.get(name) for name in ("median", "p99")} for phase, part in parts if isinstance(part, dict)
     }
     return {phase: part for phase, part in numbers.items() if all(isinstance(v, (int, float)) for v in part.values())}

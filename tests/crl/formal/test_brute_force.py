@@ -98,7 +98,7 @@ def compare_problem(index: int) -> bool:
     if index % 2:
         # The best of some rules: one drawn at random is seldom better than all of the basis.
         rules = []
-        for _ in range(24):
+        for _ in range(60):
             update = rng.integers(2, size=(2, len(interface.actions), len(interface.observations)))
             choice = rng.integers(len(elements), size=2)
             rules.append(LearningRule("a rule", interface, choice, update).agent(elements))
