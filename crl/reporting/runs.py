@@ -196,11 +196,13 @@ def _is_mission(record: Any) -> bool:
 
 def _milliseconds(found: Any) -> dict[str, dict[str, float]]:
     """Median and 99th percentile by phase, where they are known."""
-    parts = found.items() if isinstance(found, dict) else ()
-    numbers: dict[str, dict[str, Any]] = {
-        phase: {name: part.get(name) for name in ("median", "p99")} for phase, part in parts if isinstance(part, dict)
+    parts: dict[str, Any] = found if isinstance(found, dict) else {}
+    names = ("median", "p99")
+    return {
+        str(phase): {name: float(part[name]) for name in names}
+        for phase, part in parts.items()
+        if isinstance(part, dict) and all(isinstance(part.get(name), (int, float)) for name in names)
     }
-    return {phase: part for phase, part in numbers.items() if all(isinstance(v, (int, float)) for v in part.values())}
 
 
 def _whole(number: Any) -> int | None:

@@ -56,6 +56,9 @@ class ChasePicture:
         contrast = np.where(floor, np.clip(1.5 - 2 * footprint / SQUARE, 0, 1), 0)
         self._shade = np.where(floor, np.rint(contrast * (_SHADES - 1)), _SHADES).astype(np.int32)
         self._colours = _palette()
+        # Kept: new arrays of this size cost as much as what is computed in them.
+        self._across, self._along, self._scratch = (np.empty((height, width), np.float32) for _ in range(3))
+        self._shades = np.empty((height, width), np.int32)
         self._part = self._where(half, width, height)
 
     def draw(self, pose: tuple[float, float, float], robot: int, client: int) -> NDArray[np.uint8]:
@@ -67,15 +70,26 @@ class ChasePicture:
             client: The simulator's connection.
         """
         x, y, heading = pose
-        cosine, sine = math.cos(heading), math.sin(heading)
-        across = np.floor((self._ahead * cosine - self._left * sine + x) / SQUARE)
-        along = np.floor((self._ahead * sine + self._left * cosine + y) / SQUARE)
-        odd = (across + along).astype(np.int32) & 1
-        picture: NDArray[np.uint8] = self._colours[self._shade + odd * (_SHADES + 1)]
+        cosine, sine = math.cos(heading) / SQUARE, math.sin(heading) / SQUARE
+        squares = self._squares(self._across, (cosine, -sine, x / SQUARE))
+        squares += self._squares(self._along, (sine, cosine, y / SQUARE))
+        np.copyto(self._shades, squares, casting="unsafe")
+        self._shades &= 1
+        self._shades *= _SHADES + 1
+        self._shades += self._shade
+        picture: NDArray[np.uint8] = self._colours.take(self._shades, axis=0)
         drawn, mask = self._robot(x, y, heading, robot, client)
         rows, columns = self._part
         np.copyto(picture[rows, columns], drawn, where=mask[..., None])
         return picture
+
+    def _squares(self, into: NDArray[np.float32], weights: tuple[float, float, float]) -> NDArray[np.float32]:
+        """Number of the square under every pixel along one axis of the floor."""
+        np.multiply(self._ahead, np.float32(weights[0]), out=into)
+        np.multiply(self._left, np.float32(weights[1]), out=self._scratch)
+        into += self._scratch
+        into += np.float32(weights[2])
+        return np.floor(into, out=into)
 
     def _robot(
         self, x: float, y: float, heading: float, robot: int, client: int
