@@ -10,7 +10,7 @@ PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-MANIFEST := pyproject.toml constraints.txt crl/__init__.py
+MANIFEST := pyproject.toml constraints.txt crl/version.py
 # Small matrices get slower with more threads; crl sets PyTorch's own number itself.
 export OMP_NUM_THREADS ?= 1
 

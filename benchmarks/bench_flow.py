@@ -18,15 +18,17 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
+from crl.adaptation.box import Box
+from crl.adaptation.calibration import calibrate
+from crl.adaptation.flow_matching.action_flow import ActionFlow
+from crl.adaptation.identification.making import make_identifier
+from crl.adaptation.nominal_model import NominalModel
+from crl.adaptation.refiners.flow import FlowRefiner
 from crl.config_missions import FlowConfig
-from crl.flow.action_flow import ActionFlow, make_identifier
-from crl.flow.box import Box
-from crl.flow.detection import calibrate
-from crl.flow.refiner import FlowRefiner
 from crl.types import ActionSpec
 
 
-def nominal(observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
+def change(observation: torch.Tensor, action: torch.Tensor) -> torch.Tensor:
     """A body whose velocities are its commands."""
     return 0.1 * action + 0 * observation
 
@@ -46,7 +48,7 @@ def measure(kind: str, solver: str, actions: int, decisions: int) -> dict[str, f
     names = tuple(f"a{i}" for i in range(actions))
     action = ActionSpec(names, ("m/s",) * actions, (-1.0,) * actions, (1.0,) * actions)
     generator = torch.Generator().manual_seed(0)
-    config = FlowConfig(solver=solver)
+    config, nominal = FlowConfig(solver=solver), NominalModel(change)
     calibration = calibrate(1e-4 * torch.randn(1000, actions, generator=generator), torch.full((actions,), 1e-4))
     identifier = make_identifier(kind, config, Box.of(action), nominal, calibration)
     refiner = FlowRefiner(ActionFlow(config, action, identifier, calibration), nominal)

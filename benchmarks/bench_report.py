@@ -77,7 +77,7 @@ def contents(folder: Path, method: str, seed: int, kept: float) -> tuple[dict[st
             value = float(175 * (1 - 0.85**episode) + random.normal(0, 8))
             entry = {"kind": "episode", "step": step, "task": task, "episode": episode + 1, "return": value}
             lines.append({**entry, "success": value > 140, "steps": STEPS})
-            lines.append({"kind": "learning", "step": step, "steps": STEPS, "task": float(random.random())})
+            lines.append({"kind": "learning", "step": step, "steps": STEPS, "loss": float(random.random())})
     last = zip(TASKS, matrix[-1], strict=True)
     final = [{"name": task, "success_rate": 1.0, "mean_return": value} for task, value in last]
     plasticity = {"dormant_units": 0.01, "effective_rank": 60.0, "effective_rank_share": 0.5}

@@ -6,16 +6,19 @@ Commands import what they need when they run, so that ``crl --help`` does not wa
 from __future__ import annotations
 
 import json
+import os
 import sys
+import warnings
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 from typer.core import TyperGroup
 
-from crl import __version__
 from crl.commands import (
     bench,
+    check,
     cite,
     config,
     deploy,
@@ -26,11 +29,16 @@ from crl.commands import (
     replay,
     report,
     runs,
+    salvage,
     sweep,
 )
 from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
+from crl.commands.films import record_videos
 from crl.errors import CrlError, Interrupted
-from crl.reporting.tables import results_table, sequences_table, summary
+from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
+from crl.terminal import speak_plainly
+from crl.text import printable
+from crl.version import __version__
 
 if TYPE_CHECKING:
     from crl.config import Config
@@ -43,6 +51,14 @@ FIRST_STEPS = (
 )
 INTERRUPTED = 130
 """Exit code of a program that SIGINT ended, by the shells' convention."""
+
+
+OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
+"""Words of PyTorch's errors, which are no MemoryErrors."""
+SMALLER = (
+    "ask for less: fewer planner.samples, smaller networks (dynamics.hidden, body.hidden, agent.hidden), a smaller "
+    "agent.buffer; what was learned before is in the last checkpoint"
+)
 
 
 class _CleanErrors(TyperGroup):
@@ -60,6 +76,12 @@ class _CleanErrors(TyperGroup):
         except KeyboardInterrupt as stop:
             err.print("stopped")
             raise typer.Exit(INTERRUPTED) from stop
+        except (MemoryError, RuntimeError) as error:
+            if not isinstance(error, MemoryError) and not any(word in str(error) for word in OUT_OF_MEMORY):
+                raise
+            said = (str(error).strip().splitlines() or ["no more can be had"])[0]
+            _print_error(CrlError(f"out of memory: {said}", SMALLER), "error: ")
+            raise typer.Exit(USER_ERROR) from error
 
 
 app = typer.Typer(
@@ -82,9 +104,11 @@ def root(
         raise typer.Exit
 
 
-@app.command()
+@app.command(no_args_is_help=True)
 def train(settings: Settings = None, trust: Trust = False) -> None:
     """Learn a sequence of tasks, evaluate all of them, and leave a run folder.
+
+    Name at least the sequence: `crl train env=cartpole_length`.
 
     Ctrl-C saves and prints the command that goes on.
     `resume=true` continues the newest unfinished run that has the same settings.
@@ -94,7 +118,7 @@ def train(settings: Settings = None, trust: Trust = False) -> None:
     from crl.training.trust import asking
 
     with asking(trust):  # agent=frozen plays a run
-        _report(run(config), config.videos)
+        _report(run(config), config)
 
 
 @app.command()
@@ -107,13 +131,15 @@ def resume(run: Run, trust: Trust = False) -> None:
     from crl.training.trust import asking
 
     with asking(trust):
-        _report(go_on(folder), read_settings(RunFolder(folder))[0].videos)
+        _report(go_on(folder), read_settings(RunFolder(folder))[0])
 
 
 @app.command("eval")
 def evaluate(
     run: Run,
-    episodes: Annotated[int | None, typer.Option(min=1, help="Episodes per task; the run's own if omitted.")] = None,
+    episodes: Annotated[
+        int | None, typer.Option(min=1, max=1_000_000, help="Episodes per task; the run's own if omitted.")
+    ] = None,
     task: Annotated[int | None, typer.Option(min=0, help="Only this task, by its index in the sequence.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     trust: Trust = False,
@@ -148,53 +174,89 @@ def envs() -> None:
     out.print(sequences_table(rows))
 
 
-for command in (bench, cite, config, deploy, doctor, eval_missions, fit_flow, formal, replay, report, runs, sweep):
+for command in (
+    bench,
+    check,
+    cite,
+    config,
+    deploy,
+    doctor,
+    eval_missions,
+    fit_flow,
+    formal,
+    replay,
+    report,
+    runs,
+    salvage,
+    sweep,
+):
     command.register(app)
 
 
 def main() -> None:
     """Entry point of the command ``crl``. Modules in the current folder are found, as by ``python -m``, but last."""
+    speak_plainly()
+    warnings.showwarning = _show_warning
     if not {"", str(Path.cwd())} & set(sys.path):
         sys.path.append(str(Path.cwd()))
+    sys.argv[1:] = [_at_home(word) for word in sys.argv[1:]]
     app()
 
 
+def _at_home(word: str) -> str:
+    """An option such as ``--out=~/x`` with the home folder in it, which no shell puts there behind a ``=``."""
+    name, equals, value = word.partition("=")
+    if not (name.startswith("--") and equals and value.startswith("~")):
+        return word
+    return f"{name}={os.path.expanduser(value)}"  # noqa: PTH111 (a Path raises where there is no such user)
+
+
+def _show_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
+) -> None:
+    """What a user should know is one line; warnings for programmers keep their place in the code."""
+    with suppress(OSError, ValueError):
+        if issubclass(category, UserWarning):
+            _print_error(str(message), "warning: ")
+        else:
+            (file or sys.stderr).write(printable(warnings.formatwarning(message, category, filename, lineno, line)))
+
+
 def _compose(settings: list[str] | None) -> Config:
+    from crl.plugin_options import check_options
     from crl.settings import compose
 
-    return compose(settings or [])
+    config = compose(settings or [])
+    check_options(config)
+    return config
 
 
-def _report(results: dict[str, Any], videos: bool) -> None:
-    """Show a run's results, record a video of each task, and bring the run into the index."""
+def _report(results: dict[str, Any], config: Config) -> None:
+    """Show a run's results beside those recorded, record a video of each task, and bring the run into the index."""
+    from crl.reporting.recorded_range import compared
     from crl.reporting.store.index import note
 
     out.print(results_table(results))
-    for line in summary(results):
+    missions = run_missions_table(results)
+    if missions is not None:
+        out.print(missions)
+    for line in [*summary(results), *compared(results, config)]:
         say(line)
     folder = Path(results["run"])
-    if videos:
-        _record_videos(folder)
+    if config.videos:
+        record_videos(folder)
     note(folder)
     say(f"run: {folder}")
 
 
-def _record_videos(folder: Path) -> None:
-    """What was learned stays learned where nothing can be rendered: then this only says so."""
-    from crl.reporting.replay import record_all
-
-    try:
-        written = record_all(folder)
-    except CrlError as error:
-        say(f"no videos: {error}")
-    else:
-        folders = sorted({str(path.parent) for path in written})
-        say(f"videos: {', '.join(folders)} ({len(written)} mp4)")
-
-
-def _print_error(error: CrlError, prefix: str) -> None:
+def _print_error(error: CrlError | str, prefix: str) -> None:
     """Print to stderr, as :func:`~crl.commands.arguments.say` does."""
-    err.print(f"{prefix}{error}", soft_wrap=True, highlight=False, markup=False)
+    err.print(f"{prefix}{error}", soft_wrap=True, highlight=False)
 
 
 if __name__ == "__main__":

@@ -97,6 +97,9 @@ class ContinualConfig:
     """Strength of the output regulariser (HyperCRL)."""
     lookahead: bool = False
     """Regularise at the parameters that the task step would give (published; costs 40 %, no measured gain)."""
+    protect: int = 0
+    """Earlier tasks, drawn at random, that each learning step protects (HyperCRL): a step then costs the same however
+    many there are. 0: all of them."""
     heads: str = "task"
     """``task``: every task has a last layer of its own; ``shared``: one for all (ewc, si, coreset, multitask,
     gradient_projection)."""
@@ -181,6 +184,10 @@ class PlannerConfig:
     """Correlation between successive samples (MPPI)."""
     shift: float = 1.0
     """Share of a planned step that passes from one decision to the next (MPPI)."""
+    pessimism: float = 0.0
+    """Standard deviations k of the members' returns by which a plan is worth less than their mean: above 0, plans are
+    made where the members of the ensemble agree. 0 plans on the members' mean prediction, and so do training episodes
+    always, which are to find out what the members do not know (agent ``mpc``)."""
 
 
 @dataclass
@@ -205,7 +212,8 @@ class BudgetConfig:
     """What a task may cost, and when it is finished early."""
 
     steps: list[int] = field(default_factory=lambda: [2000])
-    """Environment steps per task, validation included; a single number serves all. A task gets one episode at least."""
+    """Environment steps per task, validation included; a single number serves all. The last training episode is cut
+    where they end; a validation episode, which must be whole, begins only if there are steps for it."""
     mastery: bool = False
     """Finish a task early once it is mastered."""
     mastery_window: int = 10
@@ -218,6 +226,11 @@ class BudgetConfig:
     """Episodes of a validation (seeds of their own, never those reported)."""
     validation_successes: int = 9
     """Successes that confirm mastery."""
+    validation_stop: bool = False
+    """End a validation at the failure that leaves too few episodes to confirm mastery. Snapshots then compare by their
+    successes up to there."""
+    carry: bool = False
+    """What a task leaves of its steps may be spent by the tasks after it."""
     after_success: int = -1
     """End a training episode this many steps after its success; -1 plays it to its end."""
 
@@ -261,11 +274,13 @@ class DataConfig:
     """Recorded data that the first task learns from before anything else (:mod:`crl.training.recorded`)."""
 
     source: str | None = None
-    """A bag (a .mcap file, or a folder of them), or ``minari:NAME``; ``None``: none. Short: ``data=...``."""
+    """A bag (a .mcap or .db3 file, or a folder of bags), or ``minari:NAME``; ``None``: none. Short: ``data=...``."""
     robot: str | None = None
     """Name or file of the description of a bag's robot; ``None``: the robot that the environment simulates."""
     odom: str = "odom"
-    """Topic of a bag's odometry; commands (``cmd_vel``) and the plan are looked for beside it."""
+    """Topic of a bag's odometry, in full or as it ends; ``odom`` also takes the only one, whatever its name."""
+    cmd_vel: str | None = None
+    """Topic of a bag's commands; ``None``: ``cmd_vel`` beside the odometry or around it, or the only one."""
     only: bool = False
     """Learn the first task from the recorded data alone, without an environment step."""
 
@@ -314,6 +329,8 @@ class Config:
     """Name of the run's folder; ``None`` makes one from sequence, strategy, seed and time."""
     resume: bool = False
     """Continue the newest unfinished run with the same settings instead of starting a new one."""
+    check: bool = True
+    """Try the environments for some seconds before anything is learned (what ``crl check`` says in full)."""
     videos: bool = True
     """Record an mp4 of each task at the end."""
     callbacks: list[str] = field(default_factory=list)

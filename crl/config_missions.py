@@ -45,8 +45,10 @@ class RefinerConfig:
     """``off``: a sequence is learned task by task, without missions. The others learn the nominal body, then fly
     missions, and differ in what is set below."""
     kind: str = "none"
-    """``none``: planned actions are executed; ``flow``: a fitted flow corrects them while the body is off nominal;
-    ``oracle``: told what the body makes of its commands, which no robot is."""
+    """``none``: planned actions are executed. While the body is off nominal, ``flow``: a fitted flow corrects them;
+    ``inverse``: the identified context's analytic inverse does; ``box``: its least-squares inverse inside the limits;
+    ``replan``: nothing does, and plans are made on the identified dynamics. ``oracle``: told what the body makes of its
+    commands, which no robot is."""
     identifier: str = "structured"
     """``structured``, ``learned`` or ``published`` (conditioned on the last action and error, as published)."""
     clipped: bool = True
@@ -57,6 +59,11 @@ class RefinerConfig:
     """Learn from bodies with random regimes instead of the nominal one (domain randomisation)."""
     authority: bool = True
     """Tell the planner the range of actions that can still be attained."""
+
+    @property
+    def identifies(self) -> bool:
+        """Whether the refiner looks for regimes, and so needs an identifier and a calibration."""
+        return self.kind in ("flow", "inverse", "box", "replan")
 
 
 @dataclass

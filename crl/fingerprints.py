@@ -7,8 +7,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "callbacks", "checkpoint")
+WITHOUT_EFFECT = ("run_dir", "name", "resume", "check", "videos", "callbacks", "checkpoint")
 """Settings that do not decide a run's result: a run may be continued with other values of these."""
+
+
+ADDED: Mapping[tuple[str, str], Any] = {
+    ("planner", "pessimism"): 0.0,
+    ("budget", "validation_stop"): False,
+    ("budget", "carry"): False,
+    ("continual", "protect"): 0,
+    ("data", "cmd_vel"): None,
+}
+"""Settings that came after the first runs, and their defaults, which do what was done before."""
 
 
 def digest(plain: Mapping[str, Any]) -> str:
@@ -29,6 +39,10 @@ def digest(plain: Mapping[str, Any]) -> str:
             kept["planner"] = {key: value for key, value in kept["planner"].items() if key != "shift"}
     if _inside(plain, "data", "source", None) is None:
         unread.append("data")
+    for (section, name), default in ADDED.items():  # at its default, a run is what it was before
+        inside = kept.get(section)
+        if isinstance(inside, Mapping) and inside.get(name, default) == default:
+            kept[section] = {key: value for key, value in inside.items() if key != name}
     for section in unread:
         kept.pop(section, None)
     return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""The nearest valid name, for error messages that name the mend."""
+"""The nearest valid name, for error messages that name the hint."""
 
 from __future__ import annotations
 

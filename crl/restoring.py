@@ -102,7 +102,7 @@ def part(name: str) -> Iterator[None]:
     try:
         yield
     except UnfitStateError as error:
-        raise UnfitStateError(f"{name}/{error.message}", error.mend) from error
+        raise UnfitStateError(f"{name}/{error.message}", error.hint) from error
     except CrlError:
         raise
     except (KeyError, TypeError, AttributeError, IndexError, ValueError, RuntimeError) as error:

@@ -4,14 +4,17 @@ A package publishes a sequence as plain data, ``{"name", "description", "tasks":
 the entry point group ``crl.task_sequences``; a user may also name one as ``package.module:attribute``. The
 environments themselves are met through the Gymnasium registry only. Gymnasium 1.x no longer loads the entry
 point group ``gymnasium.envs`` by itself, so this module calls it the first time that an environment is missing.
+
+An environment describes itself with plain data: ``task``, and the functions that it goes with. They are looked for
+along the chain of wrappers, from the outside, so that a wrapper can describe an environment of someone else.
 """
 
 from __future__ import annotations
 
-import importlib
 import sys
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -19,15 +22,18 @@ from typing import Any
 import gymnasium
 from gymnasium.envs.registration import namespace
 
-from crl.errors import CrlError
+from crl.environment import TaskEnvironment, described_layer
+from crl.errors import CrlError, raised
 from crl.matching import nearest
+from crl.plugins import PluginError, import_path
+from crl.task_functions import TaskFunction
 from crl.types import TaskSpec
 
 GROUP = "crl.task_sequences"
 ENVIRONMENTS = "gymnasium.envs"
 _KEYS = {"name", "description", "tasks"}
 _OPTIONAL = {"missions"}
-_MENDS = {
+_HINTS = {
     "pybullet": "it has wheels up to Python 3.11, and this is Python "
     f"{sys.version_info.major}.{sys.version_info.minor}: use Python 3.11, where it is installed with this package, or "
     "build it (`pip install pybullet` with a C++ compiler)",
@@ -77,16 +83,27 @@ class TaskSequence:
     def __len__(self) -> int:
         return len(self.tasks)
 
-    def make(self, index: int, render_mode: str | None = None) -> gymnasium.Env[Any, Any]:
-        """Make the environment of a task.
+    def make(self, index: int, render_mode: str | None = None) -> TaskEnvironment:
+        """Make the environment of a task, as agents meet it.
 
         Args:
             index: Position of the task.
             render_mode: ``None`` or ``"rgb_array"``.
 
         Raises:
-            SequenceError: The index, the environment or its arguments are wrong, or its simulator isn't installed.
+            SequenceError: The index, the environment or its arguments are wrong, its simulator isn't installed, or it
+                doesn't describe itself.
+            SpecError: Its description does not make sense.
         """
+        env = self._make(index, render_mode)
+        try:
+            spec = self._specs[index] if index in self._specs else self._describe(index, env)
+        except BaseException:
+            env.close()
+            raise
+        return TaskEnvironment(env, spec)
+
+    def _make(self, index: int, render_mode: str | None) -> gymnasium.Env[Any, Any]:
         entry = self._entry(index)
         where = f"task {index} ({entry.name!r}) of the sequence {self.name!r}"
         _find_environment(entry.id)
@@ -96,12 +113,17 @@ class TaskSequence:
             return gymnasium.make(entry.id, disable_env_checker=True, **options)
         except ModuleNotFoundError as error:
             missing = (error.name or "").split(".")[0]
-            mend = _MENDS.get(missing, f"install the package that provides {error.name!r}")
-            raise SequenceError(f"{where} needs {error.name!r}, which is not installed", mend) from error
+            hint = _HINTS.get(missing, f"install the package that provides {error.name!r}")
+            raise SequenceError(f"{where} needs {error.name!r}, which is not installed", hint) from error
         except gymnasium.error.Error as error:
             raise SequenceError(f"{where}: {error}") from error
         except (TypeError, ValueError) as error:
             raise SequenceError(f"{where} can't be made with {options}: {error}") from error
+        except Exception as error:  # someone else's constructor
+            raise SequenceError(
+                f"{where} can't be made with {options}: {entry.id} raised {raised(error)}",
+                "fix the environment's constructor, or the keyword arguments that the sequence gives it",
+            ) from error
 
     def spec(self, index: int) -> TaskSpec:
         """The task as an agent knows it (cached).
@@ -112,7 +134,8 @@ class TaskSequence:
             SpecError: Its description does not make sense.
         """
         if index not in self._specs:
-            spec = self._read_spec(index)
+            with closing(self.make(index)) as env:
+                spec = env.task_spec
             for other in self._specs.values():
                 _same_structure(spec, other, self.name)
             self._specs[index] = spec
@@ -129,22 +152,35 @@ class TaskSequence:
             raise SequenceError(f"the sequence {self.name!r} has no task {index}; its tasks are: {listed}")
         return self.tasks[index]
 
-    def _read_spec(self, index: int) -> TaskSpec:
-        env = self.make(index)
-        try:
-            described: Any = env.unwrapped
-            for attribute in ("task", "reward", "success"):
-                if not hasattr(described, attribute):
-                    raise SequenceError(
-                        f"{self.tasks[index].id} has no env.unwrapped.{attribute}",
-                        "a task publishes its description as `task` and the functions `reward(observation, action, "
-                        "next_observation)` and `success(observation)`",
-                    )
+    def _describe(self, index: int, env: gymnasium.Env[Any, Any]) -> TaskSpec:
+        """The spec that an environment's description gives."""
+        entry = self.tasks[index]
+        layer = described_layer(env)
+        functions: dict[str, Any] = dict.fromkeys(("reward", "success", "terminated"))
+        plain = _part(layer, "task", entry.id)
+        if isinstance(plain, Mapping):
+            wanted = ["reward"]
+            wanted += ["success"] if plain.get("has_success", True) else []
+            wanted += ["terminated"] if plain.get("has_terminated", False) else []
+            functions |= {
+                name: TaskFunction(name, f"{entry.id} ({entry.name!r})", _part(layer, name, entry.id))
+                for name in wanted
+            }
             # The sequence's name of a task is the unique one.
-            plain = {**described.task, "name": self.tasks[index].name}
-            return TaskSpec.from_plain(plain, self.identity(index), described.reward, described.success)
-        finally:
-            env.close()
+            plain = {**plain, "name": entry.name}
+        return TaskSpec.from_plain(plain, self.identity(index), *functions.values())
+
+
+def _part(layer: Any, name: str, env: str) -> Any:
+    """A part of a description: the layer's own, or of what it wraps."""
+    if not layer.has_wrapper_attr(name):
+        raise SequenceError(
+            f"{env} has no {name!r}, neither itself nor in a wrapper around it",
+            "a task publishes its description as `task` and the function `reward(observation, action, "
+            "next_observation)`; and `success(observation)`, unless has_success is false in the description, and "
+            "`terminated(observation)`, if has_terminated is true",
+        )
+    return layer.get_wrapper_attr(name)
 
 
 def load_sequence(name: str) -> TaskSequence:
@@ -187,17 +223,11 @@ def _load(point: EntryPoint) -> Any:
 
 
 def _import(path: str) -> Any:
-    module, _, attribute = path.partition(":")
     _register_own()
     try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        mend = None
-        if isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
-            mend = (
-                f"start in the folder that holds {error.name}, name that folder in PYTHONPATH, or install the package"
-            )
-        raise SequenceError(f"the task sequence {path!r} can't be loaded: {error}", mend) from error
+        return import_path(path, "task sequence")
+    except PluginError as error:
+        raise SequenceError(error.message, error.hint) from error
 
 
 def _register_own() -> None:

@@ -24,20 +24,22 @@ from hydra import compose as hydra_compose
 from hydra import initialize_config_dir
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from crl import __version__
 from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
 from crl.fingerprints import digest
 from crl.limits import leaves, validate
+from crl.made_by import of_another_version
 from crl.matching import nearest
-from crl.reading.json_text import read_json
+from crl.overrides import at_home, how_to_quote, parse_override
+from crl.plugins import is_path
 from crl.reading.yaml_text import read_yaml
+from crl.setting_kinds import kinds
+from crl.setting_values import FREE, assign, first_line, resolved
+from crl.text import shown
 
 ALIASES: Mapping[str, str] = {
     "tasks": "env.tasks",
@@ -60,17 +62,8 @@ GROUPS: Mapping[str, str] = {
 }
 """Groups that hold a ``name``, in the order of composition, and the entry points that add to them."""
 
-LISTS = (
-    "env.tasks",
-    "budget.steps",
-    "dynamics.hidden",
-    "dynamics.hypernetwork.hidden",
-    "agent.hidden",
-    "body.hidden",
-    "flow.hidden",
-    "flow.encoder_hidden",
-)
-"""Settings that hold lists of numbers, where a single number means a list of one."""
+PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints")
+"""Settings that may name a file or folder: ``~`` at the beginning of one is the home folder."""
 
 REFUSED: Mapping[str, str] = {
     "sb3_dqn": "DQN chooses among discrete actions, and the actions here are continuous",
@@ -82,7 +75,6 @@ REFUSED: Mapping[str, str] = {
 READ_BY: Mapping[str, tuple[str, ...]] = {"mpc": (), "random": (), "frozen": ("agent.run",)}
 """Agents that read few of the settings in ``agent``: those that each reads."""
 
-_FREE = ("continual.options.", "agent.options.")
 _SCHEMA = "crl_schema"
 ConfigStore.instance().store(name=_SCHEMA, node=Config)
 
@@ -143,12 +135,12 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     for group, name in chosen.items():
         if group == "agent" and name in REFUSED:
             raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
-        if name not in names(group) and not (group == "env" and ":" in name):
-            raise SettingsError(f"unknown {group} {name!r}{nearest(name, names(group))}")
+        if name not in names(group) and not is_path(name):
+            raise SettingsError(f"unknown {group} {shown(name)!r}{nearest(name, names(group))}")
     _refuse_unread(request, chosen["agent"])
     profile = request.choices.get("profile", Config().profile)
     if profile not in profiles():
-        raise SettingsError(f"unknown profile {profile!r}{nearest(profile, profiles())}")
+        raise SettingsError(f"unknown profile {shown(profile)!r}{nearest(profile, profiles())}")
 
     composed = _compose_groups(list(_layers(chosen, profile)))
     for group, name in chosen.items():
@@ -157,7 +149,10 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     composed.profile = profile
     profiled = cast(EnvConfig, OmegaConf.to_object(composed.env)).tasks
     for key, value in request.values:
-        _assign(composed, key, value)
+        assign(composed, key, value)
+    for key, value in request.values:
+        if "${" in str(value):
+            assign(composed, key, resolved(composed, key, value))
     config = _finish(composed)
     given = {key for key, _ in request.values}
     if "env.tasks" in given and "budget.steps" not in given:
@@ -213,33 +208,26 @@ def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
     except OSError as error:
         raise SettingsError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # PyYAML and OmegaConf have several error families
-        raise SettingsError(f"{path} is not valid YAML: {_first_line(error)}") from error
+        raise SettingsError(f"{path} is not valid YAML: {first_line(error)}") from error
     if not isinstance(loaded, DictConfig) or not loaded:
         raise SettingsError(f"{path} holds no settings")
     written = cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))
     for key, value in _flat(written):
         if not _known(key):
-            raise SettingsError(f"{path} holds the unknown setting {key!r}{_suggest(key)}", _of_another_version(path))
+            raise SettingsError(
+                f"{path} holds the unknown setting {key!r}{_suggest(key)}", of_another_version(path.parent)
+            )
         if "${" in str(value):  # to resolve it could read the environment of whoever opens the file
             raise SettingsError(
                 f"{path}: {key} refers to something else, {str(value)[:80]!r}", "write the value itself"
             )
     try:
         return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded))), written
-    except (SettingsError, OmegaConfBaseException) as error:
-        raise SettingsError(f"{path}: {_first_line(error)}") from error
-
-
-def _of_another_version(path: Path) -> str:
-    """What to do about settings that this version does not know; the results beside them say who made them."""
-    try:
-        made = read_json(path.parent / "results.json")
-        version, commit = made["version"], made.get("commit")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return "the run may come from another version of crl: use that one, or take the setting out of the file"
-    if version != __version__:
-        return f"the run was made by crl {version}, this is crl {__version__}: pip install crl=={version}"
-    return f"the run was made by commit {commit} of crl {version}: use that one, or take the setting out of the file"
+    except SettingsError as error:
+        raise SettingsError(f"{path}: {first_line(error)}") from error
+    except OmegaConfBaseException as error:
+        where = f"{error.full_key}: " if error.full_key else ""
+        raise SettingsError(f"{path}: {where}{first_line(error)}") from error
 
 
 def fingerprint(config: Config) -> str:
@@ -251,20 +239,32 @@ def _read(overrides: Sequence[str]) -> _Request:
     """Parse overrides, resolve aliases and refuse unknown keys."""
     request = _Request()
     for text in overrides:
-        parsed = _parse(text)
+        parsed = parse_override(text, is_text)
+        if parsed.is_delete():
+            raise SettingsError(f"cannot read {text!r}: a setting cannot be deleted, only set")
+        if parsed.is_sweep_override():
+            written, _, several = text.partition("=")
+            hint = "lists are written in brackets: tasks=[0,1]"
+            path = ALIASES.get(written, written) in PATHS
+            raise SettingsError(
+                f"cannot read {shown(text)!r}: one value per run", how_to_quote(written, several) if path else hint
+            )
         key = ALIASES.get(str(parsed.key_or_group), str(parsed.key_or_group))
         value = parsed.value()
         if key in GROUPS or key == "profile":
             if not isinstance(value, str):
-                raise SettingsError(f"{key}={value}: {key} takes a name", f"single settings are {key}.NAME=VALUE")
-            request.choices[key] = value
+                raise SettingsError(
+                    f"{key}={shown(value)}: {key} takes a name", f"single settings are {key}.NAME=VALUE"
+                )
+            request.choices[key] = resolved(OmegaConf.create({key: value}), key, value) if "${" in value else value
         elif _known(key):
-            request.values.append((key, [value] if key in LISTS and isinstance(value, int) else value))
+            value = at_home(value) if key in PATHS and isinstance(value, str) else value
+            request.values.append((key, kinds()[key].fit(value) if key in kinds() else value))
         else:
             inside = [known for known in keys() if known.startswith(f"{key}.")]
             if inside:
                 raise SettingsError(f"{key!r} is a section: set one of {', '.join(inside)}")
-            raise SettingsError(f"unknown key {key!r}{_suggest(key)}")
+            raise SettingsError(f"unknown key {shown(key)!r}{_suggest(key)}")
     return request
 
 
@@ -291,19 +291,11 @@ def _refuse_unread(request: _Request, agent: str) -> None:
         )
 
 
-def _parse(text: str) -> Override:
-    try:
-        parsed = OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        raise SettingsError(
-            f"cannot read {text!r}: {_first_line(error)}",
-            "Settings are written key=value; quote values with special characters: name=\"'a,b'\"",
-        ) from error
-    if parsed.is_delete():
-        raise SettingsError(f"cannot read {text!r}: a setting cannot be deleted, only set")
-    if parsed.is_sweep_override():
-        raise SettingsError(f"cannot read {text!r}: one value per run", "lists are written in brackets: tasks=[0,1]")
-    return parsed
+def is_text(key: str) -> bool:
+    """Whether the setting that a user means by a key is one name or one path."""
+    key = ALIASES.get(key, key)
+    kind = kinds().get(key)
+    return key in GROUPS or (kind is not None and kind.scalar is str and not kind.listed)
 
 
 def _suggest(key: str) -> str:
@@ -315,7 +307,7 @@ def _suggest(key: str) -> str:
 
 
 def _known(key: str) -> bool:
-    return key in {known for known, _ in leaves(Config())} or key.startswith(_FREE)
+    return key in {known for known, _ in leaves(Config())} or key.startswith(FREE)
 
 
 def _file(group: str, name: str) -> Path:
@@ -347,16 +339,9 @@ def _compose_groups(layers: Sequence[tuple[str, str]]) -> DictConfig:
             return hydra_compose("config", overrides=[f"+{group}={name}" for group, name in layers])
     except (HydraException, OmegaConfBaseException) as error:
         used = ", ".join(f"{group}/{name}.yaml" for group, name in layers)
-        raise SettingsError(f"the files in {config_dir()} ({used}) do not compose: {_first_line(error)}") from error
+        raise SettingsError(f"the files in {config_dir()} ({used}) do not compose: {first_line(error)}") from error
     finally:
         GlobalHydra.instance().hydra = applications
-
-
-def _assign(composed: DictConfig, key: str, value: Any) -> None:
-    try:
-        OmegaConf.update(composed, key, value, merge=False, force_add=key.startswith(_FREE))
-    except OmegaConfBaseException as error:
-        raise SettingsError(f"{key} cannot be {value!r}: {_first_line(error)}") from error
 
 
 def _steps_for(tasks: Sequence[int] | None, profiled: Sequence[int] | None, steps: list[int]) -> list[int]:
@@ -372,7 +357,7 @@ def _finish(composed: DictConfig) -> Config:
     try:
         config = cast(Config, OmegaConf.to_object(composed))
     except OmegaConfBaseException as error:
-        raise SettingsError(_first_line(error)) from error
+        raise SettingsError(first_line(error)) from error
     validate(config)
     return config
 
@@ -385,9 +370,3 @@ def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{key}.")
         else:
             yield key, value
-
-
-def _first_line(error: BaseException) -> str:
-    """What an error says, without the lines of context that OmegaConf and Hydra add."""
-    lines = str(error).strip().splitlines() or [type(error).__name__]
-    return f"{lines[0]} {lines[1]}" if lines[0].endswith(":") and len(lines) > 1 else lines[0]

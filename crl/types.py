@@ -1,4 +1,4 @@
-"""The words that every room of the package shares: specs, transitions and the protocols of the loop.
+"""The words that every room of the package shares: specs, transitions and decisions.
 
 Dimension letters are fixed once: ``B`` batch, ``K`` sampled sequences, ``H`` horizon, ``S`` observation,
 ``F`` features, ``D`` change, ``A`` action, ``T`` tasks, ``E`` ensemble members, ``P`` weights of a target network.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from crl.errors import CrlError
 Array = NDArray[np.float32]
 Reward = Callable[[Any, Any, Any], Any]
 Success = Callable[[Any], Any]
+Terminated = Callable[[Any], Any]
 Kind = Literal["linear", "angle", "quaternion"]
 KINDS: tuple[Kind, ...] = ("linear", "angle", "quaternion")
 Role = Literal["state", "position", "heading", "velocity", "command", "goal", "fixed"]
@@ -27,7 +28,7 @@ WIDTH: Mapping[str, int] = {"linear": 1, "angle": 1, "quaternion": 4}
 
 
 class SpecError(CrlError, ValueError):
-    """A task's description does not make sense; the message names the entry and the mend."""
+    """A task's description does not make sense; the message names the entry and the hint."""
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ class TaskSpec:
         reward: Array-API function ([..., S], [..., A], [..., S]) -> [...].
         success: Array-API function [..., S] -> bool [...].
         has_success: Whether success means anything here; if not, the return alone is the measure.
+        terminated: Array-API function [..., S] -> bool [...]: which observations end an episode for good, so that
+            nothing comes after them; ``None``: none that the task could tell. Time limits are not meant.
     """
 
     name: str
@@ -130,17 +133,25 @@ class TaskSpec:
     reward: Reward = field(compare=False)
     success: Success = field(compare=False)
     has_success: bool = True
+    terminated: Terminated | None = field(default=None, compare=False)
 
     @classmethod
-    def from_plain(cls, plain: Mapping[str, Any], index: int, reward: Reward, success: Success) -> TaskSpec:
-        """Build and validate a spec from ``env.unwrapped.task``.
+    def from_plain(
+        cls,
+        plain: Mapping[str, Any],
+        index: int,
+        reward: Reward,
+        success: Success | None,
+        terminated: Terminated | None = None,
+    ) -> TaskSpec:
+        """Build and validate a spec from an environment's ``task``.
 
         Raises:
             SpecError: An entry is missing or impossible; the message says which, and what is expected.
         """
         from crl.validation import parse_task
 
-        return parse_task(cls, plain, index, reward, success)
+        return parse_task(cls, plain, index, reward, success, terminated)
 
 
 @dataclass(frozen=True)
@@ -157,6 +168,8 @@ class Transition:
         next_observation: Observation after, float32 [S].
         first: Whether the step begins an episode.
         last: Whether the step ends an episode.
+        terminated: Whether the environment itself ended it, so that nothing comes after. An episode that is cut off, at
+            its time limit for instance, is ``last`` and not ``terminated``: what would have come has a value.
     """
 
     task: int
@@ -168,6 +181,7 @@ class Transition:
     next_observation: Array
     first: bool
     last: bool
+    terminated: bool = False
 
 
 @dataclass(frozen=True)
@@ -197,42 +211,6 @@ class LearnReport:
 
     steps: int = 0
     losses: dict[str, float] = field(default_factory=dict)
-
-
-@runtime_checkable
-class Agent(Protocol):
-    """The four calls that serve simulation, evaluation, robots and replay, and what persistence needs."""
-
-    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
-        """Start an episode of a task. All randomness of the episode follows from (seed, task, episode)."""
-        ...
-
-    def act(self, observation: Array) -> Decision:
-        """Decide on an action for an observation, float32 [S]."""
-        ...
-
-    def observe(self, transition: Transition) -> None:
-        """Take note of what happened."""
-        ...
-
-    def learn(self, budget: LearnBudget) -> LearnReport:
-        """Spend gradient steps; the new weights are in force when the call returns."""
-        ...
-
-    def basis_element(self) -> str:
-        """Fingerprint of the behaviour in force for the current task: equal as long as learning changes nothing of it.
-
-        The agent's basis (Abel et al. 2023) is the set of policies, one for each value of what learning moves.
-        """
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that decides the agent's future behaviour: nested dicts of tensors, arrays and plain values."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned, to the bit."""
-        ...
 
 
 def as_array(values: Sequence[float]) -> Array:

@@ -27,6 +27,7 @@ from crl.types import (
     SpecError,
     Success,
     TaskSpec,
+    Terminated,
 )
 
 _TASK = ("name", "control_period", "episode_steps", "observation", "action", "safe_action", "exploration")
@@ -35,7 +36,14 @@ _FIELD_OPTIONS = ("kind", "low", "high", "scale_floor", "event", "role")
 _ACTION = ("name", "unit", "low", "high")
 
 
-def parse_task(cls: type[TaskSpec], plain: Mapping[str, Any], index: int, reward: Reward, success: Success) -> TaskSpec:
+def parse_task(
+    cls: type[TaskSpec],
+    plain: Mapping[str, Any],
+    index: int,
+    reward: Reward,
+    success: Success | None,
+    terminated: Terminated | None = None,
+) -> TaskSpec:
     """Build a task's spec from its plain description.
 
     Args:
@@ -43,17 +51,23 @@ def parse_task(cls: type[TaskSpec], plain: Mapping[str, Any], index: int, reward
         plain: The description, see :mod:`crl.types` for the meaning of its entries.
         index: Position of the task in its sequence.
         reward: Array-API function ([..., S], [..., A], [..., S]) -> [...].
-        success: Array-API function [..., S] -> bool [...].
+        success: Array-API function [..., S] -> bool [...]; ``None`` where ``has_success`` is false.
+        terminated: Array-API function [..., S] -> bool [...], or ``None``.
 
     Raises:
         SpecError: An entry is missing, unknown or impossible.
     """
-    _keys(plain, _TASK, ("has_success",), "the task")
+    _keys(plain, _TASK, ("has_success", "has_terminated"), "the task")
     name = _text(plain["name"], "name")
-    for label, function in (("reward", reward), ("success", success)):
-        if not callable(function):
-            raise SpecError(f"task {name!r}: {label} is {function!r}, a function is expected")
     try:
+        has_success = _truth(plain.get("has_success", True), "has_success")
+        _truth(plain.get("has_terminated", False), "has_terminated")  # whether there is a function, by now in our hands
+        if success is None and not has_success:
+            success = never
+        _functions(reward=reward, success=success)
+        if terminated is not None:
+            _functions(terminated=terminated)
+        assert success is not None
         observation = _observation(plain["observation"])
         action = _action(plain["action"])
         safe = _numbers(plain["safe_action"], action.size, "safe_action")
@@ -74,10 +88,22 @@ def parse_task(cls: type[TaskSpec], plain: Mapping[str, Any], index: int, reward
             exploration=_exploration(plain["exploration"], action.size),
             reward=reward,
             success=success,
-            has_success=_truth(plain.get("has_success", True), "has_success"),
+            has_success=has_success,
+            terminated=terminated,
         )
     except SpecError as error:
         raise SpecError(f"task {name!r}: {error}") from None
+
+
+def never(observation: Any) -> Any:
+    """Success of a task that has none; [..., S] -> False [...], in whatever arrays the observation is."""
+    return abs(observation[..., 0]) < 0
+
+
+def _functions(**functions: Any) -> None:
+    for label, function in functions.items():
+        if not callable(function):
+            raise SpecError(f"{label} is {function!r}, a function is expected")
 
 
 def _observation(plain: Any) -> ObservationSpec:

@@ -16,6 +16,7 @@ from crl.reporting.pages import final, forgotten, learned, markdown_table, prove
 from crl.reporting.plots import curves_figure, sequence_figure
 from crl.reporting.runs import Groups, RunRecord, by_strategy, run_folders
 from crl.reporting.statistics import interval
+from crl.text import counted
 
 ORDER = ("hypercrl", "finetune", "single")
 STILLS = (0, 8, 16, 26, 40)
@@ -77,8 +78,8 @@ def findings(groups: Groups) -> list[str]:
         pairs = [final([run for run in group if run.results["seed"] in shared]) for group in (ours, theirs)]
         lines.append(
             f"- `{name}` opens it in {percent(final(theirs))} % on average and in "
-            f"{percent(final(theirs)[:, 0])} % on the first door. HyperCRL less `{name}`, same "
-            f"{len(shared)} seeds: "
+            f"{percent(final(theirs)[:, 0])} % on the first door. HyperCRL less `{name}`, "
+            f"{'same ' * (len(shared) > 1)}{counted(len(shared), 'seed')}: "
             f"{percent(pairs[0] - pairs[1])} points."
         )
     return lines

@@ -28,7 +28,7 @@ hypothesis.settings.register_profile("crl", derandomize=True, deadline=None, max
 hypothesis.settings.load_profile("crl")
 
 # From here on every call into the rooms of mathematics is checked against its annotations, where it has them.
-CHECKED = ["crl.dynamics", "crl.planning", "crl.continual", "crl.agents", "crl.flow", "crl.safety"]
+CHECKED = ["crl.dynamics", "crl.planning", "crl.continual", "crl.agents", "crl.adaptation", "crl.safety"]
 install_import_hook(CHECKED, f"{tests.typechecking.__name__}.checked")
 
 STATE = tempfile.TemporaryDirectory(prefix="crl-tests-")

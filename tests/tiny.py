@@ -16,6 +16,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from rich.console import Console
 
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.sequences import load_sequence
@@ -27,7 +28,7 @@ from crl.training.order import task_order
 from crl.training.progress import Progress
 from crl.training.run_folder import RunFolder
 from crl.training.run_log import RunLog
-from crl.types import Agent, Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
+from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
 EPISODE_STEPS = 16
 TIMES = ("wall_seconds", "cpu_seconds", "time", "decision_ms", "run", "commit")
@@ -35,8 +36,8 @@ TIMES = ("wall_seconds", "cpu_seconds", "time", "decision_ms", "run", "commit")
 
 RESETS: list[tuple[str, int]] = []
 """Task and seed of every episode that began; a test that reads it clears it first."""
-MENDED: set[str] = set()
-"""Faults that no longer happen; a test that mends one undoes it with monkeypatch."""
+FIXED: set[str] = set()
+"""Faults that no longer happen; a test that fixes one undoes it with monkeypatch."""
 
 
 class Slide(gymnasium.Env[Any, Any]):
@@ -49,7 +50,8 @@ class Slide(gymnasium.Env[Any, Any]):
         fault: ``nan``, ``reward``, ``shape`` or ``told``: what a step gives; ``reset`` (NaN) or ``reset_shape``: what
             a reset gives.
         share: Share of the episodes, by their seed, that have the fault.
-        at: Step of the fault.
+        at: Step of the fault, and of the fall.
+        falls: Whether episodes are terminated at step ``at``.
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"]}  # noqa: RUF012
@@ -61,9 +63,10 @@ class Slide(gymnasium.Env[Any, Any]):
         fault: str = "",
         share: float = 1.0,
         at: int = 5,
+        falls: bool = False,
         render_mode: str | None = None,
     ) -> None:
-        self.gain, self.goal, self.fault, self.share, self.at = gain, goal, fault, share, at
+        self.gain, self.goal, self.fault, self.share, self.at, self.falls = gain, goal, fault, share, at, falls
         self.render_mode = render_mode
         self.observation_space = Box(-np.inf, np.inf, (2,), np.float32)
         self.action_space = Box(-1.0, 1.0, (1,), np.float32)
@@ -85,7 +88,7 @@ class Slide(gymnasium.Env[Any, Any]):
         self.steps = 0
         self.lucky = bool(self.np_random.random() < 0.5)
         self.solved = False
-        self.faulty = bool(self.np_random.random() < self.share) and self.fault not in MENDED
+        self.faulty = bool(self.np_random.random() < self.share) and self.fault not in FIXED
         if self.faulty and self.fault == "reset":
             return np.full(2, np.nan, np.float32), {}
         if self.faulty and self.fault == "reset_shape":
@@ -118,7 +121,8 @@ class Slide(gymnasium.Env[Any, Any]):
             self.solved = False
         else:
             self.solved = last and self.lucky
-        return shown, reward, False, last, {**info, "is_success": self.solved}
+        fallen = self.falls and self.steps >= self.at
+        return shown, reward, fallen, last and not fallen, {**info, "is_success": self.solved}
 
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         return -(next_observation[..., 0] ** 2) - 0.01 * action[..., 0] ** 2
@@ -156,6 +160,7 @@ NAN_RESET = sequence({"gain": 1.0, "fault": "reset"})
 SHAPE = sequence({"gain": 1.0, "fault": "shape"})
 SHAPE_RESET = sequence({"gain": 1.0, "fault": "reset_shape"})
 TOLD = sequence({"gain": 1.0, "fault": "told"})
+FALLS = sequence({"gain": 1.0, "falls": True}, {"gain": -1.5, "falls": True})
 SOUND_THEN_NAN = sequence({"gain": 1.0}, {"gain": -1.5, "fault": "nan"})
 
 SMALL = (
@@ -183,6 +188,7 @@ SMALL = (
     "monitor.probes=0",
     "checkpoint.seconds=100000",
     "videos=false",
+    "check=false",
 )
 
 
@@ -249,7 +255,7 @@ def outcome(folder: Path) -> dict[str, Any]:
     }
 
 
-class Puppet:
+class Puppet(Agent):
     """An agent that acts as it is told and notes what it is asked.
 
     Args:

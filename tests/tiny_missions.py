@@ -58,6 +58,7 @@ SMALL = (
     "monitor.probes=0",
     "checkpoint.seconds=100000",
     "videos=false",
+    "check=false",
 )
 
 

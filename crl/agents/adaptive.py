@@ -1,9 +1,13 @@
 """The agent of missions: plans on a model of the body, refines what it planned, and adapts while it goes.
 
 Murillo-Gonzalez and Liu, *Action Flow Matching for Continual Robot Learning*, RSS 2025. In training episodes it
-collects data of the nominal body and learns its model; the closing session fits the rest (:mod:`crl.agents.nominal`).
-During a mission every observed transition goes, in this order and once, to the regime's context, to a disturbance on
-the map, and to the model.
+collects data of the nominal body and learns its model; the closing session fits the rest
+(:mod:`crl.adaptation.fitting`). During a mission the residual of every transition is attributed once, in this order:
+
+1. The disturbance as estimated so far is subtracted from the change.
+2. The regime: the refiner identifies the context from the rest.
+3. The disturbance: what the regime leaves corrects its estimate.
+4. The planner's model learns the rest, under the command that the context says the body executed.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,22 +24,25 @@ import torch
 from torch import Tensor
 
 from crl import restoring
+from crl.adaptation.box import Box
+from crl.adaptation.fitted import Fitted, measured_fields
+from crl.adaptation.fitting import fit_fitted, rows_of
+from crl.adaptation.nominal_model import replaced
+from crl.adaptation.online_learner import OnlineLearner
+from crl.adaptation.refiners.base import NoRefiner, Refiner
+from crl.adaptation.refiners.making import make_refiner
+from crl.adaptation.tracking.disturbance import Disturbance
+from crl.agents.base import Agent
+from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
-from crl.agents.nominal import Fitted, fit_fitted, measured_fields, rows_of
 from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel
 from crl.dynamics.buffer import Buffer
-from crl.flow.box import Box
-from crl.flow.disturbance import Disturbance
-from crl.flow.nominal import replaced
-from crl.flow.online import OnlineLearner
-from crl.flow.published import PublishedRefiner
-from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner, Refiner
-from crl.noise import coloured_noise, exploration_actions
+from crl.errors import CrlError
 from crl.planning.body_rollout import BodyRollout
-from crl.planning.planner import PlanningFailed, make_planner
-from crl.seeding import numpy_generator, torch_generator
+from crl.planning.planner import Planner, PlanningFailed, make_planner
+from crl.seeding import torch_generator
 from crl.types import (
     ActionSpec,
     Array,
@@ -50,7 +58,7 @@ from crl.types import (
 PHASES = ("plan", "identify", "refine", "learn")
 
 
-class AdaptiveAgent:
+class AdaptiveAgent(Agent):
     """Learns the nominal body, then keeps to its missions when the body changes.
 
     Args:
@@ -65,7 +73,6 @@ class AdaptiveAgent:
     Attributes:
         fitted: What the closing session fitted; ``None`` before.
         refiner: What refines planned actions.
-        milliseconds: CPU milliseconds of each step of the present mission, by phase.
         make_learner: Makes what learns during a mission; on a robot it is in another process.
     """
 
@@ -77,17 +84,16 @@ class AdaptiveAgent:
         self.body = Body(observation, action)
         self.box = Box.of(action)
         measured_fields(config, self.body, action)  # now, and not after the training
-        self.planner = make_planner(config.planner, action)
+        self.planner: Planner = make_planner(config.planner, action)
+        self.exploration = Exploration(config.exploration, action, config.seed, hands_over=False)
         self.buffer = Buffer(observation.size, action.size)
         self.model = BodyModel(config.body, self.body, action.size, torch_generator(config.seed, "body"))
         self.fitted: Fitted | None = None
         self.refiner: Refiner = NoRefiner(action)
-        self.milliseconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
+        self._milliseconds: dict[str, list[float]] = {phase: [] for phase in PHASES}
         self.make_learner: Callable[..., Any] = OnlineLearner
         self._observation, self._action = observation, action
-        self._half = np.asarray(action.high, np.float32) / 2 - np.asarray(action.low, np.float32) / 2
         self._task = -1
-        self._episodes = 0
         self._sessions = 0
         self._explore = False
         self._rollout: BodyRollout | None = None
@@ -102,23 +108,14 @@ class AdaptiveAgent:
         self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
         self.planner.limit(self._action)
         self.planner.reset()
-        self._script: Array | None = None
-        self._noise: Array | None = None
+        self.planner.until(task.terminated, task.success)
         self._rollout = None
+        self.exploration.rest()
         if explore:
             self._task = task.index
-            self._episodes += 1
-            self._explore_how(task, numpy_generator(self.config.seed, "explore", task.index, episode))
+            self.exploration.begin(task, episode, known=False)
         elif self.fitted is not None:
             self._begin_mission(task, episode)
-
-    def _explore_how(self, task: TaskSpec, random: np.random.Generator) -> None:
-        config, steps = self.config.exploration, task.episode_steps
-        if self._episodes <= config.random_episodes:
-            self._script = exploration_actions(task.exploration, task.action, steps, random)
-        elif config.noise > 0 and self._episodes % config.every:
-            noise = coloured_noise(config.noise_beta, steps, task.action.size, random)
-            self._noise = (config.noise * noise * self._half).astype(np.float32)
 
     def _begin_mission(self, task: TaskSpec, episode: int) -> None:
         assert self.fitted is not None
@@ -130,16 +127,16 @@ class AdaptiveAgent:
         self.disturbance = Disturbance(self.body, config.body.disturbance, task.control_period, fitted.spread)
         self._history = []
         self._before: Tensor | None = None
-        self.milliseconds = {phase: [] for phase in PHASES}
+        self._milliseconds = {phase: [] for phase in PHASES}
 
     def act(self, observation: Array) -> Decision:
         """Decide on an action; the task's safe action, with the reason, where no plan can be trusted."""
         step, self._step = self._step, self._step + 1
         if not np.isfinite(observation).all():
             return self._safe("the observation is not finite")
-        if self._script is not None:
-            action = self._script[min(step, len(self._script) - 1)]
-            return Decision(action, action)
+        scripted = self.exploration.scripted(step)
+        if scripted is not None:
+            return Decision(scripted, scripted)
         with self._timed("plan"), torch.inference_mode():
             try:
                 plan = self._plan(torch.from_numpy(observation))
@@ -147,12 +144,10 @@ class AdaptiveAgent:
                 self.planner.reset()
                 return self._safe(failure.message)
         planned: Array = plan.actions[0].numpy()
-        if self._noise is not None:
-            noisy = planned + self._noise[min(step, len(self._noise) - 1)]
-            inside = np.clip(noisy, as_array(self._action.low), as_array(self._action.high))
-            return Decision(inside, planned, sequences=plan.samples)
+        if self._explore:
+            return Decision(self.exploration.disturbed(planned, step), planned, sequences=plan.samples)
         with self._timed("refine"):
-            action = planned if self._explore or self.fitted is None else self.refiner.refine(planned)
+            action = planned if self.fitted is None else self.refiner.refine(planned)
         return Decision(action, planned, sequences=plan.samples)
 
     def _plan(self, observation: Tensor) -> Any:
@@ -163,6 +158,7 @@ class AdaptiveAgent:
             if self.config.refiner.authority:
                 self.planner.limit(self.refiner.authority())
                 self._rollout.reach = self.refiner.reach()
+                self._rollout.effect = self.refiner.effect
             if self.disturbance.on and self.body.heading is not None:
                 self._rollout.offset = self.config.body.stride * self.disturbance.offset(observation[self.body.heading])
             observation = self._as_nominal(observation)
@@ -197,17 +193,17 @@ class AdaptiveAgent:
             change = self.body.change(before, after)
             if self.disturbance.on:
                 change = change - self.disturbance.offset(heading)
-            alarms = _alarms(self.refiner)
+            alarms = self.refiner.regime.changes
             seen = self._remembering(before)
             if seen is not None:
                 self.refiner.observe(seen, executed, change)
-            alarmed = _alarms(self.refiner) != alarms
+            alarmed = self.refiner.regime.changes != alarms
             command = self.refiner.nominal_command(executed)
             nominal = self._as_nominal(before)
             if self.disturbance.on and seen is not None:
                 told = self._as_nominal(seen)
-                left = change - self.fitted.tick.predict(told.unsqueeze(0), command.unsqueeze(0))[0]
-                self.disturbance.observe(left, heading)
+                residual = change - self.fitted.one_step.predict(told.unsqueeze(0), command.unsqueeze(0))[0]
+                self.disturbance.observe(residual, heading)
             self._before = change
         if alarmed:
             self.online.alarm()
@@ -222,7 +218,7 @@ class AdaptiveAgent:
         if self.disturbance.on:
             whole = whole - stride * self.disturbance.offset(self._heading(start))
         mean = torch.stack([past for _, past in self._history]).mean(dim=0)
-        self.online.add(self.body.encode(start), mean, whole, wait=_tracks(self.refiner))
+        self.online.add(self.body.encode(start), mean, whole, wait=self.refiner.tracks)
 
     def _remembering(self, observation: Tensor) -> Tensor | None:
         """An observation [S] with the changes of the step before, [S + D], if the model reads them.
@@ -269,14 +265,29 @@ class AdaptiveAgent:
     def _timed(self, phase: str) -> Iterator[None]:
         started = time.process_time()
         yield
-        self.milliseconds[phase].append(1e3 * (time.process_time() - started))
+        self._milliseconds[phase].append(1e3 * (time.process_time() - started))
+
+    def load_flow(self, folder: Path) -> None:
+        """Fly with a flow that `crl fit-flow` wrote to a folder.
+
+        Raises:
+            CrlError: Nothing is fitted yet, or the flow is one of another body or model.
+        """
+        if self.fitted is None:
+            raise CrlError("the body's model is not fitted yet, and a flow needs it", "let the training end first")
+        self.fitted.load_flow(folder, self._action)
 
     # ------------------------------------------------------------------ what is measured
+    @property
+    def milliseconds(self) -> Mapping[str, list[float]]:
+        """CPU milliseconds of each step of the present mission, by phase."""
+        return self._milliseconds
+
     def basis_element(self) -> str:
         """Fingerprint of the body's model, of the flow, and of what a mission has changed of them so far."""
         fitted = self.fitted
         if fitted is None:
-            return fingerprint_of("nominal", self.model.weights, self._episodes)
+            return fingerprint_of("nominal", self.model.weights, self.exploration.episodes)
         flow = None if fitted.flow is None else fitted.flow.field.weights
         now = [] if self._explore or not hasattr(self, "online") else [self.online.weights.detach()]
         return fingerprint_of("missions", self.model.weights, flow, now, self.refiner.state_dict())
@@ -292,6 +303,10 @@ class AdaptiveAgent:
             return 0
         rows = self.fitted.rows
         return sum(part.numel() * part.element_size() for part in (rows.inputs, rows.action, rows.change))
+
+    def kept_once_bytes(self) -> int:
+        """All of :meth:`kept_bytes`: there is one nominal body, however many regimes come."""
+        return self.kept_bytes()
 
     def old_rows_read(self) -> int:
         """Nominal rows that online learning looked at again during the present mission."""
@@ -311,7 +326,7 @@ class AdaptiveAgent:
             "buffer": self.buffer.state_dict(),
             "fitted": None if self.fitted is None else self.fitted.state_dict(),
             "task": self._task,
-            "episodes": self._episodes,
+            "episodes": self.exploration.episodes,
             "sessions": self._sessions,
         }
 
@@ -327,25 +342,6 @@ class AdaptiveAgent:
                 self.fitted = Fitted.from_state(self.config, self.body, self._action, state["fitted"])
             self.model = self.fitted.model
         self._task = int(state["task"])
-        self._episodes = int(state["episodes"])
+        self.exploration.load_state_dict({"episodes": state["episodes"]})
         self._sessions = int(state["sessions"])
         self._rollout = None
-
-
-def make_refiner(config: Config, fitted: Fitted, action: ActionSpec) -> Refiner:
-    """The refiner that ``config.refiner`` names, for one mission."""
-    if config.refiner.kind == "flow" and fitted.flow is not None:
-        return FlowRefiner(fitted.flow, fitted.nominal, clipped=config.refiner.clipped)
-    if config.refiner.kind == "flow" and fitted.published is not None:
-        return PublishedRefiner(fitted.published, fitted.nominal, clipped=config.refiner.clipped)
-    if config.refiner.kind == "oracle":
-        return OracleRefiner(action, clipped=config.refiner.clipped)
-    return NoRefiner(action)
-
-
-def _tracks(refiner: Refiner) -> bool:
-    return isinstance(refiner, FlowRefiner)
-
-
-def _alarms(refiner: Refiner) -> int:
-    return refiner.regime.changes if isinstance(refiner, FlowRefiner) else 0

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 import torch
 
+from crl.agents.base import Agent
 from crl.config import Config
-from crl.errors import CrlError, SettingsError
-from crl.matching import nearest
-from crl.types import Agent, TaskSpec
+from crl.errors import SettingsError
+from crl.plugins import load_plugin
+from crl.types import TaskSpec
 
 GROUP = "crl.agents"
 
@@ -27,9 +26,9 @@ def device_of(name: str) -> torch.device:
 
 
 def make_agent(config: Config, task: TaskSpec) -> Agent:
-    """The agent that a configuration names, by entry point ``crl.agents``.
+    """The agent that a configuration names: an entry point of ``crl.agents``, or ``package.module:Name``.
 
-    An entry is a class or a function of (config, observation, action, device), as :class:`crl.agents.mpc.MPCAgent`
+    It is a class or a function of (config, observation, action, device), as :class:`crl.agents.mpc.MPCAgent`
     is. With a refiner it is the agent of missions, which is no entry: it needs one.
 
     Args:
@@ -37,16 +36,12 @@ def make_agent(config: Config, task: TaskSpec) -> Agent:
         task: Any task of the sequence: they share the structure of observation and action.
 
     Raises:
-        CrlError: No such agent is installed.
+        PluginError: There is no such agent, or it can't be loaded.
     """
     device = device_of(config.device)
     if config.refiner.name != "off":
         from crl.agents.adaptive import AdaptiveAgent
 
         return AdaptiveAgent(config, task.observation, task.action, device)
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    name = config.agent.name
-    if name not in found:
-        raise CrlError(f"unknown agent {name!r}{nearest(name, found)}")
-    agent: Agent = found[name].load()(config, task.observation, task.action, device)
+    agent: Agent = load_plugin(GROUP, config.agent.name, "agent")(config, task.observation, task.action, device)
     return agent

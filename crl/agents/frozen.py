@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from crl.agents.base import Agent
 from crl.continual.strategy import Storage
-from crl.types import Agent, Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition, as_array
+from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition, as_array
 
 
-class Frozen:
+class Frozen(Agent):
     """Acts as its inner agent does in evaluation, in training episodes too, and never learns.
 
     Args:
@@ -23,6 +24,11 @@ class Frozen:
     def __init__(self, agent: Agent, known: Mapping[str, int] | None = None) -> None:
         self.agent = agent
         self._known = None if known is None else dict(known)
+
+    @property
+    def actor(self) -> Agent:
+        """The inner agent's."""
+        return self.agent.actor
 
     def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
         """Start an episode, without exploration."""
@@ -56,6 +62,10 @@ class Frozen:
 
     def kept_bytes(self) -> int:
         """Bytes that it adds to the inner agent's memory: none."""
+        return 0
+
+    def kept_once_bytes(self) -> int:
+        """Bytes that are the same however many tasks there are: none."""
         return 0
 
     def old_rows_read(self) -> int:

@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from crl import restoring
+from crl.agents.base import Agent
 from crl.config import MonitorConfig
-from crl.types import Agent, Array, TaskSpec, as_array
+from crl.types import Array, TaskSpec, as_array
 
 PROBE_EPISODE = 1_000_003
 """Number of the first probe's episode: it addresses the random numbers of its plan, and is used for nothing else."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import torch
 
 from crl import restoring
+from crl.agents.base import Agent
+from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.judge import TaskJudge
 from crl.agents.learner import Learner
@@ -18,10 +20,9 @@ from crl.continual.strategy import Storage, Strategy, make_strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel, Scales
 from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
-from crl.noise import coloured_noise, exploration_actions
-from crl.planning.planner import PlanningFailed, make_planner
+from crl.planning.planner import Model, Planner, PlanningFailed, make_planner
 from crl.planning.rollout import Rollout
-from crl.seeding import numpy_generator, torch_generator
+from crl.seeding import torch_generator
 from crl.types import (
     ActionSpec,
     Array,
@@ -37,12 +38,12 @@ from crl.types import (
 _PASSING = ("optimiser", "embedding_optimiser", "average", "generator")
 
 
-class MPCAgent:
+class MPCAgent(Agent):
     """Plans with a sampling MPC on a dynamics model whose weights a retention strategy makes.
 
     Only the current task's transitions are kept. A finished task keeps its normalisers and whatever its strategy
     keeps. Training episodes (``explore=True``) first follow the task's exploration prior, then the planner with
-    coloured noise; all others follow the planner alone.
+    coloured noise; all others follow the planner alone, which then is as pessimistic as ``planner.pessimism`` says.
 
     Args:
         config: The run's settings.
@@ -61,24 +62,18 @@ class MPCAgent:
             config, self.model.network, torch_generator(config.seed, "strategy"), self.device
         )
         self.learner = Learner(config.learning, self.model, self.strategy)
-        self.planner = make_planner(config.planner, action, self.device)
+        self.planner: Planner = make_planner(config.planner, action, self.device)
+        self.exploration = Exploration(config.exploration, action, config.seed, hands_over=True)
         self.buffer = Buffer(observation.size, action.size)
         self.scales: dict[int, Scales] = {}
         self.judge = TaskJudge(self.model, self.scales, self.strategy)
         self.strategy.judge = self.judge
         self.learning_task = -1
-        self._action = action
         self._sizes = (observation.size, action.size)
-        self._half = np.asarray(action.high, np.float32) / 2 - np.asarray(action.low, np.float32) / 2
-        self._episodes = 0
         self._sessions = 0
         self._normalised = 0
         self._learned_once: set[int] = set()
-        self._rollouts: dict[int, Rollout] = {}
-        self._script: Array | None = None
-        self._takeover = 0
-        self._noise: Array | None = None
-        self._solved: list[bool] = []
+        self._rollouts: dict[tuple[int, bool], Rollout] = {}
 
     # ------------------------------------------------------------------ the four calls
     def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
@@ -89,40 +84,22 @@ class MPCAgent:
         self._step = 0
         self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
         self.planner.reset()
-        self._script = self._noise = None
-        if not explore:
-            return
-        self._episodes += 1
-        self._solved.append(False)
-        self._explore(task, numpy_generator(self.config.seed, "explore", task.index, episode))
-
-    def _explore(self, task: TaskSpec, random: np.random.Generator) -> None:
-        """Choose how a training episode explores: by script, by a script that takes over, by noise, or not."""
-        config, steps = self.config.exploration, task.episode_steps
-        if self._episodes <= config.random_episodes and task.index not in self._learned_once:
-            self._script = exploration_actions(task.exploration, task.action, steps, random)
-            self._takeover = 0
-            self._solved.clear()  # only planned episodes tell how well the plans work
-            return
-        recent = self._solved[-11:-1]
-        failing = 1 - sum(recent) / len(recent) if recent else 1.0
-        if random.random() < config.handover * failing:
-            last = task.exploration.phases[-1:]
-            prior = replace(task.exploration, phases=tuple(replace(p, steps=(steps, steps)) for p in last))
-            self._takeover = int(random.integers(steps // 10, steps - steps // 5))
-            self._script = exploration_actions(prior, task.action, steps, random)
-        elif config.noise > 0 and self._episodes % config.every:
-            noise = coloured_noise(config.noise_beta, steps, task.action.size, random)
-            self._noise = (config.noise * noise * self._half).astype(np.float32)
+        # Training episodes are there to find out what the members don't know yet, so they don't shun it.
+        self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
+        self.planner.until(task.terminated, task.success)
+        if explore:
+            self.exploration.begin(task, episode, known=task.index in self._learned_once)
+        else:
+            self.exploration.rest()
 
     def act(self, observation: Array) -> Decision:
         """Decide on an action; the task's safe action, with the reason, where no plan can be trusted."""
         step, self._step = self._step, self._step + 1
         if not np.isfinite(observation).all():
             return self._safe("the observation is not finite")
-        if self._script is not None and step >= self._takeover:
-            action = self._script[min(step - self._takeover, len(self._script) - 1)]
-            return Decision(action, action)
+        scripted = self.exploration.scripted(step)
+        if scripted is not None:
+            return Decision(scripted, scripted)
         with torch.inference_mode():
             try:
                 plan = self.planner.plan(
@@ -135,11 +112,7 @@ class MPCAgent:
                 self.planner.reset()
                 return self._safe(failure.message)
             planned: Array = plan.actions[0].cpu().numpy()
-        action = planned
-        if self._noise is not None:
-            action = planned + self._noise[min(step, len(self._noise) - 1)]
-            action = np.clip(action, as_array(self._action.low), as_array(self._action.high))
-        return Decision(action, planned, sequences=plan.samples)
+        return Decision(self.exploration.disturbed(planned, step), planned, sequences=plan.samples)
 
     def observe(self, transition: Transition) -> None:
         """Keep a transition of the current task to learn from."""
@@ -149,8 +122,8 @@ class MPCAgent:
                 "begin an episode of it with explore=True first"
             )
         self.buffer.add(transition)
-        if self._solved and bool(self.task.success(transition.next_observation)):
-            self._solved[-1] = True
+        if bool(self.task.success(transition.next_observation)):
+            self.exploration.succeeded()
 
     def learn(self, budget: LearnBudget) -> LearnReport:
         """Spend gradient steps on the current task; with a closing budget the learning rate falls to its end.
@@ -184,8 +157,7 @@ class MPCAgent:
             self.strategy.end_task(self.buffer.windows(self.config.dynamics.rollout, self.device))
         self.learning_task = task
         self.buffer = Buffer(*self._sizes)
-        self._episodes = 0
-        self._solved = []
+        self.exploration.begin_task()
         self._normalised = 0
         if task not in self.scales:
             self.scales[task] = self.model.scales()
@@ -206,12 +178,27 @@ class MPCAgent:
         """Whether a task has been begun, so that it can be planned for."""
         return task in self.scales
 
+    def model_of(self, task: int) -> Rollout:
+        """The model that it plans on for a task that has begun."""
+        return self._rollout(task)
+
+    def members_of(self, task: int) -> list[Model]:
+        """A rollout of each member of the ensemble."""
+        network = self.strategy.network_of(task)
+        weights, scales = self.strategy.weights(task), self.scales[task]
+        return [Rollout(self.model, member, scales, alone) for alone, member in network.members(weights)]
+
     def _rollout(self, task: int) -> Rollout:
-        if task not in self._rollouts:
-            self._rollouts[task] = Rollout(
-                self.model, self.strategy.weights(task), self.scales[task], self.strategy.network_of(task)
+        apart = self.planner.pessimism > 0
+        if (task, apart) not in self._rollouts:
+            self._rollouts[task, apart] = Rollout(
+                self.model,
+                self.strategy.weights(task),
+                self.scales[task],
+                self.strategy.network_of(task),
+                apart=apart,
             )
-        return self._rollouts[task]
+        return self._rollouts[task, apart]
 
     # ------------------------------------------------------------------ what is measured
     def basis_element(self) -> str:
@@ -229,6 +216,11 @@ class MPCAgent:
     def kept_bytes(self) -> int:
         """Bytes of the strategy's tensors but for its optimisers and averages: they grow with what old tasks leave."""
         return _bytes({name: part for name, part in self.strategy.state_dict().items() if name not in _PASSING})
+
+    def kept_once_bytes(self) -> int:
+        """Those of :meth:`kept_bytes` that are the same however many tasks were learned."""
+        state = self.strategy.state_dict()
+        return _bytes([state.get(name) for name in self.strategy.kept_once])
 
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks that learning looked at again, so far."""
@@ -258,8 +250,7 @@ class MPCAgent:
             "scales": {task: scales.state_dict() for task, scales in self.scales.items()},
             "buffer": self.buffer.state_dict(),
             "learning_task": self.learning_task,
-            "episodes": self._episodes,
-            "solved": list(self._solved),
+            **self.exploration.state_dict(),
             "sessions": self._sessions,
             "normalised": self._normalised,
             "learned_once": sorted(self._learned_once),
@@ -280,8 +271,7 @@ class MPCAgent:
         with restoring.part("buffer"):
             self.buffer.load_state_dict(state["buffer"])
         self.learning_task = int(state["learning_task"])
-        self._episodes = int(state["episodes"])
-        self._solved = list(state["solved"])
+        self.exploration.load_state_dict(state)
         self._sessions = int(state["sessions"])
         self._normalised = int(state["normalised"])
         self._learned_once = set(state["learned_once"])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl.agents.base import Agent
 from crl.agents.fingerprint import fingerprint_of
 from crl.config import Config
 from crl.continual.strategy import Storage
@@ -25,7 +26,7 @@ from crl.types import (
 )
 
 
-class RandomAgent:
+class RandomAgent(Agent):
     """Draws each action uniformly from its range, in training and in evaluation.
 
     Args:
@@ -69,6 +70,10 @@ class RandomAgent:
 
     def kept_bytes(self) -> int:
         """Bytes kept of earlier tasks: none."""
+        return 0
+
+    def kept_once_bytes(self) -> int:
+        """Bytes that are the same however many tasks there are: none."""
         return 0
 
     def old_rows_read(self) -> int:

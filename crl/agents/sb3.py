@@ -23,6 +23,8 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
 from crl import restoring
+from crl.agents.base import Agent
+from crl.agents.exploration import WhiteExploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.sb3_model import algorithm, make_model, private_randomness
 from crl.agents.sb3_plasticity import critic_plasticity
@@ -33,7 +35,6 @@ from crl.continual.strategy import Storage
 from crl.dynamics.features import FeatureMap
 from crl.dynamics.normaliser import Normaliser
 from crl.dynamics.plasticity import PROBES, Plasticity
-from crl.noise import exploration_actions
 from crl.seeding import derive, numpy_generator
 from crl.types import (
     ActionSpec,
@@ -55,7 +56,7 @@ LOSSES = {
 """What an algorithm logs, and its name here; ``task`` is what the progress display shows."""
 
 
-class SB3Agent:
+class SB3Agent(Agent):
     """Acts and learns with the algorithm that its name stands for (``sb3_sac``: SAC).
 
     Args:
@@ -80,7 +81,7 @@ class SB3Agent:
         self.config = config.agent
         self.device = torch.device(device)
         self._seed = config.seed
-        self._random_episodes = config.exploration.random_episodes
+        self.exploration = WhiteExploration(config.exploration, action, config.seed, config.agent.noise)
         self._low, self._high = as_array(action.low), as_array(action.high)
         self.features = FeatureMap(observation, self.device)
         self.scale = Normaliser(self.features.feature_floor)
@@ -93,11 +94,8 @@ class SB3Agent:
         self._first_entropy: Tensor | None = None if entropy is None else entropy.detach().clone()
         self.learning_task = -1
         self._learned_once: set[int] = set()
-        self._episodes = 0
         self._sessions = 0
         self._fresh = 0
-        self._script: Array | None = None
-        self._noise: Array | None = None
 
     # ------------------------------------------------------------------ the four calls
     def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
@@ -106,31 +104,26 @@ class SB3Agent:
             self._start_task(task.index)
         self.task = task
         self._step, self._episode, self._explore = 0, episode, explore
-        self._script = self._noise = None
-        if not explore:
-            return
-        self._episodes += 1
-        random = numpy_generator(self._seed, "explore", task.index, episode)
-        if self._episodes <= self._random_episodes and task.index not in self._learned_once:
-            self._script = exploration_actions(task.exploration, task.action, task.episode_steps, random)
-        elif self.config.noise > 0:
-            normal = random.standard_normal((task.episode_steps, task.action.size))
-            self._noise = (self.config.noise * normal).astype(np.float32)
+        if explore:
+            self.exploration.begin(task, episode, known=task.index in self._learned_once)
+        else:
+            self.exploration.rest()
 
     def act(self, observation: Array) -> Decision:
         """Decide on an action: drawn from the policy in a training episode, its most likely one in all others."""
         step, self._step = self._step, self._step + 1
         if not np.isfinite(observation).all():
             return self._safe("the observation is not finite")
-        if self._script is not None:
-            action = self._script[min(step, len(self._script) - 1)]
-            return Decision(action, action)
+        scripted = self.exploration.scripted(step)
+        if scripted is not None:
+            return Decision(scripted, scripted)
         inputs = self._inputs(torch.from_numpy(observation).to(self.device)).cpu().numpy()
         scaled = self._choose(inputs, step)
         if scaled is None:
             return self._safe("the policy's action is not finite")
-        if self._noise is not None:
-            scaled = np.clip(scaled + self._noise[min(step, len(self._noise) - 1)], -1, 1)
+        noise = self.exploration.noise(step)
+        if noise is not None:
+            scaled = np.clip(scaled + noise, -1, 1)
         action = self._low + (scaled + 1) / 2 * (self._high - self._low)
         action = np.clip(action.astype(np.float32), self._low, self._high)
         return Decision(action, action)
@@ -193,7 +186,7 @@ class SB3Agent:
             if self.config.renew_entropy:
                 self._renew_entropy()
         self.learning_task = task
-        self._episodes = 0
+        self.exploration.begin_task()
         if not self.config.keep_buffer:
             self.replay.reset()
 
@@ -228,6 +221,10 @@ class SB3Agent:
         """Bytes of transitions of earlier tasks. The one network holds all tasks, and none of it is kept for one."""
         return self.replay.bytes_of_others(self.learning_task)
 
+    def kept_once_bytes(self) -> int:
+        """Those of :meth:`kept_bytes` that are the same however many tasks were learned: none."""
+        return 0
+
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks drawn for gradient steps so far."""
         return self.replay.old_rows_read
@@ -260,7 +257,7 @@ class SB3Agent:
             "scale": self.scale.state_dict(),
             "learning_task": self.learning_task,
             "learned_once": sorted(self._learned_once),
-            "episodes": self._episodes,
+            "episodes": self.exploration.episodes,
             "sessions": self._sessions,
             "fresh": self._fresh,
         }
@@ -275,6 +272,6 @@ class SB3Agent:
             self.scale.load_state_dict(state["scale"])
         self.learning_task = int(state["learning_task"])
         self._learned_once = set(state["learned_once"])
-        self._episodes = int(state["episodes"])
+        self.exploration.load_state_dict({"episodes": state["episodes"]})
         self._sessions = int(state["sessions"])
         self._fresh = int(state["fresh"])

@@ -22,7 +22,7 @@ from torch import Tensor
 from crl import restoring
 from crl.types import Transition
 
-COLUMNS = ("observation", "action", "next_observation", "reward", "task")
+COLUMNS = ("observation", "action", "next_observation", "reward", "task", "terminated")
 _CAPACITY = 1024
 
 
@@ -59,6 +59,7 @@ class Replay(ReplayBuffer):
             "next_observation": np.empty((_CAPACITY, observation), np.float32),
             "reward": np.empty(_CAPACITY, np.float32),
             "task": np.empty(_CAPACITY, np.int64),
+            "terminated": np.empty(_CAPACITY, np.bool_),
         }
         self._length = 0
         self._next = 0
@@ -78,7 +79,8 @@ class Replay(ReplayBuffer):
         """Keep a transition, with its executed action scaled to [-1, 1] and its scaled reward."""
         if self._next == len(self._data["task"]) and self._next < self.limit:
             self._data = {name: np.concatenate([rows, np.empty_like(rows)]) for name, rows in self._data.items()}
-        row = (transition.observation, action, transition.next_observation, reward, transition.task)
+        after, ended = transition.next_observation, transition.terminated
+        row = (transition.observation, action, after, reward, transition.task, ended)
         for name, value in zip(COLUMNS, row, strict=True):
             self._data[name][self._next] = value
         self._length = max(self._length, self._next + 1)
@@ -91,8 +93,9 @@ class Replay(ReplayBuffer):
     def sample(self, batch_size: int, env: VecNormalize | None = None) -> ReplayBufferSamples:
         """Draw rows with replacement, uniformly.
 
-        ``dones`` is 0 throughout: tasks are not terminated, they are cut off at their time limit or after a success,
-        and what would have come after has a value.
+        ``dones`` is 1 where the environment terminated the episode: nothing comes after, and the target is the reward
+        alone. It is 0 where an episode was cut off, at its time limit or after a success: what would have come has a
+        value.
         """
         del env
         index = self.generator.integers(self._length, size=batch_size)
@@ -101,11 +104,12 @@ class Replay(ReplayBuffer):
         observation, action, after, reward = (
             torch.from_numpy(self._data[name][index]).to(self.device) for name in COLUMNS[:4]
         )
+        ended = torch.from_numpy(self._data["terminated"][index].astype(np.float32)).to(self.device)
         return ReplayBufferSamples(
             self._encode(observation),
             action,
             self._encode(after),
-            torch.zeros(batch_size, 1, device=self.device),
+            ended.unsqueeze(1),
             reward.unsqueeze(1),
         )
 
@@ -120,7 +124,8 @@ class Replay(ReplayBuffer):
         return {**rows, "next": self._next, "old_rows_read": self.old_rows_read}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned."""
+        """Restore what :meth:`state_dict` returned; without ``terminated`` (version 0.1) no row is."""
+        state = {"terminated": np.zeros(len(state["task"]), np.bool_), **state}
         self._length, self._next = len(state["task"]), int(state["next"])
         self.old_rows_read = int(state["old_rows_read"])
         capacity = max(_CAPACITY, self._length)

@@ -64,7 +64,7 @@ def load_model_state(model: OffPolicyAlgorithm, state: Mapping[str, Any]) -> Non
 
 def _moments(entry: Mapping[str, Any], name: str, parameter: Tensor) -> dict[str, Any]:
     """An optimiser's moments of a parameter, copied: the optimiser takes tensors over, and goes on to change them."""
-    step = torch.empty((), dtype=torch.float32)  # it stays in the processor's memory
+    step = torch.empty((), dtype=parameter.dtype)  # it stays in the processor's memory
     return {
         key: restoring.tensor(value, f"{name}/{key}", step if key == "step" else parameter)
         for key, value in entry.items()

@@ -1,6 +1,6 @@
 """Checkers that authors of plug-ins run on their work, in the manner of Gymnasium's ``check_env``.
 
-They raise :class:`CheckFailed` at the first promise that is broken and say which, where and how to mend it.
+They raise :class:`CheckFailed` at the first promise that is broken and say which, where and how to fix it.
 """
 
 from crl.checks.agent import check_agent

@@ -9,10 +9,11 @@ from collections.abc import Callable
 import gymnasium
 import numpy as np
 
+from crl.agents.base import Agent
 from crl.checks.failure import own_randomness_only, require
 from crl.checks.states import require_plain, require_same
 from crl.sequences import TaskSequence, load_sequence
-from crl.types import Agent, Array, Decision, LearnBudget, TaskSpec, Transition, as_array
+from crl.types import Array, Decision, LearnBudget, TaskSpec, Transition, as_array
 
 _STATE = "put everything that decides the future into state_dict, and copies of it"
 
@@ -40,7 +41,8 @@ def check_agent(make: Callable[[int], Agent], sequence: TaskSequence | str, *, s
     trial = _Trial([(task, sequence.make(task.index)) for task in tasks], steps)
     try:
         agent = make(seed)
-        require(isinstance(agent, Agent), f"{type(agent).__name__} lacks a method of crl.types.Agent")
+        name = type(agent).__name__
+        require(isinstance(agent, Agent), f"{name} is no crl.agents.base.Agent", "derive its class from that one")
         with own_randomness_only(trial.where(agent)):
             _check_decisions(agent, trial)
             _check_evaluation(agent, trial)
@@ -87,6 +89,7 @@ class _Trial:
                         after,
                         step == 0,
                         last,
+                        bool(terminated),
                     )
                 )
             actions.append(decision.action)
@@ -202,11 +205,11 @@ def _check_futures(make: Callable[[int], Agent], trial: _Trial, seed: int) -> No
         where = f"{trial.where(original)}, after {count - 1} units of work"
         state = original.state_dict()
         require_plain(state, where)
-        mend = "derive all randomness from the seed: crl.seeding"
-        require_same(state, twin.state_dict(), f"{where}: two agents with one seed and one life differ", mend)
+        hint = "derive all randomness from the seed: crl.seeding"
+        require_same(state, twin.state_dict(), f"{where}: two agents with one seed and one life differ", hint)
         element = original.basis_element()
         require(
-            element == twin.basis_element(), f"{where}: agents with equal states have different basis elements", mend
+            element == twin.basis_element(), f"{where}: agents with equal states have different basis elements", hint
         )
         kept = copy.deepcopy(state)
         actions = future(original)

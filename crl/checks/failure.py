@@ -15,10 +15,10 @@ class CheckFailed(CrlError, AssertionError):
     """A plug-in breaks a promise; the message says which."""
 
 
-def require(holds: bool, message: str, mend: str | None = None) -> None:
+def require(holds: bool, message: str, hint: str | None = None) -> None:
     """Fail with a message unless a promise holds."""
     if not holds:
-        raise CheckFailed(message, mend)
+        raise CheckFailed(message, hint)
 
 
 @contextmanager

@@ -78,8 +78,8 @@ def _check_determinism(make: Callable[[], Planner], seed: int, where: str) -> No
 
     used = make()
     first, again = decisions(used), decisions(make())
-    mend = "draw every random number from the generator that plan() is given"
-    require(_equal(first, again), f"{where}: equal generators give different plans", mend)
+    hint = "draw every random number from the generator that plan() is given"
+    require(_equal(first, again), f"{where}: equal generators give different plans", hint)
     used.reset()
     require(
         _equal(decisions(used), first),

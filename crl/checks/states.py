@@ -33,11 +33,11 @@ def _bits(values: torch.Tensor | np.ndarray) -> bytes:
     return (values.detach().cpu().numpy() if isinstance(values, torch.Tensor) else values).tobytes()
 
 
-def require_same(one: Any, other: Any, message: str, mend: str) -> None:
+def require_same(one: Any, other: Any, message: str, hint: str) -> None:
     """Fail, naming the first entry that differs, unless two states are equal."""
     found = differences(one, other)
     require(
-        not found, f"{message}; {found[0] if found else ''}" + f" (and {len(found) - 1} more)" * (len(found) > 1), mend
+        not found, f"{message}; {found[0] if found else ''}" + f" (and {len(found) - 1} more)" * (len(found) > 1), hint
     )
 
 

@@ -1,54 +1,59 @@
-"""The checker of task sequences: descriptions, environments, states, rewards."""
+"""The checker of task sequences: descriptions, environments, functions, and tasks that really differ."""
 
 from __future__ import annotations
 
 import functools
 import itertools
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
 
-import gymnasium
-import numpy as np
-import torch
-from gymnasium.utils.env_checker import check_env
-
+from crl.checks.environment import (
+    Said,
+    Trial,
+    angles_are_told,
+    episodes_are_sound,
+    episodes_last,
+    passes_gymnasium,
+    seeds_decide,
+    spaces_agree,
+    state_continues,
+)
 from crl.checks.failure import CheckFailed
+from crl.checks.finding import Finding, State
+from crl.checks.functions import ends_are_told, functions_agree, plans_can_compute
+from crl.checks.models import different_parts
+from crl.checks.played import Played
+from crl.environment import TaskEnvironment
 from crl.errors import CrlError
 from crl.sequences import TaskSequence, load_sequence
-from crl.types import TaskSpec
 
-_TOLERANCE = 1e-4
-"""Float32 arithmetic in two orders of operations; relative, and absolute near zero."""
-
-
-@dataclass(frozen=True)
-class _Played:
-    """An episode's part: observations [steps + 1, S], executed actions [steps, A], rewards [steps], flags."""
-
-    observations: np.ndarray
-    actions: np.ndarray
-    rewards: np.ndarray
-    flags: list[tuple[bool, bool, bool]]
-
-    def same(self, other: _Played) -> bool:
-        """Whether both are equal to the bit."""
-        return (
-            np.array_equal(self.observations, other.observations)
-            and np.array_equal(self.rewards, other.rewards)
-            and self.flags == other.flags
-        )
+PLANNING = "planning"
+"""The promise without which a planner can't plan; other agents don't need it."""
+PROMISES: tuple[tuple[str, Callable[[Trial], Said | None], State], ...] = (
+    ("gymnasium", passes_gymnasium, "warning"),
+    ("spaces", spaces_agree, "warning"),
+    ("episodes", episodes_are_sound, "broken"),
+    ("seeds", seeds_decide, "warning"),
+    ("length", episodes_last, "warning"),
+    ("state", state_continues, "warning"),
+    (PLANNING, plans_can_compute, "warning"),
+    ("functions", functions_agree, "warning"),
+    ("ends", ends_are_told, "warning"),
+    ("angles", angles_are_told, "warning"),
+)
+"""What is looked at, in this order, and how bad it is where it fails. After broken episodes a task is left."""
 
 
 def check_task_sequence(sequence: TaskSequence | str, *, steps: int = 30, seed: int = 0) -> None:
     """Check what training, planning and resuming take for granted of a task sequence.
 
-    For every task: the description is valid and agrees with the spaces; Gymnasium's own checks pass; the same seed
-    gives the same episode and another seed another one; the episode is truncated after ``episode_steps``;
-    ``get_state`` and ``set_state``, where offered, continue an episode to the bit, in a new environment too; the
-    reward function gives the rewards of the steps, the same numbers with torch as with numpy, over batches;
-    success gives booleans. For every two tasks: equal spaces, and dynamics that really differ.
+    For every task: the description is valid and agrees with the spaces; Gymnasium's own checks pass; short episodes
+    give finite numbers of the right shape; the same seed gives the same episode and another seed another one; no
+    episode is truncated before ``episode_steps``; ``get_episode_state`` and ``set_episode_state``, where offered,
+    continue an episode to the bit, in a new environment too; the reward function gives the rewards of the steps, the
+    same numbers with torch as with numpy, over batches; success and terminated give booleans, and where terminated
+    holds the environment ends the episode. For every two tasks: equal spaces, and environments that really differ.
 
     Args:
         sequence: The sequence, or its name.
@@ -58,184 +63,97 @@ def check_task_sequence(sequence: TaskSequence | str, *, steps: int = 30, seed: 
     Raises:
         CheckFailed: A promise is broken.
     """
+    for finding in examine_task_sequence(sequence, steps=steps, seed=seed):
+        if finding.bad:
+            raise CheckFailed(str(finding), finding.hint)
+
+
+def examine_task_sequence(
+    sequence: TaskSequence | str,
+    *,
+    tasks: Sequence[int] | None = None,
+    steps: int = 30,
+    seed: int = 0,
+    seconds: float = math.inf,
+) -> Iterator[Finding]:
+    """Look at all that :func:`check_task_sequence` checks, and say what is found, good and bad, as it is found.
+
+    Args:
+        sequence: The sequence, or its name.
+        tasks: Which tasks; all by default.
+        steps: Steps of every trial.
+        seed: Seed of the trials.
+        seconds: What takes longer is left; what was left is not mentioned.
+    """
     sequence = load_sequence(sequence) if isinstance(sequence, str) else sequence
-    played: dict[str, tuple[_Played, gymnasium.Space[Any], gymnasium.Space[Any]]] = {}
-    for index, task in enumerate(sequence.tasks):
-        if task.name in played:  # the same task once more
-            continue
-        where = f"task {index} ({task.name!r}) of the sequence {sequence.name!r}"
+    until = time.monotonic() + seconds
+    played: dict[int, tuple[Played, TaskEnvironment]] = {}
+    for index in _distinct(sequence, tasks):
+        where = f"task {index} ({sequence.tasks[index].name!r}) of the sequence {sequence.name!r}"
         try:
             spec, env = sequence.spec(index), sequence.make(index)
         except (CrlError, ValueError) as error:
-            raise CheckFailed(f"{where}: {error}") from error
+            yield Finding(where, "description", "broken", str(error))
+            continue
+        trial = Trial(spec, env, functools.partial(sequence.make, index), min(steps, spec.episode_steps), seed, until)
         try:
-            _check_gymnasium(env, where)
-            _check_spaces(spec, env, where)
-            part = _check_seeding(env, min(steps, spec.episode_steps), seed, where)
-            _check_length(spec, env, seed, where)
-            _check_state(functools.partial(sequence.make, index), env, min(steps, spec.episode_steps), seed, where)
-            _check_functions(spec, part, where)
-            played[task.name] = (part, env.observation_space, env.action_space)
+            for promise, look, state in PROMISES:
+                if trial.over:
+                    break
+                finding = _look(where, promise, look, state, trial)
+                if finding is not None:
+                    yield finding
+                if finding is not None and finding.state == "broken":
+                    break
+            else:
+                played[index] = trial.plays[0], env
         finally:
             env.close()
-    for (name, (part, *spaces)), (other, (other_part, *other_spaces)) in itertools.combinations(played.items(), 2):
-        pair = f"tasks {name!r} and {other!r} of the sequence {sequence.name!r}"
-        if spaces != other_spaces:
-            raise CheckFailed(f"{pair} have different spaces: {spaces} and {other_spaces}")
-        if np.allclose(part.observations, other_part.observations, rtol=0, atol=1e-6):
-            raise CheckFailed(
-                f"{pair} behave alike: the same seed and actions give the same observations",
-                "check that the keyword arguments reach the simulator, or use one name if the task is meant to repeat",
-            )
+    for one, other in itertools.combinations(played, 2):
+        yield from _compare(sequence, one, other, played, seed)
 
 
-def _check_gymnasium(env: gymnasium.Env[Any, Any], where: str) -> None:
+def _distinct(sequence: TaskSequence, tasks: Sequence[int] | None) -> list[int]:
+    """One index for every task that is named, in order."""
+    first: dict[str, int] = {}
+    for index in range(len(sequence)) if tasks is None else tasks:
+        first.setdefault(sequence.tasks[index].name, index)
+    return list(first.values())
+
+
+def _look(where: str, promise: str, look: Callable[[Trial], Said | None], state: State, trial: Trial) -> Finding | None:
     try:
-        with warnings.catch_warnings():
-            # Spaces without bounds are meant: a description gives the physical ones.
-            warnings.filterwarnings("ignore", message=".*observation space (min|max)imum value is -?infinity.*")
-            # Pictures need a graphics library that a training machine may lack.
-            check_env(env.unwrapped, skip_render_check=True, skip_close_check=True)
-    except Exception as error:
-        raise CheckFailed(
-            f"{where} fails gymnasium.utils.env_checker.check_env: {error}",
-            "if it says that observations differ, they may hold NaN, which equals nothing",
-        ) from error
+        said = look(trial)
+    except CheckFailed as failed:
+        return Finding(where, promise, state, failed.message, failed.hint)
+    return None if said is None else Finding(where, promise, said.state, said.text, said.hint)
 
 
-def _check_spaces(spec: TaskSpec, env: gymnasium.Env[Any, Any], where: str) -> None:
-    for name, space, size in (
-        ("observation", env.observation_space, spec.observation.size),
-        ("action", env.action_space, spec.action.size),
-    ):
-        if not isinstance(space, gymnasium.spaces.Box) or space.shape != (size,) or space.dtype != np.float32:
-            raise CheckFailed(f"{where}: the {name} space is {space}, its description says Box of {size} float32")
-    box = env.action_space
-    assert isinstance(box, gymnasium.spaces.Box)
-    for name, actual, described in (("low", box.low, spec.action.low), ("high", box.high, spec.action.high)):
-        if not np.array_equal(actual, np.asarray(described, dtype=np.float32)):
-            raise CheckFailed(f"{where}: action_space.{name} is {actual}, its description says {described}")
-
-
-def _check_seeding(env: gymnasium.Env[Any, Any], steps: int, seed: int, where: str) -> _Played:
-    first, again, other = (_play(env, steps, seed=s) for s in (seed, seed, seed + 1))
-    if not first.same(again):
-        raise CheckFailed(
-            f"{where}: two episodes with the seed {seed} and the same actions differ",
-            "draw every random number from self.np_random, and reset all state (solver warm starts too) in reset",
-        )
-    if np.array_equal(first.observations, other.observations):
-        raise CheckFailed(f"{where}: the seed changes nothing: draw the initial state from self.np_random")
-    if not np.isfinite(first.observations).all() or not np.isfinite(first.rewards).all():
-        raise CheckFailed(f"{where}: an observation or a reward is not finite under random actions")
-    return first
-
-
-def _check_length(spec: TaskSpec, env: gymnasium.Env[Any, Any], seed: int, where: str) -> None:
-    env.reset(seed=seed)
-    action = np.asarray(spec.safe_action, dtype=np.float32)
-    for step in range(1, spec.episode_steps + 1):
-        _, _, terminated, truncated, info = env.step(action)
-        if not isinstance(info.get("is_success"), (bool, np.bool_)):
-            raise CheckFailed(f"{where}: info['is_success'] is {info.get('is_success')!r} at step {step}, not a bool")
-        if terminated:
-            return
-        if truncated != (step == spec.episode_steps):
-            verb = "is truncated" if truncated else "goes on"
-            raise CheckFailed(f"{where}: the episode {verb} after step {step}, episode_steps is {spec.episode_steps}")
-
-
-def _check_state(
-    make: Callable[[], gymnasium.Env[Any, Any]], env: gymnasium.Env[Any, Any], steps: int, seed: int, where: str
-) -> None:
-    plain: Any = env.unwrapped
-    offered = [hasattr(plain, name) for name in ("get_state", "set_state")]
-    if not any(offered):
-        return  # a resumed run then plays the interrupted episode again from its seed
-    if not all(offered):
-        raise CheckFailed(f"{where} offers only one of get_state and set_state: give both or none")
-    actions = _play(env, steps, seed=seed).actions
-    half = max(steps // 2, 1)
-    _play(env, half, seed=seed, actions=actions[:half])
-    state = plain.get_state()
-    expected = _play(env, steps - half, actions=actions[half:])
-    other = make()
-    try:
-        other.reset(seed=seed + 1)
-        for name, target in (("the same", env), ("a new", other)):
-            restored: Any = target.unwrapped
-            restored.set_state(state)
-            if not _play(target, steps - half, actions=actions[half:]).same(expected):
-                raise CheckFailed(
-                    f"{where}: after set_state(get_state()) in {name} environment the episode goes on differently",
-                    "save everything that decides the future: physics with warm start, counters, random generator",
-                )
-            restored.set_state(state)
-            drawn = restored.np_random.random()
-            restored.set_state(state)
-            if drawn != restored.np_random.random():
-                raise CheckFailed(f"{where}: set_state does not restore np_random")
-    finally:
-        other.close()
-
-
-def _check_functions(spec: TaskSpec, part: _Played, where: str) -> None:
-    before, after = part.observations[:-1], part.observations[1:]
-    arrays = (before, part.actions, after)
-    singly = [float(spec.reward(*(array[i] for array in arrays))) for i in range(len(part.actions))]
-    _agree(singly, part.rewards, f"{where}: reward(observation, action, next_observation)", "the rewards of the steps")
-    trials: Mapping[str, Callable[[np.ndarray], Any]] = {
-        "numpy": lambda array: array,
-        "numpy in two batch dimensions": lambda array: array[None],
-        "torch": torch.from_numpy,
-        "torch in two batch dimensions": lambda array: torch.from_numpy(array)[None],
-    }
-    succeeded = [bool(spec.success(observation)) for observation in after]
-    for name, convert in trials.items():
-        with np.errstate(all="ignore"):
-            try:
-                inputs = [convert(array) for array in arrays]
-                reward, success = spec.reward(*inputs), spec.success(inputs[2])
-            except Exception as error:
-                raise CheckFailed(
-                    f"{where}: reward or success can't be computed with {name}: {error!r}",
-                    "write them with array_api_compat.array_namespace and `...` indexing",
-                ) from error
-        shape = inputs[2].shape[:-1]
-        for what, value in (("reward", reward), ("success", success)):
-            if tuple(value.shape) != tuple(shape):
-                raise CheckFailed(f"{where}: {what} with {name} has the shape {tuple(value.shape)}, not {tuple(shape)}")
-        _agree(np.asarray(reward).reshape(-1), singly, f"{where}: reward with {name}", "that of single steps")
-        if "bool" not in str(success.dtype) or np.asarray(success).reshape(-1).tolist() != succeeded:
-            raise CheckFailed(f"{where}: success with {name} gives {success}, single steps {succeeded}")
-
-
-def _agree(values: Any, expected: Any, what: str, than: str) -> None:
-    values, expected = np.asarray(values, dtype=np.float64), np.asarray(expected, dtype=np.float64)
-    wrong = ~np.isclose(values, expected, rtol=_TOLERANCE, atol=_TOLERANCE)
-    if wrong.any():
-        at = int(np.argmax(wrong))
-        raise CheckFailed(f"{what} differs from {than}: {values[at]} against {expected[at]} (step {at})")
-
-
-def _play(
-    env: gymnasium.Env[Any, Any], steps: int, *, seed: int | None = None, actions: np.ndarray | None = None
-) -> _Played:
-    """Play up to ``steps`` steps, after a reset if there is a seed; by default always the same random actions."""
-    if seed is not None:
-        observation, _ = env.reset(seed=seed)
-        observations = [observation]
-    else:
-        observations = []
-    if actions is None:
-        env.action_space.seed(0)
-        actions = np.stack([env.action_space.sample() for _ in range(steps)])
-    rewards, flags = [], []
-    for action in actions[:steps]:
-        observation, reward, terminated, truncated, info = env.step(action)
-        observations.append(observation)
-        rewards.append(float(reward))
-        flags.append((bool(terminated), bool(truncated), bool(info.get("is_success"))))
-        if terminated or truncated:
-            break
-    return _Played(np.array(observations), np.asarray(actions[: len(rewards)]), np.array(rewards), flags)
+def _compare(
+    sequence: TaskSequence, one: int, other: int, played: dict[int, tuple[Played, TaskEnvironment]], seed: int
+) -> Iterator[Finding]:
+    """Two tasks have the same spaces, and are two."""
+    names = [sequence.tasks[index].name for index in (one, other)]
+    where = f"tasks {names[0]!r} and {names[1]!r} of the sequence {sequence.name!r}"
+    (part, env), (other_part, other_env) = played[one], played[other]
+    spaces, other_spaces = ((e.observation_space, e.action_space) for e in (env, other_env))
+    if spaces != other_spaces:
+        yield Finding(where, "difference", "warning", f"they have different spaces: {spaces} and {other_spaces}")
+        return
+    if not part.alike(other_part):
+        yield Finding(where, "difference", "good", "they behave differently under the same seed and actions")
+        return
+    parts = different_parts(sequence, one, other, seed)
+    steps = len(part.rewards)
+    if parts:
+        said = f"{steps} random steps don't tell them apart; their environments differ in {', '.join(parts[:5])}"
+        yield Finding(where, "difference", "good", said)
+        return
+    yield Finding(
+        where,
+        "difference",
+        "warning",
+        "they behave alike: the same seed and actions give the same observations, and nothing in their environments "
+        "differs",
+        "check that the keyword arguments reach the simulator, or use one name if the task is meant to repeat",
+    )

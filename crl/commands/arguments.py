@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from crl.commands.completing import complete_run, complete_setting
+from crl.console import PlainConsole
 
 Trust = Annotated[
     bool,
     typer.Option("--trust", help="Execute the environment's module in this folder, though the run is somebody else's."),
 ]
 
-out = Console()
-err = Console(stderr=True)
+out = PlainConsole()
+err = PlainConsole(stderr=True)
 
 Settings = Annotated[
     list[str] | None,
@@ -33,9 +34,16 @@ Run = Annotated[
 ]
 
 
+def finite(value: float | None) -> float | None:
+    """Callback of a typer option: no infinity, and no ``nan``."""
+    if value is not None and not math.isfinite(value):
+        raise typer.BadParameter(f"{value} is no finite number")
+    return value
+
+
 def say(text: str) -> None:
-    """Print as it is: unwrapped and without markup, so that paths and commands can be copied."""
-    out.print(text, soft_wrap=True, highlight=False, markup=False)
+    """Print as it is: unwrapped, so that paths and commands can be copied."""
+    out.print(text, soft_wrap=True, highlight=False)
 
 
 def find_run(run: str, root: Path = Path("runs")) -> Path:

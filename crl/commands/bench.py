@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import find_run, say
+from crl.commands.arguments import find_run, finite, say
 from crl.errors import CrlError
 
 PACKAGE = "crl_ros"
@@ -44,13 +44,13 @@ def register(app: typer.Typer) -> None:
 
 def ros(
     robot: Annotated[str, typer.Option(help="Name of the robot; it is simulated.")] = "ugv_husky",
-    seconds: Annotated[float, typer.Option(min=1, help="How long commands are timed.")] = 600.0,
+    seconds: Annotated[float, typer.Option(min=1, callback=finite, help="How long commands are timed.")] = 600.0,
     deployment: Annotated[
         Path | None, typer.Option(help="The agent, as `crl deploy` made it. A small one is trained if omitted.")
     ] = None,
     run: Annotated[str | None, typer.Option(help="A run to be deployed and measured.")] = None,
     faults: Annotated[bool, typer.Option("--faults", help="Bring about faults instead, and time the stops.")] = False,
-    cycles: Annotated[int, typer.Option(min=0, help="Activate and deactivate so often instead.")] = 0,
+    cycles: Annotated[int, typer.Option(min=0, max=1_000_000, help="Activate and deactivate so often instead.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")] = None,
     logs: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the nodes' output there.")] = None,
 ) -> None:

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import Run, Trust, err, find_run
+from crl.commands.arguments import Run, Trust, err, find_run, say
 from crl.errors import CrlError
+from crl.text import printable
 
 
 def register(app: typer.Typer) -> None:
@@ -36,13 +37,13 @@ def cite(
         citations, notes = collect(folder)
     text = "\n\n".join(f"% {citation.reason}\n{citation.text}" for citation in citations) + "\n"
     for note in notes:
-        err.print(f"note: {note}", soft_wrap=True, highlight=False, markup=False)
+        err.print(f"note: {note}", soft_wrap=True, highlight=False)
     if out_file is None:
-        typer.echo(text, nl=False)
+        typer.echo(printable(text), nl=False)
         return
     try:
         out_file.write_text(text, encoding="utf-8")
     except OSError as error:
-        mend = "name a file in an existing folder with --out"
-        raise CrlError(f"{out_file} can't be written: {error.strerror}", mend) from error
-    typer.echo(str(out_file))
+        hint = "name a file in an existing folder with --out"
+        raise CrlError(f"{out_file} can't be written: {error.strerror}", hint) from error
+    say(str(out_file))

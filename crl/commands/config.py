@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.table import Table
 from rich.text import Text
 
 from crl.commands.arguments import Settings, out
+from crl.console import PlainTable
 
 
 def register(app: typer.Typer) -> None:
@@ -37,11 +37,13 @@ def print_config(
     The table says where every value comes from (the default, a file in configs/, the command line), what it means, its
     unit, and what it may be. What `crl train` refuses, this refuses too.
     """
+    from crl.plugin_options import check_options
     from crl.sequences import load_sequence
     from crl.settings import compose, to_yaml
     from crl.training.order import step_budgets, task_order
 
     config = compose(settings or [])
+    check_options(config)
     step_budgets(config, len(task_order(config, load_sequence(config.env.name))))
     if changed or (out.is_terminal if table is None else table):
         from crl.limits import leaves
@@ -65,7 +67,7 @@ def _show(values: dict[str, Any], settings: list[str], changed: bool) -> None:
             keys = [key for key in keys if values[key] != defaults[key]]
         if not keys:
             continue
-        table = Table(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, expand=True)
+        table = PlainTable(box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, expand=True)
         table.title = Text.assemble((section or "run", "bold"), f"  {about}")
         table.add_column("setting", overflow="fold", ratio=22)
         table.add_column("value", overflow="fold", ratio=13)

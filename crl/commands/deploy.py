@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import Run, Trust, find_run, say
+from crl.commands.arguments import Run, Trust, find_run, finite, say
 
 
 def register(app: typer.Typer) -> None:
@@ -23,6 +23,7 @@ def deploy(
         float | None,
         typer.Option(
             min=0.0,
+            callback=finite,
             help="Gradient steps per second while driving; 0: as many as possible; one per decision if omitted.",
         ),
     ] = None,

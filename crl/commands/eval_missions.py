@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crl.commands.arguments import err, out, say
+from crl.console import PlainConsole
+from crl.cores import cores
 from crl.errors import SettingsError
+from crl.text import counted
 
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
 
-OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner")
+OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner", "flow")
+PATHS = ("waypoints", "out", "flow")
+MOST = 1_000_000
+"""Missions per fault, and workers, that are taken for meant."""
 
 Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
         help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE classes=A,B "
-        "'seeds={A: 5, B: 3}' 'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' out=DIR workers=N, and any setting of "
-        "`crl train`.",
+        "'seeds={A: 5, B: 3}' 'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' flow=RUN/flow out=DIR workers=N, and "
+        "any setting of `crl train`.",
     ),
 ]
 
@@ -43,7 +48,7 @@ def eval_missions(settings: Words = None) -> None:
     randomised. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (of
     some `classes` only, if given), or `gains` or `faults` of your own; `seeds` is a number, or one for each class.
     Everything goes to `out`: results.json, table.md, paths.png, and a file per mission; the same command again goes on
-    where it stopped.
+    where it stopped. With `flow`, a folder that `crl fit-flow` wrote, that flow is flown with, and none is fitted.
     """
     own, rest = _split(settings or [])
     env = [text for text in rest if text.startswith(("env=", "env.name="))]
@@ -62,11 +67,16 @@ def eval_missions(settings: Words = None) -> None:
     sequence = load_sequence(base.env.name)
     mission_sequence(base, sequence, [])  # says so if there are no missions
     methods = [Method(name, clipped, tuple(rest)) for clipped in own["clipped"] for name in own["refiner"]]
+    if own["flow"] is not None:
+        methods = [replace(method, flow=Path(own["flow"])) if method.has_flow else method for method in methods]
+        if not any(method.flow for method in methods):
+            raise SettingsError("flow=... is of no use here: no refiner has a flow", "add refiner=afm or afm_learned")
     trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
     check_trials(trials)
+    made_by = commit()  # before the missions: the checkout may change while they are flown
     folder = Path(own["out"] or f"missions/{base.env.name}")
-    say(f"{len(trials)} missions of {sequence.name} by {len(methods)} methods, in {folder}")
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    say(f"{counted(len(trials), 'mission')} of {sequence.name} by {counted(len(methods), 'method')}, in {folder}")
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as shown:
         bar = shown.add_task("fitting and flying", total=None)
         for done, count, said in run_trials(trials, folder, own["workers"]):
@@ -76,7 +86,7 @@ def eval_missions(settings: Words = None) -> None:
     records = read_trials(trials, folder)
     rows = summarise_missions(records)
     command = shlex.join(["crl", "eval-missions", *(settings or [])])
-    whole = {"command": command, "commit": commit(), "env": base.env.name, "methods": rows, "missions": records}
+    whole = {"command": command, "commit": made_by, "env": base.env.name, "methods": rows, "missions": records}
     replace_file(folder / "results.json", json.dumps(whole, indent=1).encode() + b"\n")
     replace_file(folder / "table.md", f"`{command}`\n\n{missions_markdown(rows)}".encode())
     written = [folder / "results.json", folder / "table.md"]
@@ -84,24 +94,25 @@ def eval_missions(settings: Words = None) -> None:
         path_plot(_shown(records), folder, folder / "paths.png")
         written.append(folder / "paths.png")
     except ImportError as error:
-        err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True, markup=False)
-    wide = out if out.is_terminal else Console(width=200)
+        err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True)
+    wide = out if out.is_terminal else PlainConsole(width=200)
     wide.print(missions_table(rows, f"{sequence.name}, seeds: {own['seeds']}"))
     say(f"results: {', '.join(map(str, written))}")
 
 
 def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     """The command's own settings, checked, and those of a run."""
-    from hydra.core.override_parser.overrides_parser import OverridesParser
-    from hydra.errors import HydraException
+    from crl.overrides import at_home, parse_override
+    from crl.text import shown
 
     own: dict[str, Any] = {
         "refiner": ["afm", "none", "oracle"],
         "clipped": [True],
         "seeds": 1,
         "waypoints": [None],
-        "workers": os.cpu_count() or 1,
+        "workers": cores(),
         "out": None,
+        "flow": None,
         "classes": None,
         "gains": None,
         "faults": None,
@@ -113,28 +124,37 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
             rest.append(text)
             continue
         try:
-            listed = value if key in ("gains", "faults") else f"[{value}]"
-            parsed = OverridesParser.create().parse_override(f"x={listed}")
-        except HydraException as error:
+            own[key] = parse_override(f"{key}={value if key in ('gains', 'faults') else f'[{value}]'}", _never).value()
+        except SettingsError as error:
+            if key in PATHS and not set(value) & set("'\"[]{}"):  # umlauts, ~, &: as they are written
+                own[key] = value.split(",")
+                continue
             raise SettingsError(
-                f"cannot read {text!r}: {str(error).splitlines()[0]}",
+                f"cannot read {shown(text)!r}: {error.message.partition(': ')[2]}",
                 "lists are separated by commas; faults are written as 'faults=[{gain: [-1, 2]}]'",
             ) from error
-        own[key] = parsed.value()
-    for key in ("seeds", "workers", "out"):
+    for key in ("seeds", "workers", "out", "flow"):
         own[key] = own[key][0] if isinstance(own[key], list) else own[key]
     if isinstance(own["seeds"], dict):
         own["seeds"] = {str(group): count for group, count in own["seeds"].items()}
     counts = own["seeds"].values() if isinstance(own["seeds"], dict) else [own["seeds"]]
     for key, values in (("seeds", counts), ("workers", [own["workers"]])):
         if not values or any(not isinstance(count, int) or isinstance(count, bool) or count < 1 for count in values):
-            raise SettingsError(f"{key}={own[key]}: a whole number of at least 1 is expected")
+            raise SettingsError(f"{key}={shown(own[key])}: a whole number of at least 1 is expected")
+        if max(values) > MOST:
+            raise SettingsError(f"{key}={shown(own[key])}: at most {MOST:,} are possible")
     if any(not isinstance(value, bool) for value in own["clipped"]):
         raise SettingsError(f"clipped={own['clipped']}: true, false or both (clipped=true,false)")
     if "off" in own["refiner"]:
         raise SettingsError("refiner=off flies no missions", "use refiner=none to execute what was planned")
-    own["waypoints"] = [None if where is None else str(where) for where in own["waypoints"]]
+    own["waypoints"] = [None if where is None else at_home(str(where)) for where in own["waypoints"]]
+    own["out"] = None if own["out"] is None else at_home(str(own["out"]))
     return own, rest
+
+
+def _never(key: str) -> bool:
+    del key
+    return False
 
 
 def _missions(own: dict[str, Any], sequence: TaskSequence) -> list[MissionEntry]:

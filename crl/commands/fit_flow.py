@@ -16,8 +16,8 @@ def register(app: typer.Typer) -> None:
 def fit_flow(settings: Settings = None) -> None:
     """Learn the nominal body of `env=...` and fit the action flow to it, without flying missions.
 
-    Leaves a run folder as `crl train` does, and the flow by itself in its `flow/` (flow.safetensors, flow.json).
-    `refiner=afm` by default; `refiner=afm_learned` fits a learned identifier, too.
+    Leaves a run folder as `crl train` does, and the flow by itself in its `flow/` (flow.safetensors, flow.json), for
+    `crl eval-missions flow=...`. `refiner=afm` by default; `refiner=afm_learned` fits a learned identifier, too.
     """
     given = list(settings or [])
     if not any(text.startswith(("refiner=", "refiner.name=")) for text in given):
@@ -30,7 +30,6 @@ def fit_flow(settings: Settings = None) -> None:
     from pathlib import Path
 
     from crl.agents.adaptive import AdaptiveAgent
-    from crl.flow.persistence import save_flow
     from crl.training.load import load_run
     from crl.training.runner import train
 
@@ -39,7 +38,6 @@ def fit_flow(settings: Settings = None) -> None:
     agent = load_run(folder).agent
     assert isinstance(agent, AdaptiveAgent)
     assert agent.fitted is not None
-    assert agent.fitted.flow is not None
-    save_flow(agent.fitted.flow, folder / "flow")
+    agent.fitted.save_flow(folder / "flow")
     say(f"flow: {folder / 'flow'}")
     say(f"run: {folder}")

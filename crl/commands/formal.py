@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from crl.errors import CrlError
+from crl.text import printable
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +42,7 @@ def formal(
     with asking(trust):
         problem = load_problem(file, make)
     decision = decide(problem)
-    typer.echo(report(problem, decision))
+    typer.echo(printable(report(problem, decision)))
     if dot_file is not None:
         try:
             dot_file.write_text(dot(problem, decision), encoding="utf-8")
@@ -49,4 +50,4 @@ def formal(
             raise CrlError(
                 f"{dot_file} can't be written: {error.strerror}", "name a file in an existing folder"
             ) from error
-        typer.echo(f"\ngraph: {dot_file} (dot -Tsvg -O {dot_file} draws it)")
+        typer.echo(printable(f"\ngraph: {dot_file} (dot -Tsvg -O {dot_file} draws it)"))

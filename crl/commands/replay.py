@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crl.commands.arguments import Trust, err, find_run
+from crl.commands.arguments import Trust, err, find_run, say
 from crl.commands.completing import complete_run
 from crl.errors import CrlError
 
 if TYPE_CHECKING:
     from crl.reporting.replay import Replayed
+    from crl.reporting.replay_progress import FilmProgress
     from crl.reporting.replay_take import Take
 
 _RUN = "A run (its folder, its name in runs/, or `latest`), or a recorded bag: a .mcap file, or a folder of them."
@@ -56,6 +57,9 @@ def replay(
     odom: Annotated[str, typer.Option(metavar="TOPIC", help="Of a bag: the odometry, if several robots are in it.")] = (
         "odom"
     ),
+    cmd_vel: Annotated[
+        str | None, typer.Option("--cmd-vel", metavar="TOPIC", help="Of a bag: the commands, if it is not clear which.")
+    ] = None,
     trust: Trust = False,
 ) -> None:
     """Play an episode with what a run has learned, or a robot's recording, and record it as mp4.
@@ -79,16 +83,20 @@ def replay(
         elif bags:
             from crl.reporting.replay_recording import film_path, take_of_recording
 
-            takes = [take_of_recording(path, reader, robot, odom) for path, reader in bags]
+            takes = [take_of_recording(path, reader, robot, odom, cmd_vel) for path, reader in bags]
             _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
         elif rerun is not None:
             from crl.reporting.replay import takes_of
 
-            _rerun(takes_of(folders, task or 0, episode), rerun)
+            with _progress() as shown:
+                takes = takes_of(folders, task or 0, episode, told=shown.step)
+            _rerun(takes, rerun)
         else:
             from crl.reporting.replay import film
 
-            _tell(film(folders, task or 0, episode, out_file, overlay=overlay))
+            with _progress() as shown:
+                made = film(folders, task or 0, episode, out_file, overlay=overlay, told=shown.step)
+            _tell(made)
 
 
 def _live(
@@ -111,12 +119,15 @@ def _recorded(
     """Recordings, and a run beside one; the recording is on the left."""
     from crl.reporting.replay import check_alike, film_of, takes_of
 
-    takes += takes_of(folders, task, episode, overlay) if folders else []
+    with _progress() as shown:
+        takes += takes_of(folders, task, episode, overlay, shown.step) if folders else []
     check_alike(takes)
     if rerun is not None:
         _rerun(takes, rerun)
-    else:
-        _tell(film_of(takes, out, overlay=overlay))
+        return
+    with _progress() as shown:
+        made = film_of(takes, out, overlay=overlay, told=shown.step)
+    _tell(made)
 
 
 def _rerun(takes: list[Take], path: Path) -> None:
@@ -126,14 +137,21 @@ def _rerun(takes: list[Take], path: Path) -> None:
     for made in takes:
         for note in made.notes:
             _note(note)
-    typer.echo(str(written))
+    say(str(written))
+
+
+def _progress() -> FilmProgress:
+    """How far a film is, beside what the command prints for others to read."""
+    from crl.reporting.replay_progress import FilmProgress
+
+    return FilmProgress(err)
 
 
 def _tell(made: Replayed) -> None:
     for note in made.notes:
         _note(note)
-    typer.echo(str(made.path))
+    say(str(made.path))
 
 
 def _note(text: str) -> None:
-    err.print(f"note: {text}", soft_wrap=True, highlight=False, markup=False)
+    err.print(f"note: {text}", soft_wrap=True, highlight=False)

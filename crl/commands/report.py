@@ -54,7 +54,7 @@ def report(
 ) -> None:
     """Make one self-contained page of any runs, or tables for papers.
 
-    Whatever can be shown is shown; what is wrong stands at the top, with its mend.
+    Whatever can be shown is shown; what is wrong stands at the top, with its hint.
     """
     from crl.reporting.report.build import Options, write_reports
     from crl.training.trust import asking

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from crl.commands.arguments import out, say
+from crl.console import PlainConsole
 from crl.errors import CrlError
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def list_runs(
     as_json: AsJson = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Make the index anew from the folders first.")] = False,
 ) -> None:
-    """List runs, with what is wrong with them and how to mend it."""
+    """List runs, with what is wrong with them and how to fix it."""
     from crl.reporting.store import index, query, show
 
     conditions = [query.parse(text) for text in filters or []]
@@ -61,7 +62,7 @@ def list_runs(
         say(f"no runs in {root}" + (" meet these conditions" if conditions else ": make one with `crl train`"))
         return
     # A file or a pipe has no width that names would have to be broken for.
-    (out if out.is_terminal else Console(width=200)).print(show.table(found))
+    (out if out.is_terminal else PlainConsole(width=200)).print(show.table(found))
     for line in show.findings(found):
         say(line)
 
@@ -75,7 +76,7 @@ def show_run(
     """Show one run: what it is, what it reached, what is wrong with it, and the command that makes it again."""
     from crl.reporting.reproduce import train_command
     from crl.reporting.store import show
-    from crl.reporting.tables import results_table, summary
+    from crl.reporting.tables import results_table, run_missions_table, summary
     from crl.training.results_file import read_results
 
     entry = _entries([run], root)[0]
@@ -90,6 +91,9 @@ def show_run(
         results = read_results(Path(entry.path)).entries
         if "tasks" in results:
             out.print(results_table(results))
+            missions = run_missions_table(results)
+            if missions is not None:
+                out.print(missions)
             for line in summary(results):
                 say(line)
     if command:
@@ -181,4 +185,4 @@ def _locate(run: str, root: Path) -> Path:
         raise CrlError(f"{run} could be {len(fits)} runs", f"say which: {', '.join(str(path) for path in fits[:5])}")
     close = difflib.get_close_matches(run, names, n=3, cutoff=0.5)
     meant = f": did you mean {' or '.join(close)}?" if close else ""
-    raise CrlError(f"there is no run {run}{meant}", f"crl runs list --in {root} names them all")
+    raise CrlError(f"there is no run {run}{meant}", f"crl runs list --in {shlex.quote(str(root))} names them all")

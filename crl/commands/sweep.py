@@ -21,7 +21,7 @@ SECONDS = 2.0
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("sweep")(run_sweep)
+    app.command("sweep", no_args_is_help=True)(run_sweep)
 
 
 def run_sweep(
@@ -56,11 +56,15 @@ def run_sweep(
         return
     if watch or as_json:
         raise CrlError("--watch and --json belong to --status", "add --status DIR")
+    if not settings:
+        raise CrlError(
+            "a sweep needs settings", "name at least the task sequence: crl sweep env=cartpole_length seed=0,1"
+        )
     from crl.sweeps.sweep import sweep
     from crl.sweeps.table import counts, ended_line
 
-    folder, states = sweep(settings or [], out, any_code)
-    wrong = [state for state in states if state.state in ("failed", "killed")]
+    folder, states = sweep(settings, out, any_code)
+    wrong = [state for state in states if state.state in ("failed", "stopped", "killed")]
     say(counts(states))
     for state in wrong:
         say(f"  {ended_line(state)}")

@@ -9,16 +9,18 @@ One learning step at task t:
    Theta* = Theta when the task began;
 5. Theta takes its Adam step from grad(L + R), clipped.
 
-All other embeddings go through h as one batch, so the cost of a step hardly grows with the number of tasks and
-no copy of Theta per task exists. The targets w*_j are recomputed from Theta*, never stored. Deviations: the
-look-ahead is an option (off: no measured gain for 40 % of the step); plans may use an exponential average of
-(Theta, e_t), and the average becomes Theta when the task ends.
+All other embeddings go through h as one batch, and no copy of Theta per task exists. The cost of a step still grows
+linearly with n. ``continual.protect = m`` bounds it: every step draws m of the n other tasks without replacement and
+takes beta / m times the sum over them. Its expectation is R (von Oswald et al. 2020, section 3, suggest it). The
+targets w*_j are computed from Theta*, at the task's begin for the full sum and at every step for drawn tasks.
+Deviations: the look-ahead is an option (off: no measured gain for 40 % of the step); plans may use an exponential
+average of (Theta, e_t), and the average becomes Theta when the task ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -33,7 +35,13 @@ from crl.dynamics.windows import Windows
 
 
 class HyperCRL(Strategy):
-    """Task-conditional hypernetwork with output regularisation; see the module's text."""
+    """Task-conditional hypernetwork with output regularisation; see the module's text.
+
+    Attributes:
+        protected: The earlier tasks that R sums over in the present step, in the order of its rows.
+    """
+
+    kept_once: ClassVar[tuple[str, ...]] = ("parameters", "anchor")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
@@ -79,8 +87,31 @@ class HyperCRL(Strategy):
         return [index for index in self.embeddings if index != self.task]
 
     def _protect(self) -> None:
+        """Protect all other tasks, until :meth:`_draw` draws some."""
+        self.protected = self.others()
+        if self._draws():
+            self._targets = None  # n rows of P weights: they are computed for the drawn tasks alone
+            return
         with torch.no_grad():
             self._targets = None if self._others is None else self.hypernetwork.generate(self._anchor, self._others)
+
+    def _draws(self) -> bool:
+        """Whether a step protects some of the other tasks only."""
+        return 0 < self.config.continual.protect < len(self.others())
+
+    def _draw(self) -> Tensor | None:
+        """Embeddings [m, N] of the tasks that this step protects; ``None`` if there are none."""
+        if self._others is None or self.config.continual.beta == 0:
+            return None
+        if not self._draws():
+            return self._others
+        others = self.others()
+        index = torch.randperm(len(others), generator=self.generator)[: self.config.continual.protect]
+        self.protected = [others[int(at)] for at in index]
+        rows = self._others[index.to(self._others.device)]
+        with torch.no_grad():
+            self._targets = self.hypernetwork.generate(self._anchor, rows)
+        return rows
 
     def end_task(self, rows: Windows) -> None:
         """Make the averaged parameters the parameters."""
@@ -97,7 +128,7 @@ class HyperCRL(Strategy):
         assert self._embedding_optimiser is not None, "begin_task comes before step"
         self._optimiser.zero()
         self._embedding_optimiser.zero()
-        others = self._others if self.config.continual.beta > 0 else None
+        others = self._draw()
         own = self.embeddings[self.task].unsqueeze(0)
         together = others is not None and not self.config.continual.lookahead
         # Both losses in one pass: R does not depend on e_t, whose gradient therefore is the task's alone.
@@ -136,7 +167,7 @@ class HyperCRL(Strategy):
         return retain.detach()
 
     def retention(self, weights: Tensor) -> Tensor:
-        """R for the generated weights [n, P] of the other tasks."""
+        """R for the generated weights [n, P] of the tasks in :attr:`protected`."""
         assert self._targets is not None
         return self.config.continual.beta / len(weights) * self.importance(weights - self._targets)
 

@@ -37,13 +37,13 @@ class HyperCRLReplay(HyperCRL):
     def retention(self, weights: Tensor) -> Tensor:
         """R, and the loss on kept transitions of one earlier task, for the generated weights [n, P]."""
         total = super().retention(weights)
-        task = self.kept.draw_task(self.task, self.generator)
+        task = self.kept.draw_task(self.task, self.generator, self.protected)
         weight = self.config.continual.replay_weight
         if task is None or weight == 0:
             return total
         count = self.config.learning.batch * self.network.ensemble
         rows = self.kept[task].draw(count, self.generator)
-        return total + weight * self.judge.loss(task, weights[self.others().index(task)], rows)
+        return total + weight * self.judge.loss(task, weights[self.protected.index(task)], rows)
 
     def end_task(self, rows: Windows) -> None:
         """Keep some of the task's transitions, in place of those of an earlier visit."""

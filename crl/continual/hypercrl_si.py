@@ -7,7 +7,7 @@ weights w = h(e_t; Theta) that the hypernetwork makes: a step's change is known 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -27,6 +27,8 @@ class HyperCRLSI(WeightedHyperCRL):
         path: omega of the current task so far, [P].
         start, before, gradient: The weights when the task began and in the last step, and that step's gradient, [P].
     """
+
+    kept_once: ClassVar[tuple[str, ...]] = (*WeightedHyperCRL.kept_once, "path", "start", "before", "gradient")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -34,13 +34,15 @@ class WeightedHyperCRL(HyperCRL):
 
     def _protect(self) -> None:
         super()._protect()
-        others = self.others()
-        self._weighting = torch.stack([self.importances[index] for index in others]) if others else None
+        self._weighting = self._weights_of(self.protected) if self.protected and not self._draws() else None
+
+    def _weights_of(self, tasks: list[int]) -> Tensor:
+        return torch.stack([self.importances[index] for index in tasks])
 
     def importance(self, difference: Tensor) -> Tensor:
         """Weighted squared distance of generated weights [n, P] from the protected ones."""
-        assert self._weighting is not None
-        return (self._weighting * difference.square()).sum()
+        weighting = self._weights_of(self.protected) if self._weighting is None else self._weighting
+        return (weighting * difference.square()).sum()
 
     def keep_importance(self, raw: Tensor) -> None:
         """Keep the importance [P] of the task that ends, scaled to mean 1; without any, all weights count alike."""

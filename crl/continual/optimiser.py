@@ -89,9 +89,9 @@ class Adam:
             if name not in self.parameters:
                 raise restoring.UnfitStateError(f"the optimiser's {name} is none of {', '.join(self.parameters)}")
             parameter = self.parameters[name]
-            step = torch.empty((), dtype=torch.float32, device=parameter.device)  # whatever the parameter's type is
+            count = parameter.new_zeros((), dtype=torch.float32)  # whatever numbers the parameters are
             self._optimiser.state[parameter] = {
-                key: restoring.tensor(value, f"{name}/{key}", step if key == "step" else parameter)
+                key: restoring.tensor(value, f"{name}/{key}", count if key == "step" else parameter)
                 for key, value in moments.items()
             }
 

@@ -9,7 +9,7 @@ hooks that subclasses override.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -30,6 +30,8 @@ class SharedNetwork(Strategy):
         heads: Head [head] of every task that has begun (empty tensors if the head is shared).
         task: The current task; -1 before the first.
     """
+
+    kept_once: ClassVar[tuple[str, ...]] = ("trunk", "next_head")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -10,7 +10,7 @@ units of the initial weights; only the trunk is penalised where tasks have heads
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -34,6 +34,8 @@ class SI(SharedNetwork):
         start: The trunk when the task began, [trunk].
         anchor: The trunk when the last task ended, [trunk].
     """
+
+    kept_once: ClassVar[tuple[str, ...]] = (*SharedNetwork.kept_once, "importance", "path", "start", "anchor")
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

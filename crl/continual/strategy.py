@@ -10,8 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -19,8 +18,7 @@ from torch import Tensor
 from crl.config import Config
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
-from crl.errors import CrlError
-from crl.matching import nearest
+from crl.plugins import load_plugin
 
 Loss = Callable[[Tensor], Tensor]
 GROUP = "crl.strategies"
@@ -62,9 +60,11 @@ class Strategy(ABC):
 
     Attributes:
         judge: Who judges kept transitions; the agent sets it before the first task.
+        kept_once: Entries of :meth:`state_dict` whose size is the same however many tasks were learned.
     """
 
     judge: Judge
+    kept_once: ClassVar[tuple[str, ...]] = ()
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
@@ -119,14 +119,10 @@ class Strategy(ABC):
 def make_strategy(
     config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
 ) -> Strategy:
-    """The strategy that a configuration names, by entry point ``crl.strategies``.
+    """The strategy that a configuration names: an entry point of ``crl.strategies``, or ``package.module:Name``.
 
     Raises:
-        CrlError: No such strategy is installed.
+        PluginError: There is no such strategy, or it can't be loaded.
     """
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    name = config.continual.name
-    if name not in found:
-        raise CrlError(f"unknown strategy {name!r}{nearest(name, found)}")
-    strategy: Strategy = found[name].load()(config, network, generator, device)
+    strategy: Strategy = load_plugin(GROUP, config.continual.name, "strategy")(config, network, generator, device)
     return strategy

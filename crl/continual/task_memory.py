@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 import torch
 from torch import Tensor
@@ -13,9 +13,15 @@ from crl.dynamics.windows import Windows
 class TaskMemory(dict[int, Windows]):
     """Windows by task; a task that comes back replaces its own."""
 
-    def draw_task(self, current: int, generator: torch.Generator) -> int | None:
-        """One of the kept tasks other than the current one, at random; ``None`` if there is none."""
-        others = [task for task in self if task != current]
+    def draw_task(self, current: int, generator: torch.Generator, among: Container[int] | None = None) -> int | None:
+        """One of the kept tasks other than the current one, at random; ``None`` if there is none.
+
+        Args:
+            current: The task that is left out.
+            generator: Source of the draw.
+            among: The tasks that may be drawn; all by default.
+        """
+        others = [task for task in self if task != current and (among is None or task in among)]
         return others[int(torch.randint(len(others), (), generator=generator))] if others else None
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import platform
+import shlex
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
@@ -13,7 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from crl import __version__
 from crl.agents.adaptive import AdaptiveAgent
 from crl.config import Config
 from crl.deployment import files
@@ -24,6 +24,7 @@ from crl.sequences import TaskEntry
 from crl.settings import to_yaml
 from crl.training.checkpoint_format import encode, safetensors_parts
 from crl.training.load import LoadedRun, load_run
+from crl.version import __version__
 
 TESTED = ("afm", "afm_learned", "none", "frozen", "randomised")
 """Refiners whose agents are tested on robots."""
@@ -117,9 +118,9 @@ def _fitted(run: LoadedRun) -> AdaptiveAgent:
     if agent.fitted is None:
         raise DeploymentError(
             f"the agent of {run.folder.path} is not fitted yet: its closing session has not taken place",
-            f"let the run go on: crl resume {run.folder.path}",
+            f"let the run go on: crl resume {shlex.quote(str(run.folder.path))}",
         )
-    for name, model in (("planner's", agent.fitted.model), ("detection's", agent.fitted.tick)):
+    for name, model in (("planner's", agent.fitted.model), ("detection's", agent.fitted.one_step)):
         if not bool(torch.isfinite(model.weights).all()):
             raise DeploymentError(
                 f"the {name} model of {run.folder.path} has weights that are not finite", "train anew"

@@ -16,12 +16,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.reading.plain import read_bytes, require_plain
 from crl.reading.schema import count, mapping, named, number, text
 from crl.training.durable import fsync_folder, write_hashed
+from crl.version import __version__
 
 FORMAT = 1
 """Version of the format. A change that older code can't read raises it."""

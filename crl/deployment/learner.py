@@ -1,8 +1,8 @@
 """The process that learns while a robot drives: ``python -m crl.deployment.learner``, started by the pilot.
 
 It reads transitions from an inherited socket (:mod:`crl.deployment.frames`), makes gradient steps with
-:class:`crl.flow.online.OnlineLearner`, and publishes the weights (:mod:`crl.deployment.shared_weights`). It runs at a
-lower priority and in one thread, unpickles nothing, listens to nobody else, and ends when its parent does.
+:class:`crl.adaptation.online_learner.OnlineLearner`, and publishes the weights (:mod:`crl.deployment.shared_weights`).
+It runs at a lower priority and in one thread, unpickles nothing, listens to nobody else, and ends when its parent does.
 
 A gap in the frames counts as an alarm: nobody knows what was lost, so transitions that still wait are thrown away.
 Weights that are not finite are never published; learning goes on from the last good ones.
@@ -94,7 +94,7 @@ class Learner:
             self.paused = bool(frame.flag)
 
     def _begin(self, mission: int) -> None:
-        from crl.flow.online import OnlineLearner
+        from crl.adaptation.online_learner import OnlineLearner
         from crl.seeding import torch_generator
 
         generator = torch_generator(self._seed, "learner", mission)
@@ -196,7 +196,7 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
     """
     import torch
 
-    from crl.agents.nominal import Fitted
+    from crl.adaptation.fitted import Fitted
     from crl.deployment.files import AGAIN, DeploymentError, read_folder
     from crl.deployment.load import config_of, fitting, state_of, task_of
     from crl.deployment.shared_weights import SharedWeights

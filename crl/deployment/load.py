@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,7 +20,7 @@ from crl.sequences import load_sequence
 from crl.settings import load_yaml
 from crl.training.checkpoint import FORMAT_ERRORS
 from crl.training.checkpoint_format import decode, read_safetensors, read_tree
-from crl.types import Reward, Success, TaskSpec
+from crl.types import Reward, Success, TaskSpec, Terminated
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def load_deployment(folder: Path, robot: str | None = None) -> Deployment:
     if spec.name != contents.manifest["robot"]:
         raise DeploymentError(
             f"{folder} was exported for the robot {contents.manifest['robot']!r}, not for {spec.name!r}",
-            f"export the run for it: crl deploy RUN --robot {robot} --out DIR",
+            f"export the run for it: crl deploy RUN --robot {shlex.quote(str(robot))} --out DIR",
         )
     config = config_of(contents)
     task = _task(contents, *_functions(contents, kit, exported, config))
@@ -122,7 +123,7 @@ def fitting(folder: Path) -> Iterator[None]:
         yield
     except CrlError as error:
         raise DeploymentError(
-            f"{folder}: the weights do not fit the settings: {error.message}", error.mend or AGAIN
+            f"{folder}: the weights do not fit the settings: {error.message}", error.hint or AGAIN
         ) from error
     except FORMAT_ERRORS as error:
         raise DeploymentError(f"{folder}: the weights do not fit the settings: {error!r}", AGAIN) from error
@@ -133,27 +134,32 @@ def task_of(contents: Contents) -> TaskSpec:
     return _task(contents, _nothing, _nothing)
 
 
-def _task(contents: Contents, reward: Reward, success: Success) -> TaskSpec:
+def _task(contents: Contents, reward: Reward, success: Success, terminated: Terminated | None = None) -> TaskSpec:
     try:
-        return TaskSpec.from_plain(parse_json(bytes(contents.files[TASK])), 0, reward, success)
+        return TaskSpec.from_plain(parse_json(bytes(contents.files[TASK])), 0, reward, success, terminated)
     except CrlError as error:
         raise DeploymentError(f"{contents.folder}/{TASK} is no task: {error.message}", AGAIN) from error
     except FORMAT_ERRORS as error:
         raise DeploymentError(f"{contents.folder}/{TASK} is no task: {error!r}", AGAIN) from error
 
 
-def _functions(contents: Contents, kit: RobotKit, robot: RobotDescription, config: Config) -> tuple[Reward, Success]:
-    """Reward and success; of an environment of the user's own, by making it."""
+def _functions(
+    contents: Contents, kit: RobotKit, robot: RobotDescription, config: Config
+) -> tuple[Reward, Success, Terminated | None]:
+    """Reward, success and what ends an episode; of an environment of the user's own, by making it.
+
+    Missions of robots end at the fence of the site, which the safety wall guards: plans do not end there.
+    """
     if contents.manifest["reward"] == "mission":
-        return kit.functions(robot)
+        return *kit.functions(robot), None
     try:
         task = load_sequence(config.env.name).spec(0)
     except CrlError as error:
         raise DeploymentError(
             f"{contents.folder} needs the reward of env={config.env.name}, which can't be made here: {error.message}",
-            error.mend or "install the package that provides it",
+            error.hint or "install the package that provides it",
         ) from error
-    return task.reward, task.success
+    return task.reward, task.success, task.terminated
 
 
 def _robot(contents: Contents, kit: RobotKit) -> RobotDescription:

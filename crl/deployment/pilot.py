@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from crl.deployment.load import Deployment
 from crl.deployment.remote import LearnerProcess, RemoteLearner
-from crl.flow.refiner import FlowRefiner
 from crl.seeding import derive
 from crl.types import Array, Decision, LearnBudget, Transition, as_array
 
@@ -137,10 +136,10 @@ class Pilot:
         """
         refiner, remote = self.agent.refiner, self._remote
         regime, changes, delay = "unwatched", 0, 0
-        if isinstance(refiner, FlowRefiner):
-            found, off = refiner.regime, refiner.tracker.off
+        if refiner.tracks:
+            found = refiner.regime
             changes, delay = found.changes, found.delay
-            regime = "identified" if found.active else "late" if delay else "unexplained" if off else "nominal"
+            regime = "identified" if found.active else "late" if delay else "unexplained" if found.off else "nominal"
         counters = self._process.shared.counters() if self._process is not None else {}
         told: dict[str, Any] = {
             "regime": regime,

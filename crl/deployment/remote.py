@@ -1,4 +1,4 @@
-"""A learner in another process, in the place of :class:`crl.flow.online.OnlineLearner`.
+"""A learner in another process, in the place of :class:`crl.adaptation.online_learner.OnlineLearner`.
 
 It sends transitions there and takes weights over from there, and never waits for anything. When the process dies, the
 last good weights drive on.
@@ -143,7 +143,7 @@ class RemoteLearner:
         process.sender.send(BEGIN, self.mission)
 
     def add(self, inputs: Tensor, command: Tensor, change: Tensor, *, wait: bool) -> None:
-        """Send a transition; see :meth:`crl.flow.online.OnlineLearner.add`."""
+        """Send a transition; see :meth:`crl.adaptation.online_learner.OnlineLearner.add`."""
         if self.process is None or not self.hear:
             return
         values = torch.cat([inputs, command, change]).detach()

@@ -110,9 +110,9 @@ def check_robot(robot: RobotDescription, task: TaskSpec) -> None:
     """Compare a robot with the task that an agent learned: names, units, ranges, limits and rates.
 
     Raises:
-        CrlError: They differ; the message names the field, both values and the mend.
+        CrlError: They differ; the message names the field, both values and the hint.
     """
-    where, mend = f"the robot {robot.name!r}", "use the robot's description that the run was trained for, or train anew"
+    where, hint = f"the robot {robot.name!r}", "use the robot's description that the run was trained for, or train anew"
     _check_names(where, "observes", [item.name for item in robot.state], [f.name for f in task.observation.fields])
     for item, field in zip(robot.state, task.observation.fields, strict=True):
         if item.unit != field.unit:
@@ -126,7 +126,7 @@ def check_robot(robot: RobotDescription, task: TaskSpec) -> None:
     _check_action(where, limits, action)
     for name, mine, learned in zip(limits.names, limits.safe, task.safe_action, strict=True):
         if not _close(mine, learned):
-            raise CrlError(f"{where} has the safe action {name} = {mine:g}, the run learned {learned:g}", mend)
+            raise CrlError(f"{where} has the safe action {name} = {mine:g}, the run learned {learned:g}", hint)
     if not _close(robot.control_period, task.control_period):
         raise CrlError(
             f"{where} decides {robot.decision_rate:g} times a second, the run learned {1 / task.control_period:g}",

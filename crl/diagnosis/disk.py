@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shlex
 import shutil
 import tempfile
 from pathlib import Path
@@ -31,16 +32,16 @@ def _room(runs: Path, place: Path) -> Finding:
     except OSError as error:
         return Finding(SUBJECT, "room", "warning", f"{place}: {error.strerror}", "choose another folder: run_dir=...")
     said = f"{free / 1e9:.1f} GB free for {runs}"
-    mend = "make room (old runs: their checkpoints/ are the large part), or choose another disk: run_dir=..."
+    hint = "make room (old runs: their checkpoints/ are the large part), or choose another disk: run_dir=..."
     if free < LEAST:
-        return Finding(SUBJECT, "room", "broken", said, mend, needed=True)
+        return Finding(SUBJECT, "room", "broken", said, hint, needed=True)
     if free < LITTLE:
-        return Finding(SUBJECT, "room", "warning", said, mend)
+        return Finding(SUBJECT, "room", "warning", said, hint)
     return Finding(SUBJECT, "room", "ok", said, needed=True)
 
 
 def _writing(runs: Path, place: Path) -> list[Finding]:
-    mend = f"make it writable (ls -ld {place}), or choose another folder: run_dir=..."
+    hint = f"make it writable (ls -ld {shlex.quote(str(place))}), or choose another folder: run_dir=..."
     if not place.is_dir():
         return [Finding(SUBJECT, "writing", "broken", f"{place} is a file", "choose another folder: run_dir=...", True)]
     try:
@@ -51,7 +52,7 @@ def _writing(runs: Path, place: Path) -> list[Finding]:
             findings.append(_locks(file))
             findings.append(_links(Path(folder)))
     except OSError as error:
-        return [Finding(SUBJECT, "writing", "broken", f"{place}: {error.strerror}", mend, needed=True)]
+        return [Finding(SUBJECT, "writing", "broken", f"{place}: {error.strerror}", hint, needed=True)]
     return findings
 
 
@@ -60,8 +61,8 @@ def _locks(file: Path) -> Finding:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        mend = "train in a run's folder only once at a time, or put the runs on a local disk"
-        return Finding(SUBJECT, "locks", "warning", f"this file system has none ({error.strerror})", mend)
+        hint = "train in a run's folder only once at a time, or put the runs on a local disk"
+        return Finding(SUBJECT, "locks", "warning", f"this file system has none ({error.strerror})", hint)
     finally:
         os.close(descriptor)
     return Finding(SUBJECT, "locks", "ok", "a run's folder can be held against a second process")

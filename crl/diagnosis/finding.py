@@ -1,4 +1,4 @@
-"""One thing that was looked at, how it is, and how to mend it."""
+"""One thing that was looked at, how it is, and how to fix it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Finding:
         state: ``ok``; ``absent`` (optional, and not there); ``warning`` (works, but not as it should, or something
             optional fails); ``broken``.
         said: What was seen: a version, a path, an error.
-        mend: How to put it right; ``None`` where nothing is to be done.
+        hint: How to put it right; ``None`` where nothing is to be done.
         needed: Whether ``crl train`` needs it; where such a thing is broken, nothing can be learned.
     """
 
@@ -26,7 +26,7 @@ class Finding:
     name: str
     state: State
     said: str
-    mend: str | None = None
+    hint: str | None = None
     needed: bool = False
 
     @property
@@ -41,6 +41,6 @@ class Finding:
             "name": self.name,
             "state": self.state,
             "said": self.said,
-            "mend": self.mend,
+            "hint": self.hint,
             "needed": self.needed,
         }

@@ -49,10 +49,10 @@ def packages() -> list[Finding]:
         wanted = metadata.requires("crl") or []
         findings.append(Finding(SUBJECT, "crl", "ok", metadata.version("crl"), needed=True))
     except metadata.PackageNotFoundError:
-        mend = (
+        hint = (
             "install it: pip install . in its folder; strategies, planners and sequences are found by its entry points"
         )
-        return [*findings, Finding(SUBJECT, "crl", "broken", "not installed", mend, needed=True)]
+        return [*findings, Finding(SUBJECT, "crl", "broken", "not installed", hint, needed=True)]
     required, extras = _split(wanted)
     return [*findings, *_required(required), *_extras(extras)]
 
@@ -99,8 +99,8 @@ def _required(requirements: Sequence[Requirement]) -> list[Finding]:
         if version is None:
             findings.append(Finding(SUBJECT, item.name, fault, "not installed", install, needed))
         elif error := errors.get(module_of(item.name)):
-            mend = f"install it again: pip install --force-reinstall --no-deps '{item.name}{item.specifier}'{without}"
-            findings.append(Finding(SUBJECT, item.name, fault, f"{version}: {error}", mend, needed))
+            hint = f"install it again: pip install --force-reinstall --no-deps '{item.name}{item.specifier}'{without}"
+            findings.append(Finding(SUBJECT, item.name, fault, f"{version}: {error}", hint, needed))
         elif not item.specifier.contains(version, prereleases=True):
             said = f"{version}, outside of {item.specifier}"
             findings.append(Finding(SUBJECT, item.name, "warning", said, install, needed))

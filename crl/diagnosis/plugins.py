@@ -41,8 +41,8 @@ def plugins() -> list[Finding]:
         names = [] if group in OTHER_GROUPS else [name for _, name, _, _ in inside]
         for name in sorted({name for name in names if names.count(name) > 1}):
             owners = ", ".join(sorted({owner for _, other, _, owner in inside if other == name}))
-            mend = "uninstall one of the packages, or ask its author for another name"
-            faults.append(Finding(SUBJECT, f"{group}: {name}", "warning", f"offered more than once: {owners}", mend))
+            hint = "uninstall one of the packages, or ask its author for another name"
+            faults.append(Finding(SUBJECT, f"{group}: {name}", "warning", f"offered more than once: {owners}", hint))
         missing = sum(fault.state == "absent" for fault in faults)
         if missing == len(faults):
             others = sorted({owner for *_, owner in inside} - {"crl"})
@@ -60,12 +60,12 @@ def _fault(group: str, name: str, value: str, owner: str, error: str) -> Finding
     said = f"{value} of {owner} does not load: {error}"
     if owner == "crl":
         needed = group not in OPTIONAL_GROUPS
-        mend = "install crl again, from its folder or wheel: pip install --force-reinstall --no-deps ."
-        return Finding(SUBJECT, title, "broken" if needed else "warning", said, mend, needed=needed)
-    mend = (
+        hint = "install crl again, from its folder or wheel: pip install --force-reinstall --no-deps ."
+        return Finding(SUBJECT, title, "broken" if needed else "warning", said, hint, needed=needed)
+    hint = (
         f"install {owner} again: pip install --force-reinstall --no-deps {owner}; or remove it: pip uninstall {owner}"
     )
-    return Finding(SUBJECT, title, "warning", said, mend)
+    return Finding(SUBJECT, title, "warning", said, hint)
 
 
 def _extras() -> list[str]:

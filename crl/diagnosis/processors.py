@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from crl.cores import cores
 from crl.diagnosis.finding import Finding
 from crl.diagnosis.probe import Told, probe
 
@@ -29,48 +30,38 @@ def processors() -> list[Finding]:
     """Findings on cores, threads and GPUs."""
     told = probe(_TORCH)
     seen: dict[str, Any] = told.values[0] if told.values else {}
-    cores = available_cores()
+    usable = cores()
     return [
-        Finding("threads", "cores", "ok", f"{cores} for this process, {os.cpu_count() or '?'} in the machine"),
-        *(_variable(name, cores) for name in VARIABLES if name in os.environ or name == VARIABLES[0]),
-        _torch_threads(told, seen, cores),
+        Finding("threads", "cores", "ok", f"{usable} for this process, {os.cpu_count() or '?'} in the machine"),
+        *(_variable(name, usable) for name in VARIABLES if name in os.environ or name == VARIABLES[0]),
+        _torch_threads(told, seen, usable),
         _gpu(told, seen),
     ]
 
 
-def available_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Cores that this process may use: its affinity, and a container's quota (control groups v2), rounded up."""
-    cores = len(os.sched_getaffinity(0))
-    try:
-        limit, period = quota.read_text().split()
-        return max(1, min(cores, -(-int(limit) // int(period))))
-    except (OSError, ValueError):  # no quota, or "max"
-        return cores
-
-
-def _variable(name: str, cores: int) -> Finding:
+def _variable(name: str, usable: int) -> Finding:
     text = os.environ.get(name)
     if text is None:
-        mend = f"export {name}=1 before several runs at once: each would use all cores and slow the others down"
-        return Finding("threads", name, "ok" if cores == 1 else "warning", "not set", mend)
+        hint = f"export {name}=1 before several runs at once: each would use all cores and slow the others down"
+        return Finding("threads", name, "ok" if usable == 1 else "warning", "not set", hint)
     try:
         threads = int(text.split(",")[0])
     except ValueError:
         threads = 0
     if threads < 1:
         return Finding("threads", name, "warning", f"{text!r} is no number of threads", f"export {name}=1")
-    if threads > cores:
-        said = f"{threads} threads on {cores} core{'s' * (cores > 1)}: they wait for each other"
+    if threads > usable:
+        said = f"{threads} threads on {usable} core{'s' * (usable > 1)}: they wait for each other"
         return Finding("threads", name, "warning", said, f"export {name}=1")
     return Finding("threads", name, "ok", str(threads))
 
 
-def _torch_threads(told: Told, seen: dict[str, Any], cores: int) -> Finding:
+def _torch_threads(told: Told, seen: dict[str, Any], usable: int) -> Finding:
     if not seen:
-        mend = "see torch among the packages"
-        return Finding("threads", "torch", "broken", told.trouble or "it told nothing", mend, needed=True)
+        hint = "see torch among the packages"
+        return Finding("threads", "torch", "broken", told.trouble or "it told nothing", hint, needed=True)
     said = f"{seen['threads']} by default; a run uses its setting threads (1)"
-    if seen["threads"] > cores:
+    if seen["threads"] > usable:
         return Finding("threads", "torch", "warning", said, "export OMP_NUM_THREADS=1")
     return Finding("threads", "torch", "ok", said)
 
@@ -81,12 +72,12 @@ def _gpu(told: Told, seen: dict[str, Any]) -> Finding:
         said = ", ".join(seen["names"])
         if told.trouble is None:
             return Finding("gpu", "CUDA", "ok", said)
-        mend = "device=cpu until driver and PyTorch fit each other (nvidia-smi names the driver's CUDA version)"
-        return Finding("gpu", "CUDA", "warning", f"{said}: {told.trouble}", mend)
+        hint = "device=cpu until driver and PyTorch fit each other (nvidia-smi names the driver's CUDA version)"
+        return Finding("gpu", "CUDA", "warning", f"{said}: {told.trouble}", hint)
     if not there:
         return Finding("gpu", "CUDA", "absent", "no NVIDIA GPU; runs use the CPU, which small models like as well")
     if seen.get("built_for"):
-        mend = "check the driver with nvidia-smi; in a container, pass the GPU in (docker run --gpus all)"
-        return Finding("gpu", "CUDA", "warning", "a GPU is there, but torch does not see it", mend)
-    mend = "install PyTorch with CUDA: https://pytorch.org/get-started/locally"
-    return Finding("gpu", "CUDA", "warning", "a GPU is there, but this PyTorch is built for the CPU alone", mend)
+        hint = "check the driver with nvidia-smi; in a container, pass the GPU in (docker run --gpus all)"
+        return Finding("gpu", "CUDA", "warning", "a GPU is there, but torch does not see it", hint)
+    hint = "install PyTorch with CUDA: https://pytorch.org/get-started/locally"
+    return Finding("gpu", "CUDA", "warning", "a GPU is there, but this PyTorch is built for the CPU alone", hint)

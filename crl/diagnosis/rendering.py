@@ -10,6 +10,10 @@ from crl.diagnosis.probe import Told, probe
 from crl.errors import EGL_PACKAGES, OSMESA_PACKAGES
 
 SUBJECT = "rendering"
+WINDOWS = ("glfw", "glx", "enable", "enabled", "on", "true", "1")
+OFF = ("disable", "disabled", "off", "false", "0")
+KNOWN = ("egl", "osmesa", *WINDOWS, *OFF)
+"""Values of ``MUJOCO_GL`` that MuJoCo knows on Linux."""
 _DRAW = """
 import mujoco
 scene = (
@@ -60,24 +64,34 @@ def _backend(name: str, told: Told, working: list[str]) -> Finding:
     reason = told.trouble or "its pictures are empty"
     if "glGetError" in reason:  # how PyOpenGL says that there is no such library
         reason = "its library is not installed"
-    mend = f"on Debian or Ubuntu: apt-get install -y --no-install-recommends {' '.join(packages)}"
+    hint = f"on Debian or Ubuntu: apt-get install -y --no-install-recommends {' '.join(packages)}"
     if working:  # one of the two is enough
         if name == "egl":
-            mend = f"nothing, if `export MUJOCO_GL=osmesa` is set (slower); or {mend}"
-        return Finding(SUBJECT, title, "absent", reason, mend)
-    return Finding(SUBJECT, title, "warning", f"{reason}; no videos", mend)
+            hint = f"nothing, if `export MUJOCO_GL=osmesa` is set (slower); or {hint}"
+        return Finding(SUBJECT, title, "absent", reason, hint)
+    return Finding(SUBJECT, title, "warning", f"{reason}; no videos", hint)
 
 
 def _choice(working: list[str]) -> Finding:
-    chosen = os.environ.get("MUJOCO_GL")
-    if chosen is None:
+    chosen = os.environ.get("MUJOCO_GL", "").strip()
+    platform = os.environ.get("PYOPENGL_PLATFORM", "").lower()
+    if not chosen:
         said = "not set: crl takes EGL, else OSMesa, where there is no display"
         return Finding(SUBJECT, "MUJOCO_GL", "ok", said)
+    if chosen.lower() not in KNOWN:
+        said = f"{chosen} is none of egl, osmesa, glfw and off: no videos"
+        return Finding(SUBJECT, "MUJOCO_GL", "warning", said, "unset MUJOCO_GL")
+    if chosen.lower() in ("egl", "osmesa") and platform not in ("", chosen.lower()):
+        said = f"{chosen}, which PYOPENGL_PLATFORM={platform} contradicts"
+        return Finding(SUBJECT, "MUJOCO_GL", "warning", said, "unset PYOPENGL_PLATFORM")
     if chosen.lower() in ("egl", "osmesa") and chosen.lower() not in working:
         better = f"export MUJOCO_GL={working[0]}" if working else "unset MUJOCO_GL, and see above"
         return Finding(SUBJECT, "MUJOCO_GL", "warning", f"{chosen}, which does not draw here", better)
-    if chosen.lower() == "glfw" and not display():
-        return Finding(SUBJECT, "MUJOCO_GL", "warning", "glfw needs a display, and there is none", "unset MUJOCO_GL")
+    if chosen.lower() in WINDOWS and not display():
+        said = f"{chosen} needs a display, and there is none: no videos"
+        return Finding(SUBJECT, "MUJOCO_GL", "warning", said, "unset MUJOCO_GL")
+    if chosen.lower() in OFF:
+        return Finding(SUBJECT, "MUJOCO_GL", "warning", f"{chosen} switches drawing off: no videos", "unset MUJOCO_GL")
     return Finding(SUBJECT, "MUJOCO_GL", "ok", chosen)
 
 
@@ -90,5 +104,5 @@ def _display() -> Finding:
     there = display()
     if there:
         return Finding(SUBJECT, "display", "ok", there)
-    mend = "only `crl replay --live` needs one: log in with ssh -X, or work at the machine itself"
-    return Finding(SUBJECT, "display", "absent", "none: windows can't be opened", mend)
+    hint = "only `crl replay --live` needs one: log in with ssh -X, or work at the machine itself"
+    return Finding(SUBJECT, "display", "absent", "none: windows can't be opened", hint)

@@ -28,14 +28,14 @@ def ros() -> list[Finding]:
         middleware = told.values[1] if len(told.values) > 1 else told.trouble
         state: State = "ok" if told.trouble is None else "warning"
         distribution = os.environ.get("ROS_DISTRO", "ROS_DISTRO is not set")
-        mend = None if state == "ok" else "install a middleware, such as rmw_fastrtps_cpp, or unset RMW_IMPLEMENTATION"
-        found = Finding(SUBJECT, "rclpy", state, f"{told.values[0]}, {distribution}, {middleware}", mend)
+        hint = None if state == "ok" else "install a middleware, such as rmw_fastrtps_cpp, or unset RMW_IMPLEMENTATION"
+        found = Finding(SUBJECT, "rclpy", state, f"{told.values[0]}, {distribution}, {middleware}", hint)
     elif "No module named 'rclpy'" in (told.trouble or ""):
-        mend = "source /opt/ros/DISTRO/setup.bash where ROS 2 is installed; for tests: pip install 'crl[ros]'"
-        found = Finding(SUBJECT, "rclpy", "absent", "not installed; only robots need it", mend)
+        hint = "source /opt/ros/DISTRO/setup.bash where ROS 2 is installed; for tests: pip install 'crl[ros]'"
+        found = Finding(SUBJECT, "rclpy", "absent", "not installed; only robots need it", hint)
     else:
-        mend = "rclpy fits one Python alone: source the setup.bash of a ROS 2 that was built for this one"
-        found = Finding(SUBJECT, "rclpy", "warning", told.trouble or "it told nothing", mend)
+        hint = "rclpy fits one Python alone: source the setup.bash of a ROS 2 that was built for this one"
+        found = Finding(SUBJECT, "rclpy", "warning", told.trouble or "it told nothing", hint)
     return [found, *domain(), *discovery()]
 
 
@@ -48,8 +48,8 @@ def domain() -> list[Finding]:
     if not text.isdecimal() or int(text) > LARGEST_DOMAIN:
         return [Finding(SUBJECT, name, "warning", f"{text!r} is no domain", f"give a number from 0 to {SAFE_DOMAIN}")]
     if int(text) > SAFE_DOMAIN:
-        mend = f"choose one up to {SAFE_DOMAIN}: Linux hands out the ports of this one to other programs"
-        return [Finding(SUBJECT, name, "warning", text, mend)]
+        hint = f"choose one up to {SAFE_DOMAIN}: Linux hands out the ports of this one to other programs"
+        return [Finding(SUBJECT, name, "warning", text, hint)]
     return [Finding(SUBJECT, name, "ok", text)]
 
 
@@ -63,16 +63,16 @@ def discovery() -> list[Finding]:
         return [Finding(SUBJECT, name, "warning", said, f"set it to one of {', '.join(RANGES)}")]
     findings = []
     if reach == "OFF":
-        mend = "export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST (this machine) or SUBNET (the network)"
-        findings.append(Finding(SUBJECT, name, "warning", "OFF: no node finds another, here neither", mend))
+        hint = "export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST (this machine) or SUBNET (the network)"
+        findings.append(Finding(SUBJECT, name, "warning", "OFF: no node finds another, here neither", hint))
     elif "zenoh" in os.environ.get("RMW_IMPLEMENTATION", "") and (reach or peers):
-        mend = "configure Zenoh's router instead: rmw_zenoh reads neither variable"
-        findings.append(Finding(SUBJECT, name, "warning", f"{reach or peers}, which rmw_zenoh does not read", mend))
+        hint = "configure Zenoh's router instead: rmw_zenoh reads neither variable"
+        findings.append(Finding(SUBJECT, name, "warning", f"{reach or peers}, which rmw_zenoh does not read", hint))
     else:
         beside = f", peers {peers}" if peers else ""
         findings.append(Finding(SUBJECT, name, "ok", f"{reach or 'not set: SUBNET, the whole local network'}{beside}"))
     if "ROS_LOCALHOST_ONLY" in os.environ:
-        mend = "unset ROS_LOCALHOST_ONLY; export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST says the same"
+        hint = "unset ROS_LOCALHOST_ONLY; export ROS_AUTOMATIC_DISCOVERY_RANGE=LOCALHOST says the same"
         said = "deprecated, and overrides the variables above"
-        findings.append(Finding(SUBJECT, "ROS_LOCALHOST_ONLY", "warning", said, mend))
+        findings.append(Finding(SUBJECT, "ROS_LOCALHOST_ONLY", "warning", said, hint))
     return findings

@@ -88,7 +88,7 @@ class BodyModel:
         return mean, gaussian.bounded(log_variance, bounds)
 
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
-        """Mean changes [N, D] for observations [N, S] and actions [N, A]: a :data:`~crl.flow.nominal.Nominal`.
+        """Mean changes [N, D] for observations [N, S] and actions [N, A].
 
         Observations of a model with a memory are [N, S + D].
         """

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from crl.config import HypernetworkConfig
 from crl.dynamics.network import ACTIVATIONS, TargetNetwork
+from crl.errors import SettingsError
 
 Parameters = dict[str, Tensor]
 
@@ -133,7 +134,7 @@ def make_hypernetwork(config: HypernetworkConfig, target: TargetNetwork) -> Hype
     if config.kind not in kinds:
         raise ValueError(f"hypernetwork kind {config.kind!r} is unknown: use one of {sorted(kinds)}")
     if len(config.hidden) == 0:
-        raise ValueError("dynamics.hypernetwork.hidden is empty: the hypernetwork needs at least one hidden layer")
+        raise SettingsError("dynamics.hypernetwork.hidden is empty: the hypernetwork needs at least one hidden layer")
     if config.init not in ("base", "xavier"):
         raise ValueError(f"hypernetwork init {config.init!r} is unknown: use 'base' or 'xavier'")
     return kinds[config.kind](config, target)

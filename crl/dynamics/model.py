@@ -134,13 +134,13 @@ class DynamicsModel:
         and quaternions need no special case.
         """
         members = self.network.ensemble
-        state = _deal(windows.observation, members)
+        state = deal(windows.observation, members)
         std = scales.changes.std
         total = torch.zeros((), device=state.device)
         length = windows.actions.shape[0]
         for step in range(length):
-            action = _deal(windows.actions[step], members)
-            truth = _deal(windows.next_observations[step], members)
+            action = deal(windows.actions[step], members)
+            truth = deal(windows.next_observations[step], members)
             mean, log_variance = self.predict(weights, scales, state, action, network)
             target = self.features.change(state, truth) / std
             if log_variance is not None:
@@ -168,6 +168,6 @@ class DynamicsModel:
             self.bounds = restoring.tensor(state["bounds"], "bounds", self.bounds)
 
 
-def _deal(rows: Tensor, members: int) -> Tensor:
+def deal(rows: Tensor, members: int) -> Tensor:
     """Rows [E * B, N] dealt to E members in turn, [E, B, N]."""
     return rows.reshape(-1, members, rows.shape[-1]).transpose(0, 1)

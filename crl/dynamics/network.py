@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from crl.errors import SettingsError
+
 ACTIVATIONS: dict[str, Any] = {
     "silu": functional.silu,
     "relu": functional.relu,
@@ -45,7 +47,7 @@ class TargetNetwork:
         if ensemble < 1:
             raise ValueError(f"ensemble must be at least 1, got {ensemble}")
         if len(hidden) == 0:
-            raise ValueError("dynamics.hidden is empty: the target network needs at least one hidden layer")
+            raise SettingsError("dynamics.hidden is empty: the target network needs at least one hidden layer")
         widths = [inputs, *hidden, outputs]
         self.layers = list(zip(widths[:-1], widths[1:], strict=True))
         self.activation = activation
@@ -82,6 +84,16 @@ class TargetNetwork:
                 x = act(x)
             seen.append(x)
         return seen
+
+    def members(self, weights: Tensor) -> list[tuple[TargetNetwork, Tensor]]:
+        """Every member of the ensemble as a network of its own, with its weights [P / E] out of weights [P]."""
+        hidden = [out for _, out in self.layers[:-1]]
+        alone = TargetNetwork(self.layers[0][0], hidden, self.layers[-1][1], activation=self.activation)
+        layers = self.unpack(weights)
+        return [
+            (alone, torch.cat([part[index].flatten() for layer in layers for part in layer]))
+            for index in range(self.ensemble)
+        ]
 
     def widened(self, columns: int) -> TargetNetwork:
         """The same network with hidden layers ``columns`` times as wide."""

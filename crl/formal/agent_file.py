@@ -61,7 +61,7 @@ def agents(value: Any, where: str, interface: Interface, rewards: Floats | None)
         except FormalError as error:
             if error.message.startswith(place):
                 raise
-            raise type(error)(f"{place}: {error.message}", error.mend) from error
+            raise type(error)(f"{place}: {error.message}", error.hint) from error
         found.extend(built if isinstance(built, AgentBasis) else [built])
     return found
 

@@ -1,4 +1,4 @@
-"""Errors of the formal room: each names the entry and the mend."""
+"""Errors of the formal room: each names the entry and the hint."""
 
 from __future__ import annotations
 

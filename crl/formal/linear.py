@@ -119,7 +119,7 @@ def _iterate(
 
 
 def _operator(phases: Phases, classes: Ints | None) -> linalg.LinearOperator:
-    """The map x - Q_0 Q_1 ... x on the first phase; of every class the direction that it sends to zero is mended."""
+    """The map x - Q_0 Q_1 ... x on the first phase; of every class the direction that it sends to zero is fixed."""
     if classes is None:
         return linalg.LinearOperator((phases.size,) * 2, matvec=lambda x: x - phases.around(x), dtype=np.float64)
     size = np.bincount(classes)

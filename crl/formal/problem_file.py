@@ -33,7 +33,7 @@ def load_problem(path: Path, make: Make | None = None) -> Problem:
         make: ``gymnasium.make``, if the file may name a Gymnasium environment: this room does not import it.
 
     Raises:
-        FormalError: The file does not make sense; the message names the entry and the mend.
+        FormalError: The file does not make sense; the message names the entry and the hint.
     """
     return parse_problem(read.read(path), make)
 

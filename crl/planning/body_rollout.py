@@ -49,6 +49,8 @@ class BodyRollout:
         """Added to the changes of every step, [D], in axes of the present heading: an estimated disturbance."""
         self.reach: Callable[[Tensor], Tensor] | None = None
         """What the body is able to do of actions [K, H, A]; ``None``: all."""
+        self.effect: Callable[[Tensor], Tensor] | None = None
+        """The nominal commands that actions [K, H, A] amount to; ``None``: they themselves."""
 
     def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Trajectories [K, H + 1, S] from one observation [S] under actions [K, H, A]; the first is the observation."""
@@ -56,6 +58,8 @@ class BodyRollout:
         samples, horizon, _ = actions.shape
         if self.reach is not None:
             actions = self.reach(actions)
+        if self.effect is not None:
+            actions = self.effect(actions)
         driven = actions
         if body.commands:
             before = torch.cat([observation[body.command].expand(samples, 1, -1), actions[:, :-1]], dim=1)

@@ -1,20 +1,30 @@
 """Model-predictive path integral control: Williams et al., ICRA 2017, and IEEE T-RO 2018 (arXiv 1707.02342).
 
 Samples around the shifted last plan with smoothed noise, weighted by exp(return / temperature). Deviations: the
-temperature is in deviations of the returns, so that it means the same for every reward; the noise is an AR(1)
-process (``smoothing``) of unit variance, as PDDM smooths its own; the plan that is scored is the clipped one.
+temperature is in deviations of the returns, so that it means the same for every reward, and hopeless samples do not
+count in that deviation (:func:`spread_of`); the noise is an AR(1) process (``smoothing``) of unit variance, as PDDM
+smooths its own; the plan that is scored is the clipped one.
 """
 
 from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed
 from crl.types import ActionSpec, Reward
+
+REACH = ((0.1, 420.0), (0.25, 65.0), (0.5, 14.6))
+"""Shares of the samples, and how many times further from the best one than that share a sample may be without being
+hopeless. The numbers are the 99 % quantile of chi-square with one degree of freedom over its quantile of that share:
+the losses of a quadratic cost spread no wider, so its samples count (nearly) all."""
+RESOLUTION = 1e-6
+"""Differences below this share of the best return are rounding in float32."""
+LEAST_SPREAD = 1e-8
 
 
 class MPPI(Planner):
@@ -45,8 +55,9 @@ class MPPI(Planner):
                 continue
             kept, actions = returns[finite], actions[finite]
             value = float(kept.max())
-            spread = kept.std(correction=0).clamp_min(1e-8)
-            weights = torch.softmax((kept - kept.max()) / (config.temperature * spread), dim=0)
+            # In float64: the square of a large difference overflows float32.
+            losses = (kept.max().double() - kept.double()) / (config.temperature * spread_of(kept))
+            weights = torch.softmax(-losses, dim=0).to(actions.dtype)
             mean = (weights.view(-1, 1, 1) * actions).sum(dim=0)
         tried = (config.samples + 1) * config.rounds
         if value == -torch.inf:
@@ -54,6 +65,23 @@ class MPPI(Planner):
         # The first plan is followed for `shift` of its first step.
         self._mean = torch.lerp(mean, torch.cat([mean[1:], mean[-1:]]), config.shift)
         return Plan(self.clip(mean), value, tried)
+
+
+def spread_of(returns: Tensor) -> float:
+    """Deviation of finite returns [N] without the hopeless ones, at least 1e-8.
+
+    One sample that crashes, or all that cross a cliff of the cost, would set the scale alone; to the rest, all sound
+    samples would then be equally good. So a sample counts only as long as it is not further from the best one than
+    ``REACH`` times the best tenth, quarter and half of all samples. Without such samples it is the plain deviation.
+    """
+    values = np.sort(returns.double().cpu().numpy())[::-1]  # numpy: a handful of tiny operations, every decision
+    losses = values[0] - values
+    limit = np.inf
+    for share, reach in REACH:
+        loss = losses[int(share * (len(losses) - 1))]
+        if loss > RESOLUTION * abs(values[0]):  # a share of samples that all are the best says nothing of a scale
+            limit = min(limit, reach * loss)
+    return max(float(losses[losses <= limit].std()), LEAST_SPREAD)
 
 
 def _ar1(correlation: float, horizon: int) -> Tensor:

@@ -8,18 +8,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 
 import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
 from crl.errors import CrlError
-from crl.matching import nearest
-from crl.types import ActionSpec, Reward
+from crl.plugins import load_plugin
+from crl.types import ActionSpec, Reward, Success, Terminated
 
 Model = Callable[[Tensor, Tensor], Tensor]
-"""Maps an observation [S] and actions [K, H, A] to trajectories [K, H + 1, S]."""
+"""Maps an observation [S] and actions [K, H, A] to trajectories [K, H + 1, S].
+
+With a planner's ``pessimism`` above 0 it gives those of every member of an ensemble, [E, K, H + 1, S].
+"""
 
 GROUP = "crl.planners"
 
@@ -52,6 +54,10 @@ class Planner(ABC):
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         self.config = config
         self.device = torch.device(device)
+        self._terminated: Terminated | None = None
+        self._success: Success | None = None
+        self.pessimism = config.pessimism
+        """Above 0, ``plan`` wants a model of every member; whoever plans may set it to 0 for a while."""
         self.limit(action)
         self.size = action.size
 
@@ -81,14 +87,55 @@ class Planner(ABC):
         """Standard normal numbers; drawn on the CPU, so that a seed means the same on every device."""
         return torch.randn(*shape, generator=generator).to(self.device)
 
+    def until(self, terminated: Terminated | None, success: Success | None = None) -> None:
+        """Let imagined episodes end where the task's do; see :meth:`returns`.
+
+        Args:
+            terminated: [..., S] -> bool [...], which observations end an episode; ``None``: none.
+            success: [..., S] -> bool [...], which of these are successes; ``None``: none.
+        """
+        self._terminated, self._success = terminated, success
+
     def returns(self, model: Model, reward: Reward, observation: Tensor, actions: Tensor) -> Tensor:
-        """Predicted returns [K] of action sequences [K, H, A]; a non-finite return or trajectory counts as -inf."""
+        """Predicted returns [K] of action sequences [K, H, A]; a non-finite return or trajectory counts as -inf.
+
+        Where the task says which observations end an episode (:meth:`until`), rewards count up to the step that ends
+        it, and that step's too. Each step after it counts 0 if the episode ended in success. After any other end it
+        counts as the worst reward of all sequences in this call, or 0 if none is negative. So what rewards staying
+        alive is lost with the end, as in the environment; and a task of costs, where nothing would be less than going
+        on, can't be cut short by failing: every way to go on that was sampled is at least as good.
+
+        With ``pessimism`` k above 0: the mean of the members' returns minus k of their standard deviations (of the
+        population), the lower confidence bound; a sequence is then worth only what the members agree on.
+        """
         trajectory = model(observation, actions)
-        rewards = reward(trajectory[:, :-1], actions, trajectory[:, 1:])
+        rewards = reward(trajectory[..., :-1, :], actions, trajectory[..., 1:, :])
+        if self._terminated is not None:
+            trajectory, rewards = self._ended(trajectory, rewards)
         total: Tensor = rewards.sum(dim=-1)
         # A reward that compares gives a finite number for a NaN, so the states have their say too.
-        finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(1, 2)))
+        finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(-2, -1)))
+        if self.pessimism > 0:
+            finite = finite.all(dim=0)
+            total = total.mean(dim=0) - self.pessimism * total.std(dim=0, correction=0)
         return torch.where(finite, total, -torch.inf)
+
+    def _ended(self, trajectory: Tensor, rewards: Tensor) -> tuple[Tensor, Tensor]:
+        """Trajectories [..., K, H + 1, S] and rewards [..., K, H] with what comes after an end replaced."""
+        assert self._terminated is not None
+        after = trajectory[..., 1:, :]
+        ends = self._terminated(after)
+        if not bool(ends.any()):
+            return trajectory, rewards
+        over = ends.cumsum(dim=-1) - ends.long() > 0  # an earlier step has ended it
+        good = torch.zeros_like(ends) if self._success is None else self._success(after)
+        failed = (ends & ~good & ~over).any(dim=-1, keepdim=True)
+        counted = rewards[~over & torch.isfinite(rewards)]
+        worst = counted.amin().clamp_max(0.0) if len(counted) else rewards.new_zeros(())
+        rewards = torch.where(over, torch.where(failed, worst, 0.0), rewards)
+        # What a model imagines beyond the end need not be finite.
+        kept = torch.where(over.unsqueeze(-1), 0.0, after)
+        return torch.cat([trajectory[..., :1, :], kept], dim=-2), rewards
 
 
 def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:
@@ -105,13 +152,10 @@ def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:
 
 
 def make_planner(config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> Planner:
-    """The planner that a configuration names, by entry point ``crl.planners``.
+    """The planner that a configuration names: an entry point of ``crl.planners``, or ``package.module:Name``.
 
     Raises:
-        CrlError: No such planner is installed.
+        PluginError: There is no such planner, or it can't be loaded.
     """
-    found = {point.name: point for point in entry_points(group=GROUP)}
-    if config.name not in found:
-        raise CrlError(f"unknown planner {config.name!r}{nearest(config.name, found)}")
-    planner: Planner = found[config.name].load()(config, action, device)
+    planner: Planner = load_plugin(GROUP, config.name, "planner")(config, action, device)
     return planner

@@ -21,14 +21,22 @@ class Rollout:
         weights: Target weights [P].
         scales: The task's normalisers.
         network: The network that the weights are for; the model's own by default.
+        apart: Unroll each member on its own, in place of their mean.
     """
 
     def __init__(
-        self, model: DynamicsModel, weights: Tensor, scales: Scales, network: TargetNetwork | None = None
+        self,
+        model: DynamicsModel,
+        weights: Tensor,
+        scales: Scales,
+        network: TargetNetwork | None = None,
+        *,
+        apart: bool = False,
     ) -> None:
         network = network or model.network
         self._features = model.features
         self._members = network.ensemble
+        self._apart = apart
         self._act = ACTIVATIONS[network.activation]
         layers = network.unpack(weights.detach())
         mean = torch.cat([scales.features.mean, scales.actions.mean])
@@ -42,9 +50,11 @@ class Rollout:
         self._middle = [(matrix.contiguous(), bias.contiguous()) for matrix, bias in layers[1:-1]]
         last, last_bias = layers[-1]
         outputs = model.features.changes  # a log-variance, if there is one, is not needed to roll out the mean
-        scale = scales.changes.std / self._members
+        scale = scales.changes.std / (1 if apart else self._members)  # the members' sum is then their mean
         self._last = (last[..., :outputs] * scale).contiguous()
         self._last_bias = (last_bias[..., :outputs] * scale).contiguous()
+        if apart:
+            self._own = first.contiguous(), first_bias.reshape(self._members, 1, -1).contiguous()
 
     def step(self, observation: Tensor, action: Tensor) -> Tensor:
         """Next observations [K, S] for observations [K, S] and actions [K, A] (mean over the ensemble)."""
@@ -61,13 +71,28 @@ class Rollout:
             change = torch.baddbmm(self._last_bias, x, self._last).sum(dim=0)
         return self._features.apply(observation, change)
 
+    def step_apart(self, observation: Tensor, action: Tensor) -> Tensor:
+        """Every member's next observations [E, K, S] for its own observations [E, K, S] and shared actions [K, A]."""
+        inputs = torch.cat([self._features.encode(observation), action.expand(self._members, -1, -1)], dim=-1)
+        first, bias = self._own
+        x = self._act(torch.baddbmm(bias, inputs, first))
+        for matrix, bias in self._middle:
+            x = self._act(torch.baddbmm(bias, x, matrix))
+        return self._features.apply(observation, torch.baddbmm(self._last_bias, x, self._last))
+
     def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:
-        """Trajectories [K, H + 1, S] from one observation [S] under actions [K, H, A]; the first is the observation."""
+        """Trajectories from one observation [S] under actions [K, H, A]; each begins with the observation.
+
+        Returns:
+            [K, H + 1, S]; with ``apart``, those of every member, [E, K, H + 1, S].
+        """
         samples, horizon, _ = actions.shape
-        trajectory = observation.new_empty(samples, horizon + 1, observation.shape[-1])
-        state = observation.expand(samples, -1)
-        trajectory[:, 0] = state
+        shape = (self._members, samples) if self._apart else (samples,)
+        step_on = self.step_apart if self._apart else self.step
+        trajectory = observation.new_empty(*shape, horizon + 1, observation.shape[-1])
+        state = observation.expand(*shape, -1)
+        trajectory[..., 0, :] = state
         for step in range(horizon):
-            state = self.step(state, actions[:, step])
-            trajectory[:, step + 1] = state
+            state = step_on(state, actions[:, step])
+            trajectory[..., step + 1, :] = state
         return trajectory

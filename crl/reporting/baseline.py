@@ -19,7 +19,8 @@ def random_returns(sequence: TaskSequence, *, episodes: int, seed: int) -> dict[
     """
     means: dict[str, float] = {}
     for index in range(len(sequence)):
-        name = sequence.spec(index).name
+        spec = sequence.spec(index)
+        name = spec.name
         if name in means:
             continue
         env = sequence.make(index)
@@ -27,11 +28,12 @@ def random_returns(sequence: TaskSequence, *, episodes: int, seed: int) -> dict[
         returns: NDArray[np.float64] = np.zeros(episodes)
         for episode in range(episodes):
             env.reset(seed=seed + episode)
-            over = False
-            while not over:
-                _, reward, terminated, truncated, _ = env.step(env.action_space.sample())
-                returns[episode] += float(reward)
-                over = bool(terminated or truncated)
+            for _ in range(spec.episode_steps):
+                _, reward, terminated, truncated, info = env.step(env.action_space.sample())
+                if "fault" not in info:  # what came before it counts
+                    returns[episode] += float(reward)
+                if terminated or truncated:
+                    break
         env.close()
         means[name] = float(returns.mean())
     return means

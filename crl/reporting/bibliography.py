@@ -61,8 +61,8 @@ def read_bibliography(file: Path = FILE) -> Bibliography:
     try:
         text = file.read_text(encoding="utf-8")
     except OSError as error:
-        mend = "the installation is incomplete: pip install --force-reinstall --no-deps ."
-        raise BibliographyError(f"{file} can't be read: {error.strerror}", mend) from error
+        hint = "the installation is incomplete: pip install --force-reinstall --no-deps ."
+        raise BibliographyError(f"{file} can't be read: {error.strerror}", hint) from error
     entries = []
     for kind, key, body in _ENTRY.findall(text):
         if kind == "comment":

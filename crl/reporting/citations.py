@@ -5,15 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from crl import __version__
 from crl.config import Config
 from crl.errors import CrlError
 from crl.limits import leaves
+from crl.plugins import is_path, load_plugin, points
 from crl.reading.json_text import read_json
 from crl.reporting.bibliography import BibliographyError, Entry, holds, keys_of, read_bibliography
 from crl.sequences import TaskSequence, load_sequence
@@ -22,6 +21,7 @@ from crl.training.order import task_order
 from crl.training.run_folder import RunFolder
 from crl.training.run_settings import read_settings
 from crl.training.trust import require_trust
+from crl.version import __version__
 
 SIMULATORS = ("mujoco", "pybullet", "isaacsim", "genesis", "sapien", "dm_control", "brax", "robosuite")
 """Packages by which an environment's module shows what simulates it; not all have an entry."""
@@ -180,14 +180,15 @@ def _declared(config: Config, notes: list[str], folder: Path) -> Iterator[Citati
             name = getattr(getattr(acting, group, None), "name", None)
             if group == "env" or (group != "agent" and not _plans(acting)):
                 continue
-            for point in entry_points(group=place, name=str(name)):
-                try:
-                    bibtex = getattr(point.load(), "bibtex", None)
-                except Exception as error:  # a broken plug-in of someone else
-                    notes.append(f"{group}={name} does not load, so its citation is not known: {error}")
-                    continue
-                if bibtex is not None:
-                    yield _own(bibtex, f"{group}={name}")
+            if not is_path(str(name)) and str(name) not in points(place):
+                continue  # a file of settings alone, such as refiner=off
+            try:
+                bibtex = getattr(load_plugin(place, str(name), group), "bibtex", None)
+            except Exception as error:  # a broken plug-in of someone else
+                notes.append(f"{group}={name} does not load, so its citation is not known: {error}")
+                continue
+            if bibtex is not None:
+                yield _own(bibtex, f"{group}={name}")
     for kind in _environments(config, [], folder):
         if getattr(kind, "bibtex", None) is not None:
             yield _own(kind.bibtex, f"env={config.env.name}")  # type: ignore[attr-defined]

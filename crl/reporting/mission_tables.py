@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from rich.table import Table
 
+from crl.console import PlainTable
+from crl.reporting.pages import markdown_table
 from crl.reporting.statistics import Interval, interval
 
 Record = dict[str, Any]
@@ -145,9 +146,9 @@ def cells(row: Record) -> list[str]:
     ]
 
 
-def missions_table(rows: Sequence[Record], title: str) -> Table:
+def missions_table(rows: Sequence[Record], title: str) -> PlainTable:
     """The rows for a terminal."""
-    table = Table(title=title)
+    table = PlainTable(title=title)
     for heading in HEADINGS:
         table.add_column(heading)
     for row in rows:
@@ -157,8 +158,7 @@ def missions_table(rows: Sequence[Record], title: str) -> Table:
 
 def missions_markdown(rows: Sequence[Record]) -> str:
     """The rows as a Markdown table."""
-    lines = [f"| {' | '.join(HEADINGS)} |", f"|{' --- |' * len(HEADINGS)}"]
-    return "\n".join([*lines, *(f"| {' | '.join(cells(row))} |" for row in rows)]) + "\n"
+    return "\n".join(markdown_table(HEADINGS, map(cells, rows))) + "\n"
 
 
 def _text(value: dict[str, float | None], digits: int) -> str:

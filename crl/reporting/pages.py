@@ -11,13 +11,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from crl.reporting.escaping import markdown_cell
 from crl.reporting.runs import Groups, RunRecord
+from crl.text import counted
 
 
 def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table."""
-    lines = ["| " + " | ".join(head) + " |", "| " + " | ".join("---" for _ in head) + " |"]
-    return lines + ["| " + " | ".join(row) + " |" for row in rows]
+    """Lines of a Markdown table; cells are text and can't break it."""
+    cells = [[markdown_cell(cell) for cell in row] for row in (head, *rows)]
+    lines = ["| " + " | ".join(row) + " |" for row in cells]
+    return [lines[0], "| " + " | ".join("---" for _ in head) + " |", *lines[1:]]
 
 
 def provenance(groups: Groups, script: str, command: str) -> list[str]:
@@ -46,7 +49,7 @@ def commits(runs: Sequence[RunRecord]) -> str:
         found[name] = found.get(name, 0) + 1
     if len(found) == 1:
         return next(iter(found))
-    return ", ".join(f"{name} ({count} runs)" for name, count in found.items())
+    return ", ".join(f"{name} ({counted(count, 'run')})" for name, count in found.items())
 
 
 def final(runs: Sequence[RunRecord], measure: str = "matrix") -> NDArray[np.float64]:

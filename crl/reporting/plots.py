@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl.reporting.runs import RunRecord
+from crl.text import counted
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 """Okabe and Ito's palette: safe for colour-blind readers."""
@@ -44,7 +45,7 @@ def sequence_figure(
                 shade = "black" if value > 0.6 * top else "white"
                 text = f"{value:.2f}" if top <= 2 else f"{value:.0f}"
                 axis.text(column, row, text, ha="center", va="center", color=shade, fontsize=8)
-        axis.set_title(f"{name} ({len(runs)} seeds)")
+        axis.set_title(f"{name} ({counted(len(runs), 'seed')})")
         axis.set_xticks(range(len(names)), names, rotation=45, ha="right")
         axis.set_xlabel("evaluated on")
         axis.set_yticks(range(len(means[name])), [visit["task"] for visit in runs[0].results["visits"]])

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from PIL import Image
 
-from crl.reporting import replay_ink as ink
 from crl.reporting.replay_fields import map_axes
 from crl.reporting.replay_ink import Canvas
 from crl.reporting.replay_map import Map
 from crl.reporting.replay_panel import Panel
-from crl.reporting.replay_take import Picture, Take, decompress
+from crl.reporting.replay_pictures import Picture, decompress, no_pictures, padded, scaled
+from crl.reporting.replay_take import Take
 
 HEIGHT = 480
 PANEL = 480
@@ -22,21 +21,24 @@ INSET = 200
 
 
 def frames(takes: Sequence[Take], overlay: bool) -> Iterator[Picture]:
-    """Pictures of a film, all of one size with sides that are multiples of 16.
+    """Pictures of a film, all of one size.
 
     Args:
         takes: One episode, or several to be seen beside each other; what ends first stands still at its end.
         overlay: Draw what was imagined, chosen and missed; otherwise only the pictures.
+
+    Raises:
+        RenderingError: There is nothing to be shown: no overlay, no pictures and no map.
     """
     beside = len(takes) > 1
     makers = [_Frame(take, overlay, [other for other in takes if other is not take]) for take in takes]
-    count = max(len(take.moments) for take in takes)
-    for index in range(count + 1):
+    longest = max(takes, key=lambda take: len(take.moments))
+    for index in longest.shown():
         parts = [maker.picture(min(index, len(maker.take.moments))) for maker in makers]
         tallest = max(part.shape[0] for part in parts)
-        columns = [_padded(part, tallest, part.shape[1]) for part in parts]
+        columns = [padded(part, tallest, part.shape[1]) for part in parts]
         joined = np.concatenate(columns, axis=1) if beside else columns[0]
-        yield _padded(joined, _up(joined.shape[0]), _up(joined.shape[1]))
+        yield joined
 
 
 class _Frame:
@@ -47,6 +49,8 @@ class _Frame:
         beside = self._beside
         self._has_pictures = take.moments[0].jpeg is not None
         mapped = map_axes(take) is not None
+        if not (overlay or self._has_pictures or mapped):
+            raise no_pictures(take.spec.name)
         self._map: Map | None = None
         if overlay:
             alike = [other for other in others if _fields(other) == _fields(take)]
@@ -58,30 +62,27 @@ class _Frame:
 
     def picture(self, index: int) -> Picture:
         """The frame at step ``index``; the number of steps is the final state."""
-        scene = self._scene(index)
+        parts = [] if (scene := self._scene(index)) is None else [scene]
         if not self._overlay:
-            return _titled(scene, self.take) if self._beside else scene
-        panel = self._panel.draw(index).picture()
+            return _titled(parts[0], self.take) if self._beside else parts[0]
+        parts.append(self._panel.draw(index).picture())
         if self._beside:
-            width = max(scene.shape[1], panel.shape[1])
-            parts = [_padded(part, part.shape[0], width) for part in (scene, panel)]
-            return np.concatenate(parts, axis=0)
-        height = max(scene.shape[0], panel.shape[0])
-        parts = [_padded(part, height, part.shape[1]) for part in (scene, panel)]
-        return np.concatenate(parts, axis=1)
+            width = max(part.shape[1] for part in parts)
+            return np.concatenate([padded(part, part.shape[0], width) for part in parts], axis=0)
+        height = max(part.shape[0] for part in parts)
+        return np.concatenate([padded(part, height, part.shape[1]) for part in parts], axis=1)
 
-    def _scene(self, index: int) -> Picture:
-        """The simulator's picture with the map in its corner, or the map, or a note where there is neither."""
+    def _scene(self, index: int) -> Picture | None:
+        """The simulator's picture with the map in its corner, or the map; ``None`` where there is neither."""
         if not self._has_pictures:
-            if self._map is not None:
-                return self._map.draw(index).picture()
-            return _nothing(self.take, COLUMN if self._beside else HEIGHT // 2)
-        moments = self.take.moments
-        jpeg = moments[index].jpeg if index < len(moments) else self.take.last_jpeg or moments[-1].jpeg
+            return None if self._map is None else self._map.draw(index).picture()
+        moments, every = self.take.moments, self.take.every
+        latest = moments[min(index, len(moments) - 1) // every * every].jpeg
+        jpeg = latest if index < len(moments) or self.take.last_jpeg is None else self.take.last_jpeg
         assert jpeg is not None
         picture = decompress(jpeg)
         if self._overlay or self._beside:
-            picture = _scaled(picture, COLUMN if self._beside else None, None if self._beside else HEIGHT)
+            picture = _fitted(picture, COLUMN if self._beside else None, None if self._beside else HEIGHT)
         if self._map is not None and self._overlay:
             inset = self._map.draw(index).picture()
             picture = picture.copy()
@@ -94,38 +95,15 @@ def _fields(take: Take) -> list[tuple[str, str]]:
     return [(field.name, field.unit) for field in take.spec.observation.fields]
 
 
-def _scaled(picture: Picture, width: int | None, height: int | None) -> Picture:
+def _fitted(picture: Picture, width: int | None, height: int | None) -> Picture:
     """A picture of the given width or height, its shape kept; a narrow or low one stays inside of the other side."""
     factor = width / picture.shape[1] if width is not None else (height or HEIGHT) / picture.shape[0]
     if width is not None:
         factor = min(factor, HEIGHT / picture.shape[0])
-    size = max(1, round(picture.shape[1] * factor)), max(1, round(picture.shape[0] * factor))
-    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BICUBIC), dtype=np.uint8)
+    return scaled(picture, factor)
 
 
 def _titled(picture: Picture, take: Take) -> Picture:
     canvas = Canvas(picture.shape[1], 32)
     canvas.fitted(8, 8, f"{take.title}  {take.spec.name}", picture.shape[1] - 16, 13)
     return np.concatenate([canvas.picture(), picture], axis=0)
-
-
-def _nothing(take: Take, width: int) -> Picture:
-    canvas = Canvas(width, HEIGHT)
-    canvas.fitted(16, HEIGHT / 2 - 8, "no picture of the simulator", width - 32, 13, ink.FAINT)
-    canvas.fitted(16, HEIGHT / 2 + 10, take.spec.name, width - 32, 12, ink.FAINT)
-    return canvas.picture()
-
-
-def _padded(picture: Picture, height: int, width: int) -> Picture:
-    """A picture in the middle of a larger one."""
-    if picture.shape[:2] == (height, width):
-        return picture
-    whole = np.empty((height, width, 3), np.uint8)
-    whole[:] = ink.BACKGROUND
-    top, left = (height - picture.shape[0]) // 2, (width - picture.shape[1]) // 2
-    whole[top : top + picture.shape[0], left : left + picture.shape[1]] = picture
-    return whole
-
-
-def _up(pixels: int) -> int:
-    return -(-pixels // 16) * 16

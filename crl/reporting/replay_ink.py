@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ PLAN = (230, 159, 0)
 OTHER = (150, 112, 40)
 PLANNED = (86, 180, 233)
 REFINED = (0, 158, 115)
+SENT = (150, 158, 168)
 ERROR = (213, 94, 0)
 GOOD = (0, 158, 115)
 Colour = tuple[int, int, int]
@@ -30,8 +32,19 @@ Box = tuple[float, float, float, float]
 
 @cache
 def font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
-    """Pillow's own font."""
+    """Pillow's own font, so much larger as everything is drawn."""
     return ImageFont.load_default(size * SCALE)
+
+
+@lru_cache(maxsize=2048)
+def _letters(text: str, size: int, anchor: str) -> tuple[Image.Image, int, int]:
+    """A line of text in its final size as a mask, and where its corner lies from its anchor; most lines come again."""
+    left, top, right, bottom = font(size).getbbox(text, anchor=anchor)
+    left, top = math.floor(left / SCALE), math.floor(top / SCALE)
+    width, height = (max(1, math.ceil(end / SCALE) - begin) for begin, end in ((left, right), (top, bottom)))
+    mask = Image.new("L", (width * SCALE, height * SCALE))
+    ImageDraw.Draw(mask).text((-left * SCALE, -top * SCALE), text, font=font(size), fill=255, anchor=anchor)
+    return mask.reduce(SCALE), left, top
 
 
 class Canvas:
@@ -46,10 +59,16 @@ class Canvas:
         self.width, self.height = width, height
         self._image = Image.new("RGB", (width * SCALE, height * SCALE), BACKGROUND)
         self._draw = ImageDraw.Draw(self._image)
+        self._texts: list[tuple[float, float, str, int, Colour, str]] = []
 
     def text(self, x: float, y: float, text: str, size: int = 12, colour: Colour = TEXT, anchor: str = "la") -> None:
-        """Write a line; ``anchor`` as Pillow has it (``la``: left and above)."""
-        self._draw.text((x * SCALE, y * SCALE), text, font=font(size), fill=colour, anchor=anchor)
+        """Write a line above all that is drawn; ``anchor`` as Pillow has it (``la``: left and above)."""
+        self._texts.append((x, y, text, size, colour, anchor))
+
+    @property
+    def words(self) -> list[str]:
+        """All lines of text so far."""
+        return [text for _, _, text, *_ in self._texts]
 
     def fitted(self, x: float, y: float, text: str, width: float, size: int = 12, colour: Colour = TEXT) -> None:
         """Write a line that is cut off where it would be longer than ``width``."""
@@ -91,5 +110,9 @@ class Canvas:
 
     def picture(self) -> NDArray[np.uint8]:
         """The finished picture, uint8 [height, width, 3]."""
-        small = self._image.resize((self.width, self.height), Image.Resampling.BOX)
+        small = self._image.reduce(SCALE)
+        for x, y, text, size, colour, anchor in self._texts:
+            if text:
+                mask, left, top = _letters(text, size, anchor)
+                small.paste(colour, (round(x) + left, round(y) + top), mask)
         return np.asarray(small, dtype=np.uint8)

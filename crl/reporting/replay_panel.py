@@ -1,10 +1,12 @@
 """What is drawn beside a picture of a replay: predicted and real values, the action, and the model's error.
 
-* Strips: the observation fields that the reward depends on most. White is what was real, orange what the planner
-  imagines from now on under the chosen actions, dim orange the best other sequences that it tried.
-* Bars: each element of the action between its limits. A blue ring is what was planned, the green bar what the refiner
-  made of it, a white tick what was executed.
-* The trace below: the error of the model's next planned step, in deviations of the changes over the episode.
+* Strips: the observation fields that the reward depends on most, between the numbers at their left. White is what was
+  real, orange what the planner imagines from now on under the chosen actions, dim orange the best other sequences that
+  it tried. All share the time axis below them.
+* Bars: each element of the action between its limits. The bar is what the agent chose, a white tick what was executed.
+  Where there is a refiner, a blue ring is what was planned, and the green bar what the refiner made of it.
+* The trace below: the error of the model's next planned step, as a share of the usual change (its deviation over the
+  episode).
 
 A recording of a robot has only what was real: strips, and bars of what was sent.
 """
@@ -25,6 +27,10 @@ LEFT, RIGHT = 12.0, 12.0
 HEADER = 58.0
 ROW = 19.0
 TRACE = 58.0
+LEGEND, TIMES = 17.0, 13.0
+"""Heights of the row that names the lines of the strips, and of that with the times below them (px)."""
+SMALL = 9
+"""Size of the letters of scales."""
 
 
 class Panel:
@@ -47,7 +53,9 @@ class Panel:
         self._worst = max(float(np.percentile(known, 99)) if known.size else 1.0, 1e-3) * 1.15
         self._total = np.cumsum([0.0 if m.transition is None else m.transition.reward for m in take.moments])
         self._rows = take.spec.action.size
-        room = height - HEADER - (0 if take.recorded else TRACE + 22) - 26 - self._rows * ROW
+        self._planned = any(moment.imagination is not None for moment in take.moments)
+        self._top = HEADER + (LEGEND if self._planned else 0.0)
+        room = height - self._top - (0 if take.recorded else TRACE + 22) - 26 - self._rows * ROW - TIMES
         self._fields = shown_fields([take, *beside], max(1, min(5, int(room // 44))))
         self._strip = min(110.0, room / max(1, len(self._fields)))
         horizon = max((len(m.imagination.chosen) - 1 for m in take.moments if m.imagination is not None), default=10)
@@ -59,10 +67,15 @@ class Panel:
         canvas = Canvas(self.width, self.height)
         moment = self.take.moments[min(index, len(self.take.moments) - 1)]
         self._header(canvas, moment, index)
-        top = HEADER
+        if self._planned:
+            self._legend(canvas)
+        top = self._top
         for shown in self._fields:
             self._field(canvas, shown, moment, index, top)
             top += self._strip
+        if self._fields:
+            self._times(canvas, top - 2)
+            top += TIMES
         top = self._actions(canvas, moment, top + 4)
         if not self.take.recorded:
             self._trace(canvas, index, top + 8)
@@ -95,6 +108,25 @@ class Panel:
             reached = "recorded" if points is None else f"waypoints reached: {moment.reached} of {len(points)}"
             canvas.text(LEFT, 40, reached if take.recorded else "nothing planned", 12, ink.FAINT)
 
+    @staticmethod
+    def _legend(canvas: Canvas) -> None:
+        """What the lines of the strips are."""
+        at = LEFT
+        for word, colour in (("observed", ink.REAL), ("planned", ink.PLAN), ("other plans tried", ink.OTHER)):
+            canvas.line([(at, HEADER + 6), (at + 14, HEADER + 6)], colour, 2.0)
+            canvas.text(at + 18, HEADER, word, 11, ink.FAINT)
+            at += 18 + canvas.length(word, 11) + 14
+
+    def _times(self, canvas: Canvas, y: float) -> None:
+        """The strips' time axis, from now (s)."""
+        period = self.take.spec.control_period
+        right = self.width - RIGHT
+        now = self._x((LEFT, 0.0, right, 0.0), 0, 0)
+        canvas.text(LEFT, y, f"{-self._behind * period:.3g} s", SMALL, ink.FAINT)
+        canvas.text(now, y, "now", SMALL, ink.FAINT, "ma")
+        if right - now > 48:
+            canvas.text(right, y, f"+{self._ahead * period:.3g} s", SMALL, ink.FAINT, "ra")
+
     def _field(self, canvas: Canvas, shown: ShownField, moment: Moment, index: int, top: float) -> None:
         box = (LEFT, top + 14, self.width - RIGHT, top + self._strip - 4)
         now = float(self._seen[min(index, len(self._seen) - 1), shown.at])
@@ -116,6 +148,8 @@ class Panel:
             2.5,
             ink.REAL,
         )
+        canvas.text(box[0] + 3, box[1] + 1, f"{shown.high:.3g}", SMALL, ink.FAINT)
+        canvas.text(box[0] + 3, box[3] - 1, f"{shown.low:.3g}", SMALL, ink.FAINT, "ld")
 
     def _axes(self, canvas: Canvas, box: Box, low: float, high: float, index: int) -> None:
         canvas.box(box, ink.FIELD)
@@ -145,9 +179,8 @@ class Panel:
     def _actions(self, canvas: Canvas, moment: Moment, top: float) -> float:
         """Bars of the action; returns where they end."""
         spec = self.take.spec.action
-        legend = [("planned", ink.PLANNED), ("refined", ink.REFINED), ("executed", ink.REAL)]
         at = self.width - RIGHT
-        for word, colour in reversed([("sent", ink.REAL)] if self.take.recorded else legend):
+        for word, colour in reversed(self._actors()):
             at -= canvas.length(word, 11)
             canvas.text(at, top, word, 11, colour)
             at -= 12
@@ -169,9 +202,16 @@ class Panel:
             canvas.text(self.width - RIGHT, y, f"{float(executed[row]):+.3g} {spec.units[row]}", 11, ink.TEXT, "ra")
         return top + 18 + spec.size * ROW
 
-    @staticmethod
+    def _actors(self) -> list[tuple[str, ink.Colour]]:
+        """Who had a hand in the action, with their colours."""
+        if self.take.recorded:
+            return [("sent", ink.REAL)]
+        first = "planned" if self._planned else "chosen"
+        refined = [("refined", ink.REFINED)] if self.take.refined else []
+        return [(first, ink.PLANNED), *refined, ("executed", ink.REAL)]
+
     def _bar(
-        canvas: Canvas, bar: tuple[float, float], y: float, limits: tuple[float, float], values: Sequence[float]
+        self, canvas: Canvas, bar: tuple[float, float], y: float, limits: tuple[float, float], values: Sequence[float]
     ) -> None:
         left, right = bar
         low, high = limits
@@ -182,10 +222,12 @@ class Panel:
         planned, refined, executed = values
         zero = x(min(max(0.0, low), high))
         canvas.box((left, y + 2, right, y + 13), ink.FIELD)
-        canvas.box((min(zero, x(refined)), y + 4, max(zero, x(refined)), y + 11), ink.REFINED)
+        colour = ink.REFINED if self.take.refined else ink.SENT if self.take.recorded else ink.PLANNED
+        canvas.box((min(zero, x(refined)), y + 4, max(zero, x(refined)), y + 11), colour)
         canvas.line([(zero, y + 1), (zero, y + 14)], ink.GRID, 1.0)
         canvas.line([(x(executed), y + 1), (x(executed), y + 14)], ink.REAL, 2.5)
-        canvas.dot(x(planned), y + 7.5, 4.5, None, ink.PLANNED)
+        if self.take.refined:
+            canvas.dot(x(planned), y + 7.5, 4.5, None, ink.PLANNED)
 
     def _trace(self, canvas: Canvas, index: int, top: float) -> None:
         box = (LEFT, top + 15, self.width - RIGHT, self.height - 8.0)
@@ -194,9 +236,11 @@ class Panel:
         canvas.text(LEFT, top, what, 11, ink.ERROR)
         if self._of_plans is not None:
             canvas.text(LEFT + canvas.length(what, 11) + 10, top, "of the plan", 11, ink.PLANNED)
-        value = f"{now:.2g} of a usual change" if np.isfinite(now) else "none"
+        value = f"{share(float(now))} of the usual change" if np.isfinite(now) else "none"
         canvas.text(self.width - RIGHT, top, value, 11, ink.TEXT, "ra")
         canvas.box(box, ink.FIELD)
+        canvas.text(box[0] + 3, box[1] + 1, share(self._worst), SMALL, ink.FAINT)
+        canvas.text(box[0] + 3, box[3] - 1, "0", SMALL, ink.FAINT, "ld")
         start = max(0, index - self._behind)
         for errors, colour in ((self._of_plans, ink.PLANNED), (self._errors, ink.ERROR)):
             if errors is None:
@@ -213,3 +257,8 @@ def _corrected(take: Take) -> bool:
     """Whether anything changed a planned action."""
     decisions = [moment.decision for moment in take.moments]
     return any(not np.array_equal(decision.planned, decision.action) for decision in decisions)
+
+
+def share(value: float) -> str:
+    """A share as a reader takes it in: ``0.19 %``, ``35 %``, and from 2 on how many times."""
+    return f"{value:.2g} times" if value >= 2 else f"{100 * value:.2g} %" if value < 0.995 else f"{100 * value:.0f} %"

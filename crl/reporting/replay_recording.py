@@ -1,12 +1,13 @@
 """``crl replay BAG``: a recording of a robot as an episode, to be drawn like those of a run.
 
 Who reads recordings is found by the entry point group ``crl.recordings``, so that this package knows no robot. A reader
-has ``fits(path)`` and ``read(path, robot, odom)``; what it returns is in :meth:`crl_robots.ride.BagRecording.read`.
+has ``fits(path)``, ``salvage(path, out)`` and ``read(path, robot, odom, cmd_vel)``; what that returns is in
+:meth:`crl_robots.ride.BagRecording.read`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
@@ -27,8 +28,14 @@ class RecordingReader(Protocol):
         """Whether a path is such a recording."""
         ...
 
-    def read(self, path: Path, robot: str | None = None, odom: str = "odom") -> Mapping[str, Any]:
+    def read(
+        self, path: Path, robot: str | None = None, odom: str = "odom", cmd_vel: str | None = None
+    ) -> Mapping[str, Any]:
         """Its content as plain data."""
+        ...
+
+    def salvage(self, path: Path, out: Path) -> Sequence[str]:
+        """Write what is whole in a damaged recording into a new one, and say what was saved and what was lost."""
         ...
 
 
@@ -49,7 +56,9 @@ def film_path(path: Path) -> Path:
     return path / f"{path.name}.mp4" if path.is_dir() else path.with_suffix(".mp4")
 
 
-def take_of_recording(path: Path, reader: RecordingReader, robot: str | None = None, odom: str = "odom") -> Take:
+def take_of_recording(
+    path: Path, reader: RecordingReader, robot: str | None = None, odom: str = "odom", cmd_vel: str | None = None
+) -> Take:
     """A recording as an episode.
 
     What was sent stands for the planned, the refined and the executed action: a recording does not tell them apart.
@@ -59,11 +68,13 @@ def take_of_recording(path: Path, reader: RecordingReader, robot: str | None = N
         reader: Who reads it.
         robot: Name or file of the robot's description, for its limits, time-outs and frames.
         odom: Topic of the odometry.
+        cmd_vel: Topic of the commands; ``None``: the one that goes with the odometry.
 
     Raises:
         CrlError: It can't be read, or is too short to be shown.
     """
-    told = reader.read(path, robot, odom)
+    # Readers of others, from before there was the option, need it only where it is given.
+    told = reader.read(path, robot, odom, **({} if cmd_vel is None else {"cmd_vel": cmd_vel}))
     states, commands = np.asarray(told["states"], np.float32), np.asarray(told["commands"], np.float32)
     if len(states) < 2:
         raise CrlError(

@@ -15,8 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crl.planning.planner import Model, Plan
-from crl.types import Agent, Array, Decision, LearnBudget, LearnReport, Reward, TaskSpec, Transition
+from crl.agents.base import Agent
+from crl.planning.planner import Model, Plan, Planner
+from crl.types import (
+    ActionSpec,
+    Array,
+    Decision,
+    LearnBudget,
+    LearnReport,
+    Reward,
+    Success,
+    TaskSpec,
+    Terminated,
+    Transition,
+)
 
 OTHERS = 6
 """Tried action sequences that are kept beside the chosen one: the best of the last round."""
@@ -47,14 +59,14 @@ class Imagination:
         return _array(rows[0, 1])
 
 
-class WatchedPlanner:
+class WatchedPlanner(Planner):
     """A planner that remembers its last decision; everything else is the inner planner's.
 
     Args:
         inner: Who plans.
     """
 
-    def __init__(self, inner: Any) -> None:
+    def __init__(self, inner: Planner) -> None:
         self._inner = inner
         self.last: Imagination | None = None
 
@@ -62,12 +74,24 @@ class WatchedPlanner:
         """Plan as the inner planner does, and keep what it saw."""
         self.last = None
         seen = _WatchedModel(model)
-        plan: Plan = self._inner.plan(seen, reward, observation, generator)
+        plan = self._inner.plan(seen, reward, observation, generator)
         with torch.inference_mode():
             chosen = model(observation, plan.actions.unsqueeze(0))[0]
             others = seen.best(reward, OTHERS)
         self.last = Imagination(_array(chosen), _array(others), float(plan.value), plan.samples, model)
         return plan
+
+    def reset(self) -> None:
+        """The inner planner's."""
+        self._inner.reset()
+
+    def limit(self, action: ActionSpec) -> None:
+        """The inner planner's."""
+        self._inner.limit(action)
+
+    def until(self, terminated: Terminated | None, success: Success | None = None) -> None:
+        """The inner planner's."""
+        self._inner.until(terminated, success)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -97,7 +121,7 @@ class _WatchedModel:
         return getattr(self._model, name)
 
 
-class WatchedAgent:
+class WatchedAgent(Agent):
     """An agent whose decisions and observed transitions are told to a listener.
 
     Args:
@@ -141,25 +165,32 @@ class WatchedAgent:
         """The inner agent's."""
         self._inner.load_state_dict(state)
 
+    @property
+    def actor(self) -> Agent:
+        """The inner agent's."""
+        return self._inner.actor
+
+    @property
+    def milliseconds(self) -> Mapping[str, list[float]]:
+        """The inner agent's."""
+        return self._inner.milliseconds
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
 
 @contextmanager
-def watched_planner(agent: Any) -> Iterator[WatchedPlanner | None]:
+def watched_planner(agent: Agent) -> Iterator[WatchedPlanner | None]:
     """Wrap the planner of an agent, or of the agent inside of it; ``None`` where there is none."""
-    owner = agent
-    for _ in range(4):
-        if owner is None or callable(getattr(getattr(owner, "planner", None), "plan", None)):
-            break
-        owner = getattr(owner, "agent", None)
-    if owner is None or not hasattr(owner, "planner"):
+    owner = agent.actor
+    inner = owner.planner
+    if inner is None:
         yield None
         return
-    inner = owner.planner
-    owner.planner = WatchedPlanner(inner)
+    watched = WatchedPlanner(inner)
+    owner.planner = watched
     try:
-        yield owner.planner
+        yield watched
     finally:
         owner.planner = inner
 

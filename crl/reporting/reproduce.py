@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
+
+from hydra.core.override_parser.types import Quote, QuotedString
 
 from crl.errors import CrlError
 from crl.reporting.store.comparing import read_settings
@@ -82,10 +83,10 @@ def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return "{" + ",".join(f"{key}:{_value(item)}" for key, item in value.items()) + "}"
     if isinstance(value, str):
-        return value if _is_bare(value) else json.dumps(value)
+        return value if _is_bare(value) else QuotedString(text=value, quote=Quote.double).with_quotes()
     return repr(value)
 
 
 def _is_bare(text: str) -> bool:
     """Whether Hydra reads a string without quotes as itself."""
-    return re.fullmatch(r"[A-Za-z_/.][\w/.:+-]*", text) is not None and text.lower() not in _WORDS
+    return re.fullmatch(r"[A-Za-z_/.][\w/.:+-]*", text, re.ASCII) is not None and text.lower() not in _WORDS

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -45,6 +47,11 @@ class RunRecord:
         return _whole(self._memory.get("measured_bytes_per_task"))
 
     @property
+    def constant_bytes(self) -> int | None:
+        """Bytes kept however many tasks were learned; ``None`` in runs that did not measure them."""
+        return _whole(self._memory.get("measured_bytes_constant"))
+
+    @property
     def revisits_data(self) -> bool | None:
         """Whether the strategy says that it looks at old transitions again."""
         found = self._memory.get("revisits_data", self.results.get("revisits_data"))
@@ -69,6 +76,16 @@ class RunRecord:
     def settings(self) -> dict[str, Any]:
         """Settings of the run as nested dicts; empty if its ``config.yaml`` is missing, broken or was changed."""
         return recorded_settings(self.path).plain or {}
+
+    @cached_property
+    def missions(self) -> list[dict[str, Any]]:
+        """Missions that the run flew, one record each as :func:`crl.training.missions.fly` makes them.
+
+        What lacks an entry, or has one of another type, is passed over; without milliseconds a mission still counts.
+        """
+        found = self.results.get("missions")
+        records = [record for record in found if _is_mission(record)] if isinstance(found, list) else []
+        return [{**record, "ms": _milliseconds(record.get("ms"))} for record in records]
 
     def plasticity(self, name: str) -> list[float | None]:
         """A measure of the network after every visit, such as ``dormant_units``; ``None`` where it is not known."""
@@ -107,7 +124,9 @@ def read_run(path: Path) -> RunRecord:
     try:
         found = read_results(path)
     except (OSError, ValueError) as error:
-        raise CrlError(f"{path} is not a finished run: {error}", f"finish it with: crl resume {path}") from error
+        raise CrlError(
+            f"{path} is not a finished run: {error}", f"finish it with: crl resume {shlex.quote(str(path))}"
+        ) from error
     if lacking := [name for name in NEEDED if name not in found.entries]:
         why = "; ".join(found.wrong) or f"it lacks {', '.join(lacking)}"
         raise CrlError(f"the results.json of {path} can't be used: {why}", "write it again from the last checkpoint")
@@ -150,6 +169,40 @@ def by_strategy(paths: Iterable[Path]) -> tuple[dict[str, list[RunRecord]], list
 def differ(one: RunRecord, other: RunRecord) -> bool:
     """Whether two runs had different settings, by their fingerprints."""
     return bool(one.results.get("fingerprint") != other.results.get("fingerprint"))
+
+
+_MISSION: dict[str, type | tuple[type, ...]] = {
+    "mission": str,
+    "class": str,
+    "seed": int,
+    "completed": bool,
+    "reached_fraction": (int, float),
+    "steps": int,
+    "crash": (str, NoneType),
+    "given_up": bool,
+    "cross_track": (int, float, NoneType),
+    "cross_track_fault": (int, float, NoneType),
+    "fault": dict,
+    "fault_came": (int, NoneType),
+    "steps_to_identify": (int, NoneType),
+    "false_alarms": int,
+    "nominal_steps": int,
+}
+
+
+def _is_mission(record: Any) -> bool:
+    return isinstance(record, dict) and all(isinstance(record.get(name, ...), kind) for name, kind in _MISSION.items())
+
+
+def _milliseconds(found: Any) -> dict[str, dict[str, float]]:
+    """Median and 99th percentile by phase, where they are known."""
+    parts: dict[str, Any] = found if isinstance(found, dict) else {}
+    names = ("median", "p99")
+    return {
+        str(phase): {name: float(part[name]) for name in names}
+        for phase, part in parts.items()
+        if isinstance(part, dict) and all(isinstance(part.get(name), (int, float)) for name in names)
+    }
 
 
 def _whole(number: Any) -> int | None:

@@ -10,6 +10,7 @@ from crl.reporting.measures import Measures, Scale, finals, gather
 from crl.reporting.runs import Groups
 from crl.reporting.sequence_tables import Comparison, Measured, bracket, cell
 from crl.reporting.statistics import interval, t_interval
+from crl.text import counted
 
 SMALL_LOSS = 0.05
 """Forgetting (normalised) above which a strategy is named as forgetting."""
@@ -60,7 +61,9 @@ def _evidence(found: Comparison) -> str:
     if found.difference is None:
         return "no shared seed"
     text = found.difference.format(3)
-    return f"{text}, higher in {found.higher} of {len(found.seeds)} seeds" if found.difference.known else text
+    if not found.difference.known:
+        return text
+    return f"{text}, higher in {found.higher} of {counted(len(found.seeds), 'seed')}"
 
 
 def who_forgets(measured: Measured) -> str:
@@ -123,9 +126,11 @@ def limits(measured: Measured, tasks: int) -> list[str]:
         lines.append(f"One seed only, so no interval and no conclusion: {', '.join(ones)}.")
     if len(measured) > 2:
         lines.append(f"The {len(measured) - 1} comparisons are not corrected for their number.")
+    these = f"these {tasks} tasks" if tasks > 1 else "this task"
+    compared = "the methods compare" if len(measured) > 1 else "the method does"
     lines.append(
-        f"Nothing here says how the methods compare on more than these {tasks} tasks, on other bodies, or with other "
-        "budgets or settings than those named."
+        f"Nothing here says how {compared} on more than {these}, on other bodies, or with other budgets or settings "
+        "than those named."
     )
     return lines
 
@@ -160,10 +165,11 @@ def time_spent(groups: Groups) -> str:
     runs = [run for group in groups.values() for run in group]
     wall, cpu = (np.array([run.results[key] for run in runs]) / 60 for key in ("wall_seconds", "cpu_seconds"))
     return (
-        f"The {len(runs)} runs took {cpu.sum():,.0f} CPU minutes; in wall time a run took up to {wall.max():,.0f} "
-        f"minutes, and all of them, two at a time, about {wall.sum() / 2:,.0f}, with whatever else the machine did."
+        f"The {counted(len(runs), 'run')} took {cpu.sum():,.0f} CPU minutes; in wall time a run took up to "
+        f"{wall.max():,.0f} minutes, and all of them, two at a time, about {wall.sum() / 2:,.0f}, with whatever else "
+        "the machine did."
     )
 
 
 def _seeds(count: int) -> str:
-    return f"{count} seeds" if count > 1 else "one seed, no interval"
+    return counted(count, "seed") if count > 1 else "one seed, no interval"

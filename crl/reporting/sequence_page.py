@@ -17,6 +17,7 @@ from crl.reporting.pages import provenance, time_table, write_page
 from crl.reporting.runs import Groups, RunRecord, by_strategy, run_folders
 from crl.reporting.sequence_plots import curves_figure, matrices_figure, scores_figure
 from crl.sequences import TaskSequence, load_sequence
+from crl.text import counted
 
 BASE = "hypercrl"
 RANDOM_EPISODES = 10
@@ -65,7 +66,7 @@ def sequence_page(
     matrices_figure(measured, scored, visits, target / f"{name}_matrix.png")
     curves_figure(measured, scored, REFERENCE, target / f"{name}_curves.png")
     lines = [
-        f"# {sequence}: {len(visits)} tasks in sequence, {len(measured)} strategies",
+        f"# {sequence}: {counted(len(visits), 'task')} in sequence, {counted(len(measured), 'strategy', 'strategies')}",
         "",
         f"{tasks.description[0].upper()}{tasks.description[1:]}.",
         "",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crl.reporting.colour_range import colour_range
 from crl.reporting.measures import Measures, Scale, finals
 from crl.reporting.statistics import interval
 
@@ -58,8 +59,7 @@ def matrices_figure(measured: Measured, scale: Scale, rows: Sequence[str], out: 
     """
     plt = _pyplot()
     means = {name: np.mean([run.matrix for run in runs], axis=0) for name, runs in measured.items()}
-    low = 0.0 if scale.normalised else float(min(np.nanmin(mean) for mean in means.values()))
-    high = 1.0 if scale.normalised else float(max(np.nanmax(mean) for mean in means.values()))
+    low, high = (0.0, 1.0) if scale.normalised else colour_range(np.stack(list(means.values())))
     figure, axes = _panels(plt, len(means), width=3.1, height=2.7)
     for number, (axis, (name, mean)) in enumerate(zip(axes, means.items(), strict=True)):
         picture = axis.imshow(mean, vmin=low, vmax=high, cmap="cividis", aspect="auto")

@@ -27,7 +27,9 @@ ORDER = (
     "gradient_projection",
     "pnn",
     "finetune",
+    "finetune_heads",
     "multitask",
+    "snapshot",
     "single",
     "sb3_sac",
     "random",
@@ -145,6 +147,8 @@ def learning_table(measured: Measured) -> list[str]:
 def cost_table(groups: Groups) -> list[str]:
     """What every strategy spends and stores, means over its runs."""
     rows = []
+    # Runs of before it was measured have no such column.
+    constant = any(run.constant_bytes is not None for runs in groups.values() for run in runs)
     for name, runs in groups.items():
         means = [np.mean([run.results[key] for run in runs]) for key in ("env_steps", "gradient_steps", "cpu_seconds")]
         rows.append(
@@ -155,13 +159,14 @@ def cost_table(groups: Groups) -> list[str]:
                 f"{means[2] / 60:.1f}",
                 _count([run.stated_bytes for run in runs]),
                 _count([run.measured_bytes for run in runs]),
+                *([_count([run.constant_bytes for run in runs])] if constant else []),
                 _said([run.revisits_data for run in runs]),
                 _count([run.old_rows_read for run in runs]),
             ]
         )
     head = ["strategy", "env steps", "gradient steps", "CPU min"]
-    stored = ["bytes per task, stated", "measured", "revisits old data", "old rows read"]
-    return markdown_table([*head, *stored], rows)
+    stored = ["bytes per task, stated", "measured", *(["kept once"] if constant else [])]
+    return markdown_table([*head, *stored, "revisits old data", "old rows read"], rows)
 
 
 def differences_table(base: str, comparisons: Mapping[str, Comparison]) -> list[str]:

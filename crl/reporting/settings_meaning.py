@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from crl.config import Config
-from crl.limits import CHOICES, RANGES, Range
+from crl.limits import CHOICES, RANGES
 
 
 def meanings() -> dict[str, str]:
@@ -44,7 +44,7 @@ def allowed(key: str) -> str:
     if key in CHOICES:
         return ", ".join(CHOICES[key])
     limits = RANGES.get(key)
-    return "" if limits is None or limits == Range() else str(limits)
+    return "" if limits is None else str(limits)
 
 
 def _meanings(node: Any, prefix: str) -> dict[str, str]:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.table import Table
+from crl.console import PlainTable
+
+LISTED = 10
+"""Missions that were not completed and are named, each in a line."""
 
 
-def results_table(results: Mapping[str, Any]) -> Table:
+def results_table(results: Mapping[str, Any]) -> PlainTable:
     """Success and mean return of every task, as evaluated after the last one.
 
     Args:
         results: Content of ``results.json``, or what an evaluation returned.
     """
-    table = Table(title=f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·") or None)
+    table = PlainTable(title=f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·") or None)
     table.add_column("task")
     table.add_column("success", justify="right")
     table.add_column("mean return", justify="right")
@@ -22,6 +25,33 @@ def results_table(results: Mapping[str, Any]) -> Table:
         mean = task["mean_return"]
         success = _success(task, results.get("episodes"))
         table.add_row(str(task["name"]), success, "-" if mean is None else f"{mean:.1f}")
+    return table
+
+
+def run_missions_table(results: Mapping[str, Any]) -> PlainTable | None:
+    """The missions of a run by class of faults; ``None`` without any.
+
+    Args:
+        results: Content of ``results.json``.
+    """
+    missions = results.get("missions") or []
+    if not missions:
+        return None
+    table = PlainTable(title="missions")
+    for heading in ("class", "completed", "waypoints", "steps", "cross-track (m)"):
+        table.add_column(heading, justify="left" if heading == "class" else "right")
+    groups = list(dict.fromkeys(str(mission["class"]) for mission in missions))
+    for group in [*groups, *(["all"] if len(groups) > 1 else [])]:
+        inside = [mission for mission in missions if group in ("all", str(mission["class"]))]
+        done = [mission for mission in inside if mission["completed"]]
+        tracks = [mission["cross_track"] for mission in inside if mission["cross_track"] is not None]
+        table.add_row(
+            group,
+            f"{len(done)} of {len(inside)}",
+            f"{_mean([mission['reached_fraction'] for mission in inside]):.0%}",
+            f"{_mean([mission['steps'] for mission in inside]):,.0f}",
+            f"{_mean(tracks):.3f}" if tracks else "-",
+        )
     return table
 
 
@@ -35,6 +65,11 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     ]
     if lost:
         lines.append(f"forgetting: {', '.join(lost)}")
+    if missions := results.get("missions"):
+        failed = [_why(mission) for mission in missions if not mission["completed"]]
+        lines.append(f"missions: {len(missions) - len(failed)} of {len(missions)} completed")
+        lines += [f"  not completed: {line}" for line in failed[:LISTED]]
+        lines += [f"  and {len(failed) - LISTED} more"] if len(failed) > LISTED else []
     if "env_steps" in results:
         lines.append(f"environment steps: {results['env_steps']:,}")
     if results.get("decision_ms") is not None:
@@ -44,9 +79,9 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> Table:
+def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> PlainTable:
     """Task sequences (name, description, [(task, environment)]) with the index of every task."""
-    table = Table()
+    table = PlainTable()
     table.add_column("env", no_wrap=True)
     table.add_column("tasks", no_wrap=True)
     table.add_column("description")
@@ -66,6 +101,17 @@ def duration(seconds: float) -> str:
     if whole >= 60:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{seconds:.1f} s"
+
+
+def _why(mission: Mapping[str, Any]) -> str:
+    """What became of a mission that was not completed."""
+    reason = mission.get("crash") or ("given up" if mission.get("given_up") else "out of time")
+    reached = f"{mission['reached']} of {mission['waypoints']} waypoints"
+    return f"{mission['mission']}, seed {mission['seed']}: {reached}, {reason}"
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
 
 
 def _success(task: Mapping[str, Any], episodes: int | None) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
-from crl.safety.situation import LARGEST, Situation
+from crl.safety.situation import Situation
+from crl.safety.strangers import UnusableError, attempt, real
 from crl.safety.watchdog import stale
+
+UNREADABLE = "an IMU message that can't be read"
 
 
 @dataclass(frozen=True)
@@ -65,10 +67,13 @@ class ImuWatch:
             seen: The newest observation that was believed.
             now: The steady time (s).
         """
-        wrong = _complaint(message)
-        if wrong is not None:
-            self.wrong, self.heard = wrong, now
-            return wrong
+        try:
+            message = attempt(_plain, message)
+            if message is None:
+                raise UnusableError(UNREADABLE)
+        except UnusableError as error:
+            self.wrong, self.heard = str(error), now
+            return self.wrong
         if self.heard is None:
             # From now on its silence counts, even if this one turns out to be no news.
             self.heard = message.received
@@ -97,24 +102,30 @@ class ImuWatch:
         return "a tilt beyond the limit" if tilt is not None and abs(tilt) > self._tilt else None
 
 
-def _complaint(message: Any) -> str | None:
-    """Why a message can't be used, whatever it is."""
+def _plain(message: Any) -> Inertial:
+    """A message with all its numbers as plain finite floats; may raise what the message raises.
+
+    Raises:
+        UnusableError: Why it can't be used.
+    """
     if not isinstance(message, Inertial):
-        return "an IMU message that can't be read"
+        raise UnusableError(UNREADABLE)
     rates = () if message.rates is None else message.rates
     if not isinstance(rates, tuple | list) or len(rates) not in (0, 3):
-        return "an IMU message whose rates are not three numbers"
+        raise UnusableError("an IMU message whose rates are not three numbers")
     if message.tilt is None and not rates:
-        return "an IMU message without attitude and rates"
-    numbers = [message.received, message.source, *rates, *([] if message.tilt is None else [message.tilt])]
-    return None if all(map(_finite, numbers)) else "an IMU message that is not finite"
+        raise UnusableError("an IMU message without attitude and rates")
+    # A list, no generator: that would end quietly at a StopIteration.
+    return Inertial(
+        received=_finite(message.received),
+        source=_finite(message.source),
+        tilt=None if message.tilt is None else _finite(message.tilt),
+        rates=tuple([_finite(rate) for rate in rates]) or None,
+    )
 
 
-def _finite(number: Any) -> bool:
-    if isinstance(number, bool) or not isinstance(number, Real):
-        return False
-    try:
-        # False for NaN as well.
-        return math.fabs(float(number)) < LARGEST
-    except OverflowError:  # an integer
-        return False
+def _finite(number: Any) -> float:
+    value = real(number)
+    if value is None or not math.isfinite(value):
+        raise UnusableError("an IMU message that is not finite")
+    return value

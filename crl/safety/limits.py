@@ -10,7 +10,7 @@ from crl.types import ActionSpec
 
 
 class SafetyError(CrlError, ValueError):
-    """A limit, fence or time-out makes no sense; the message names the entry, and the mend."""
+    """A limit, fence or time-out makes no sense; the message names the entry, and the hint."""
 
 
 @dataclass(frozen=True)

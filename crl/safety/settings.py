@@ -77,11 +77,26 @@ class WallSettings:
                 f"the decision time-out is {self.decision_timeout:g} s, the period of commands {self.period:g} s",
                 "a time-out must be at least one period",
             )
-        for index, name in enumerate(self.limits.names[:-1]):
-            if not self.limits.low[index] <= 0 <= self.limits.high[index]:
-                raise SafetyError(f"{name} cannot be 0", "a body that can't stand still can't be kept behind a fence")
+        self._check_stop()
         if self.landing is not None:
             self._check_landing(self.landing)
+
+    def _check_stop(self) -> None:
+        """What is sent when nothing else can be trusted must not move the body; a landing does not turn it either."""
+        limits = self.limits
+        for name, unit, low, high, safe in zip(
+            limits.names, limits.units, limits.low, limits.high, limits.safe, strict=True
+        ):
+            if not low <= 0 <= high:
+                raise SafetyError(
+                    f"{name} cannot be 0: it goes from {low:g} to {high:g} {unit}",
+                    "a body that can't stand still can't be stopped or kept behind a fence: let 0 be inside the limits",
+                )
+            if safe != 0:
+                raise SafetyError(
+                    f"the safe action of {name} is {safe:g} {unit}, which moves the body",
+                    "set it to 0: it is what an e-stop sends",
+                )
 
     def _check_landing(self, landing: Landing) -> None:
         if self.body != "air":

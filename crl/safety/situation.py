@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
-from numbers import Real
 from typing import Any
 
-LARGEST = 1e300
-"""Numbers from here on count as infinite: their differences would be."""
+from crl.safety.strangers import UnusableError, attempt, real
 
 
 @dataclass(frozen=True)
 class Situation:
-    """One message about the robot, made of its odometry. Nothing in it is trusted before :func:`complaint` says so.
+    """One message about the robot, made of its odometry. Nothing in it is trusted before :func:`plain` has read it.
 
     Attributes:
         sequence: Number of the message; grows with every message.
@@ -31,25 +30,36 @@ class Situation:
     tilt: Any
 
 
-def complaint(situation: Any) -> str | None:
-    """Why a message can't be used, whatever it is; ``None`` if every number in it is real and finite."""
+def plain(situation: Any) -> Situation:
+    """A message of any origin with all its numbers as plain finite floats, the position as a tuple.
+
+    Raises:
+        UnusableError: It is no situation, or a number in it is not real and finite. Nothing else is ever raised.
+    """
+    read = attempt(_plain, situation)
+    if read is None:
+        raise UnusableError("an observation that can't be read")
+    return read
+
+
+def _plain(situation: Any) -> Situation:
     if not isinstance(situation, Situation):
-        return f"an observation of type {type(situation).__name__}"
+        raise UnusableError(f"an observation of type {type(situation).__name__}")
+    read = {}
     for item in fields(Situation):
         value = getattr(situation, item.name)
         numbers = value if item.name == "position" else (value,)
         if not isinstance(numbers, tuple | list) or len(numbers) != (3 if item.name == "position" else 1):
-            return f"an observation whose {item.name} is not three numbers"
-        for number in numbers:
-            if isinstance(number, bool) or not isinstance(number, Real):
-                return f"an observation whose {item.name} is not a number"
-            if not _finite(number):
-                return f"an observation whose {item.name} is not finite"
-    return None
+            raise UnusableError(f"an observation whose {item.name} is not three numbers")
+        read[item.name] = [_finite(number, item.name) for number in numbers]
+    position = tuple(read.pop("position"))
+    return Situation(position=position, **{name: numbers[0] for name, numbers in read.items()})
 
 
-def _finite(number: Real) -> bool:
-    try:
-        return abs(float(number)) < LARGEST
-    except OverflowError:  # an integer
-        return False
+def _finite(number: Any, name: str) -> float:
+    value = real(number)
+    if value is None:
+        raise UnusableError(f"an observation whose {name} is not a number")
+    if not math.isfinite(value):
+        raise UnusableError(f"an observation whose {name} is not finite")
+    return value

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from crl.safety.situation import Situation, complaint
+from crl.safety.situation import Situation, plain
+from crl.safety.strangers import UnusableError
 
 DRIFT = 0.01
 """How much slower than this computer's clock the source's clock may run (s/s) without its messages looking late."""
@@ -24,9 +25,13 @@ class Stream:
     6. was under way more than ``late`` seconds longer than the fastest message so far;
     7. is further from the last position than ``top_speed`` allows since then, plus ``jump``.
 
-    The clocks of source and receiver need not agree: only their difference's *change* counts, and a source that is
-    slower by :data:`DRIFT` or less is not late. After a small jump of position messages are believed again as soon as
-    time explains it; after a step of the source's clock only :meth:`restart` helps.
+    The clocks of source and receiver need not agree: only their difference's *change* counts. A source whose clock is
+    slower by :data:`DRIFT` or less is not late. But stamps alone can't tell a slow clock from messages that take longer
+    and longer, so no more than ``late`` seconds in all are put down to drift, until :meth:`restart`: a message that is
+    believed was under way at most ``2 * late`` longer than the fastest.
+
+    After a small jump of position messages are believed again as soon as time explains it; after a step of the source's
+    clock only :meth:`restart` helps, and :meth:`follow` if it stepped ahead.
 
     Args:
         late: Seconds, see above.
@@ -40,31 +45,49 @@ class Stream:
         self.measured = -math.inf
         """When the newest message was measured, on this computer's steady clock (s), as if the fastest came at once."""
         self._offset = math.inf
+        self._fastest = math.inf
+
+    @property
+    def drift(self) -> float:
+        """How much of the messages' delay is put down to a slow clock of the source (s), from 0 to ``late``."""
+        return 0.0 if self.latest is None else self._offset - self._fastest
 
     def restart(self) -> None:
-        """Forget everything: the next message begins a new stream."""
+        """Forget everything: the next message begins a new stream, and how long it was under way can't be known."""
+        self.follow()
+        self._fastest = math.inf
+
+    def follow(self) -> None:
+        """Begin a new stream after a step of the source's clock ahead: what the fastest message took is remembered.
+
+        So a delay that grew before is still there: a stream that begins anew again and again gains nothing by it.
+        """
         self.latest, self.measured, self._offset = None, -math.inf, math.inf
 
     def offer(self, message: Any, now: float) -> str | None:
         """Take a message at the steady time ``now`` (s), or say why it is refused."""
-        wrong = complaint(message)
-        if wrong is None and not message.received <= now:
-            wrong = "an observation from the future"
-        offset, last = math.inf, self.latest
+        try:
+            message = plain(message)
+        except UnusableError as error:
+            return str(error)
+        if not message.received <= now:
+            return "an observation from the future"
+        taken, last = message.received - message.source, self.latest
+        fastest = min(taken, self._fastest)
+        # A slow source clock: the difference may grow, but not by more than the clock's drift explains.
+        passed = math.inf if last is None else min(message.received - last.received, self._late)
+        offset = min(taken, self._offset + DRIFT * passed, fastest + self._late)
+        wrong = self._break(last, message, taken - offset)
         if wrong is None:
-            offset = min(message.received - message.source, self._offset)
-            if last is not None:
-                # A slow source clock: the difference may grow, but not by more than the clock's drift explains.
-                grown = self._offset + DRIFT * min(message.received - last.received, self._late)
-                offset = min(message.received - message.source, grown)
-                wrong = self._break(last, message, offset)
-        if wrong is None:
-            self.latest, self._offset = message, offset
+            self.latest, self._offset, self._fastest = message, offset, fastest
             self.measured = message.source + offset
         return wrong
 
-    def _break(self, last: Situation, message: Situation, offset: float) -> str | None:
-        """Why a message does not follow from the last one."""
+    def _break(self, last: Situation | None, message: Situation, delayed: float) -> str | None:
+        """Why a message that was ``delayed`` (s) does not follow from the last one."""
+        late = "an observation that came late" if delayed > self._late else None
+        if last is None:
+            return late
         after, measured = message.received - last.received, message.source - last.source
         if after < 0:
             return "an observation received before the last one"
@@ -74,8 +97,8 @@ class Stream:
             return "an observation whose source's clock did not advance"
         if measured > after + self._late:
             return "an observation whose source's clock jumped ahead"
-        if message.received - message.source - offset > self._late:
-            return "an observation that came late"
+        if late is not None:
+            return late
         if math.dist(message.position, last.position) > self._jump + self._top_speed * min(measured, after):
             return "an observation whose position jumped"
         return None

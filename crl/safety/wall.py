@@ -6,7 +6,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from crl.safety.fence import hold_back
 from crl.safety.imu import ImuWatch
 from crl.safety.rate_limit import RateLimiter
 from crl.safety.settings import WallSettings
+from crl.safety.strangers import attempt, real
 from crl.safety.stream import Stream
 from crl.safety.watchdog import SteadyClock, stale
 
@@ -53,7 +54,8 @@ class SafetyWall:
     1. the clock gives no time, went back, or stands still: stop;
     2. e-stop pressed or its button silent: stop, until :meth:`reset`;
     3. nobody asked for a command for longer than the decision time-out: stop once, go on from there;
-    4. no observation that can be believed, or one older than its time-out: stop;
+    4. no observation that can be believed, or one older than its time-out (what is put down to the drift of clocks
+       aside, at most one more time-out): stop;
     5. the body is tilted beyond the limit, by the observation or by the newest message of an IMU; or an IMU that was
        heard falls silent or sends what can't be used: stop;
     6. no decision, or one older than its time-out: stop;
@@ -94,18 +96,16 @@ class SafetyWall:
     def observe(self, message: Any) -> str | None:
         """Take a :class:`~crl.safety.situation.Situation`, or say why it is refused: an agent should not use it."""
         refused = self._stream.offer(message, self._clock.read())
-        if refused is not None:
-            self.reasons[refused] += 1
+        self._count(refused)
         return refused
 
     def hear_imu(self, message: Any) -> str | None:
         """Take an :class:`~crl.safety.imu.Inertial`, or say why it is refused: an agent should not use it."""
         refused = self.imu.hear(message, self._stream.latest, self._clock.read())
-        if refused is not None:
-            self.reasons[refused] += 1
+        self._count(refused)
         return refused
 
-    def propose(self, action: Any, made: float | None = None) -> str | None:
+    def propose(self, action: Any, made: Any = None) -> str | None:
         """Take a decision [A] of any origin, or say why it is refused.
 
         Args:
@@ -113,17 +113,18 @@ class SafetyWall:
             made: When it was decided, on the steady clock (s); now by default. Older than the last one: refused.
         """
         now = self._clock.read()
-        made = now if made is None else made
+        when = now if made is None else attempt(real, made)
         refused = None
-        if not made <= now:
+        if when is None:
+            refused = "a decision whose time is not a number"
+        elif not when <= now:
             refused = "a decision from the future"
-        elif self._decision is not None and made < self._made <= now:
+        elif self._decision is not None and when < self._made <= now:
             refused = "a decision older than the last one"
-        if refused is not None:
-            self.reasons[refused] += 1
-            return refused
-        self._decision, self._made = self._filter(action), made
-        return None
+        else:
+            self._decision, self._made = self._filter(action), when
+        self._count(refused)
+        return refused
 
     def hear_e_stop(self, pressed: Any) -> None:
         """Take a message of the e-stop button: anything but a plain ``False`` presses it, and it stays pressed."""
@@ -137,17 +138,32 @@ class SafetyWall:
         refused = self.e_stop.reset(self._clock.read())
         if refused is None:
             self.begin_anew()
+            self._stream.restart()
             self.imu.forget()
         return refused
 
     def begin_anew(self) -> None:
-        """Begin a new stream of observations; the e-stop stays as it is. For sources whose clock was set.
+        """Begin a new stream of observations; the e-stop stays as it is. For sources whose clock was set ahead.
 
-        Nothing that was decided or observed before counts any more.
+        Nothing that was decided or observed before counts any more, but how long the fastest message took is
+        remembered: only a person may say that a delay is none.
         """
         self._decision = None
-        self._stream.restart()
+        self._stream.follow()
         self.imu.restart()
+
+    @property
+    def measured(self) -> float:
+        """When the newest observation was measured, on the steady clock (s); ``-inf`` without one."""
+        return self._stream.measured
+
+    @property
+    def drift(self) -> float:
+        """How much of the observations' delay is put down to a slow clock of their source since :meth:`reset` (s).
+
+        It grows to ``observation_timeout`` and no further. It counts as delay for the fence.
+        """
+        return self._stream.drift
 
     def command(self) -> SafeCommand:
         """The command to send now."""
@@ -194,9 +210,10 @@ class SafetyWall:
         assert seen is not None  # rules 4 and 6
         assert decision is not None
         limits, place = settings.limits, (seen.position, seen.heading, settings.fence)
+        soft, hard = (replace(way, delay=way.delay + self.drift) for way in (self._soft, self._hard))
         # Again in double precision: the nearest float32 to a limit may lie outside it.
         inside = np.clip(decision.action.astype(np.float64), limits.low, limits.high).tolist()
-        wanted = hold_back(settings.body, inside, *place, self._soft)
+        wanted = hold_back(settings.body, inside, *place, soft)
         reason = decision.reason if wanted == inside else "a fence ahead"
         self._changed = now if self._changed is None else self._changed
         elapsed = now - self._changed
@@ -205,7 +222,7 @@ class SafetyWall:
             self._changed = now
         else:
             made = self._limiter.value
-        if hold_back(settings.body, made, *place, self._hard) != made:
+        if hold_back(settings.body, made, *place, hard) != made:
             return self._safe(now, "a fence too near")
         if made != wanted:
             reason = reason or "a change faster than the limits"

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from crl.safety.strangers import attempt
+
 STANDSTILL = 10
 """Calls in a row without the clock advancing from which it counts as stopped."""
 
@@ -30,11 +32,8 @@ class SteadyClock:
 
     def read(self) -> float:
         """The time (s) without judging it; NaN if it is no finite number."""
-        try:
-            now = float(self._clock())
-        except (TypeError, ValueError, OverflowError):
-            return math.nan
-        return now if math.isfinite(now) else math.nan
+        now = attempt(lambda: float(self._clock()))
+        return now if now is not None and math.isfinite(now) else math.nan
 
     def tick(self) -> str | None:
         """Read the clock into :attr:`now`; return what is wrong with it.

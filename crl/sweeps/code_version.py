@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
-from crl import __version__
+from crl.version import __version__
 
 PACKAGES = ("crl", "crl_envs")
 """Packages whose source decides what a run comes to."""

@@ -10,17 +10,16 @@ from hydra.core.override_parser.types import Override
 
 from crl.config import Config
 from crl.errors import CrlError, SettingsError
+from crl.plugin_options import check_options
 from crl.sequences import load_sequence
 from crl.settings import compose, fingerprint, to_yaml
-from crl.sweeps.grammar import values
+from crl.sweeps.grammar import MOST, values
 from crl.sweeps.naming import make_unique, point_name
 from crl.sweeps.point import Point
 from crl.training.order import step_budgets, task_order
 
 SHOWN = 5
 """Impossible points that an error lists."""
-MOST = 10_000
-"""Points of a sweep; more is taken for a slip."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def plan(asked: Sequence[Sequence[tuple[str, str]]], varied: Sequence[str], name
         listed = "\n".join(wrong[:SHOWN])
         raise SettingsError(
             f"{len(wrong)} of {len(asked)} points can't run:\n{listed}{more}",
-            "nothing was started; mend or leave them out",
+            "nothing was started; fix or leave them out",
         )
     marks = [fingerprint(config) for config in configs]
     given = names or make_unique(
@@ -116,6 +115,7 @@ def _check(settings: Sequence[str]) -> tuple[Config, int]:
     """Configuration and budget of a point; what `crl train` refuses before it makes a folder is refused here."""
     quiet = () if any(item.startswith("videos=") for item in settings) else ("videos=false",)
     config = compose([*settings, *quiet])
+    check_options(config)
     return config, sum(step_budgets(config, len(task_order(config, load_sequence(config.env.name)))))
 
 

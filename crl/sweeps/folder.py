@@ -206,7 +206,7 @@ def writable(path: Path) -> None:
     if not os.access(place, os.W_OK | os.X_OK):
         raise SweepFolderError(
             f"{path} can't be written: no permission in {place}",
-            f"make it writable (ls -ld {place}), or choose another folder with sweep_dir=DIR",
+            f"make it writable (ls -ld {shlex.quote(str(place))}), or choose another folder with sweep_dir=DIR",
         )
 
 
@@ -218,5 +218,5 @@ def _explain(error: OSError, path: Path) -> SweepFolderError:
         )
     return SweepFolderError(
         f"{path} can't be written: {error.strerror}",
-        f"make it writable (ls -ld {path}), or choose another folder with sweep_dir=DIR",
+        f"make it writable (ls -ld {shlex.quote(str(path))}), or choose another folder with sweep_dir=DIR",
     )

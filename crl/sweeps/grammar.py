@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Glob, Override
-from hydra.errors import HydraException
+from hydra.core.override_parser.types import Glob, Override, RangeSweep
 
 from crl.errors import SettingsError
-from crl.settings import ALIASES, GROUPS, names, profiles
+from crl.overrides import parse_override
+from crl.settings import ALIASES, GROUPS, is_text, names, profiles
+from crl.text import shown
 
+PLACE = "sweep_dir"
+"""Setting of the sweep itself that names a folder."""
+MOST = 10_000
+"""Points of a sweep, and values of a setting; more is taken for a slip."""
 HINT = "write key=value, or several: key=a,b; lists stand in brackets: tasks=[0,1],[1,0]"
 
 
@@ -20,12 +25,9 @@ def parse(text: str) -> Override:
     Raises:
         SettingsError: It is not in Hydra's grammar, or adds or deletes a key.
     """
-    try:
-        parsed: Override = OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        raise SettingsError(f"cannot read {text!r}: {str(error).strip().splitlines()[0]}", HINT) from error
+    parsed = parse_override(text, lambda key: key == PLACE or is_text(key), several=not text.startswith(f"{PLACE}="))
     if parsed.is_delete() or parsed.is_add():
-        raise SettingsError(f"cannot read {text!r}: a setting can only be set", HINT)
+        raise SettingsError(f"cannot read {shown(text)!r}: a setting can only be set", HINT)
     return parsed
 
 
@@ -68,4 +70,19 @@ def values(override: Override) -> list[str]:
         if not found:
             raise SettingsError(f"{override.input_line!r} fits no {group}", f"valid: {', '.join(options)}")
         return list(found)
-    return [str(item) for item in override.sweep_string_iterator()]
+    if isinstance(value, RangeSweep):
+        _count(override, value)
+    listed = [str(item) for item in override.sweep_string_iterator()]
+    if not listed:
+        raise SettingsError(f"{override.input_line!r} has no values", "a range goes from its beginning up to its end")
+    return listed
+
+
+def _count(override: Override, numbers: RangeSweep) -> None:
+    """Refuse a range that has no end of values, before they are listed."""
+    start, stop, step = (float(end or 0) for end in (numbers.start, numbers.stop, numbers.step))
+    if not all(map(math.isfinite, (start, stop, step))) or abs(stop - start) > MOST * abs(step):
+        raise SettingsError(
+            f"cannot read {shown(override.input_line)!r}: it has too many values",
+            f"at most {MOST:,}: name fewer, or search with sweep=tune and interval()",
+        )

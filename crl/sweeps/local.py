@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 
+from crl.cores import cores
 from crl.sweeps.point import Point
 from crl.sweeps.pool import Ended
 from crl.sweeps.process import Worker, died
 
 POLL = 0.05
 """Seconds between two looks at the workers."""
-
-
-def cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class LocalPool:

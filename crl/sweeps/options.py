@@ -13,10 +13,15 @@ from omegaconf.errors import OmegaConfBaseException
 
 from crl.errors import SettingsError
 from crl.matching import nearest
+from crl.overrides import at_home
+from crl.setting_values import first_line
 from crl.sweeps.grammar import parse
+from crl.text import shown
 
 LAUNCHERS = ("local", "ray", "slurm")
 KINDS = ("grid", "tune")
+LARGEST = 2**31 - 1
+"""Greatest whole number that a setting of the sweep may have."""
 NAMED_BY_SWEEP = ("run_dir", "name", "resume")
 """Settings of a run that a sweep sets itself."""
 
@@ -84,7 +89,7 @@ def read(arguments: Sequence[str]) -> Request:
         if key in ("launcher", "sweep", "sweep_dir") or key.startswith(("launcher.", "sweep.")):
             value = _single(override, text)
             if key == "sweep_dir":
-                request.folder = Path(str(value))
+                request.folder = Path(at_home(str(value)))
             elif key == "launcher":
                 request.launcher = _one_of("launcher", value, LAUNCHERS)
             elif key == "sweep":
@@ -126,18 +131,23 @@ def structured(schema: Any, values: Mapping[str, Any], section: str) -> Any:
         try:
             OmegaConf.update(composed, key, value, merge=True)
         except OmegaConfBaseException as error:
-            raise SettingsError(f"{section}.{key} cannot be {value!r}: {str(error).splitlines()[0]}") from error
-    return OmegaConf.to_object(composed)
+            raise SettingsError(f"{section}.{key} cannot be {shown(repr(value))}: {first_line(error)}") from error
+    try:
+        return OmegaConf.to_object(composed)
+    except OmegaConfBaseException as error:
+        raise SettingsError(f"{section}: {first_line(error)}", "write the values themselves") from error
 
 
 def whole(value: int | None, name: str, least: int) -> None:
-    """Refuse a number that is too small.
+    """Refuse a number that is too small, or so great that it must be a slip.
 
     Raises:
         SettingsError: It is.
     """
     if value is not None and value < least:
-        raise SettingsError(f"{name}={value} is too small", f"at least {least}")
+        raise SettingsError(f"{name}={shown(value)} is too small", f"at least {least}")
+    if value is not None and value > LARGEST:
+        raise SettingsError(f"{name}={shown(value)} is too large", f"at most {LARGEST:,}")
 
 
 def _check_tune(tune: Tune) -> None:

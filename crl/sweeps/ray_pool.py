@@ -13,6 +13,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from crl.cores import cores
 from crl.errors import CrlError
 from crl.sweeps.point import Point
 from crl.sweeps.pool import Ended
@@ -127,7 +128,7 @@ def _defaults(settings: Ray) -> Mapping[str, Any]:
     if settings.address is not None:
         return {"address": settings.address}
     # Runs share nothing through Ray: its store may be as small as Ray allows.
-    return {"num_cpus": settings.workers, "include_dashboard": False, "object_store_memory": 80_000_000}
+    return {"num_cpus": settings.workers or cores(), "include_dashboard": False, "object_store_memory": 80_000_000}
 
 
 def _last_line(error: BaseException) -> str:

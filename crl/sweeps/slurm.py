@@ -19,9 +19,11 @@ from omegaconf.errors import OmegaConfBaseException
 
 from crl.errors import CrlError, SettingsError
 from crl.matching import nearest
+from crl.setting_values import first_line
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.point import Point
 from crl.sweeps.process import run_to_end
+from crl.text import shown
 from crl.training.durable import replace_file
 
 PUBLISHED = "hydra/launcher/submitit_slurm.yaml"
@@ -73,7 +75,7 @@ def read_settings(values: Mapping[str, Any]) -> dict[str, Any]:
         try:
             OmegaConf.update(composed, key, value, merge=True)
         except OmegaConfBaseException as error:
-            raise SettingsError(f"launcher.{key} cannot be {value!r}: {str(error).splitlines()[0]}") from error
+            raise SettingsError(f"launcher.{key} cannot be {shown(repr(value))}: {first_line(error)}") from error
     return {name: OmegaConf.to_container(composed)[name] for name in names}  # type: ignore[call-overload,index]
 
 

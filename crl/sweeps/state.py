@@ -17,7 +17,7 @@ from crl.training.results_file import read_line, read_results
 from crl.training.run_folder import RunFolder
 
 _PHASE = mapping({"wall": number}, ("wall",))
-Name = Literal["waiting", "running", "finished", "failed", "killed"]
+Name = Literal["waiting", "running", "finished", "failed", "stopped", "killed"]
 TAIL = 1 << 16
 """Bytes at the end of a log in which the newest lines are looked for."""
 RECENT = 10
@@ -30,8 +30,9 @@ class State:
 
     Attributes:
         point: Name.
-        state: ``waiting`` (nothing done yet, or to be done anew), ``running``, ``finished``, ``failed`` (with an error)
-            or ``killed`` (begun, and nobody works on it).
+        state: ``waiting`` (nothing done yet, or to be done anew), ``running``, ``finished``, ``failed`` (with an
+            error), ``stopped`` (by Ctrl-C or SIGTERM; what it learned is saved) or ``killed`` (begun, and nobody works
+            on it).
         step: Environment steps so far.
         budget: Environment steps it may cost; 0 where not known.
         success: Average success over the tasks of a finished run, else the share among its newest training episodes.
@@ -100,7 +101,7 @@ def state(folder: SweepFolder, name: str) -> State:
         return State(name, "running", *facts)
     if record.outcome == "failed":
         return State(name, "failed", *facts, (record.error or "").splitlines()[0] if record.error else None)
-    return State(name, "killed", *facts)
+    return State(name, "stopped" if record.outcome == "stopped" else "killed", *facts)
 
 
 def _finished(run: Path, point: Point) -> bool:

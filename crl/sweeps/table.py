@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from crl.sweeps.state import State
+from crl.console import PlainTable, plain
+from crl.sweeps.state import Name, State
 
-STYLES = {"waiting": "dim", "running": "cyan", "finished": "green", "failed": "red", "killed": "yellow"}
+STYLES: Mapping[Name, str] = {
+    "finished": "green",
+    "running": "cyan",
+    "waiting": "dim",
+    "failed": "red",
+    "stopped": "yellow",
+    "killed": "yellow",
+}
 """Colours only repeat what the word says."""
-IMPORTANCE = ("failed", "running", "killed", "finished", "waiting")
+IMPORTANCE = ("failed", "running", "killed", "stopped", "finished", "waiting")
 
 
 def table(shown: Sequence[State], every: Sequence[State], note: str = "") -> RenderableType:
@@ -27,7 +34,7 @@ def table(shown: Sequence[State], every: Sequence[State], note: str = "") -> Ren
     """
     left_out = len(every) - len(shown)
     caption = counts(every) + (f"  ({left_out} rows not shown)" if left_out else "") + (f"\n{note}" if note else "")
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    made = PlainTable(box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("point", overflow="fold")
     made.add_column("state", no_wrap=True)
     made.add_column("step / budget", justify="right", no_wrap=True)
@@ -36,14 +43,14 @@ def table(shown: Sequence[State], every: Sequence[State], note: str = "") -> Ren
     made.add_column("error", overflow="fold")
     for row in shown:
         made.add_row(
-            Text(row.point),
+            row.point,
             Text(row.state, STYLES[row.state]),
             f"{row.step:,} / {row.budget:,}" if row.budget else f"{row.step:,}",
             "-" if row.success is None else f"{row.success:.2f}",
             "-" if row.minutes is None else f"{row.minutes:.1f}",
-            Text(row.error or ""),
+            row.error or "",
         )
-    return Group(made, Text(caption))
+    return Group(made, plain(caption))
 
 
 def rows_that_fit(states: Sequence[State], most: int) -> list[State]:
@@ -57,7 +64,7 @@ def rows_that_fit(states: Sequence[State], most: int) -> list[State]:
 def counts(states: Sequence[State]) -> str:
     """``12 points: 3 finished, 2 running, 7 waiting``."""
     found = Counter(state.state for state in states)
-    parts = [f"{found[name]} {name}" for name in ("finished", "running", "waiting", "failed", "killed") if found[name]]
+    parts = [f"{found[name]} {name}" for name in STYLES if found[name]]
     return f"{len(states)} point{'s' * (len(states) != 1)}: {', '.join(parts) or 'none yet'}"
 
 

@@ -32,6 +32,7 @@ from crl.sweeps.point import Point
 from crl.sweeps.process import BUSY, FAILED, FINISHED, STOPPED
 from crl.sweeps.record import Outcome, Record
 from crl.sweeps.state import done, fits
+from crl.terminal import speak_plainly
 from crl.training.run_folder import RunFolder
 
 PATIENCE = 600.0
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     folder = SweepFolder(given.folder.absolute())
     _print_to(folder.log(given.point))
+    speak_plainly()
     orphaned = threading.Event()
     if given.with_parent:
         threading.Thread(target=_watch_parent, args=[orphaned], daemon=True).start()
@@ -134,10 +136,8 @@ def _train(config: Config, run: Path) -> None:
     if config.videos:
         from crl.reporting.replay import record_all
 
-        try:
-            record_all(run)
-        except CrlError as error:
-            print(f"no videos: {error}")
+        for said in record_all(run).notes:
+            print(f"videos: {said}")
     note(run)
 
 

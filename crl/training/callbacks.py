@@ -8,6 +8,7 @@ ends that callback, and never stops a run.
 from __future__ import annotations
 
 import contextlib
+import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -88,13 +89,13 @@ class Callbacks:
                 warnings.warn(f"the callback {name} ends here: {type(error).__name__}: {error}", stacklevel=4)
 
 
-def load_callbacks(names: Sequence[str]) -> Callbacks:
-    """Callbacks by their names.
+def load_callbacks(names: Sequence[str], more: Mapping[str, Callback] | None = None) -> Callbacks:
+    """Callbacks by their names, and others that are there already.
 
     Raises:
         SettingsError: There is no such callback, or its library is not installed.
     """
-    found: dict[str, Callback] = {}
+    found: dict[str, Callback] = dict(more or {})
     for name in names:
         points = {point.name: point for point in entry_points(group=GROUP)}
         if name not in points:
@@ -109,9 +110,16 @@ def load_callbacks(names: Sequence[str]) -> Callbacks:
 
 
 def numbers(line: Mapping[str, Any]) -> dict[str, float]:
-    """The numbers of a line under ``kind/key``, as TensorBoard shows them; booleans are 0 and 1."""
+    """The numbers of a line as trackers and TensorBoard show them; booleans are 0 and 1.
+
+    They stand under ``kind/key``, or ``kind/key/TASK`` where the line is about a task or a mission: curves of different
+    tasks are not one curve.
+    """
+    about = line.get("task", line.get("mission"))
+    # What MLflow and TensorBoard both take; the others replace it in ways of their own, or refuse it.
+    ending = "/" + re.sub(r"[^\w.-]", "_", about) if isinstance(about, str) else ""
     return {
-        f"{line['kind']}/{key}": float(value)
+        f"{line['kind']}/{key}{ending}": float(value)
         for key, value in line.items()
         if key != "step" and isinstance(value, (bool, int, float))
     }

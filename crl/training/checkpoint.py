@@ -20,7 +20,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from crl import __version__
 from crl.errors import CrlError
 from crl.reading.json_text import deeper
 from crl.reading.plain import open_plain, require_plain
@@ -165,7 +164,7 @@ class CheckpointStore:
             CheckpointError: There is none that can be used.
         """
         problems: list[str] = []
-        mend = None
+        hint = None
         for path in reversed(self.list()):
             fitted = None
             try:
@@ -174,14 +173,14 @@ class CheckpointStore:
                     fitted = _fitted(loaded, fit)
             except DamagedCheckpointError as error:
                 problems.append(error.message)
-                mend = mend or error.mend
+                hint = hint or error.hint
                 self._damaged.add(path)
                 continue
             return LoadedCheckpoint(loaded.step, loaded.state, problems, loaded.path, fitted)
         found = "; ".join(problems) if problems else "there are none"
         raise CheckpointError(
             f"no usable checkpoint in {self.folder}: {found}",
-            mend or "restore the folder from a copy, or start the run again without resume=true",
+            hint or "restore the folder from a copy, or start the run again without resume=true",
         )
 
     def load(self, path: Path) -> LoadedCheckpoint:
@@ -277,14 +276,14 @@ class CheckpointStore:
                 f"{what}: the folder can't be written ({error.strerror}); {intact}",
                 f"make it writable (ls -ld {self.folder}), then continue with resume=true; or choose another run_dir",
             )
-        return CheckpointError(f"{what}: {error}; {intact}", "mend the disk, then continue with resume=true")
+        return CheckpointError(f"{what}: {error}; {intact}", "fix the disk, then continue with resume=true")
 
 
 def _fitted(loaded: LoadedCheckpoint, fit: Callable[[State], Fitted]) -> Fitted:
     try:
         return fit(loaded.state)
     except CrlError as error:
-        raise DamagedCheckpointError(f"{loaded.path} does not fit the run: {error.message}", error.mend) from error
+        raise DamagedCheckpointError(f"{loaded.path} does not fit the run: {error.message}", error.hint) from error
     except FORMAT_ERRORS as error:
         raise DamagedCheckpointError(f"{loaded.path} does not fit the run: {error!r}") from error
 

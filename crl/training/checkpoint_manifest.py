@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.reading.json_text import read_json
 from crl.reading.schema import count, mapping, text
 from crl.training.checkpoint_names import FORMAT
 from crl.training.durable import FileRecord
+from crl.version import __version__
 
 ARRAYS, TREE, MANIFEST = "arrays.safetensors", "state.json", "manifest.json"
 MOST = 1 << 20

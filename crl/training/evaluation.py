@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
 
+from crl.agents.base import Agent
 from crl.training.clock import Clock
 from crl.training.episode import EpisodeResult, play
 from crl.training.run_state import Score
-from crl.types import Agent, TaskSpec
+from crl.types import TaskSpec
 
 
 def evaluate_task(
@@ -20,6 +22,7 @@ def evaluate_task(
     episodes: int,
     seed: int,
     clock: Clock,
+    told: Callable[[int], None] = lambda done: None,
 ) -> tuple[Score, int]:
     """Play evaluation episodes of a task.
 
@@ -30,6 +33,7 @@ def evaluate_task(
         episodes: How many.
         seed: Seed of the first episode; the others follow.
         clock: Accounts for time; planning and simulation count as ``evaluate`` here.
+        told: Called after every episode with the number of those that are done.
 
     Returns:
         The score, and the environment steps taken.
@@ -40,6 +44,7 @@ def evaluate_task(
             results.append(
                 play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=Clock())
             )
+            told(len(results))
     successes = [result.success for result in results] if task.has_success else []
     rate = sum(successes) / episodes if task.has_success else None
     returns = [result.total for result in results]

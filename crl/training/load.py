@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.sequences import TaskSequence, load_sequence
@@ -20,7 +21,6 @@ from crl.training.run_settings import read_settings
 from crl.training.run_state import RunState
 from crl.training.runner import prepare_torch
 from crl.training.trust import require_trust
-from crl.types import Agent
 
 
 @dataclass

@@ -12,23 +12,25 @@ from typing import Any
 
 import gymnasium
 
+from crl.agents.base import Agent
 from crl.agents.monitor import ReachMonitor
 from crl.config import Config
 from crl.errors import CrlError
 from crl.seeding import derive
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
+from crl.training.display import Display
 from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
 from crl.training.measures import measure
 from crl.training.mission_stage import MissionStage
-from crl.training.order import step_budgets, task_order
+from crl.training.order import evaluation_episodes, step_budgets, task_order
 from crl.training.probes import collect_probes
 from crl.training.progress import Progress
 from crl.training.recorded import Recorded, pretrain
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
-from crl.types import Agent, LearnBudget, TaskSpec
+from crl.types import LearnBudget, LearnReport, TaskSpec
 
 FAULTS_ALLOWED = 5
 DECISIONS_KEPT = 5000
@@ -66,6 +68,7 @@ class TrainingLoop:
         self._best: dict[str, Any] | None = None
         self.monitor = ReachMonitor(config.monitor)
         self.missions = MissionStage(config, sequence)
+        self._display = Display(config, sequence, self.order, self.budgets, self.missions, progress)
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
         self._loss: float | None = None
 
@@ -91,17 +94,18 @@ class TrainingLoop:
                 self._fly()
         finally:
             self.state.revision = self.state.revision + 1 if self.state.env_steps == before else 1
-        self._show()
+        self.show()
 
     def pretrain(self, recorded: Recorded) -> None:
         """Learn from recorded data, before the first unit."""
         steps = self.config.learning.initial_steps
+        self._display.learning()
         with self.clock.phase("learn"):
             report = pretrain(self.agent, self._task(), recorded, steps)
         self.state.gradient_steps += report.steps
         taken = {"transitions": len(recorded.transitions), "stretches": recorded.stretches}
         self.log.write("data", 0, {**taken, "observations": recorded.messages, "left_out": recorded.left_out})
-        self.log.write("learning", 0, {"steps": report.steps, **report.losses})
+        self._log_learning(report)
         self.progress.message(str(recorded))
         if self.config.data.only:
             self.state.stage = "close"
@@ -119,6 +123,7 @@ class TrainingLoop:
             seed=seed,
             explore=True,
             clock=self.clock,
+            steps=max(1, self._left()),
             after_success=config.budget.after_success,
         )
         state.task_episodes[task.index] = number + 1
@@ -131,7 +136,7 @@ class TrainingLoop:
         if result.fault:
             self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
         self._log_episode("episode", task, result)
-        self.progress.update(episode_return=result.total, success=_judged(task, result))
+        self.show(episode_return=result.total, success=_judged(task, result))
         random = config.exploration.random_episodes
         if state.episodes == random:
             self._learn(config.learning.initial_steps)
@@ -140,12 +145,20 @@ class TrainingLoop:
         self._watch()
         if self._mastered() or self._spent():
             state.stage = "close"
+            if state.episodes <= random:
+                self.progress.message(
+                    f"{task.name}: its {state.task_steps} steps went to random episodes alone (exploration."
+                    f"random_episodes={random}, {task.episode_steps} steps each): more budget.steps are needed for "
+                    "episodes that follow what was learned"
+                )
         if state.faults >= FAULTS_ALLOWED:  # last, so that the unit is complete and its state fit to be saved
+            position = self.order[state.visit]
+            env = self.sequence.tasks[position].id
             raise SimulatorFailed(
                 f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, "
-                f"the last because {result.fault}",
-                "check the environment (crl.checks.check_task_sequence); what was learned before is in the checkpoint, "
-                "and resume=true continues from it",
+                f"the last at step {result.steps} because {result.fault}",
+                f"`crl check env={config.env.name} tasks=[{position}]` tries the environment {env} (in Python: "
+                "crl.checks.check_task_sequence); what was learned before is in the checkpoint",
             )
 
     def _close(self) -> None:
@@ -155,7 +168,7 @@ class TrainingLoop:
         self._watch()
         state.validated = []
         state.tried = state.episodes
-        if self._validates() and self._room():
+        if self._validates() and self._fits():
             state.stage = "validate"
         else:
             self._finish(0)
@@ -180,7 +193,7 @@ class TrainingLoop:
         state.env_steps += result.steps
         state.validated.append(result.success)
         self._log_episode("validation", task, result)
-        if len(state.validated) < config.budget.validation_episodes and self._room():
+        if not self._judged_enough() and self._fits():
             return
         successes = sum(state.validated)
         if successes > state.best:
@@ -190,7 +203,8 @@ class TrainingLoop:
         self.progress.message(
             f"{task.name}: validation {successes} of {len(state.validated)} after {state.task_steps} steps"
         )
-        if not mastered and not self._spent():
+        # What is learned after the last validation that fits is kept only where no snapshot succeeded at all.
+        if not mastered and (self._fits() or (state.best <= 0 and not self._spent())):
             state.stage = "collect"
             return
         self._finish(successes)
@@ -207,14 +221,8 @@ class TrainingLoop:
         state, config = self.state, self.config
         if len(state.rows) == state.visit:
             state.rows.append({})
-        row = state.rows[state.visit]
-        seen = list(dict.fromkeys(self.order[: state.visit + 1]))
-        last = state.visit + 1 == len(self.order)
-        while len(row) < len(seen):
-            index = seen[len(row)]
-            # The diagonal and the last row are compared with each other, so they get all episodes.
-            full = last or index == self.order[state.visit]
-            episodes = config.evaluation.episodes if full else config.evaluation.episodes_between
+        row, plan = state.rows[state.visit], evaluation_episodes(config, self.order, state.visit)
+        for index, episodes in list(plan.items())[len(row) :]:
             if episodes:
                 break
             row[index] = None
@@ -229,6 +237,7 @@ class TrainingLoop:
                 episodes=episodes,
                 seed=config.evaluation.seed,
                 clock=self.clock,
+                told=lambda done: self._display.evaluated(state, done),
             )
             row[index] = score
             state.evaluation_steps += steps
@@ -244,7 +253,8 @@ class TrainingLoop:
         spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
         measured = measure(self.agent)
         state.spent.append({**spent, "validation": state.best if state.best >= 0 else None, **measured})
-        signs = {**(measured["plasticity"] or {}), "kept_bytes": measured["kept_bytes"]}
+        kept = {name: measured[name] for name in ("kept_bytes", "kept_once_bytes")}
+        signs = {**(measured["plasticity"] or {}), **kept}
         self.log.write("visit", state.env_steps, {**spent, **signs})
         state.next_visit()
         if state.visit == len(self.order):
@@ -259,11 +269,13 @@ class TrainingLoop:
 
     # ------------------------------------------------------------------ parts of units
     def _learn(self, steps: int, *, closing: bool = False) -> None:
+        if steps:
+            self._display.learning()
         with self.clock.phase("learn"):
             report = self.agent.learn(LearnBudget(steps, closing))
         self.state.gradient_steps += report.steps
         if report.steps:
-            self.log.write("learning", self.state.env_steps, {"steps": report.steps, **report.losses})
+            self._log_learning(report)
             self._loss = report.losses.get("task")
 
     def _watch(self) -> None:
@@ -279,18 +291,28 @@ class TrainingLoop:
             values = {"task": change.task, "distance": change.distance, "moved": change.moved}
             self.log.write("change", state.env_steps, values)
 
-    def _spent(self) -> bool:
-        """Whether one more episode would exceed the task's budget, or those of all tasks up to here.
+    def _left(self) -> int:
+        """Environment steps that are left of the visit's own budget; validation counts, too.
 
-        Validation counts; what a validation took beyond one task's budget is missing from the next one's.
+        With ``budget.carry`` what earlier visits left unspent comes on top.
         """
-        state = self.state
-        left = min(self.budgets[state.visit] - state.task_steps, sum(self.budgets[: state.visit + 1]) - state.env_steps)
-        return left < self._task().episode_steps
+        if self.config.budget.carry:
+            return sum(self.budgets[: self.state.visit + 1]) - self.state.env_steps
+        return self.budgets[self.state.visit] - self.state.task_steps
 
-    def _room(self) -> bool:
-        """Whether one more episode stays within the environment steps of the whole run."""
-        return self.state.env_steps + self._task().episode_steps <= sum(self.budgets)
+    def _spent(self) -> bool:
+        """Whether the visit's budget is used up: the last training episode is cut where it ends."""
+        return self._left() <= 0
+
+    def _fits(self) -> bool:
+        """Whether a whole episode fits into what is left: one that is cut says nothing of a snapshot."""
+        return self._left() >= self._task().episode_steps
+
+    def _judged_enough(self) -> bool:
+        """Whether the validation has all its episodes, or more failures than a confirmed snapshot may have."""
+        budget, played = self.config.budget, len(self.state.validated)
+        lost = played - sum(self.state.validated) > budget.validation_episodes - budget.validation_successes
+        return played >= budget.validation_episodes or (budget.validation_stop and lost)
 
     def _validates(self) -> bool:
         return self.config.budget.validation_episodes > 0 and self.config.budget.mastery
@@ -321,24 +343,17 @@ class TrainingLoop:
             values["fault"] = result.fault
         self.log.write(kind, self.state.env_steps, values)
 
+    def _log_learning(self, report: LearnReport) -> None:
+        """An agent's ``task`` is the loss on the present task; in the log a task is a name."""
+        losses = {"loss" if name == "task" else name: value for name, value in report.losses.items()}
+        self.log.write("learning", self.state.env_steps, {"task": self._task().name, "steps": report.steps, **losses})
+
     def _keep_decisions(self, result: EpisodeResult) -> None:
         self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
 
-    def _show(self) -> None:
-        state = self.state
-        if self.done:
-            return
-        phases = {"collect": "act", "close": "learn"}
-        random = state.episodes < self.config.exploration.random_episodes
-        visit = min(state.visit, len(self.order) - 1)  # missions come after the last visit
-        self.progress.update(
-            task_index=visit,
-            task_step=state.task_steps,
-            task_budget=self.budgets[visit],
-            step=state.env_steps,
-            phase="explore" if state.stage == "collect" and random else phases.get(state.stage, "evaluate"),  # type: ignore[arg-type]
-            loss=self._loss,
-        )
+    def show(self, episode_return: float | None = None, success: bool | None = None) -> None:
+        """Show where the run is, and what comes next, with an episode that has just ended."""
+        self._display.show(self.state, self._loss, episode_return, success)
 
     def _task(self) -> TaskSpec:
         return self.sequence.spec(self.order[self.state.visit])

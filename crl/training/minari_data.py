@@ -6,7 +6,8 @@ from it: then its fields, units, ranges and rate are those of the task.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -26,24 +27,32 @@ class MinariData:
 
     @staticmethod
     def read(
-        source: str, env: str, options: Mapping[str, Any], robot: str | None = None, odom: str = "odom"
+        source: str,
+        env: str,
+        options: Mapping[str, Any],
+        robot: str | None = None,
+        odom: str = "odom",
+        cmd_vel: str | None = None,
     ) -> dict[str, Any]:
         """Transitions of a dataset; see :meth:`crl_robots.demonstrations.BagData.read`.
 
         Raises:
-            CrlError: Minari or the dataset is missing, or it was made in another environment.
+            CrlError: Minari or the dataset is missing or damaged, it was made in another environment, or what it holds
+                is not an array of numbers per episode.
         """
         del odom
-        if robot is not None:
-            raise CrlError("data.robot describes the robot of a bag", "leave it out for a Minari dataset")
+        for key, value in (("robot", robot), ("cmd_vel", cmd_vel)):
+            if value is not None:
+                raise CrlError(f"data.{key} describes the robot of a bag", "leave it out for a Minari dataset")
         name = source.removeprefix(PREFIX)
         dataset = _load(name)
-        _check_environment(source, getattr(dataset, "env_spec", None), env, options)
+        _check_environment(source, dataset.env_spec, env, options)
         segments, messages = [], 0
-        for episode in dataset.iterate_episodes():
-            seen, done = np.asarray(episode.observations), np.asarray(episode.actions)
+        for episode in _episodes(name, dataset):
+            seen = _numbers(source, "observations", episode.observations)
+            done = _numbers(source, "actions", episode.actions)
             messages += len(seen)
-            segments.append((seen.astype(np.float32), done.astype(np.float32)))
+            segments.append((seen, done))
         return {
             "observation": None,  # all three as in the environment
             "action": None,
@@ -69,12 +78,66 @@ def _load(name: str) -> Any:
         ) from error
 
 
-def _check_environment(source: str, spec: Any, env: str, options: Mapping[str, Any]) -> None:
-    made = None if spec is None else (spec.id, {k: v for k, v in spec.kwargs.items() if k != "render_mode"})
-    # A module may be named before the id.
-    if made is None or made[0] != env.rpartition(":")[2] or made[1] != dict(options):
-        was = "an environment that it does not name" if made is None else f"{made[0]} with {made[1]}"
+def _episodes(name: str, dataset: Any) -> Iterator[Any]:
+    """The episodes of a dataset."""
+    episodes = iter(dataset.iterate_episodes())
+    while True:
+        try:
+            episode = next(episodes, None)
+        except Exception as error:  # as above
+            raise CrlError(
+                f"the Minari dataset {name!r} is damaged: {error}", f"download it again: minari download {name}"
+            ) from error
+        if episode is None:
+            return
+        yield episode
+
+
+def _numbers(source: str, what: str, values: Any) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """What an episode holds as an array with a row a step."""
+    kind = None
+    if isinstance(values, Mapping):
+        kind = f"a dictionary ({', '.join(map(str, values))})"
+    elif isinstance(values, tuple):
+        kind = f"a tuple of {len(values)} parts"
+    else:
+        try:
+            array = np.asarray(values)
+        except ValueError:  # numpy makes no array of rows of several lengths
+            array = np.empty(0, dtype=object)
+            kind = "of several lengths"
+        if kind is None and array.dtype.kind not in "biuf":
+            kind = {"U": "text", "S": "text", "O": "objects"}.get(array.dtype.kind, f"of the type {array.dtype}")
+        elif kind is None and not array.ndim:
+            kind = "a single number"
+    if kind is not None:
         raise CrlError(
-            f"{source} was made in {was}, the task is {env} with {dict(options)}",
+            f"the {what} of {source} are {kind}, not rows of numbers",
+            "record it in an environment whose observations and actions are flat arrays",
+        )
+    return array.astype(np.float32)
+
+
+def _check_environment(source: str, spec: Any, env: str, options: Mapping[str, Any]) -> None:
+    if spec is None:
+        raise CrlError(
+            f"{source} does not say in which environment it was made",
+            "record it with an environment that is registered by name (entry_point='module:Class'): Minari can't store "
+            "a class itself",
+        )
+    made = spec.id, _stored({key: value for key, value in spec.kwargs.items() if key != "render_mode"})
+    # A module may be named before the id.
+    if made != (env.rpartition(":")[2], _stored(options)):
+        raise CrlError(
+            f"{source} was made in {made[0]} with {made[1]}, the task is {env} with {_stored(options)}",
             "a dataset knows no units: learn from it in the environment that it was made in",
         )
+
+
+def _stored(options: Mapping[str, Any]) -> Any:
+    """Options as a dataset stores them: as JSON, in which a tuple is a list."""
+    return json.loads(json.dumps(dict(options), default=_plain))
+
+
+def _plain(value: Any) -> Any:
+    return value.tolist() if isinstance(value, np.ndarray | np.generic) else repr(value)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.sequences import TaskSequence
 from crl.training.missions import fly, mission_sequence
-from crl.training.progress import Progress
+from crl.training.progress import MISSION, Progress, Stage
 from crl.training.run_log import RunLog
 from crl.training.run_state import RunState
-from crl.types import Agent
 
 
 class MissionStage:
@@ -37,6 +37,11 @@ class MissionStage:
         count = 0 if self._missions is None else len(self._missions) * self._config.missions.seeds
         return count - len(state.missions)
 
+    def stage(self, state: RunState, about: str = "") -> Stage:
+        """How far the missions are."""
+        count = len(state.missions) + self.left(state)
+        return Stage(MISSION, len(state.missions), count, about)
+
     def fly(self, agent: Agent, state: RunState, log: RunLog, progress: Progress) -> None:
         """Fly the next mission, and note it."""
         assert self._missions is not None
@@ -44,7 +49,12 @@ class MissionStage:
         task = self._missions.spec(index)
         entry, seed = self._entries[index], self._config.evaluation.seed + round_
         with closing(self._missions.make(index)) as env:
-            flight = fly(agent, env, task, seed, self._config, faulty=bool(entry.fault))
+
+            def told(reached: int, waypoints: int) -> None:
+                about = f"{task.name}, waypoint {min(reached + 1, waypoints)} of {waypoints}"
+                progress.count(self.stage(state, about))
+
+            flight = fly(agent, env, task, seed, self._config, faulty=bool(entry.fault), told=told)
         taken = {key: value for key, value in flight.record.items() if key != "ms"}
         record = {"mission": entry.name, "class": entry.group, "fault": dict(entry.fault), **taken}
         state.missions.append({**record, "path": flight.path, "points": flight.waypoints})

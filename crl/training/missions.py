@@ -8,7 +8,7 @@ an oracle is told what the body makes of its commands.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,12 +17,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from crl.adaptation.refiners.base import NoRefiner, Refiner
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
-from crl.flow.refiner import FlowRefiner, OracleRefiner
 from crl.safety.command_filter import CommandFilter
 from crl.sequences import MissionEntry, TaskEntry, TaskSequence
-from crl.types import ActionSpec, Agent, LearnBudget, TaskSpec, Transition
+from crl.types import ActionSpec, LearnBudget, TaskSpec, Transition
 
 STANDING = 25
 """Steps that a mission goes on after it was given up, with the safe action."""
@@ -98,7 +99,14 @@ def check_missions(config: Config, sequence: TaskSequence, chosen: Sequence[Miss
 
 
 def fly(
-    agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, seed: int, config: Config, *, faulty: bool = True
+    agent: Agent,
+    env: gymnasium.Env[Any, Any],
+    task: TaskSpec,
+    seed: int,
+    config: Config,
+    *,
+    faulty: bool = True,
+    told: Callable[[int, int], None] = lambda reached, waypoints: None,
 ) -> Flight:
     """Fly one mission.
 
@@ -121,29 +129,33 @@ def fly(
         seed: Seed of the environment and number of the agent's episode.
         config: Settings.
         faulty: Whether the mission has a fault at all; else every alarm is a false one.
+        told: Called after every step with the waypoints that are reached, and their number.
     """
     watch = _Watch(task, config)
     limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
     wall = CommandFilter(limits, task.safe_action)
     described: Any = env.unwrapped
     observation, info = env.reset(seed=seed)
+    if "fault" in info:
+        raise CrlError(f"mission {task.name} can't begin: {info['fault']}", "`crl check env=...` tries the environment")
     agent.begin(task, seed, False)
     watch.begin(info)
-    refiner = getattr(agent, "refiner", None)
+    refiner: Refiner = getattr(agent, "refiner", NoRefiner(task.action))
     done = False
     while not done:
-        if isinstance(refiner, OracleRefiner):
+        if refiner.is_told:
             matrix, bias = described.command_effect()
             refiner.tell(torch.tensor(matrix), torch.tensor(bias))
         wrong = faulty and bool(info["fault_active"])
         decision = agent.act(observation)
         wanted = task.safe_action if watch.given_up else decision.action  # the safe action from then on
         executed = wall(wanted).action
+        before = info
         after, reward, terminated, truncated, info = env.step(executed)
-        done = bool(terminated or truncated) or watch.given_up >= STANDING
-        if not np.isfinite(after).all():
-            info = {**info, "crash": "the simulator diverged"}
-            watch.step(executed, wrong, info, refiner, math.inf)
+        ended = terminated or truncated or watch.steps + 1 >= task.episode_steps
+        done = bool(ended) or watch.given_up >= STANDING
+        if "fault" in info:
+            watch.step(executed, wrong, {**before, **info, "crash": info["fault"]}, refiner, math.inf)
             break
         agent.observe(
             Transition(
@@ -156,13 +168,15 @@ def fly(
                 next_observation=after,
                 first=watch.steps == 0,
                 last=done,
+                terminated=bool(terminated),
             )
         )
         agent.learn(LearnBudget(1))
         watch.step(executed, wrong, info, refiner, _distance(task, after))
+        told(int(info["reached"]), int(info["waypoints"]))
         observation = after
     record = watch.record(seed)
-    record["ms"] = summarise(getattr(agent, "milliseconds", {}), watch.steps)
+    record["ms"] = summarise(agent.milliseconds, watch.steps)
     points = described.progress.mission.points + described.origin
     return Flight(record, np.array(watch.path, dtype=np.float32), np.asarray(points, dtype=np.float32))
 
@@ -192,7 +206,7 @@ class _Watch:
         self.path.append(np.asarray(info["position"], dtype=np.float64))
 
     def step(
-        self, executed: NDArray[np.float32], faulty: bool, info: Mapping[str, Any], refiner: Any, distance: float
+        self, executed: NDArray[np.float32], faulty: bool, info: Mapping[str, Any], refiner: Refiner, distance: float
     ) -> None:
         """Take note of a step in which the fault was on or not."""
         self.steps += 1
@@ -208,10 +222,10 @@ class _Watch:
         off = self._follow(refiner, faulty)
         self._be_patient(off, int(info["reached"]), distance)
 
-    def _follow(self, refiner: Any, faulty: bool) -> bool:
+    def _follow(self, refiner: Refiner, faulty: bool) -> bool:
         """What the refiner makes of the regime; whether it thinks the body off nominal."""
         # The oracle knows, and who has no refiner learns what it can: both may run out of patience under a fault.
-        if not isinstance(refiner, FlowRefiner):
+        if not refiner.tracks:
             return faulty
         regime = refiner.regime
         alarmed, self._changes = regime.changes > self._changes, regime.changes
@@ -219,12 +233,12 @@ class _Watch:
         if not faulty and settled:
             self._nominal += 1
             # The end of a regime is an alarm, too; to see a nominal body as one is right, however late.
-            self._false += alarmed and refiner.tracker.off
+            self._false += alarmed and regime.off
         if faulty and self._came is not None and self._found is None and regime.active:
             self._found = self.steps - self._came
-        if self._went is not None and self._cleared is None and not refiner.tracker.off:
+        if self._went is not None and self._cleared is None and not regime.off:
             self._cleared = self.steps - self._went
-        return regime.active or refiner.tracker.off
+        return regime.active or regime.off
 
     def _be_patient(self, off: bool, reached: int, distance: float) -> None:
         if reached > self._reached or distance < self._best - 0.05 or not off:

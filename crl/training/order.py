@@ -1,6 +1,8 @@
-"""The order in which tasks are learned, and the environment steps that each visit gets."""
+"""The order in which tasks are learned, the environment steps that each visit gets, and what is evaluated after it."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 from crl.config import Config
 from crl.errors import CrlError
@@ -40,3 +42,13 @@ def step_budgets(config: Config, visits: int) -> list[int]:
             f"budget.steps has {len(steps)} entries for {visits} tasks", "give one number, or one for every task"
         )
     return steps
+
+
+def evaluation_episodes(config: Config, order: Sequence[int], visit: int) -> dict[int, int]:
+    """Episodes of the evaluation after a visit, for each of the tasks seen so far, by the order of their first visit.
+
+    The diagonal and the last row of the reward matrix are compared with each other, so they get all episodes.
+    """
+    last = visit + 1 == len(order)
+    full, between = config.evaluation.episodes, config.evaluation.episodes_between
+    return {index: full if last or index == order[visit] else between for index in dict.fromkeys(order[: visit + 1])}

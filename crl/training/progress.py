@@ -1,12 +1,13 @@
 """Live progress of a run: a panel on a terminal, lines elsewhere.
 
 A panel redraws itself, which would fill a log file with copies: where the output is no terminal, a line is printed
-for each episode and otherwise every five seconds.
+for each episode and otherwise every five seconds, and a sign of life in a long silence.
 """
 
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,15 +21,42 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from crl.console import PlainConsole
+
 Activity = Literal["explore", "learn", "act", "evaluate"]
+
+MISSION = "mission"
+"""Name of the stage that comes when all tasks are learned."""
 
 WINDOW = 10
 """Episodes over which the success rate is taken."""
 LINE_SECONDS = 5.0
 """Least time between two lines that report no episode (s)."""
+SILENCE_SECONDS = 30.0
+"""Silence after which a line is printed although nothing has changed (s)."""
 RATE_SECONDS = 120.0
 """Time over which the rate of environment steps is measured (s): long enough to hold exploration, learning and acting
 in their usual proportion, short enough to follow a change of task."""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stretch of a run in which its budget of environment steps stands still.
+
+    Attributes:
+        name: What is counted: ``validation episode``, ``evaluation episode`` or :data:`MISSION`.
+        done: How many are done.
+        total: How many there are.
+        about: More about the present one.
+    """
+
+    name: str
+    done: int
+    total: int
+    about: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name} {min(self.done + 1, self.total):,} of {self.total:,}" + (self.about and f" ({self.about})")
 
 
 @dataclass
@@ -42,6 +70,8 @@ class _Shown:
     phase: Activity = "explore"
     episode_return: float | None = None
     loss: float | None = None
+    missions: int = 0
+    stage: Stage | None = None
     successes: deque[bool] = field(default_factory=lambda: deque(maxlen=WINDOW))
 
 
@@ -64,15 +94,23 @@ class Progress:
     ) -> None:
         self._total = total_steps
         self._tasks = list(tasks)
-        self._console = console or Console()
+        self._console = console or PlainConsole()
         self._now = now
         self._shown = _Shown()
         self._start = self._line_at = now()
         self._samples: deque[tuple[float, int]] = deque()
+        self._pace: float | None = None
+        self._stage_began = (now(), 0)
         self._live: Live | None = None
+        self._over = threading.Event()
+        self._watch: threading.Thread | None = None
 
     def __enter__(self) -> Progress:
-        if self._console.is_terminal:
+        if not self._console.is_terminal:
+            self._over.clear()
+            self._watch = threading.Thread(target=self._break_silence, daemon=True)
+            self._watch.start()
+        else:
             # Redrawn by a thread of rich's, so that the time goes on during a long learning session.
             self._live = Live(console=self._console, get_renderable=self.render, refresh_per_second=2)
             self._live.start()
@@ -82,6 +120,10 @@ class Progress:
         if self._live is not None:
             self._live.stop()
             self._live = None
+        if self._watch is not None:
+            self._over.set()
+            self._watch.join()
+            self._watch = None
 
     def update(
         self,
@@ -91,6 +133,8 @@ class Progress:
         task_budget: int | None = None,
         step: int | None = None,
         phase: Activity | None = None,
+        stage: Stage | None = None,
+        missions: int | None = None,
         episode_return: float | None = None,
         success: bool | None = None,
         loss: float | None = None,
@@ -103,6 +147,8 @@ class Progress:
             task_budget: Environment steps that the task may cost.
             step: Environment steps spent in all.
             phase: What the run is doing.
+            stage: What is counted in this phase beside environment steps; left out with a phase, nothing is.
+            missions: Missions that follow when all tasks are learned, the present one included.
             episode_return: Return of an episode that has just ended.
             success: Whether that episode succeeded.
             loss: Loss of the latest learning session.
@@ -120,33 +166,72 @@ class Progress:
             "task_budget": task_budget,
             "step": step,
             "phase": phase,
+            "missions": missions,
             "episode_return": episode_return,
             "loss": loss,
         }
         for name, value in given.items():
             if value is not None:
                 setattr(shown, name, value)
+        if phase is not None or stage is not None:
+            self._enter_stage(stage)
         if success is not None:
             shown.successes.append(bool(success))
-        if step is not None:
+        if step is not None and shown.stage is None:
             self._sample(step)
         if self._live is None:
             self._line(episode=episode_return is not None or success is not None)
+
+    def turn_to(self, phase: Activity) -> None:
+        """Show another phase from now on; there is nothing else to tell of yet."""
+        self._shown.phase = phase
+
+    def count(self, stage: Stage) -> None:
+        """Take note of how far the present stage is."""
+        self._enter_stage(stage)
+        if self._live is None:
+            self._line(episode=False)
 
     def message(self, text: str) -> None:
         """Print a line above the panel, or in its place among the lines."""
         self._print(text)
 
     def seconds_left(self) -> float | None:
-        """Estimate from the latest rate of environment steps (s), or None while there is none."""
+        """Estimate of the time for what can be counted (s), or ``None`` while there is none.
+
+        That is the environment steps that are left, by their latest rate, and the present stage. Missions that follow
+        later are not in it.
+        """
+        stage = self._shown.stage
+        if stage is None:
+            return self._for_steps()
+        began, first = self._stage_began
+        steps = max(0, self._total - self._shown.step)
+        if stage.done <= first or (steps and self._pace is None):
+            return None
+        each = (self._now() - began) / (stage.done - first)
+        return (stage.total - stage.done) * each + steps * (self._pace or 0.0)
+
+    def _for_steps(self) -> float | None:
         samples = list(self._samples)  # a copy, for the thread that redraws
         if len(samples) < 2:
-            return None
+            return None if self._pace is None else max(0, self._total - self._shown.step) * self._pace
         (first_time, first_step), (_, last_step) = samples[0], samples[-1]
         elapsed = self._now() - first_time
         if last_step <= first_step or elapsed <= 0.0:
             return None
         return max(0, self._total - last_step) * elapsed / (last_step - first_step)
+
+    def _enter_stage(self, stage: Stage | None) -> None:
+        """Note when a stage began. The pace of environment steps before it is that after it."""
+        before = self._shown.stage
+        if stage is not None and (before is None or before.name != stage.name):
+            left = self._for_steps()
+            if left is not None and self._shown.step < self._total:
+                self._pace = left / (self._total - self._shown.step)
+            self._stage_began = (self._now(), stage.done)
+            self._samples.clear()
+        self._shown.stage = stage
 
     def render(self) -> RenderableType:
         """The panel."""
@@ -155,12 +240,24 @@ class Progress:
         for name, done, total in (("task", shown.task_step, shown.task_budget), ("run", shown.step, self._total)):
             bar = ProgressBar(total=max(1, total), completed=min(done, total), width=40)
             bars.add_row(name, bar, f"{done:,} / {total:,} steps")
-        time_left = f"elapsed {duration(self._now() - self._start)}   left {duration(self.seconds_left())}"
+        if (stage := shown.stage) is not None:
+            bar = ProgressBar(total=max(1, stage.total), completed=stage.done, width=40)
+            bars.add_row(stage.name.rpartition(" ")[2], bar, f"{stage.done:,} / {stage.total:,} {stage.about}")
+        time_left = f"elapsed {duration(self._now() - self._start)}   left {self._left()}"
         facts = f"{shown.phase:<8}   " + "   ".join(self._facts())
         body = Group(bars, Text(facts), Text(time_left))
         return Panel(body, title=Text(self._task()), title_align="left", width=min(self._console.width, 100))
 
+    def _left(self) -> str:
+        """Time left, with what it does not count."""
+        shown = self._shown
+        counted = shown.stage is not None and shown.stage.name == MISSION
+        after = f", then {shown.missions:,} missions" if shown.missions and not counted else ""
+        return duration(self.seconds_left()) + after
+
     def _task(self) -> str:
+        if self._shown.stage is not None and self._shown.stage.name == MISSION:
+            return "missions"
         index = self._shown.task_index
         name = self._tasks[index] if 0 <= index < len(self._tasks) else "?"
         return f"task {index + 1}/{len(self._tasks)} {name}"
@@ -194,16 +291,28 @@ class Progress:
             return
         self._line_at = now
         shown = self._shown
+        counted = []
+        if shown.stage is not None:
+            counted.append(str(shown.stage))
+        elif shown.task_budget:
+            counted.append(f"task step {shown.task_step:,}/{shown.task_budget:,}")
+        if shown.task_budget:
+            counted.append(f"step {shown.step:,}/{self._total:,}")
         parts = [
             self._task(),
             f"{shown.phase:<8}",
-            f"task step {shown.task_step:,}/{shown.task_budget:,}",
-            f"step {shown.step:,}/{self._total:,}",
+            *counted,
             *self._facts(),
             f"elapsed {duration(now - self._start)}",
-            f"left {duration(self.seconds_left())}",
+            f"left {self._left()}",
         ]
         self._print("  ".join(parts))
+
+    def _break_silence(self) -> None:
+        """Print a line whenever none came for long: while something is learned for minutes, for instance."""
+        while not self._over.wait(SILENCE_SECONDS / 6):
+            if self._shown.task_budget and self._now() - self._line_at >= SILENCE_SECONDS:
+                self._line(episode=True)
 
     def _print(self, text: str) -> None:
         # Text is taken as it is: no markup, no wrapping at a width that a log file does not have.

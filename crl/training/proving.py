@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.agents.monitor import ReachMonitor
 from crl.config import Config
@@ -16,7 +17,6 @@ from crl.sequences import TaskSequence
 from crl.training.clock import Clock
 from crl.training.order import task_order
 from crl.training.run_state import RunState
-from crl.types import Agent
 
 _LOG = mapping({"offset": count, "step": count}, ("offset", "step"))
 

@@ -16,10 +16,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.sequences import TaskSequence
-from crl.types import Agent, LearnBudget, LearnReport, TaskSpec, Transition, as_array
+from crl.types import LearnBudget, LearnReport, TaskSpec, Transition, as_array
 
 GROUP = "crl.recorded_data"
 TOLERANCE = 1e-4
@@ -33,7 +34,13 @@ class DataReader(Protocol):
         """Whether a source is of this kind."""
 
     def read(
-        self, source: str, env: str, options: Mapping[str, Any], robot: str | None = None, odom: str = "odom"
+        self,
+        source: str,
+        env: str,
+        options: Mapping[str, Any],
+        robot: str | None = None,
+        odom: str = "odom",
+        cmd_vel: str | None = None,
     ) -> Mapping[str, Any]:
         """Its transitions as plain data."""
 
@@ -47,12 +54,14 @@ class Recorded:
         transitions: In order; ``first`` marks the beginning of an uninterrupted stretch.
         messages: Observations that were looked at.
         left_out: Reason -> how many were left out.
+        topics: What of a bag was read.
     """
 
     source: str
     transitions: list[Transition]
     messages: int
     left_out: dict[str, int] = field(default_factory=dict)
+    topics: tuple[str, ...] = ()
 
     @property
     def stretches(self) -> int:
@@ -61,7 +70,10 @@ class Recorded:
 
     def __str__(self) -> str:
         reasons = ", ".join(f"{reason} ({count:,})" for reason, count in sorted(self.left_out.items()))
-        taken = f"{self.source}: {len(self.transitions):,} transitions in {self.stretches:,} stretches were taken"
+        topics = f" ({', '.join(self.topics)})" if self.topics else ""
+        taken = (
+            f"{self.source}{topics}: {len(self.transitions):,} transitions in {self.stretches:,} stretches were taken"
+        )
         left = sum(self.left_out.values())
         return f"{taken} from {self.messages:,} observations; left out: {left:,}" + (f": {reasons}" if left else "")
 
@@ -81,14 +93,16 @@ def read_recorded(config: Config, sequence: TaskSequence, index: int) -> Recorde
     assert source is not None
     entry, task = sequence.tasks[index], sequence.spec(index)
     data = config.data
-    told = reader_of(source).read(source, entry.id, entry.kwargs, robot=data.robot, odom=data.odom)
+    # Readers of others, from before there was the setting, need it only where it is given.
+    more = {} if data.cmd_vel is None else {"cmd_vel": data.cmd_vel}
+    told = reader_of(source).read(source, entry.id, entry.kwargs, robot=data.robot, odom=data.odom, **more)
     _check(source, told, task)
     _check_shapes(source, told["segments"], task)
     left_out: Counter[str] = Counter(told["left_out"])
     transitions: list[Transition] = []
     for observations, actions in told["segments"]:
         transitions += _transitions(task, observations, actions, left_out)
-    recorded = Recorded(source, transitions, int(told["messages"]), dict(left_out))
+    recorded = Recorded(source, transitions, int(told["messages"]), dict(left_out), tuple(told.get("topics", ())))
     if not transitions:
         raise CrlError(f"nothing can be learned from {recorded}", "record odometry and commands while the robot drives")
     return recorded
@@ -108,7 +122,7 @@ def reader_of(source: str) -> DataReader:
     known = ", ".join(point.name for point in points) or "none is installed"
     raise CrlError(
         f"data={source} is nothing that can be read (kinds: {known})",
-        "give a .mcap file, a folder that holds some, or minari:NAME",
+        "give a .mcap or .db3 file, a folder that holds some, or minari:NAME",
     )
 
 

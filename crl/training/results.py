@@ -7,7 +7,6 @@ from typing import Any
 
 import torch
 
-from crl import __version__
 from crl.config import Config
 from crl.settings import fingerprint
 from crl.training.clock import Clock
@@ -16,6 +15,7 @@ from crl.training.measures import memory
 from crl.training.metrics import Matrix, average_performance, forgetting, forgetting_from_best
 from crl.training.provenance import commit
 from crl.training.run_state import RunState, Score
+from crl.version import __version__
 
 
 def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: str) -> dict[str, Any]:

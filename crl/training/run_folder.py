@@ -79,8 +79,8 @@ class RunFolder:
         if not path.is_dir():
             runs = [item.parent for item in path.parent.glob("*/config.yaml")]
             known = sorted(run.name for run in runs if not run.is_symlink() and run.name != LATEST)
-            mend = f"runs in {path.parent}: {', '.join(known[-5:])}" if known else f"{path.parent} holds no runs"
-            raise RunFolderError(f"there is no run folder {path}", mend)
+            hint = f"runs in {path.parent}: {', '.join(known[-5:])}" if known else f"{path.parent} holds no runs"
+            raise RunFolderError(f"there is no run folder {path}", hint)
         folder = cls(path.resolve())
         if folder.status() == "half-written":
             raise RunFolderError(
@@ -279,7 +279,7 @@ def _point_latest(root: Path, path: Path) -> None:
 
 
 def explain_os_error(error: OSError, path: Path) -> RunFolderError:
-    """The error to raise, with its mend, where a file of a run could not be written."""
+    """The error to raise, with its hint, where a file of a run could not be written."""
     what = f"{path} can't be written"
     if error.errno in NO_SPACE:
         return RunFolderError(

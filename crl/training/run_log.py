@@ -48,7 +48,8 @@ class RunLog:
     def write(self, kind: str, step: int, values: Mapping[str, Value]) -> None:
         """Append one line ``{"kind": kind, "step": step, ...}``; it is with the operating system when this returns.
 
-        Numbers and booleans appear in TensorBoard under ``kind/key``.
+        Numbers and booleans appear in TensorBoard under ``kind/key``, or ``kind/key/TASK`` where the line names a task.
+        A key has one type in all lines, whatever they report (or null).
 
         Args:
             kind: What the line reports, ``episode`` for instance.

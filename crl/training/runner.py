@@ -7,7 +7,7 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
@@ -18,9 +18,9 @@ import torch
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
-from crl.sequences import load_sequence
+from crl.sequences import SequenceError, load_sequence
 from crl.settings import fingerprint, to_plain, to_yaml
-from crl.training.callbacks import RunStart, load_callbacks
+from crl.training.callbacks import Callback, RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
 from crl.training.checkpoint_names import step_and_revision
 from crl.training.clock import Clock
@@ -30,6 +30,7 @@ from crl.training.order import step_budgets, task_order
 from crl.training.plain_data import plain
 from crl.training.presence import Presence
 from crl.training.progress import Progress
+from crl.training.provenance import note_code
 from crl.training.proving import prove
 from crl.training.recorded import read_recorded
 from crl.training.rescue import rescue
@@ -39,11 +40,14 @@ from crl.training.run_folder import RunFolder, find_unfinished, run_name
 from crl.training.run_log import RunLog
 from crl.training.run_settings import settings_to_go_on
 from crl.training.trust import mark_as_own, require_trust
+from crl.training.trying import try_first
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
 
 
-def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
+def train(
+    config: Config, progress: Progress | None = None, told: Mapping[str, Callback] | None = None
+) -> dict[str, Any]:
     """Run a configuration to its end.
 
     With ``resume`` the newest unfinished run of the same settings is continued from its last checkpoint (or the
@@ -52,6 +56,7 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     Args:
         config: The run's settings.
         progress: Where to show it; the terminal by default.
+        told: Callbacks beside those that the settings name, by name.
 
     Returns:
         What ``results.json`` holds.
@@ -68,10 +73,13 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     if config.refiner.name != "off":
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
+    tried = []
+    if config.check and not config.resume:
+        tried = try_first(config, sequence, plans=agent.actor.planner is not None)
     recorded = None
     if config.data.source is not None and not config.resume:
         recorded = read_recorded(config, sequence, task_order(config, sequence)[0])
-    callbacks = load_callbacks(config.callbacks)
+    callbacks = load_callbacks(config.callbacks, told)
     folder, resumed = _folder(config)
     if folder.status() == "finished":
         return _finished(folder)
@@ -79,12 +87,18 @@ def train(config: Config, progress: Progress | None = None) -> dict[str, Any]:
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock() as presence, callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
+        note_code(folder)
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
         shown = progress or Progress(sum(budgets), [task.name for task in tasks])
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
+        if not resumed:  # before there is a panel, which would show zeros
+            loop.show()
         with closing(loop), shown:
+            for line in tried:
+                shown.message(line)
             if resumed and store.list():
                 _restore(loop, store, shown)
+                loop.show()
             elif config.data.source is not None:
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
@@ -124,9 +138,11 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
         while not loop.done:
             try:
                 loop.unit()
-            except SimulatorFailed:
+            except (SimulatorFailed, SequenceError) as error:
+                # The unit is complete, or has not begun: an environment that can't be made comes first in it.
                 save()
-                raise
+                goes_on = f"when it is fixed, the run goes on with: {resume_command(RunFolder(presence.path))}"
+                raise type(error)(error.message, f"{error.hint}\n{goes_on}" if error.hint else goes_on) from error
             if not presence.there():
                 rescue(config, loop, presence)
             due = time.monotonic() - written >= config.checkpoint.seconds

@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from crl.training.callbacks import numbers
 from crl.training.event_file import EventFile
 
 
 class TensorBoardMirror:
-    """Writes the numbers of log lines as scalars ``kind/key`` to event files in a folder.
+    """Writes the numbers of log lines as scalars to event files in a folder, one tag per task.
 
     TensorBoard is imported, and the event file made, when the first line comes.
     """
@@ -24,11 +25,9 @@ class TensorBoardMirror:
 
     def add(self, record: Mapping[str, Any]) -> None:
         """Mirror one log line; entries that are no numbers are passed over."""
-        numbers = {
-            key: value for key, value in record.items() if key != "step" and isinstance(value, (bool, int, float))
-        }
-        if numbers:
-            self._guard(lambda: self._write(record["kind"], record["step"], numbers))
+        found = numbers(record)
+        if found:
+            self._guard(lambda: self._write(record["step"], found))
 
     def restart(self, step: int) -> None:
         """Begin a new event file that withdraws everything at ``step`` or later in the earlier ones."""
@@ -41,12 +40,12 @@ class TensorBoardMirror:
             self._guard(self._writer.close)
             self._writer = None
 
-    def _write(self, kind: str, step: int, numbers: Mapping[str, float]) -> None:
+    def _write(self, step: int, found: Mapping[str, float]) -> None:
         if self._writer is None:
             self._writer = EventFile(self._folder, self._purge_step)
             self._purge_step = None
-        for key, value in numbers.items():
-            self._writer.add_scalar(f"{kind}/{key}", float(value), step)
+        for tag, value in found.items():
+            self._writer.add_scalar(tag, value, step)
 
     def _guard(self, action: Callable[[], object]) -> None:
         if self._broken:

@@ -7,6 +7,7 @@ gives every method the same start and the same noise. What is in the folder alre
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import threading
@@ -22,10 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from rich.console import Console
 
+from crl.adaptation.flow_matching.persistence import TENSORS, check_flow
+from crl.agents.adaptive import AdaptiveAgent
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.console import PlainConsole
 from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.sequences import MissionEntry, load_sequence
@@ -35,7 +39,6 @@ from crl.training.load import LoadedRun, load_run
 from crl.training.missions import check_missions, fly, mission_sequence
 from crl.training.progress import Progress
 from crl.training.runner import prepare_torch, train
-from crl.types import Agent
 
 FIRST_SEED = 70_000
 """Seeds of missions start here; they are the same for every method."""
@@ -50,17 +53,26 @@ class Method:
     refiner: str
     clipped: bool
     settings: tuple[str, ...]
+    flow: Path | None = None
+    """Folder of a flow that `crl fit-flow` wrote, to fly with in place of a new one."""
 
     @property
     def name(self) -> str:
         """Name of the method's folders and rows."""
         return self.refiner if self.clipped else f"{self.refiner}_unclipped"
 
+    @property
+    def has_flow(self) -> bool:
+        """Whether its refiner has a flow."""
+        return self.config().refiner.kind == "flow"
+
     @cached_property
     def fit(self) -> str:
         """Name of the run that the method is fitted in; kept, since composing settings takes a tenth of a second."""
         refiner = self.config().refiner
-        return self.name if refiner.kind == "flow" or refiner.randomised else "nominal"
+        if self.flow is not None:
+            return "nominal"
+        return self.name if refiner.identifies or refiner.randomised else "nominal"
 
     def fit_config(self) -> Config:
         """Configuration of the run that the method is fitted in."""
@@ -133,6 +145,9 @@ def check_trials(trials: Sequence[Trial]) -> None:
     once = {(trial.method.name, trial.waypoints, trial.mission.name): trial for trial in trials}
     for (method, waypoints, _), trial in once.items():
         config = configs[method]
+        if trial.method.flow is not None:
+            action = load_sequence(config.env.name).spec(0).action
+            check_flow(trial.method.flow, action, config.flow, config.refiner.identifier)
         config.missions.waypoints = waypoints
         check_missions(config, load_sequence(config.env.name), [trial.mission])
 
@@ -190,13 +205,20 @@ def _claim(folder: Path, methods: Sequence[Method], trials: Sequence[Trial]) -> 
     path = folder / "methods.json"
     known: dict[str, str] = read_json(path) if path.exists() else {}
     for method in methods:
-        mark = fingerprint(method.config())
+        mark = fingerprint(method.config()) + _flow_mark(method)
         if known.setdefault(method.name, mark) != mark:
             raise CrlError(
                 f"{folder} holds missions of {method.name} with other settings",
                 "give another out=DIR, or remove the folder",
             )
     replace_file(path, _json(known))
+
+
+def _flow_mark(method: Method) -> str:
+    """What tells flows of one method apart."""
+    if method.flow is None:
+        return ""
+    return "+" + hashlib.sha256((method.flow / TENSORS).read_bytes()).hexdigest()[:16]
 
 
 def _json(data: Any) -> bytes:
@@ -222,7 +244,7 @@ def _fit(method: Method, folder: Path) -> str:
     config = method.fit_config()
     config.run_dir, config.name, config.resume = str(folder / "fits"), method.fit, True
     with (folder / f"fit_{method.fit}.log").open("a") as log:
-        train(config, Progress(sum(config.budget.steps), ["nominal"], Console(file=log, width=160)))
+        train(config, Progress(sum(config.budget.steps), ["nominal"], PlainConsole(file=log, width=160)))
     return f"fitted {method.fit}"
 
 
@@ -231,6 +253,9 @@ def _fly(trial: Trial, folder: Path) -> str:
         config, run = trial.method.config(), load_run(folder / "fits" / trial.method.fit)
         agent = make_agent(config, run.sequence.spec(0))
         agent.load_state_dict(run.agent.state_dict())
+        if trial.method.flow is not None:
+            assert isinstance(agent, AdaptiveAgent)
+            agent.load_flow(trial.method.flow)
         _LOADED[trial.method.name] = config, run, agent
     config, run, agent = _LOADED[trial.method.name]
     prepare_torch(config)

@@ -7,11 +7,9 @@ simulators, are imported only when an environment is made. Gymnasium 1.x does no
 
 from __future__ import annotations
 
-import ctypes
-import os
-import sys
-
 import gymnasium
+
+from crl_envs import drawing
 
 ENVIRONMENTS = {
     "crl/CartPoleLength-v0": "crl_envs.cartpole:CartPoleLengthEnv",
@@ -33,31 +31,5 @@ def register_envs() -> None:
             gymnasium.register(id=name, entry_point=entry_point)
 
 
-def _choose_renderer() -> None:
-    """Tell MuJoCo how to draw without a display.
-
-    MuJoCo chooses its OpenGL binding when it is imported, and the import fails if the variable asks for EGL
-    and the library is missing. Then OSMesa is taken, and where that is missing too, drawing is switched off:
-    everything but pictures works.
-    """
-    headless = sys.platform == "linux" and not os.environ.get("DISPLAY")
-    if os.environ.get("MUJOCO_GL", "egl" if headless else "") != "egl":
-        return
-    if _can_load("libEGL.so.1"):
-        os.environ["MUJOCO_GL"] = "egl"
-    elif _can_load("libOSMesa.so.8") or _can_load("libOSMesa.so.6"):
-        os.environ["MUJOCO_GL"] = "osmesa"
-    else:
-        os.environ["MUJOCO_GL"] = "off"
-
-
-def _can_load(library: str) -> bool:
-    try:
-        ctypes.CDLL(library)
-    except OSError:
-        return False
-    return True
-
-
-_choose_renderer()
+drawing.choose()
 register_envs()

@@ -1,7 +1,7 @@
 """The husky of PyBullet's data package: a four-wheeled, skid-steered robot on its missions.
 
 PyBullet can't be restored exactly (contacts and solver caches are not part of what it saves), so a state holds the
-episode's random state and its actions, and restoring plays them again: see :meth:`HuskyEnv.set_state`.
+episode's random state and its actions, and restoring plays them again: see :meth:`HuskyEnv.set_episode_state`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import pybullet_data
 from numpy.typing import NDArray
 
 from crl_envs import task as contract
+from crl_envs.chase_picture import ChasePicture, hide
 from crl_envs.husky_faults import NOMINAL, HuskyFault
 from crl_envs.missions import MissionError
 from crl_envs.missions.naming import fault_name
@@ -155,9 +156,9 @@ class HuskyEnv(UGVMissionEnv):
         if not 0 < fence < math.inf:
             raise MissionError(f"fence = {fence} m", "give a positive distance")
         points = self.progress.mission.points
-        self._box = points.min(axis=0) - fence, points.max(axis=0) + fence
+        self._box = (points.min(axis=0) - fence).tolist(), (points.max(axis=0) + fence).tolist()
         self.render_mode = render_mode
-        self._size = (width, height)
+        self._picture = ChasePicture(width, height)
         self._client: int | None = None
         self._robot = self._floor = -1
         self._applied = NOMINAL
@@ -188,7 +189,7 @@ class HuskyEnv(UGVMissionEnv):
             physicsClientId=client,
         )
         folder = pybullet_data.getDataPath()
-        with _silence():  # about links without mass, which is mended below
+        with _silence():  # about links without mass, which is fixed below
             self._floor = pybullet.loadURDF(f"{folder}/plane.urdf", physicsClientId=client)
             self._robot = pybullet.loadURDF(
                 f"{folder}/husky/husky.urdf",
@@ -196,6 +197,8 @@ class HuskyEnv(UGVMissionEnv):
                 [0, 0, math.sin(pose[2] / 2), math.cos(pose[2] / 2)],
                 physicsClientId=client,
             )
+        if self.render_mode is not None:
+            hide(self._floor, client)
         for link in _MASSLESS:
             pybullet.changeDynamics(
                 self._robot,
@@ -307,6 +310,15 @@ class HuskyEnv(UGVMissionEnv):
         (left, low), (right, high) = self._box
         return None if left <= x <= right and low <= y <= high else "left the fence"
 
+    def terminated(self, observation: Any) -> Any:
+        """Whether all waypoints are reached, or the fence is left; [..., S] -> bool [...].
+
+        Nothing in an observation tells a robot that has rolled over.
+        """
+        x, y = observation[..., 0], observation[..., 1]
+        (left, low), (right, high) = self._box
+        return self.success(observation) | (x < left) | (x > right) | (y < low) | (y > high)
+
     def odometry(self) -> dict[str, Any]:
         """What odometry would measure now, in plain numbers.
 
@@ -327,16 +339,8 @@ class HuskyEnv(UGVMissionEnv):
         """Picture from behind, uint8 [height, width, 3]; ``None`` without a render mode."""
         if self.render_mode is None:
             return None
-        width, height = self._size
-        x, y, heading = self._pose()
-        view = pybullet.computeViewMatrixFromYawPitchRoll(
-            [x, y, 0.3], distance=2.4, yaw=math.degrees(heading) - 90, pitch=-24, roll=0, upAxisIndex=2
-        )
-        lens = pybullet.computeProjectionMatrixFOV(fov=50, aspect=width / height, nearVal=0.1, farVal=60)
-        picture = pybullet.getCameraImage(
-            width, height, view, lens, shadow=0, renderer=pybullet.ER_TINY_RENDERER, physicsClientId=self._client
-        )[2]
-        return np.asarray(picture, dtype=np.uint8).reshape(height, width, 4)[..., :3].copy()
+        assert self._client is not None, "reset comes first"
+        return self._picture.draw(self._pose(), self._robot, self._client)
 
     def close(self) -> None:
         """Leave the simulator."""
@@ -345,7 +349,7 @@ class HuskyEnv(UGVMissionEnv):
             self._client = None
 
     # ------------------------------------------------------------------ saving and restoring
-    def get_state(self) -> dict[str, Any]:
+    def get_episode_state(self) -> dict[str, Any]:
         """The random state at the episode's beginning and the actions since: what leads here again."""
         return {
             "began": self._began,
@@ -353,8 +357,8 @@ class HuskyEnv(UGVMissionEnv):
             "random": self.np_random.bit_generator.state,
         }
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Play the episode again up to where :meth:`get_state` was called: 2 ms a step, exact to the bit."""
+    def set_episode_state(self, state: dict[str, Any]) -> None:
+        """Play the episode again up to where :meth:`get_episode_state` was called: 2 ms a step, exact to the bit."""
         self.np_random.bit_generator.state = state["began"]
         self._begin()
         for action in state["actions"]:

@@ -144,6 +144,7 @@ class QuadrotorEnv(MujocoTaskEnv):
         self.progress = Progress(
             Mission(mission.name, mission.points - self.origin), radius, FaultSchedule(inject, remove)
         )
+        self.progress.warn()
         points = self.progress.mission.points
         self._box = (points.min(axis=0) - fence).tolist(), (points.max(axis=0) + fence).tolist()
         steps = episode_steps or math.ceil(3 * mission.length / CRUISE / CONTROL_PERIOD)
@@ -323,11 +324,18 @@ class QuadrotorEnv(MujocoTaskEnv):
         """Whether all waypoints have been reached; [..., S] -> bool [...]."""
         return observation[..., -1] > 1 - 1e-4
 
+    def terminated(self, observation: Any) -> Any:
+        """Whether all waypoints are reached, the ground is touched or the fence is left; [..., S] -> bool [...]."""
+        ended = self.success(observation) | (observation[..., 2] < body.GROUND)
+        for at, (low, high) in enumerate(zip(*self._box, strict=True)):
+            ended = ended | (observation[..., at] < low) | (observation[..., at] > high)
+        return ended
+
     # ------------------------------------------------------------------ saving and restoring
-    def get_state(self) -> dict[str, Any]:
+    def get_episode_state(self) -> dict[str, Any]:
         """Everything that decides how the episode goes on, with the loops' and the motors' state."""
         return {
-            **super().get_state(),
+            **super().get_episode_state(),
             "progress": self.progress.get_state(),
             "rate_loop": np.array(self._rate_loop.integral),
             "velocity_loop": np.array(self._velocity_loop.get_state()),
@@ -337,15 +345,15 @@ class QuadrotorEnv(MujocoTaskEnv):
             "tick": self._tick,
         }
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`get_state` returned.
+    def set_episode_state(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`get_episode_state` returned.
 
         Raises:
             ValueError: The state belongs to another model.
         """
         self.progress.set_state(state["progress"])
         self._apply()
-        super().set_state(state)
+        super().set_episode_state(state)
         self._rate_loop.integral = [float(value) for value in state["rate_loop"]]
         self._velocity_loop.set_state(state["velocity_loop"])
         self._gust = [float(value) for value in state["gust"]]

@@ -55,6 +55,7 @@ def describe(interface: str, name: str, episode_steps: int) -> contract.Plain:
         ],
         "action": [contract.action_field(n, u, low=least, high=most) for (n, u), least, most in bounds],
         "safe_action": list(SAFE[interface]),
+        "has_terminated": True,
         "exploration": contract.exploration_prior(
             beta=1.0, std=std, phases=[{"steps": [episode_steps, episode_steps], "mean": mean, "std": std}]
         ),

@@ -1,7 +1,7 @@
 """The contract between an environment and an agent: a task described as plain data.
 
-Every environment of this package publishes ``env.unwrapped.task``, a JSON-serialisable dictionary, so
-that a learner can be built without importing this package. The keys:
+Every environment of this package publishes ``task``, a JSON-serialisable dictionary, so that a learner can be
+built without importing this package. It is looked for along the chain of wrappers, from the outside. The keys:
 
 ``name``            task name, unique in its sequence
 ``control_period``  seconds between two actions
@@ -11,10 +11,20 @@ that a learner can be built without importing this package. The keys:
 ``safe_action``     the action to take when no decision can be trusted
 ``exploration``     coloured-noise prior of the random episodes (see :func:`exploration_prior`)
 ``has_success``     whether success means anything here, true if left out; false: the return alone is the measure
+``has_terminated``  whether a function says which observations end an episode, false if left out
 
-Two functions complete it: ``env.unwrapped.reward(observation, action, next_observation)`` and
-``env.unwrapped.success(observation)``. Both are written against the array-API standard, so that the
-environment calls them with numpy arrays and a planner with torch tensors, over any leading batch shape.
+Up to three functions complete it, written against the array-API standard, so that the environment calls them with
+numpy arrays and a planner with torch tensors, over any leading batch shape:
+
+``reward(observation, action, next_observation)``  of every step
+``success(observation)``     whether the goal is met; not needed where ``has_success`` is false
+``terminated(observation)``  whether the episode ends here for good, with a crash or at its goal; only where
+                             ``has_terminated`` is true. A time limit is no such end. An end that the observation does
+                             not show (a broken part, a robot on its back) stays out: plans don't see it then.
+
+Two methods are optional, for whoever wants to continue an episode elsewhere; training never does.
+``get_episode_state()`` gives everything that decides how the episode goes on, as arrays and plain values, and
+``set_episode_state(state)`` restores it, to the bit.
 """
 
 from __future__ import annotations

@@ -96,6 +96,7 @@ class UGVMissionEnv(gymnasium.Env[Array, Array]):
         self.progress = Progress(
             Mission(mission.name, mission.points - self.origin), radius, FaultSchedule(inject, remove)
         )
+        self.progress.warn()
         self.clipped = clipped
         self._goal = 3 + len(fields)
         self._full = SPEED * control_period
@@ -116,6 +117,7 @@ class UGVMissionEnv(gymnasium.Env[Array, Array]):
                 contract.action_field("turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE),
             ],
             "safe_action": [0.0, 0.0],
+            "has_terminated": True,
             "exploration": contract.exploration_prior(beta=1.0, std=[0.6 * SPEED, 0.6 * TURN_RATE]),
         }
         self.observation_space = contract.observation_space(self.task["observation"])
@@ -208,3 +210,7 @@ class UGVMissionEnv(gymnasium.Env[Array, Array]):
     def success(self, observation: Any) -> Any:
         """Whether all waypoints have been reached; [..., S] -> bool [...]."""
         return observation[..., -1] > 1 - 1e-4
+
+    def terminated(self, observation: Any) -> Any:
+        """Whether the episode ends here, as far as an observation shows it; [..., S] -> bool [...]."""
+        return self.success(observation)

@@ -14,6 +14,10 @@ AHEAD, REACHED, GOAL = (150, 150, 150), (90, 160, 110), (51, 102, 204)
 NOMINAL, FAULTY = (68, 119, 170), (238, 119, 51)
 MARGIN = 1.5
 """Width of the rim around the waypoints (m)."""
+DOT = 0.12
+"""Radius of the dot in the middle of a waypoint (m)."""
+VEHICLE = 0.7
+"""Within this distance of its position (m) lies all of the vehicle's arrow head."""
 
 
 class MapPicture:
@@ -41,6 +45,7 @@ class MapPicture:
         paper[metres] = GRID
         for begin, end in zip(points[:-1], points[1:], strict=True):
             paper[self._near(begin, end, 1.0 / self._scale)] = (205, 205, 200)
+        self._layers: dict[int, Picture] = {}
         self._paper = paper
 
     def draw(self, path: NDArray[np.float64], faulty: NDArray[np.bool_], pose: Any, reached: int) -> Picture:
@@ -52,12 +57,7 @@ class MapPicture:
             pose: x (m), y (m) and heading (rad) of the vehicle.
             reached: Waypoints reached.
         """
-        picture = self._paper.copy()
-        for index, point in enumerate(self._points):
-            distance = np.hypot(self._x - point[0], self._y - point[1])
-            colour = REACHED if index < reached else GOAL if index == reached else AHEAD
-            picture[np.abs(distance - self._radius) < 1.2 / self._scale] = colour
-            picture[distance < 0.12] = colour
+        picture = self._waypoints(reached).copy()
         pixels = np.floor((path - self._origin) * self._scale).astype(int)
         width, height = self._size
         for shift_x in (0, 1):
@@ -66,12 +66,36 @@ class MapPicture:
                 inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
                 picture[row[inside], column[inside]] = np.where(faulty[inside, None], FAULTY, NOMINAL)
         x, y, heading = pose
-        ahead = (self._x - x) * math.cos(heading) + (self._y - y) * math.sin(heading)
-        beside = np.abs((self._y - y) * math.cos(heading) - (self._x - x) * math.sin(heading))
+        part = self._around(x, y, VEHICLE)
+        right, up = self._x[part] - x, self._y[part] - y
+        ahead = right * math.cos(heading) + up * math.sin(heading)
+        beside = np.abs(up * math.cos(heading) - right * math.sin(heading))
         # An arrow head, 0.9 m long.
         body = (ahead > -0.4) & (ahead < 0.5) & (beside < 0.35 * (0.5 - ahead) / 0.9)
-        picture[body] = FAULTY if len(faulty) and faulty[-1] else NOMINAL
+        picture[part][body] = FAULTY if len(faulty) and faulty[-1] else NOMINAL
         return picture
+
+    def _waypoints(self, reached: int) -> Picture:
+        """The paper with all waypoints on it; drawn once for each number of reached ones, and only where they are."""
+        if reached not in self._layers:
+            picture = self._paper.copy()
+            for index, point in enumerate(self._points):
+                part = self._around(point[0], point[1], self._radius + 2.0 / self._scale)
+                distance = np.hypot(self._x[part] - point[0], self._y[part] - point[1])
+                colour = REACHED if index < reached else GOAL if index == reached else AHEAD
+                picture[part][np.abs(distance - self._radius) < 1.2 / self._scale] = colour
+                picture[part][distance < DOT] = colour
+            self._layers = {reached: picture}
+        return self._layers[reached]
+
+    def _around(self, x: float, y: float, reach: float) -> tuple[slice, slice]:
+        """Rows and columns within ``reach`` (m) of a point, or a little more."""
+        width, height = self._size
+        column, row = (x - self._origin[0]) * self._scale, height - (y - self._origin[1]) * self._scale
+        pixels = max(reach, DOT) * self._scale + 1
+        left, right = (min(max(round(column + side * pixels), 0), width) for side in (-1, 1))
+        top, bottom = (min(max(round(row + side * pixels), 0), height) for side in (-1, 1))
+        return slice(top, bottom), slice(left, right)
 
     def _near(self, begin: NDArray[np.float64], end: NDArray[np.float64], width: float) -> NDArray[np.bool_]:
         leg = end - begin

@@ -203,8 +203,8 @@ class UnicycleEnv(UGVMissionEnv):
         orientation = (math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2))
         return {"position": position, "orientation": orientation, "velocity": None, "rates": None}
 
-    def get_state(self) -> dict[str, Any]:
-        """Everything that decides how the episode goes on; ``set_state(get_state())`` continues to the bit."""
+    def get_episode_state(self) -> dict[str, Any]:
+        """Everything that decides how the episode goes on, so that it continues to the bit."""
         return {
             "pose": self._state.copy(),
             "observation": self._observation.copy(),
@@ -213,8 +213,8 @@ class UnicycleEnv(UGVMissionEnv):
             "random": self.np_random.bit_generator.state,
         }
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`get_state` returned."""
+    def set_episode_state(self, state: dict[str, Any]) -> None:
+        """Restore what :meth:`get_episode_state` returned."""
         self._state = np.array(state["pose"], dtype=np.float64)
         self._observation = np.array(state["observation"], dtype=np.float32)
         self._steps = int(state["steps"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,11 @@ from typing import Any
 import numpy as np
 
 from crl.safety.fence import Fence
-from crl_robots.bags import bag_files, named, read_bag
+from crl_robots.bag_topics import Chosen, choose
+from crl_robots.bags import is_bag, open_bag
 from crl_robots.errors import RobotError
 from crl_robots.mission import RobotMission
 from crl_robots.observation import observe
-from crl_robots.ride import SUFFIXES
 from crl_robots.robot import Reading
 from crl_robots.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
 from crl_robots.spec import RobotSpec
@@ -38,14 +38,16 @@ class BagData:
     @staticmethod
     def fits(source: str) -> bool:
         """Whether a source looks like a bag: a file of one, or a folder that holds some."""
-        path = Path(source)
-        if path.is_dir():
-            return (path / "metadata.yaml").is_file() or any(path.glob("*.mcap"))
-        return path.suffix in SUFFIXES
+        return is_bag(Path(source))
 
     @staticmethod
     def read(
-        source: str, env: str, options: Mapping[str, Any], robot: str | None = None, odom: str = "odom"
+        source: str,
+        env: str,
+        options: Mapping[str, Any],
+        robot: str | None = None,
+        odom: str = "odom",
+        cmd_vel: str | None = None,
     ) -> dict[str, Any]:
         """Transitions of a bag.
 
@@ -54,20 +56,26 @@ class BagData:
             env: Gymnasium id of the environment that learns from them.
             options: Its options.
             robot: Name or file of the robot's description; by default the one that the environment simulates.
-            odom: Topic of the odometry; commands (``cmd_vel``) and the plan are looked for beside it.
+            odom: Topic of the odometry; the plan is looked for beside it and around it, see
+                :func:`crl_robots.bag_topics.choose`.
+            cmd_vel: Topic of the commands; ``None``: looked for as the plan is.
 
         Returns:
             ``observation``: (name, unit) of each field; ``action``: (name, unit, low, high) of each element; ``period``
             (s); ``segments``: observations [N + 1, S] and actions [N, A] of each uninterrupted stretch; ``messages``:
-            how many odometry messages there were; ``left_out``: reason -> how many of them. ``None`` for the first
-            three would mean that the data were made in the environment itself.
+            how many odometry messages there were; ``left_out``: reason -> how many of them; ``topics``: those that were
+            read. ``None`` for the first three would mean that the data were made in the environment itself.
 
         Raises:
-            RobotError: The bag can't be read, lacks odometry or commands, is of another robot, or its odometry is too
-                slow.
+            RobotError: The bag can't be read, lacks odometry or commands, it is not clear which are meant, it is of
+                another robot, or its odometry is too slow.
         """
         spec = load_spec(robot) if robot is not None else _simulated(env, options)
-        readings, commands, points, left_out = _collect(Path(source), spec, odom)
+        path = Path(source)
+        with open_bag(path) as bag:
+            topics = choose(bag.topics, odom, cmd_vel, "data.{0}={1}", commanded=True)
+            recorded = bag.messages({topics.odom, topics.cmd_vel, topics.plan})
+            readings, commands, points, left_out = _collect(path, spec, topics, recorded)
         messages = len(readings) + left_out.total()
         chosen = _thinned(spec, readings, source, left_out)
         limits = spec.limits
@@ -79,6 +87,7 @@ class BagData:
             "segments": _segments(spec, chosen, commands, points, left_out),
             "messages": messages,
             "left_out": dict(left_out),
+            "topics": [topic for topic in (topics.odom, topics.cmd_vel, topics.plan) if topic is not None],
         }
 
 
@@ -96,33 +105,30 @@ def _simulated(env: str, options: Mapping[str, Any]) -> RobotSpec:
 
 
 def _collect(
-    path: Path, spec: RobotSpec, odom: str
+    path: Path, spec: RobotSpec, chosen: Chosen, messages: Iterator[tuple[str, str, float, Any]]
 ) -> tuple[list[tuple[float, Reading]], list[tuple[float, tuple[float, ...]]], list[Any], Counter[str]]:
     """Readings and commands with the times (s) of their receipt, the waypoints, and what was left out."""
-    bag_files(path)
-    place = odom.rpartition("/")[0]
-    cmd_vel, plan = (f"{place}/{name}" if place else name for name in ("cmd_vel", "plan"))
     readings: list[tuple[float, Reading]] = []
     commands: list[tuple[float, tuple[float, ...]]] = []
     points: list[Any] = []
     left_out: Counter[str] = Counter()
-    for topic, kind, when, message in read_bag(path, (odom, cmd_vel), (plan,)):
-        if named(topic, odom):
+    for topic, kind, when, message in messages:
+        if topic == chosen.odom:
             _expect(path, topic, kind, (ODOMETRY,))
             reading = reading_of(spec, message, len(readings) + 1, when)
-            numbers = (*reading.position, *reading.orientation, *reading.velocity, *reading.rates, reading.source)
-            if math.isfinite(sum(numbers)):
+            if reading.flaw is None:
                 readings.append((when, reading))
             else:
-                left_out["odometry that is not finite"] += 1
-        elif named(topic, cmd_vel):
+                left_out[f"odometry {reading.flaw}"] += 1
+        elif topic == chosen.cmd_vel:
             _expect(path, topic, kind, (TWIST, TWIST_STAMPED))
             commands.append((when, action_of(spec.body, message.twist if kind == TWIST_STAMPED else message)))
         elif kind.endswith("/Path") and message.poses:
             points = [pose.pose.position for pose in message.poses]
     if not readings or not commands:
         what = "odometry" if not readings else "command"
-        raise RobotError(f"the bag {path} holds no {what} that can be used", "record odom and cmd_vel, both")
+        why = "".join(f"; {count} messages of {reason}" for reason, count in left_out.items() if not readings)
+        raise RobotError(f"the bag {path} holds no {what} that can be used{why}", "record odom and cmd_vel, both")
     return readings, commands, [(p.x, p.y, p.z) for p in points], left_out
 
 
@@ -230,9 +236,14 @@ def _in_force(
 def _mission(spec: RobotSpec, readings: list[tuple[float, Reading]], points: list[Any]) -> RobotMission:
     """The recorded plan; without one, a way from the first place to the one furthest from it."""
     anywhere = replace(spec, fence=Fence((-math.inf,) * 3, (math.inf,) * 3, 0.0))
-    if len(points) < 2:
+
+    def apart(one: Sequence[float], other: Sequence[float]) -> float:
+        return math.dist(one[: spec.dimensions], other[: spec.dimensions])
+
+    # A plan without a length says nothing about the way.
+    if len(points) < 2 or max(apart(point, points[0]) for point in points) <= spec.radius:
         start = readings[0][1].position
-        furthest = max((reading.position for _, reading in readings), key=lambda place: math.dist(place, start))
-        goal = furthest if math.dist(furthest, start) > 0 else (start[0] + 1.0, *start[1:])
+        furthest = max((reading.position for _, reading in readings), key=lambda place: apart(place, start))
+        goal = furthest if apart(furthest, start) > spec.radius else (start[0] + 2 * spec.radius, *start[1:])
         points = [start, goal]
     return RobotMission(anywhere, points, "recorded")

@@ -1,8 +1,9 @@
-"""Reading plain data entry by entry, with complaints that name file, entry and mend."""
+"""Reading plain data entry by entry, with complaints that name file, entry and hint."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -35,9 +36,9 @@ class Entries:
                 inside = f" in {where}" if where else ""
                 raise RobotError(f"{file}: there is no entry {key!r}{inside}{nearest(key, names)}")
 
-    def error(self, key: str | None, what: str, mend: str) -> RobotError:
+    def error(self, key: str | None, what: str, hint: str) -> RobotError:
         """An error about an entry, or about the mapping itself."""
-        return RobotError(f"{self.file}: {self.path(key) or 'the file'} {what}", mend)
+        return RobotError(f"{self.file}: {self.path(key) or 'the file'} {what}", hint)
 
     def path(self, key: str | None) -> str:
         """Dotted path of an entry."""

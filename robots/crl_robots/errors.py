@@ -6,4 +6,4 @@ from crl.errors import CrlError
 
 
 class RobotError(CrlError):
-    """A description, a driver's option or a message is impossible; the message says what, where and how to mend it."""
+    """A description, a driver's option or a message is impossible; the message says what, where and how to fix it."""

@@ -7,6 +7,24 @@ from collections.abc import Sequence
 
 Vector = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
+UNIT = 0.01
+"""How far the length of a quaternion may be from 1; single precision and rounded messages are far nearer."""
+EXACT = 1e-12
+"""Lengths that are as near to 1 as this are left alone, so that what was normalised once stays as it is."""
+NO_ROTATION: Quaternion = (math.nan, math.nan, math.nan, math.nan)
+
+
+def unit(quaternion: Sequence[float]) -> Quaternion:
+    """A quaternion with the length 1, or :data:`NO_ROTATION` if its own length is not 1 within :data:`UNIT`.
+
+    The one gate for orientations that somebody sent. A quaternion of another length is no rotation: it was cut,
+    scaled or never set, and two formulas make two headings of it.
+    """
+    w, x, y, z = (float(part) for part in quaternion)
+    length = math.hypot(w, x, y, z)
+    if not abs(length - 1) <= UNIT:
+        return NO_ROTATION
+    return (w, x, y, z) if abs(length - 1) <= EXACT else (w / length, x / length, y / length, z / length)
 
 
 def rows(quaternion: Sequence[float]) -> tuple[Vector, Vector, Vector]:

@@ -7,7 +7,6 @@ odometry frame, in which the plan is.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,8 +21,6 @@ from crl_robots.spec import RobotSpec
 IMU = "sensor_msgs/msg/Imu"
 UNKNOWN = -1.0
 """First element of a covariance: the message does not tell this quantity (``sensor_msgs/Imu``)."""
-UNIT = 0.01
-"""How far the length of a quaternion may be from 1; single precision and rounded messages are far nearer."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,8 @@ class ImuReading:
     Attributes:
         received: When it arrived, on the driver's steady clock (s).
         source: When it was measured, on the clock that stamps the odometry (s).
-        orientation: w, x, y, z; turns axes of the body into level axes of any heading. ``None``: not told.
+        orientation: w, x, y, z; turns axes of the body into level axes of any heading. ``None``: not told. Its length
+            is 1, or it is four NaN, as :attr:`crl_robots.robot.Reading.orientation`.
         rates: In axes of the body (rad/s). ``None``: not told.
     """
 
@@ -42,13 +40,13 @@ class ImuReading:
     orientation: Quaternion | None
     rates: Vector | None
 
+    def __post_init__(self) -> None:
+        if self.orientation is not None:
+            object.__setattr__(self, "orientation", geometry.unit(self.orientation))
+
     def inertial(self) -> Inertial:
         """What the safety wall wants to know of it; a quaternion that is none has no tilt, which the wall refuses."""
-        tilt = None
-        if self.orientation is not None:
-            norm = math.hypot(*self.orientation)
-            near = abs(norm - 1) <= UNIT
-            tilt = geometry.tilt([part / norm for part in self.orientation]) if near else math.nan
+        tilt = None if self.orientation is None else geometry.tilt(self.orientation)
         return Inertial(self.received, self.source, tilt, self.rates)
 
 

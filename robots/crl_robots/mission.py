@@ -27,7 +27,7 @@ class RobotMission:
         name: Name of the plan.
 
     Raises:
-        RobotError: The waypoints are none, not finite, or outside the robot's fence.
+        RobotError: The waypoints are none, not finite, outside the robot's fence, or all inside the robot's radius.
     """
 
     def __init__(self, spec: RobotSpec, points: Sequence[Sequence[float]] | NDArray[np.float64], name: str) -> None:
@@ -40,11 +40,15 @@ class RobotMission:
         self._check_fence(spec, mission)
         self.spec = spec
         self.origin: NDArray[np.float64] = mission.points[0] * np.array([1.0, 1.0, 0.0])[: spec.dimensions]
-        self.progress = Progress(Mission(name, mission.points - self.origin), spec.radius, FaultSchedule(0.0, 1.0))
+        local = Mission(name, mission.points - self.origin)
+        try:
+            self.progress = Progress(local, spec.radius, FaultSchedule(0.0, 1.0))
+        except MissionError as error:
+            raise RobotError(f"the plan {name!r}: {error}") from error
 
     @classmethod
     def read(cls, spec: RobotSpec, source: str | Path, altitude: float = 1.5) -> RobotMission:
-        """The plan of a waypoint file or of a map that comes with :mod:`crl_envs`.
+        """The plan of a waypoint file or of a map that comes with :mod:`crl_envs`; warns of what is odd about it.
 
         Args:
             spec: The robot.
@@ -55,7 +59,9 @@ class RobotMission:
             mission = Mission.read(source, dimensions=spec.dimensions, altitude=altitude)
         except MissionError as error:
             raise RobotError(str(error)) from error
-        return cls(spec, mission.points, mission.name)
+        made = cls(spec, mission.points, mission.name)
+        made.progress.warn()
+        return made
 
     @staticmethod
     def _check_fence(spec: RobotSpec, mission: Mission) -> None:
@@ -68,6 +74,11 @@ class RobotMission:
                         f"{spec.name} ({low:g}..{high:g} m, with a margin of {fence.margin:g} m)",
                         "move the waypoint or the geofence",
                     )
+
+    @property
+    def remark(self) -> str | None:
+        """What is odd about the plan: consecutive waypoints that are nearer to each other than the radius."""
+        return self.progress.remark
 
     def local(self, position: Sequence[float]) -> Vector:
         """A position of the odometry frame, counted from the first waypoint (m)."""

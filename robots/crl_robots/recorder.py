@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from crl_robots.bag_file import BagFile
 from crl_robots.errors import RobotError
+from crl_robots.mcap.bag_file import BagFile
 
 
 class Recorder:
@@ -82,7 +82,7 @@ class Recorder:
             raise self.failure from error
 
     def close(self) -> None:
-        """Close the file in work; what could not be closed for want of room is closed by ``mend_bag``."""
+        """Close the file in work; what could not be closed for want of room is read after ``crl salvage``."""
         bag, self._bag = self._bag, None
         if bag is not None:
             bag.close()

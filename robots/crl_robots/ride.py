@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,8 +19,10 @@ import numpy as np
 
 from crl.safety.fence import ELEMENTS, Body
 from crl_robots import geometry
-from crl_robots.bags import bag_files, named, read_bag
+from crl_robots.bag_topics import Chosen, choose
+from crl_robots.bags import is_bag, open_bag
 from crl_robots.errors import RobotError
+from crl_robots.mcap.salvage import salvage
 from crl_robots.observation import UNITS
 from crl_robots.robot import Reading
 from crl_robots.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
@@ -34,8 +37,6 @@ RADIUS = 0.5
 """Distance (m) at which a waypoint counts as reached where no description says it."""
 HIGH = 0.3
 """Change of height (m) from which a body without a description flies."""
-OTHERS = ("cmd_vel", "plan", "e_stop", "diagnostics")
-SUFFIXES = (".mcap", ".db3", ".bag")
 _LEVELS = ("ok", "warning", "error", "stale")
 
 
@@ -45,19 +46,19 @@ class BagRecording:
     @staticmethod
     def fits(path: Path) -> bool:
         """Whether a path looks like a bag: a file of one, or a folder that holds some."""
-        if path.is_dir():
-            return (path / "metadata.yaml").is_file() or any(path.glob("*.mcap"))
-        return path.is_file() and path.suffix in SUFFIXES
+        return path.exists() and is_bag(path)
 
     @staticmethod
-    def read(path: Path, robot: str | None = None, odom: str = "odom") -> dict[str, Any]:
+    def read(path: Path, robot: str | None = None, odom: str = "odom", cmd_vel: str | None = None) -> dict[str, Any]:
         """What was recorded.
 
         Args:
             path: See :func:`crl_robots.bags.bag_files`.
             robot: Name or file of the robot's description; without it, units follow REP 103, limits are the greatest
                 commands of the recording, and frames are taken as they are.
-            odom: Topic of the odometry; commands, plan, e-stop and diagnostics are looked for beside it.
+            odom: Topic of the odometry; plan, e-stop and diagnostics are looked for beside it and around it, see
+                :func:`crl_robots.bag_topics.choose`.
+            cmd_vel: Topic of the commands; ``None``: looked for as the plan is.
 
         Returns:
             ``period`` (s); ``name``; ``state`` and ``action``, fields as in a task's description; ``safe_action``;
@@ -65,10 +66,23 @@ class BagRecording:
             stopped, or ``None``; ``reached`` [T], waypoints; ``waypoints`` [M, 2 or 3] (m) or ``None``; ``notes``.
 
         Raises:
-            RobotError: The bag can't be read, has no odometry, or is of another robot.
+            RobotError: The bag can't be read, has no odometry, is of another robot, or it is not clear which topics
+                are meant.
         """
         spec = None if robot is None else load_spec(robot)
-        return _shown(_collect(path, spec, odom), spec, path)
+        with open_bag(path) as bag:
+            chosen = choose(bag.topics, odom, cmd_vel, "--{option} {1}")
+            found = _collect(path, spec, chosen, bag.messages(chosen.all))
+        return _shown(found, spec, path)
+
+    @staticmethod
+    def salvage(path: Path, out: Path) -> list[str]:
+        """Save what is whole in a damaged bag, see :func:`crl_robots.mcap.salvage.salvage`.
+
+        Returns:
+            What was saved and what was lost, in words, one text a file.
+        """
+        return [str(made) for made in salvage(path, out)]
 
 
 @dataclass
@@ -80,38 +94,43 @@ class _Messages:
     pressed: list[tuple[float, bool]] = field(default_factory=list)
     said: list[tuple[float, str]] = field(default_factory=list)
     plans: list[list[tuple[float, ...]]] = field(default_factory=list)
-    broken: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
 
-def _collect(path: Path, spec: RobotSpec | None, odom: str) -> _Messages:
+def _collect(
+    path: Path, spec: RobotSpec | None, chosen: Chosen, messages: Iterator[tuple[str, str, float, Any]]
+) -> _Messages:
     """Read all messages that matter."""
-    bag_files(path)
-    place = odom.rpartition("/")[0]
-    others = [f"{place}/{name}" if place else name for name in OTHERS[:-1]]
-    cmd_vel, plan, e_stop = others
-    found = _Messages()
-    for topic, kind, when, message in read_bag(path, (odom,), (*others, OTHERS[-1])):
-        if named(topic, odom):
+    found = _Messages(notes=list(chosen.notes))
+    for topic, kind, when, message in messages:
+        if topic == chosen.odom:
             if kind != ODOMETRY:
                 raise RobotError(f"{topic} of {path} holds {kind}", f"name a topic with {ODOMETRY}")
             reading = _reading(spec, message, len(found.readings) + 1, when)
-            if math.isfinite(sum((*reading.position, *reading.orientation, *reading.velocity, *reading.rates))):
+            if reading.flaw is None:
                 found.readings.append((when, reading))
             else:
-                found.broken += 1
-        elif named(topic, cmd_vel) and kind in (TWIST, TWIST_STAMPED):
+                found.broken[f"odometry {reading.flaw}"] += 1
+        elif topic == chosen.cmd_vel and kind in (TWIST, TWIST_STAMPED):
             found.twists.append((when, message.twist if kind == TWIST_STAMPED else message))
-        elif named(topic, plan) and kind.endswith("/Path"):
+        elif topic == chosen.plan and kind.endswith("/Path"):
             places = [pose.pose.position for pose in message.poses]
             if places:
                 found.plans.append([(float(p.x), float(p.y), float(p.z)) for p in places])
-        elif named(topic, e_stop) and hasattr(message, "data"):
+        elif topic == chosen.e_stop and hasattr(message, "data"):
             found.pressed.append((when, bool(message.data)))
-        elif named(topic, OTHERS[-1]) and hasattr(message, "status"):
+        elif topic == chosen.diagnostics and hasattr(message, "status"):
             found.said.append((when, _worst(message.status)))
     if not found.readings:
-        what = "no finite odometry" if found.broken else "no message"
-        raise RobotError(f"the bag {path} has {what} on {odom!r}", "give another bag, or another topic with --odom")
+        what = "no message"
+        if found.broken:
+            total = found.broken.total()
+            parts = [f"{flaw} ({count} of {total} messages)" for flaw, count in found.broken.items()]
+            what = f"nothing but {' and '.join(parts)}"
+        raise RobotError(
+            f"the bag {path} has {what} on {chosen.odom}", "give another bag, or another topic with --odom"
+        )
     return found
 
 
@@ -145,6 +164,9 @@ def _shown(found: _Messages, spec: RobotSpec | None, path: Path) -> dict[str, An
     safe = (0.0,) * len(names) if spec is None else spec.limits.safe
     states, sent, reasons, reached, done = [], [], [], [], 0
     radius = RADIUS if spec is None else spec.radius
+    start = found.readings[0][1].position
+    if points is not None and all(math.dist(start[: points.shape[1]], point) <= radius for point in points):
+        found.notes.append(f"the whole plan is within {radius:g} m of the start: a robot that stands still reaches it")
     for time in began + times + 1e-6:
         reading = _newest(found.readings, time)
         assert reading is not None
@@ -259,13 +281,13 @@ def _reason(
 
 
 def _notes(found: _Messages, path: Path) -> list[str]:
-    notes = []
+    notes = list(found.notes)
     if not found.twists:
         notes.append(f"{path} holds no commands (cmd_vel): where the robot was is shown alone")
     if not found.plans:
         notes.append(f"{path} holds no plan: there is nothing to compare the path with")
     if len(found.plans) > 1 and any(plan != found.plans[-1] for plan in found.plans):
         notes.append(f"the plan was replaced on the way; the last of {len(found.plans)} is drawn")
-    if found.broken:
-        notes.append(f"{found.broken} odometry messages that are not finite are left out")
+    total = len(found.readings) + found.broken.total()
+    notes += [f"{flaw} is left out: {count} of {total} messages" for flaw, count in found.broken.items()]
     return notes

@@ -24,7 +24,8 @@ class Reading:
         received: When it arrived, on the driver's steady clock (s).
         source: When it was measured, on the clock of its source (s).
         position: x, y, z in the odometry frame (m).
-        orientation: w, x, y, z; turns axes of the body into axes of the odometry frame.
+        orientation: w, x, y, z; turns axes of the body into axes of the odometry frame. It has the length 1: what is
+            given is brought to it, or becomes four NaN if its length is not 1 within 0.01 (:func:`geometry.unit`).
         velocity: In axes of the body: x ahead, y left, z up (m/s).
         rates: In axes of the body (rad/s).
     """
@@ -37,18 +38,26 @@ class Reading:
     velocity: Vector
     rates: Vector
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "orientation", geometry.unit(self.orientation))
+
+    @property
+    def flaw(self) -> str | None:
+        """What is wrong with it, such that it can't be used: "... odometry that is not finite"."""
+        if not math.isfinite(sum(self.orientation)):
+            return "whose orientation is no unit quaternion"
+        rest = (*self.position, *self.velocity, *self.rates, self.source)
+        return None if math.isfinite(sum(rest)) else "that is not finite"
+
     def situation(self) -> Situation:
-        """What the safety wall wants to know of it."""
-        norm = math.hypot(*self.orientation)
-        # A quaternion that is none gives no heading: the wall refuses what is not finite.
-        unit = tuple(part / norm if norm > 0.5 else math.nan for part in self.orientation)
+        """What the safety wall wants to know of it; it refuses a heading that is not finite."""
         return Situation(
             sequence=self.sequence,
             received=self.received,
             source=self.source,
             position=self.position,
-            heading=geometry.heading(unit),
-            tilt=geometry.tilt(unit) if math.isfinite(sum(unit)) else math.nan,
+            heading=geometry.heading(self.orientation),
+            tilt=geometry.tilt(self.orientation),
         )
 
 
@@ -63,7 +72,7 @@ class Robot(Protocol):
     spec: RobotSpec
 
     def connect(self) -> None:
-        """Begin; raises :class:`RobotError` with the mend if the robot is not there."""
+        """Begin; raises :class:`RobotError` with the hint if the robot is not there."""
         ...
 
     def clock(self) -> float:

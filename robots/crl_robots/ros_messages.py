@@ -21,7 +21,7 @@ def seconds(stamp: Any) -> float:
 
 
 def reading_of(spec: RobotSpec, message: Any, sequence: int, received: float) -> Reading:
-    """The reading in a ``nav_msgs/Odometry``; numbers are taken as they are, finite or not.
+    """The reading in a ``nav_msgs/Odometry``; see :attr:`~crl_robots.robot.Reading.flaw` for what can't be used.
 
     Args:
         spec: The robot, whose frames the message must name.

@@ -111,7 +111,11 @@ class RobotSpec:
         return 1 / self.decision_rate
 
     def wall_settings(self) -> WallSettings:
-        """What the safety wall is told about this robot."""
+        """What the safety wall is told about this robot.
+
+        Raises:
+            SafetyError: No wall could keep it safe, see :class:`~crl.safety.settings.WallSettings`.
+        """
         return WallSettings(
             body=self.body,
             limits=self.limits,

@@ -55,7 +55,7 @@ def load_spec(source: str | Path) -> RobotSpec:
 
     Raises:
         RobotError: The file can't be read, an entry is missing, unknown, in a wrong unit, or impossible; the message
-            names the file, the entry and the mend.
+            names the file, the entry and the hint.
     """
     path = SPECS.get(str(source), Path(source))
     if not path.exists():
@@ -63,7 +63,7 @@ def load_spec(source: str | Path) -> RobotSpec:
     try:
         plain = OmegaConf.to_container(OmegaConf.load(io.StringIO(read_yaml(path))), resolve=False)
     except (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
-        raise RobotError(f"{path.name} is not YAML that can be read: {error}", "mend the line that it names") from error
+        raise RobotError(f"{path.name} is not YAML that can be read: {error}", "fix the line that it names") from error
     return parse_spec(plain, path.name)
 
 
@@ -100,7 +100,7 @@ def parse_spec(plain: Any, file: str = "the robot's description") -> RobotSpec:
         )
         spec.wall_settings()
     except SafetyError as error:
-        raise RobotError(f"{file}: {error.message}", error.mend) from error
+        raise RobotError(f"{file}: {error.message}", error.hint) from error
     return spec
 
 

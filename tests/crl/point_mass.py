@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from crl.agents.base import Agent
 from crl.config import Config, DynamicsConfig, HypernetworkConfig, LearningConfig, PlannerConfig
 from crl.types import (
     ActionSpec,
-    Agent,
     ExplorationPrior,
     LearnBudget,
     ObservationField,

@@ -148,7 +148,7 @@ class TestRunFolder:
 
         monkeypatch.setattr(os, "open", refuse)
         with pytest.raises(
-            RunFolderError, match=r"(?s)run/\.lock can't be written: Read-only file system.*make it writable"
+            RunFolderError, match=r"(?s)run.* can't be written: Read-only file system.*make it writable"
         ):
             resume(tmp_path / "run")
         assert load_run(tmp_path / "run").tasks == [0], "it can be read"
@@ -175,16 +175,22 @@ class TestRunFolder:
         with (tmp_path / "run/config.yaml").open("a") as file:
             file.write("teleport: true\n")
         results = json.loads((tmp_path / "run/results.json").read_text())
-        mends = {
+        fixes = {
             "9.9.9": "the run was made by crl 9.9.9, this is crl .*pip install crl==9.9.9",
             results["version"]: "use that one, or take the setting out of the file",
         }
-        for version, mend in mends.items():
+        for version, hint in fixes.items():
             (tmp_path / "run/results.json").write_text(json.dumps({**results, "version": version}))
-            with pytest.raises(CrlError, match=rf"(?s)unknown setting 'teleport'.*{mend}"):
+            with pytest.raises(CrlError, match=rf"(?s)unknown setting 'teleport'.*{hint}"):
                 load_run(tmp_path / "run")
         (tmp_path / "run/results.json").unlink()
-        with pytest.raises(CrlError, match="may come from another version"):
+        noted = tmp_path / "run/provenance.json"
+        for code, said in (("", " of crl: use"), ('{"version": "0.1.0", "commit": "abc"}', "abc worked on it")):
+            noted.write_text(f'{{"code": [{code}]}}'.replace("0.1.0", results["version"]))
+            with pytest.raises(CrlError, match=f"may come from another version.*{said}"):
+                load_run(tmp_path / "run")
+        noted.write_text('{"code": [{"version": "9.9.9"}]}')
+        with pytest.raises(CrlError, match=r"made by crl 9\.9\.9"):
             load_run(tmp_path / "run")
 
     def test_whose_settings_are_broken(self, tmp_path: Path) -> None:
@@ -278,8 +284,8 @@ class TestSimulator:
         assert learned["mean_return"] > -1000
         assert set(again) == {"name", "success_rate", "mean_return"}
         assert again["name"] == "slide_0"
-        # Once the simulator is mended the run goes on.
-        monkeypatch.setattr(tiny, "MENDED", {"nan"})
+        # Once the simulator is fixed the run goes on.
+        monkeypatch.setattr(tiny, "FIXED", {"nan"})
         results = resume(tmp_path / "run")
         assert [visit["task"] for visit in results["visits"]] == ["slide_0", "slide_1"]
         assert results["matrix"][1][1] is not None

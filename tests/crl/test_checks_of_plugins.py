@@ -336,5 +336,5 @@ def test_each_broken_promise_of_an_agent_is_caught(agent: type, expected: str) -
 
 
 def test_an_agent_without_its_methods_is_caught() -> None:
-    with pytest.raises(CheckFailed, match=r"lacks a method of crl\.types\.Agent"):
+    with pytest.raises(CheckFailed, match=r"is no crl\.agents\.base\.Agent"):
         check_agent(lambda seed: object(), SLIDES)  # type: ignore[arg-type, return-value]

@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from crl import __version__
+from crl import cli
 from crl.cli import app
 from crl.commands.arguments import find_run
 from crl.config import Config
 from crl.errors import EGL_PACKAGES, CrlError, Interrupted, RenderingError, SettingsError
+from crl.reporting.replay import Filmed
+from crl.reporting.replay_progress import FilmProgress
+from crl.version import __version__
 
 RESULTS: dict[str, Any] = {
     "env": "door_open",
@@ -69,8 +72,11 @@ class TestTrain:
             given.append(config)
             return RESULTS
 
+        def record_all(folder: Path, progress: FilmProgress) -> Filmed:
+            return Filmed([folder / "videos" / "pull.mp4"], ["lever_minus has no pictures"])
+
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda folder: [folder / "videos" / "pull.mp4"])
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=record_all)
         done = crl("train", "env=door_open", "seed=3", "tasks=[0,2]")
         assert done.exit_code == 0, done.output
         assert (given[0].seed, given[0].env.tasks) == (3, [0, 2])
@@ -81,24 +87,61 @@ class TestTrain:
         assert "forgetting: +0.012 success, -0.500 return" in lines
         assert "environment steps: 3,600" in lines
         assert "time: 12 min 34 s wall, 11 min 40 s CPU" in lines
-        assert "videos: runs/first/videos (1 mp4)" in lines
+        assert any(line.startswith("videos: runs/first/videos (1 film, 0.0 s)") for line in lines)
+        assert "note: lever_minus has no pictures" in lines
         assert "run: runs/first" in lines
 
     def test_where_nothing_can_be_rendered_all_the_rest_is_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        def record_all(folder: Path) -> list[Path]:
-            raise RenderingError("no picture can be rendered")
+        def record_all(folder: Path, progress: FilmProgress) -> Filmed:
+            return Filmed(notes=[str(RenderingError("no picture can be rendered"))])
 
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
         stand_in(monkeypatch, "crl.reporting.replay", record_all=record_all)
-        done = crl("train")
+        done = crl("train", "env=door_open")
         assert done.exit_code == 0
         assert "no videos: no picture can be rendered" in done.output
         assert " ".join(EGL_PACKAGES) in done.output
         assert "run: runs/first" in done.output
 
+    @pytest.mark.parametrize("command", ["train", "sweep"])
+    def test_without_settings_it_explains_itself(
+        self, command: str, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        stand_in(monkeypatch, "crl.training.runner", train=lambda config: pytest.fail("a run was started"))
+        stand_in(monkeypatch, "crl.sweeps.sweep", sweep=lambda *_: pytest.fail("a sweep was started"))
+        done = crl(command)
+        assert (done.exit_code, f"{command} [OPTIONS]" in done.output) == (2, True), done.output
+        assert list(workplace.iterdir()) == []
+
+    def test_missions_are_in_a_table_of_their_own(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def mission(name: str, group: str, **facts: Any) -> dict[str, Any]:
+            plain = {"completed": True, "reached": 61, "waypoints": 61, "reached_fraction": 1.0, "steps": 900}
+            return {
+                "mission": name,
+                "class": group,
+                "seed": 90_000,
+                "crash": None,
+                "cross_track": 0.1,
+                **plain,
+                **facts,
+            }
+
+        lost = {"completed": False, "reached": 12, "reached_fraction": 0.2, "given_up": True, "cross_track": None}
+        missions = [mission("nominal", "none"), mission("flip [-1]", "signs"), mission("late", "late", **lost)]
+        stand_in(monkeypatch, "crl.training.runner", train=lambda config: {**RESULTS, "missions": missions})
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda *given: Filmed())
+        done = crl("train", "env=ugv_mission", "refiner=afm")
+        assert done.exit_code == 0, done.output
+        said = " ".join(done.output.split())
+        assert "none │ 1 of 1 │ 100% │ 900 │ 0.100 │" in said
+        assert "late │ 0 of 1 │ 20% │ 900 │ - │" in said
+        assert "not completed: late, seed 90000: 12 of 61 waypoints, given up" in said
+        assert "all │ 2 of 3 │" in said
+        assert "missions: 2 of 3 completed" in said
+
     def test_videos_can_be_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda folder: pytest.fail("a video was recorded"))
+        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda *given: pytest.fail("a video was recorded"))
         assert crl("train", "videos=false").exit_code == 0
 
     def test_a_wrong_key_is_one_message_and_no_run(self, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -123,23 +166,71 @@ class TestTrain:
             raise KeyboardInterrupt
 
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        assert crl("train").exit_code == 130
+        assert crl("train", "env=door_open").exit_code == 130
 
     def test_a_users_error_shows_what_and_how_to_mend_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def train(config: Config) -> dict[str, Any]:
             raise CrlError("the disk is full: " + "x" * 200, "free some space [in GB]")
 
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        done = crl("train")
+        done = crl("train", "env=door_open")
         assert done.exit_code == 2
         assert done.stderr == "error: the disk is full: " + "x" * 200 + "\nfree some space [in GB]\n"
+
+    @pytest.mark.parametrize(
+        "error",
+        [
+            MemoryError(),
+            RuntimeError("[enforce fail at alloc_cpu.cpp:117] DefaultCPUAllocator: can't allocate memory: 4 TB"),
+            RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB"),
+        ],
+    )
+    def test_too_little_memory_is_one_message(self, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise error
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        done = crl("train", "env=door_open")
+        assert done.exit_code == 2
+        assert done.stderr.startswith("error: out of memory: ") and "fewer planner.samples" in done.stderr
 
     def test_a_bug_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def train(config: Config) -> dict[str, Any]:
             raise ZeroDivisionError
 
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        assert isinstance(crl("train").exception, ZeroDivisionError)
+        assert isinstance(crl("train", "env=door_open").exception, ZeroDivisionError)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["eval", "x", "--episodes", "9" * 30], "--episodes"),
+        (["deploy", "x", "--robot", "y", "--out", "z", "--learner-rate", "nan"], "Invalid value"),
+        (["deploy", "x", "--robot", "y", "--out", "z", "--learner-rate", "inf"], "finite"),
+        (["bench", "ros", "--seconds", "nan"], "Invalid value"),
+    ],
+)
+def test_numbers_of_options_are_sane(arguments: list[str], said: str, workplace: Path) -> None:
+    done = crl(*arguments)
+    assert (done.exit_code, said in " ".join(done.output.split())) == (2, True), done.output
+    assert list(workplace.iterdir()) == []
+
+
+def test_the_home_folder_in_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/someone")
+    assert cli._at_home("--out=~/x y") == "--out=/home/someone/x y"
+    for word in ("run_dir=~/x", "--out", "~", "--out=a~b", "--json", "--out=~nobody-of-that-name/x"):
+        assert cli._at_home(word) == word
+
+
+def test_warnings_for_users_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    show = cli._show_warning
+    show(UserWarning("MUJOCO_GL=x [y]"), UserWarning, "a.py", 3)
+    show(RuntimeWarning("divided"), RuntimeWarning, "a.py", 3)
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "warning: MUJOCO_GL=x [y]"
+    assert lines[1].startswith("a.py:3: RuntimeWarning: divided")
 
 
 class TestResume:
@@ -263,9 +354,9 @@ class TestProgram:
         assert "Traceback" not in done.stderr
 
 
-def test_errors_show_message_and_mend() -> None:
+def test_errors_show_message_and_hint() -> None:
     assert str(CrlError("what")) == "what"
-    assert str(CrlError("what", "mend")) == "what\nmend"
+    assert str(CrlError("what", "hint")) == "what\nhint"
     assert isinstance(SettingsError("x"), ValueError)
 
 

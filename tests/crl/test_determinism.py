@@ -35,7 +35,9 @@ METHODS = {
             "multitask",
             "pnn",
             "si",
+            "finetune_heads",
             "single",
+            "snapshot",
         )
     },
 }

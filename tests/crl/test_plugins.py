@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+
+from crl.agents.factory import make_agent
+from crl.errors import CrlError
+from crl.plugins import PluginError, load_plugin
+from crl.sequences import load_sequence
+from crl.settings import compose
+from tests import tiny
 
 PROJECT = """
 [build-system]
@@ -74,3 +85,74 @@ def test_an_installed_package_adds_a_strategy(tmp_path: Path) -> None:
     done = run(*train, "continual=sleapy", plugins=plugins, cwd=tmp_path)
     assert done.returncode != 0
     assert "sleepy" in done.stdout + done.stderr, "the nearest name is the plug-in's"
+
+
+# ---------------------------------------------------------------------- without packaging
+OWN = """
+import numpy as np
+
+from crl.agents.random import RandomAgent
+from crl.continual.finetune import Finetune
+from crl.planning.random_shooting import RandomShooting
+
+
+class Strategy(Finetune):
+    pass
+
+
+class Planner(RandomShooting):
+    pass
+
+
+class Agent(RandomAgent):
+    pass
+"""
+
+
+@pytest.fixture
+def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Name of a module of the user's own, in the folder where he starts."""
+    (tmp_path / "my_methods.py").write_text(OWN)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    importlib.invalidate_caches()
+    yield "my_methods"
+    sys.modules.pop("my_methods", None)
+
+
+@pytest.mark.parametrize(("group", "name"), [("continual", "Strategy"), ("planner", "Planner"), ("agent", "Agent")])
+def test_a_module_of_ones_own_is_named_by_its_path(own_module: str, group: str, name: str, tmp_path: Path) -> None:
+    config = tiny.settings(tmp_path, f"{group}={own_module}:{name}")
+    agent = make_agent(config, load_sequence(config.env.name).spec(0))
+    part = {"continual": "strategy", "planner": "planner"}.get(group)
+    found = agent if part is None else vars(agent)[part]
+    assert type(found).__module__ == own_module
+    assert type(found).__name__ == name
+
+
+def test_a_run_with_a_strategy_by_path_is_trained_and_named(own_module: str, tmp_path: Path) -> None:
+    loop = tiny.finish(tiny.make_loop(tiny.settings(tmp_path, f"continual={own_module}:Strategy"), tmp_path))
+    assert loop.done
+    assert loop.config.method == f"{own_module}:Strategy"
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no_such_module_at_all:Strategy", "start in the folder that holds no_such_module_at_all"),
+        ("my_methods:Strategie", "has no attribute 'Strategie'"),
+        ("my_methods:", "can't be loaded"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_said(own_module: str, name: str, said: str, tmp_path: Path) -> None:
+    config = tiny.settings(tmp_path, f"continual={name}")
+    with pytest.raises(PluginError, match="can't be loaded") as raised:
+        make_agent(config, load_sequence(config.env.name).spec(0))
+    assert said in str(raised.value)
+
+
+def test_an_unknown_name_says_how_own_code_is_named() -> None:
+    with pytest.raises(PluginError, match=r"unknown planner 'icme': did you mean 'icem'\?") as raised:
+        load_plugin("crl.planners", "icme", "planner")
+    assert "package.module:Name" in str(raised.value)
+    with pytest.raises(CrlError, match="unknown planner 'icme'"):
+        compose(["planner=icme"])

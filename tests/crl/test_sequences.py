@@ -1,4 +1,4 @@
-"""Sequences are found by name, made, and described; every failure names the mend."""
+"""Sequences are found by name, made, and described; every failure names the hint."""
 
 from __future__ import annotations
 
@@ -192,7 +192,7 @@ def test_tasks_of_a_sequence_must_be_alike(arguments: dict[str, Any], what: str)
     [
         ({"missing": "pybullet"}, r"needs 'pybullet', which is not installed\n.*Python 3\.11"),
         ({"missing": "other.thing"}, "install the package that provides 'other.thing'"),
-        ({"missing": "task"}, r"test/Toy-v0 has no env\.unwrapped\.task"),
+        ({"missing": "task"}, r"test/Toy-v0 has no .task., neither itself nor in a wrapper"),
         ({"control_period": -1}, "task 'a': control_period is -1"),
     ],
 )

@@ -239,6 +239,8 @@ class TestPlugins:
         ("learning.lr=nan", "learning.lr is nan"),
         ("learning.lr=inf", "learning.lr is inf"),
         ("planner.elites=10000", "planner.elites must not exceed planner.samples"),
+        ("planner.pessimism=-1", "planner.pessimism is -1.0: it must be at least 0"),
+        ("planner.pessimism=1", "dynamics.ensemble of at least 2"),
         ("name=../elsewhere", "name must be a plain folder name"),
         ("name=latest", "name must be a plain folder name"),
     ],
@@ -272,6 +274,11 @@ class TestLimits:
         with pytest.raises(SettingsError, match=r"recent \+ learning\.events"):
             validate(config)
 
+    def test_pessimism_is_refused_where_nothing_reads_it(self) -> None:
+        assert compose(["planner.pessimism=1", "dynamics.ensemble=2"]).planner.pessimism == 1
+        with pytest.raises(SettingsError, match="leave it at 0 with a refiner"):
+            compose(["env=ugv_mission", "refiner=afm", "planner.pessimism=1", "dynamics.ensemble=2"])
+
 
 class TestFiles:
     def test_what_is_written_is_read_back(self, tmp_path: Path) -> None:
@@ -287,7 +294,10 @@ class TestFiles:
         ("text", "expected"),
         [
             ("planner: {sampels: 3}\n", "unknown setting 'planner.sampels': did you mean 'planner.samples'?"),
-            ("planner: {samples: many}\n", "could not be converted to Integer"),
+            (
+                "planner: {samples: many}\n",
+                "planner.samples: Value 'many' of type 'str' could not be converted to Integer",
+            ),
             ("planner: {samples: -1}\n", "planner.samples is -1"),
             ("planner: [1\n", "is not valid YAML"),
             ("- 1\n", "holds no settings"),
@@ -319,6 +329,12 @@ class TestFingerprint:
     )
     def test_what_decides_the_result_counts(self, override: str) -> None:
         assert fingerprint(compose([override])) != fingerprint(compose([]))
+
+    def test_what_was_added_counts_and_its_default_leaves_older_fingerprints_as_they_were(self) -> None:
+        assert fingerprint(compose([])) == "4048048087eeac281073fd9631f15a1462dfcc528274edd0848d817631a5a12b"
+        two = ["dynamics.ensemble=2"]
+        for added in ("planner.pessimism=0.5", "budget.validation_stop=true", "budget.carry=true"):
+            assert fingerprint(compose([*two, added])) != fingerprint(compose(two)), added
 
     def test_every_setting_is_covered_once(self) -> None:
         assert set(WITHOUT_EFFECT) <= set(to_plain(Config()))

@@ -1,4 +1,4 @@
-"""Every entry of a task's description is checked, and every complaint names it and the mend."""
+"""Every entry of a task's description is checked, and every complaint names it and the hint."""
 
 from __future__ import annotations
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import gymnasium
 import pytest
@@ -11,23 +13,26 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 
-PAGES = ["own_strategy.md", "own_planner.md", "own_environment.md"]
+PAGES = ["python.md", "own_strategy.md", "own_planner.md", "own_environment.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMANDS = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_the_blocks_of_a_page_run(page: str, repository: Path, workplace: Path) -> None:
+def test_the_blocks_of_a_page_run(
+    page: str, repository: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = (repository / "docs" / "how-to" / page).read_text(encoding="utf-8")
     found = list(BLOCK.finditer(text))
     assert len(found) >= 2, f"{page} has no class and check"
-    names: dict[str, object] = {"__name__": "page"}
+    module = ModuleType("page")  # which an environment of the page is registered from
+    monkeypatch.setitem(sys.modules, "page", module)
     registered = set(gymnasium.registry)
     try:
         for block in found:
             # Blank lines before it, so that a traceback names the line of the page.
             padding = "\n" * (text[: block.start(1)].count("\n"))
-            exec(compile(padding + block.group(1), page, "exec"), names)
+            exec(compile(padding + block.group(1), page, "exec"), module.__dict__)
     finally:
         for name in set(gymnasium.registry) - registered:
             del gymnasium.registry[name]

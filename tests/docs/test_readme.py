@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+import crl
 from tests import tiny, tiny_missions
 from tests.docs.pages import SHELL, Reader, blocks, check_taken, shell_lines
 
@@ -77,7 +78,19 @@ def test_the_layout_is_the_one_of_the_repository(repository: Path) -> None:
 
 
 def test_no_block_is_of_another_kind(repository: Path) -> None:
-    assert {block.language for block in blocks(readme(repository))} <= {"sh", ""}
+    assert {block.language for block in blocks(readme(repository))} <= {"sh", "python", ""}
+
+
+def test_the_python_runs(repository: Path, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a run of a few seconds in place of a whole one."""
+    brief = {"planner.samples": 32, "learning.final_steps": 10, "evaluation.episodes": 1, "videos": False}
+    train = crl.train
+    monkeypatch.setattr(
+        crl, "train", lambda env, **given: train(env, tasks=[0, 1], steps=200, settings=brief, **given), raising=False
+    )
+    [block] = [block for block in blocks(readme(repository)) if block.language == "python"]
+    exec(compile(block.text, "README.md", "exec"), {"__name__": "readme"})
+    assert len(list((workplace / "runs").glob("*/results.json"))) >= 1
 
 
 @pytest.mark.slow

@@ -53,14 +53,15 @@ def test_the_table_of_parameters_is_the_nodes(repository: Path) -> None:
 
 
 def test_topics_and_services_are_the_nodes(repository: Path) -> None:
-    text, code = page(repository, "ugv.md"), source(repository, "agent_node") + source(repository, "health")
+    text = page(repository, "ugv.md")
+    code = "".join(source(repository, name) for name in ("agent_node", "health", "judging"))
     rows = table(text, "Topics")
     for row in rows:
         name, direction = re.fullmatch(r"`([\w/]+)` (in|out)", row[0]).groups()  # type: ignore[union-attr]
         kind = re.match(r"`(\w+)/(\w+)`", row[1]).group(2)  # type: ignore[union-attr]
         assert f'"{name}"' in code, name
         assert re.search(rf"\b{kind}\b", code), kind
-        heard = re.search(rf'create_subscription\(\s*{kind}, "{name}"', code)
+        heard = re.search(rf'\bsubscribe\(\s*{kind}, "{name}"', code)
         assert direction == ("in" if heard else "out"), name
     for service in ("~/learn", "~/reset_e_stop"):
         assert f'"{service}"' in code

@@ -199,9 +199,9 @@ def test_restored_state_continues_to_the_bit(door: str) -> None:
     actions[:6, 0] = 1.0
     for action in actions[:12]:
         env.step(action)
-    state = copy.deepcopy(env.get_state())
+    state = copy.deepcopy(env.get_episode_state())
     expected = [env.step(action)[:2] for action in actions[12:]]
-    other.set_state(state)
+    other.set_episode_state(state)
     for action, (observation, reward) in zip(actions[12:], expected, strict=True):
         again, reward_again, *_ = other.step(action)
         assert np.array_equal(observation, again) and reward == reward_again

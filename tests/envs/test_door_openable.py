@@ -31,7 +31,7 @@ def decisions_to_open(door: str, seed: int) -> int | None:
     mean = np.zeros((HORIZON, 5))
     kept = np.zeros((0, HORIZON, 5))
     for decision in range(50):
-        state = {**env.get_state(), "steps": 0}
+        state = {**env.get_episode_state(), "steps": 0}
         deviation = np.full((HORIZON, 5), 0.5)
         for i in range(ROUNDS):
             count = max(int(SAMPLES / 1.25**i), 2 * ELITES)
@@ -39,7 +39,7 @@ def decisions_to_open(door: str, seed: int) -> int | None:
             plans = np.concatenate([np.clip(mean + deviation * noise, -1.0, 1.0), kept, mean[None]])
             returns = np.zeros(len(plans))
             for k, plan in enumerate(plans):
-                imagined.set_state(state)
+                imagined.set_episode_state(state)
                 returns[k] = sum(imagined.step(action)[1] for action in plan)
             elites = plans[np.argsort(-returns)[:ELITES]]
             kept = elites[:3]

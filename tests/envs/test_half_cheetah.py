@@ -193,9 +193,9 @@ def test_save_and_restore_are_exact() -> None:
     actions = np.random.default_rng(0).uniform(-1, 1, size=(40, 6)).astype(np.float32)
     for action in actions[:20]:
         env.step(action)
-    state = env.get_state()
+    state = env.get_episode_state()
     first = [env.step(action)[:2] for action in actions[20:]]
-    other.set_state(state)
+    other.set_episode_state(state)
     for (observation, reward), action in zip(first, actions[20:], strict=True):
         again = other.step(action)
         np.testing.assert_array_equal(again[0], observation)
@@ -209,12 +209,12 @@ def test_planning_with_true_dynamics_runs_forward() -> None:
     imagined.reset(seed=0)
     rng, mean, start = np.random.default_rng(0), np.zeros((10, 6), dtype=np.float32), float(env.data.qpos[0])
     for _ in range(60):
-        state = {**env.get_state(), "steps": 0}
+        state = {**env.get_episode_state(), "steps": 0}
         noise = np.repeat(rng.normal(size=(60, 5, 6)), 2, axis=1) * 0.7
         plans = np.concatenate([np.clip(mean + noise, -1, 1), mean[None]]).astype(np.float32)
         returns = []
         for plan in plans:
-            imagined.set_state(state)
+            imagined.set_episode_state(state)
             returns.append(sum(imagined.step(action)[1] for action in plan))
         best = plans[int(np.argmax(returns))]
         env.step(best[0])

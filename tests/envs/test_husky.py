@@ -162,10 +162,12 @@ def test_leaving_the_fence_ends_the_episode() -> None:
     env.reset(seed=0)
     info: dict[str, Any] = {}
     for _ in range(60):
-        _, _, terminated, truncated, info = env.step(np.array([-1, 0], np.float32))
+        observation, _, terminated, truncated, info = env.step(np.array([-1, 0], np.float32))
+        assert bool(env.terminated(observation)) == terminated, "a plan sees the end where the environment has it"
         if terminated:
             break
     assert info["crash"] == "left the fence"
+    assert not env.success(observation)
     assert not truncated
     env.close()
 
@@ -179,6 +181,7 @@ def test_a_simple_driver_completes_a_mission() -> None:
         ended, steps = terminated or truncated, steps + 1
     assert info["is_success"]
     assert env.success(observation)
+    assert env.terminated(observation)
     assert steps < env.progress.mission.length / 0.1 * 1.6
     env.close()
 
@@ -190,11 +193,11 @@ def test_an_episode_can_be_played_again_to_the_bit() -> None:
     actions = np.random.default_rng(0).uniform(-1, 1, size=(60, 2)).astype(np.float32)
     for step, action in enumerate(actions[:30]):
         env.step(action if step > 3 else np.array([1, 0], np.float32))
-    state = env.get_state()
+    state = env.get_episode_state()
     expected = [env.step(action)[0].tobytes() for action in actions[30:]]
     other.reset(seed=9)
     for target in (other, env):
-        target.set_state(state)
+        target.set_episode_state(state)
         assert [target.step(action)[0].tobytes() for action in actions[30:]] == expected
         target.close()
 

@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from crl_envs.missions import MAPS, MAX_WAYPOINTS, FaultSchedule, Mission, MissionError, Progress, progress_reward
+from crl_envs.quadrotor import QuadrotorEnv
+from crl_envs.ugv_mission import make_ugv_mission
 
 
 def write(folder: Path, text: str) -> Path:
@@ -177,3 +179,47 @@ def test_the_reward_is_the_distance_gained_less_the_distance_beside(block: list[
     with_torch = progress_reward(torch.tensor(before), torch.tensor(after), dimensions=3, goal=3, full=0.5)
     assert float(with_numpy) == pytest.approx(expected, abs=2e-2 if np.linalg.norm(leg) < 1 else 1e-3)
     assert float(with_torch) == pytest.approx(float(with_numpy), abs=1e-9)
+
+
+DEGREES = [[52.520008, 13.404954], [52.520009, 13.404955], [52.520010, 13.404958]]
+
+
+@pytest.mark.parametrize("points", [DEGREES, [[3.0, 4.0]] * 5, [[0, 0], [0.4, 0], [0, 0.3], [0.5, 0]]])
+def test_a_path_inside_the_radius_is_refused_and_asks_for_metres(points: list[list[float]], tmp_path: Path) -> None:
+    """A robot that stands still would be a success."""
+    message = r"all waypoints of .* inside the radius of 0\.5 m.*: give metres in a local frame \(not degrees\)"
+    with pytest.raises(MissionError, match=message):
+        Progress(Mission.of(points), 0.5, FaultSchedule(0.0, 1.0))
+    file = write(tmp_path, "x,y\n" + "".join(f"{x!r},{y!r}\n" for x, y in points))
+    with pytest.raises(MissionError, match=message):
+        make_ugv_mission(waypoints=file, radius=0.5, inject=0.0, remove=1.0)
+    high = write(tmp_path, "x,y,z\n" + "".join(f"{x!r},{y!r},1.5\n" for x, y in points))
+    with pytest.raises(MissionError, match=message):
+        QuadrotorEnv(waypoints=high, radius=0.5, inject=0.0, remove=1.0)
+
+
+def test_a_short_path_with_a_smaller_radius_is_a_mission(tmp_path: Path) -> None:
+    env = make_ugv_mission(waypoints=write(tmp_path, "x,y\n0,0\n0.4,0\n"), radius=0.1, inject=0.0, remove=1.0)
+    env.reset(seed=0)
+    done = [env.step(np.zeros(2, np.float32))[4]["reached"] for _ in range(5)]
+    assert done[-1] == 1  # the first waypoint, where it stands
+
+
+def test_waypoints_nearer_than_the_radius_are_said(tmp_path: Path) -> None:
+    points = [[0, 0], [3, 0], [3.1, 0], [3.2, 0], [6, 0], [6, 0.5]]
+    remark = Progress(Mission.of(points, "yard"), 0.5, FaultSchedule()).remark
+    assert remark is not None
+    assert "waypoints 1 and 2 of 'yard' are 0.1 m apart, less than the radius of 0.5 m (2 such pairs)" in remark
+    assert Progress(Mission.of([[0, 0], [0.5, 0], [3, 0]]), 0.5, FaultSchedule()).remark is None
+    flat, high = tmp_path / "flat.csv", tmp_path / "high.csv"
+    flat.write_text("x,y\n" + "".join(f"{x},{y}\n" for x, y in points))
+    high.write_text("x,y,z\n" + "".join(f"{x},{y},1.5\n" for x, y in points))
+    with pytest.warns(UserWarning, match=r"waypoints 1 and 2 of 'flat' are 0\.1 m apart"):
+        make_ugv_mission(waypoints=flat)
+    with pytest.warns(UserWarning, match=r"waypoints 1 and 2 of 'high' are 0\.1 m apart"):
+        QuadrotorEnv(waypoints=high)
+
+
+def test_columns_of_degrees_are_told_from_metres(tmp_path: Path) -> None:
+    with pytest.raises(MissionError, match=r"x and y are missing, found lat,lon: .*turn degrees into metres"):
+        Mission.read(write(tmp_path, "lat,lon\n52.5,13.4\n52.6,13.4\n"), dimensions=2)

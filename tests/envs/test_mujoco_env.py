@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ import mujoco
 import numpy as np
 import pytest
 
-import crl_envs
 from crl_envs import task as contract
 from crl_envs.cartpole import CartPoleLengthEnv
 from crl_envs.mujoco_env import MujocoTaskEnv
@@ -70,7 +68,7 @@ def run(env: MujocoTaskEnv, actions: np.ndarray) -> list[Any]:
     seen: list[Any] = []
     for action in actions:
         observation, reward, _, truncated, info = env.step(action)
-        state = env.get_state()
+        state = env.get_episode_state()
         seen.append((observation.tobytes(), reward, truncated, info["is_success"], state["physics"].tobytes()))
     return seen
 
@@ -86,16 +84,16 @@ def test_a_restored_state_goes_on_to_the_bit(kind: type[MujocoTaskEnv], at: int)
     actions = actions_of(env, 60)
     env.reset(seed=1)
     run(env, actions[:at])
-    state = env.get_state()
+    state = env.get_episode_state()
     expected = run(env, actions[at:])
     expected_draw = env.np_random.random()
-    env.set_state(state)
+    env.set_episode_state(state)
     assert run(env, actions[at:]) == expected
 
     other = kind()  # a new process' environment
     other.reset(seed=99)
     run(other, actions[:3])
-    other.set_state(state)
+    other.set_episode_state(state)
     assert run(other, actions[at:]) == expected
     assert other.np_random.random() == expected_draw
 
@@ -111,10 +109,10 @@ def test_the_box_is_really_pushed_so_the_test_above_sees_contacts() -> None:
 def test_a_saved_state_is_a_copy() -> None:
     env = Puck()
     env.reset(seed=0)
-    state = env.get_state()
+    state = env.get_episode_state()
     physics, observation = state["physics"].copy(), state["observation"].copy()
     run(env, actions_of(env, 5))
-    env.set_state(state)
+    env.set_episode_state(state)
     run(env, actions_of(env, 5))
     np.testing.assert_array_equal(state["physics"], physics)
     np.testing.assert_array_equal(state["observation"], observation)
@@ -137,7 +135,7 @@ def test_another_models_state_is_refused() -> None:
     puck.reset(seed=0)
     cart.reset(seed=0)
     with pytest.raises(ValueError, match="another task's"):
-        cart.set_state(puck.get_state())
+        cart.set_episode_state(puck.get_episode_state())
 
 
 def test_success_is_latched_and_truncation_follows_episode_steps() -> None:
@@ -168,10 +166,10 @@ def test_actions_are_clipped_to_their_range(value: float) -> None:
 def test_an_action_that_is_not_finite_is_refused_before_it_acts(action: list[float]) -> None:
     env = Puck()
     env.reset(seed=0)
-    before = env.get_state()["physics"]
+    before = env.get_episode_state()["physics"]
     with pytest.raises(ValueError, match="not finite"):
         env.step(np.array(action, dtype=np.float32))
-    np.testing.assert_array_equal(env.get_state()["physics"], before)
+    np.testing.assert_array_equal(env.get_episode_state()["physics"], before)
 
 
 def test_an_action_of_the_wrong_shape_is_refused() -> None:
@@ -227,9 +225,9 @@ def test_drawing_changes_nothing() -> None:
         assert picture.std() > 5
         drawn.step(action)
         plain.step(action)
-    assert drawn.get_state()["physics"].tobytes() == plain.get_state()["physics"].tobytes()
+    assert drawn.get_episode_state()["physics"].tobytes() == plain.get_episode_state()["physics"].tobytes()
     restored = CartPoleLengthEnv(render_mode="rgb_array")
-    restored.set_state(drawn.get_state())
+    restored.set_episode_state(drawn.get_episode_state())
     # Two drawing contexts may round a shade differently, a state that lags behind by a physics step shows.
     np.testing.assert_allclose(restored.render().astype(int), drawn.render().astype(int), atol=2)
     drawn.close()
@@ -259,21 +257,3 @@ except RuntimeError as error:
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=tmp_path, check=True)
     assert "apt-get install -y --no-install-recommends libegl1" in done.stdout
-
-
-@pytest.mark.parametrize(
-    ("there", "chosen"), [(["EGL", "OSMesa"], "egl"), (["OSMesa"], "osmesa"), (["EGL"], "egl"), ([], "off")]
-)
-def test_egl_then_osmesa_then_nothing(there: list[str], chosen: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crl_envs, "_can_load", lambda library: any(name in library for name in there))
-    monkeypatch.delenv("DISPLAY", raising=False)
-    for asked in ("egl", None):
-        if asked is None:
-            monkeypatch.delenv("MUJOCO_GL")
-        else:
-            monkeypatch.setenv("MUJOCO_GL", asked)
-        crl_envs._choose_renderer()
-        assert os.environ["MUJOCO_GL"] == chosen
-    monkeypatch.setenv("MUJOCO_GL", "glfw")
-    crl_envs._choose_renderer()
-    assert os.environ["MUJOCO_GL"] == "glfw", "what a user has chosen stays"

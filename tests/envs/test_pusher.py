@@ -235,9 +235,9 @@ def test_save_and_restore_are_exact() -> None:
     actions = np.random.default_rng(0).uniform([0.0, -0.5], 1.0, size=(40, 2)).astype(np.float32)
     for action in actions[:20]:
         env.step(action)
-    state = env.get_state()
+    state = env.get_episode_state()
     first = [env.step(action)[:2] for action in actions[20:]]
-    other.set_state(state)
+    other.set_episode_state(state)
     for (observation, reward), action in zip(first, actions[20:], strict=True):
         again = other.step(action)
         np.testing.assert_array_equal(again[0], observation)
@@ -256,14 +256,14 @@ def test_every_block_can_be_pushed_to_its_goal(left: float, right: float) -> Non
 
 def shoot(env: PusherEnv, imagined: PusherEnv, rng: np.random.Generator, mean: np.ndarray) -> np.ndarray:
     """Two rounds of the cross-entropy method over the true dynamics, 20 steps ahead; the best plan [20, 2]."""
-    state = {**env.get_state(), "steps": 0}
+    state = {**env.get_episode_state(), "steps": 0}
     deviation, best = np.full(mean.shape, 0.5), mean
     for _ in range(2):
         slow = np.repeat(rng.normal(size=(40, 5, 2)), 4, axis=1)  # an action is held for four steps
         plans = np.concatenate([np.clip(mean + deviation * slow, -1, 1), best[None], mean[None]]).astype(np.float32)
         returns = []
         for plan in plans:
-            imagined.set_state(state)
+            imagined.set_episode_state(state)
             returns.append(sum(imagined.step(action)[1] for action in plan))
         elites = plans[np.argsort(returns)[::-1][:6]]
         best, mean, deviation = elites[0], elites.mean(0), elites.std(0) + 0.02

@@ -333,14 +333,14 @@ def test_a_fault_comes_and_goes_without_touching_the_flight() -> None:
     for _ in range(5):
         env.step(np.array([1, 0, 0, 1], np.float32))
     nominal = env.model.body_mass.copy(), env.model.body_inertia.copy(), env.model.actuator_gainprm.copy()
-    before = env.get_state()["physics"]
+    before = env.get_episode_state()["physics"]
     env.progress.reached = 10
     env._apply()
     assert env.model.body_mass[env._body] == pytest.approx(1.5 * body.MASS)
-    np.testing.assert_array_equal(env.get_state()["physics"], before)
+    np.testing.assert_array_equal(env.get_episode_state()["physics"], before)
     env.progress.reached = 24
     env._apply()
-    np.testing.assert_array_equal(env.get_state()["physics"], before)
+    np.testing.assert_array_equal(env.get_episode_state()["physics"], before)
     changed = env.model.body_mass, env.model.body_inertia, env.model.actuator_gainprm
     for now, then in zip(changed, nominal, strict=True):
         np.testing.assert_array_equal(now, then)
@@ -387,7 +387,8 @@ def test_the_ground_and_the_fence_end_the_flight() -> None:
     for action, reason in (([0.2, 0, 0, 0], "touched the ground"), ([2, 0, 0, 0], "left the fence")):
         env.reset(seed=0)
         for _ in range(200):
-            _, _, terminated, truncated, info = env.step(np.array(action, np.float32))
+            observation, _, terminated, truncated, info = env.step(np.array(action, np.float32))
+            assert bool(env.terminated(observation)) == terminated, "a plan sees the end where the environment has it"
             if terminated:
                 break
         assert (info["crash"], truncated, info["is_success"]) == (reason, False, False)
@@ -430,13 +431,13 @@ def test_a_restored_flight_goes_on_to_the_bit(interface: str, fault: Any, on: bo
     env.reset(seed=3)
     for action in actions[:40]:
         env.step(action)
-    state = env.get_state()
+    state = env.get_episode_state()
 
     def rest(target: QuadrotorEnv) -> list[bytes]:
         seen = []
         for action in actions[40:]:
             observation, reward, *_ = target.step(action)
-            seen += [observation.tobytes(), reward, target.get_state()["physics"].tobytes()]
+            seen += [observation.tobytes(), reward, target.get_episode_state()["physics"].tobytes()]
         return seen
 
     expected = rest(env)
@@ -444,7 +445,7 @@ def test_a_restored_flight_goes_on_to_the_bit(interface: str, fault: Any, on: bo
     other.progress.reached = 10  # the fault is on in the other one, whatever the state says
     other._apply()
     other.step(actions[0])
-    other.set_state(state)
+    other.set_episode_state(state)
     assert rest(other) == expected
-    env.set_state(state)
+    env.set_episode_state(state)
     assert rest(env) == expected

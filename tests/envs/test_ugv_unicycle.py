@@ -200,10 +200,10 @@ def test_a_restored_episode_goes_on_to_the_bit() -> None:
     actions = np.random.default_rng(0).uniform(-1, 1, size=(300, 2)).astype(np.float32)
     for action in actions[:150]:
         env.step(action)
-    state = env.get_state()
+    state = env.get_episode_state()
     expected = [env.step(action)[0].tobytes() for action in actions[150:]]
     other.reset(seed=9)
-    other.set_state(state)
+    other.set_episode_state(state)
     assert [other.step(action)[0].tobytes() for action in actions[150:]] == expected
 
 

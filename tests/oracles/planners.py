@@ -136,6 +136,16 @@ class PlainICEM:
         return (*best, tried)
 
 
+def without_hopeless(losses: list[float]) -> float:
+    """Deviation of sorted losses, leaving out what is too far for the best tenth, quarter or half of them.
+
+    Too far is where chi-square of one degree of freedom has its last percent, measured by its quantile of that share.
+    """
+    quantile = {0.1: 0.01579, 0.25: 0.10153, 0.5: 0.45494, 0.99: 6.6349}
+    limits = [losses[int(p * (len(losses) - 1))] * quantile[0.99] / quantile[p] for p in (0.1, 0.25, 0.5)]
+    return float(np.std([loss for loss in losses if loss <= min(limits)]))
+
+
 @dataclass
 class PlainMPPI:
     """MPPI with an AR(1) noise written as its recursion, and its memory between decisions."""
@@ -163,8 +173,8 @@ class PlainMPPI:
             sequences = [clip(sequence, self.spec) for sequence in sequences]
             returns = [simulate(observation, sequence) for sequence in sequences]
             finite = [i for i, value in enumerate(returns) if math.isfinite(value)]
-            spread = float(np.std([returns[i] for i in finite]))
             best = max(returns[i] for i in finite)
+            spread = without_hopeless(sorted(best - returns[i] for i in finite))
             weights = {i: math.exp((returns[i] - best) / (config.temperature * spread)) for i in finite}
             mean = sum(weights[i] * sequences[i] for i in finite) / sum(weights.values())
         self.mean = np.array([*mean[1:], mean[-1]])

@@ -49,13 +49,21 @@ def ride(robot: str, steps: int, seed: int = 0, **options: Any) -> Ride:
     return made
 
 
-def record(folder: Path, ride: Ride, *, frame: str = "odom") -> Path:
-    """Write a drive down: each command just after the reading that it answers."""
+def record(
+    folder: Path,
+    ride: Ride,
+    *,
+    frame: str = "odom",
+    topics: tuple[str, str] = ("/ugv1/odom", "/ugv1/cmd_vel"),
+    copies: tuple[str, ...] = (),
+) -> Path:
+    """Write a drive down: each command just after the reading that it answers, odometry on further topics, too."""
     recorder = Recorder(folder, "drive", definitions())
     for number, reading in enumerate(ride.readings):
         time = START + round(reading.source * 1e9)
-        recorder.record("/ugv1/odom", ODOMETRY, odometry(reading, time, frame), time)
+        for topic in (topics[0], *copies):
+            recorder.record(topic, ODOMETRY, odometry(reading, time, frame), time)
         if number + 1 < len(ride.readings):
-            recorder.record("/ugv1/cmd_vel", TWIST_STAMPED, command(ride.commands[number + 1], time), time + 10**6)
+            recorder.record(topics[1], TWIST_STAMPED, command(ride.commands[number + 1], time), time + 10**6)
     recorder.close()
     return folder

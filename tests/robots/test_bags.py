@@ -15,9 +15,10 @@ pytest.importorskip("rosbags")
 
 from crl.safety.wall import SafetyWall
 from crl_robots import RobotError, RobotMission, load_spec, make_robot, observe
-from crl_robots.bag_file import BagFile, mend_bag
 from crl_robots.bags import bag_files, find_topic, read_bag, typestore
 from crl_robots.drivers.replay import ReplayRobot
+from crl_robots.mcap.bag_file import BagFile
+from crl_robots.mcap.salvage import salvage, salvage_bag
 from crl_robots.recorder import Recorder, definitions
 from crl_robots.robot import Reading
 from crl_robots.ros_messages import ODOMETRY, TWIST_STAMPED, action_of, fill_odometry, fill_twist
@@ -148,45 +149,12 @@ def test_killing_the_recorder_loses_no_message(tmp_path: Path, repository: Path,
     if most > 100:
         assert len(files) > 1
     else:
-        with pytest.raises(RobotError, match="mend it"):
-            list(read_bag(files[-1]))
-    for file in files:
-        mend_bag(file)
-    places = [message.pose.pose.position.x for *_, message in read_bag(tmp_path)]
+        with pytest.raises(RobotError, match=f"crl salvage {files[-1]} --out NEW"):
+            list(read_bag(tmp_path))
+    salvage(tmp_path, tmp_path / "whole")
+    places = [message.pose.pose.position.x for *_, message in read_bag(tmp_path / "whole")]
     assert places == pytest.approx([0.1 * n for n in range(1, len(places) + 1)])
     assert len(places) >= last
-
-
-def test_a_file_torn_anywhere_gives_every_whole_message(tmp_path: Path, text: Any) -> None:
-    recorder = Recorder(tmp_path, "whole", text)
-    ends = []
-    for number in range(1, 4):
-        recorder.record("odom", ODOMETRY, odometry(a_reading(number), START), START + number)
-        ends.append((tmp_path / "whole_0000.mcap").stat().st_size)
-    recorder.close()
-    whole = (tmp_path / "whole_0000.mcap").read_bytes()
-    assert mend_bag(tmp_path / "whole_0000.mcap") == 0
-    assert (tmp_path / "whole_0000.mcap").read_bytes() == whole
-    first = len(whole) - (len(whole) - ends[0])
-    for cut in [ends[0] - 1, *range(first, len(whole), 7), len(whole) - 1]:
-        torn = tmp_path / "torn.mcap"
-        torn.write_bytes(whole[:cut])
-        removed = mend_bag(torn)
-        assert 0 <= removed < 1000
-        assert len(list(read_bag(torn))) == sum(end <= cut for end in ends)
-        assert mend_bag(torn) == 0
-
-
-def test_what_is_no_bag_is_not_mended(tmp_path: Path) -> None:
-    file = tmp_path / "notes.txt"
-    file.write_text("not a bag")
-    with pytest.raises(RobotError, match="no MCAP file"):
-        mend_bag(file)
-    assert file.read_text() == "not a bag"
-    with pytest.raises(RobotError, match="can't be mended"):
-        mend_bag(tmp_path / "nothing")
-    with pytest.raises(RobotError, match="no bag at"):
-        list(read_bag(tmp_path))
 
 
 FULL = """
@@ -215,8 +183,9 @@ def test_a_full_disk_ends_the_recording_once_and_leaves_it_whole(tmp_path: Path,
     recorded, errors = (int(part) for part in done.stdout.split())
     assert errors == 1
     assert 10 < recorded < 60
-    assert mend_bag(tmp_path / "full_0000.mcap") == 0, "a whole record was followed by torn bytes"
-    assert len(list(read_bag(tmp_path))) == recorded
+    made = salvage_bag(tmp_path / "full_0000.mcap", tmp_path / "whole.mcap")
+    assert made.lost_bytes == 0, "a whole record was followed by torn bytes"
+    assert len(list(read_bag(tmp_path / "whole.mcap"))) == recorded
 
 
 def test_a_topic_keeps_its_type(tmp_path: Path) -> None:
@@ -232,6 +201,7 @@ def test_a_topic_keeps_its_type(tmp_path: Path) -> None:
 def test_topics_are_found_in_any_namespace() -> None:
     assert find_topic(["/ugv1/odom", "/tf"], "odom") == "/ugv1/odom"
     assert find_topic(["/ugv1/odom", "/ugv2/odom"], "/ugv2/odom") == "/ugv2/odom"
+    assert find_topic(["/odom", "/ugv1/odom"], "/odom") == "/odom"
     with pytest.raises(RobotError, match="several topics"):
         find_topic(["/ugv1/odom", "/ugv2/odom"], "odom")
     with pytest.raises(RobotError, match="did you mean 'odom'"):
@@ -307,7 +277,7 @@ def test_bags_that_do_not_fit(ride: Any, tmp_path_factory: pytest.TempPathFactor
     folder, _ = ride
     with pytest.raises(RobotError, match="did you mean 'odom'"):
         ReplayRobot(load_spec("ugv_husky"), folder, odom="odometry").connect()
-    with pytest.raises(RobotError, match="name topics"):
+    with pytest.raises(RobotError, match="name a topic with nav_msgs/msg/Odometry: odom='/odom'"):
         ReplayRobot(load_spec("ugv_husky"), folder, odom="cmd_vel", cmd_vel="odom").connect()
     other = tmp_path_factory.mktemp("other")
     recorder = Recorder(other, "a", text)

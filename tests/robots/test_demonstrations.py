@@ -121,6 +121,22 @@ def test_the_robot_is_the_one_that_the_environment_simulates(drive: Ride, tmp_pa
     assert told["segments"]
 
 
+def test_a_recorded_plan_without_a_length_and_a_robot_that_stands_are_read(drive: Ride, tmp_path: Path) -> None:
+    """Nobody judges a recording by its plan: the way is made of where the robot was."""
+    told = read(record(tmp_path / "a", drive))
+    folder = record(tmp_path / "b", drive)
+    from crl_robots.recorder import Recorder, definitions
+    from tests.robots.test_bags import START
+    from tests.robots.test_ride import PATH, plan
+
+    more = Recorder(folder, "plan", definitions())
+    more.record("/ugv1/plan", PATH, plan([[52.520008, 13.404954], [52.520010, 13.404958]]), START)
+    more.close()
+    np.testing.assert_array_equal(read(folder)["segments"][0][0], told["segments"][0][0])
+    still = [replace(reading, position=(0.001 * n, 0.0, 0.0)) for n, reading in enumerate(drive.readings)]
+    assert len(read(record(tmp_path / "c", Ride(still, drive.commands)))["segments"][0][1]) == 59
+
+
 def test_what_looks_like_a_bag(tmp_path: Path) -> None:
     (tmp_path / "x.mcap").write_bytes(b"")
     assert BagData.fits(str(tmp_path))

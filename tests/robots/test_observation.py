@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -125,11 +126,24 @@ def test_what_is_not_finite_is_no_observation() -> None:
         ([[0.0, 0.0], [math.nan, 1.0]], "not finite"),
         ([[0.0, 0.0], [101.0, 1.0]], "waypoint 1 .* outside the fence"),
         ([], "the plan"),
+        ([[52.520008, 13.404954], [52.520010, 13.404958]], r"inside the radius .*give metres in a local frame"),
+        ([[3.0, 4.0]] * 5, r"all waypoints of 'test' are within 0 m of the first, inside the radius of 0\.5 m"),
     ],
 )
 def test_plans_that_are_none(points: list[list[float]], message: str) -> None:
     with pytest.raises(RobotError, match=message):
         RobotMission(load_spec("ugv_husky"), points, "test")
+
+
+def test_waypoints_nearer_than_the_radius_are_said(tmp_path: Path) -> None:
+    points = [[0.0, 0.0], [3.0, 0.0], [3.1, 0.0]]
+    remark = RobotMission(load_spec("ugv_husky"), points, "test").remark
+    assert remark is not None
+    assert "waypoints 1 and 2 of 'test' are 0.1 m apart" in remark
+    assert RobotMission(load_spec("ugv_husky"), points[:2], "test").remark is None
+    (tmp_path / "yard.csv").write_text("x,y\n" + "".join(f"{x},{y}\n" for x, y in points))
+    with pytest.warns(UserWarning, match=r"waypoints 1 and 2 of 'yard' are 0\.1 m apart"):
+        RobotMission.read(load_spec("ugv_husky"), tmp_path / "yard.csv")
 
 
 def test_a_plan_without_heights_is_none_for_a_flying_robot() -> None:

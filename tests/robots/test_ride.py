@@ -142,6 +142,17 @@ def test_a_stop_without_an_e_stop_gets_the_words_of_the_diagnostics(tmp_path: Pa
     assert reasons[55] is None
 
 
+def test_a_plan_around_the_start_is_said(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, "a", definitions())
+    recorder.record("plan", PATH, plan([[0.1, 0.0], [0.2, 0.1]]), START)
+    for number in range(5):
+        reading = Reading(number, 0.0, 0.0, (0.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0, 0, 0), (0, 0, 0))
+        recorder.record("odom", ODOMETRY, odometry(reading, START + number * 10**8), START + number * 10**8)
+    recorder.close()
+    notes = BagRecording.read(tmp_path, "ugv_husky")["notes"]
+    assert any("the whole plan is within 0.5 m of the start" in note for note in notes)
+
+
 def test_the_take_shows_path_plan_and_progress(ride: Any) -> None:
     folder, happened, points = ride
     reader = reader_of(folder)
@@ -197,7 +208,7 @@ def test_what_can_not_be_shown_says_why(ride: Any, tmp_path: Path) -> None:
     (tmp_path / "torn.mcap").write_bytes(file.read_bytes()[:-50])
     done = crl(str(tmp_path / "torn.mcap"))
     assert done.exit_code == 2
-    assert "mend_bag" in done.stderr
+    assert f"crl salvage {tmp_path / 'torn.mcap'} --out NEW" in done.stderr
 
 
 def test_a_bag_without_finite_odometry(tmp_path: Path) -> None:
@@ -205,7 +216,7 @@ def test_a_bag_without_finite_odometry(tmp_path: Path) -> None:
     lost = Reading(1, 0.0, 0.0, (math.nan, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0, 0, 0), (0, 0, 0))
     recorder.record("odom", ODOMETRY, odometry(lost, START), START)
     recorder.close()
-    with pytest.raises(RobotError, match="no finite odometry"):
+    with pytest.raises(RobotError, match=r"nothing but odometry that is not finite \(1 of 1 messages\)"):
         BagRecording.read(tmp_path)
 
 

@@ -6,18 +6,26 @@ import copy
 import math
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from crl.safety.limits import SafetyError
+from crl.safety.situation import Situation
+from crl.safety.wall import SafetyWall
 from crl_robots import SPECS, RobotError, load_spec
 from crl_robots.drivers.sim import SimRobot
+from crl_robots.robot import checked
 from crl_robots.spec_file import parse_spec
 
 HUSKY = yaml.safe_load(SPECS["ugv_husky"].read_text())
 QUADROTOR = yaml.safe_load(SPECS["quadrotor_generic"].read_text())
+
+DRIVING = {"unit": "m/s", "low": 0.1, "high": 1, "acceleration": 3, "jerk": 30, "safe": 0.1}
+TURNING = {"unit": "rad/s", "low": 0.2, "high": 2, "acceleration": 8, "jerk": 160, "safe": 0.3}
 
 
 def changed(plain: dict[str, Any], path: str, value: Any) -> dict[str, Any]:
@@ -66,6 +74,31 @@ def test_the_wall_is_told_the_same(name: str) -> None:
         assert (settings.observation_timeout, settings.decision_timeout) == (0.2, 0.2)
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_a_stop_stands_still_and_a_landing_stays_inside_the_limits(name: str) -> None:
+    spec = load_spec(name)
+    now = [0.0]
+    wall = SafetyWall(spec.wall_settings(), clock=lambda: now[0])
+    sent = []
+    for number in range(round(10 * spec.command_rate)):
+        now[0] = number / spec.command_rate
+        wall.observe(Situation(number, now[0], now[0], (0.0, 0.0, 2.0), 0.0, 0.0))
+        wall.propose(spec.limits.high)
+        if number == 20:
+            wall.hear_e_stop(True)
+        sent.append(checked(spec, wall.command()))
+    assert any(sent[19])
+    assert sent[20] == [0.0] * spec.limits.size
+    last = [0.0] * spec.limits.size if spec.landing is None else [0.0, 0.0, -spec.landing.speed, 0.0]
+    assert sent[-1] == last
+
+
+def test_a_description_that_was_made_in_code_is_checked_too() -> None:
+    spec = load_spec("ugv_husky")
+    with pytest.raises(SafetyError, match=r"the safe action of speed is 0\.5 m/s"):
+        replace(spec, limits=replace(spec.limits, safe=(0.5, 0.0))).wall_settings()
+
+
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
@@ -86,9 +119,15 @@ def test_the_wall_is_told_the_same(name: str) -> None:
         ("action.speed.low", 1, "low must be below high"),
         ("action.speed.high", math.nan, "action.speed.high is nan\ngive a finite number"),
         ("action.speed.high", math.inf, "action.speed.high is inf\ngive a finite number"),
+        ("jump", 10**400, "jump is 10000000000000000000\ngive a finite number"),
         ("action.speed.high", "fast", "action.speed.high is 'fast'\ngive a number"),
         ("action.speed.high", True, "action.speed.high is True\ngive a number"),
         ("action.speed.safe", 1.5, "action.speed.safe is 1.5, outside -1..1"),
+        ("action.speed.safe", 0.5, "the safe action of speed is 0.5 m/s, which moves the body\nset it to 0"),
+        ("action.speed.safe", -1e-3, "the safe action of speed is -0.001 m/s"),
+        ("action.turn_rate.safe", 0.5, "the safe action of turn_rate is 0.5 rad/s"),
+        ("action.speed", DRIVING, "speed cannot be 0: it goes from 0.1 to 1 m/s"),
+        ("action.turn_rate.low", 0.2, "action.turn_rate.safe is 0, outside 0.2..1.5708"),
         ("action.turn_rate.jerk", 0, "action.turn_rate.jerk is 0\ngive a positive number"),
         ("action.turn_rate.acceleration", -1, "action.turn_rate.acceleration is -1"),
         ("action.turn_rate", ..., "action.turn_rate is missing"),
@@ -129,6 +168,12 @@ def test_what_is_impossible_is_refused_with_file_entry_and_mend(path: str, value
         ("landing.speed", 3, "landing speed is 3"),
         ("landing.after", math.nan, "landing.after is nan"),
         ("action.vx.low", 0.5, "action.vx.safe is 0, outside"),
+        ("action.vx.safe", 0.5, "the safe action of vx is 0.5 m/s"),
+        ("action.vy.safe", -0.5, "the safe action of vy is -0.5 m/s"),
+        ("action.vz.safe", -0.5, "the safe action of vz is -0.5 m/s"),
+        ("action.yaw_rate.safe", 0.5, "the safe action of yaw_rate is 0.5 rad/s"),
+        ("action.yaw_rate.low", 0.2, "action.yaw_rate.safe is 0, outside 0.2..2"),
+        ("action.yaw_rate", TURNING, "yaw_rate cannot be 0: it goes from 0.2 to 2 rad/s"),
     ],
 )
 def test_flying_robots_too(path: str, value: Any, message: str) -> None:

@@ -25,7 +25,7 @@ class Noting(Follower):
         super().__init__(spec)
         self.told: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self.begun: list[int] = []
-        self.trouble: Exception | None = None
+        self.trouble: BaseException | None = None
         self.answer: Any = None
 
     def begin(self, waypoints: int) -> None:
@@ -131,7 +131,8 @@ def test_a_step_with_a_gap_is_no_transition() -> None:
     assert len(driver.told) == 20
 
 
-def test_a_driver_that_fails_stops_the_robot_at_once_and_is_asked_again() -> None:
+@pytest.mark.parametrize("error", [ValueError("no plan"), MemoryError("no plan"), GeneratorExit("no plan")])
+def test_a_driver_that_fails_stops_the_robot_at_once_and_is_asked_again(error: BaseException) -> None:
     clock = Clock()
     driver = Noting(HUSKY)
     control = Control(HUSKY, driver, clock)
@@ -139,11 +140,11 @@ def test_a_driver_that_fails_stops_the_robot_at_once_and_is_asked_again() -> Non
     for number in range(1, 5):
         clock.now = 0.1 * number
         control.hear(reading(number, clock.now))
-        driver.trouble = ValueError("no plan") if number == 3 else None
+        driver.trouble = error if number == 3 else None
         assert control.decide() is (number != 3)
         command = control.command()
         assert command.stopped is (number == 3)
-        assert (control.failure == "ValueError: no plan") is (number == 3)
+        assert (control.failure == f"{type(error).__name__}: no plan") is (number == 3)
     assert control.counts["failures"] == 1
     # The step in which nothing was decided teaches nothing.
     assert len(driver.told) == 2
@@ -181,6 +182,24 @@ def test_odometry_that_is_not_finite_is_not_decided_on() -> None:
     clock.now = 0.2
     assert control.hear(reading(3, 0.2, x=math.nan)) is not None
     assert not control.due
+
+
+@pytest.mark.parametrize("length", [0.0, 0.64, 1.6, math.nan])
+def test_odometry_without_an_orientation_is_refused_and_counted(length: float) -> None:
+    clock = Clock()
+    control = Control(HUSKY, Noting(HUSKY), clock)
+    control.plan(RobotMission(HUSKY, POINTS, "away"))
+    for number in range(1, 6):
+        clock.now = 0.1 * number
+        bad = number > 2
+        turn = (math.cos(0.7), 0.0, 0.0, math.sin(0.7))
+        sent = tuple(length * part for part in turn) if bad else turn
+        assert (control.hear(reading(number, clock.now, orientation=sent)) is not None) is bad
+        assert control.decide() is not bad
+        control.command()
+    assert control.flaws == {"whose orientation is no unit quaternion": 3}
+    assert control.wall.reasons["an observation whose heading is not finite"] == 3
+    assert control.command().reason == "a stale observation"
 
 
 def test_without_a_plan_nothing_is_decided_and_a_plan_that_is_withdrawn_stops() -> None:
@@ -274,6 +293,37 @@ def test_a_first_message_that_came_late_does_not_shut_out_the_rest() -> None:
         refused[number] = control.hear(reading(2 + number, clock.now, source=clock.now))  # type: ignore[call-overload]
     assert "jumped ahead" in str(refused[0])
     assert refused[-1] is None
+
+
+def test_a_delay_that_grows_gains_nothing_by_streams_that_begin_anew() -> None:
+    """It grows, falls back to more than it was, and grows on: each fall looks like a clock that was set ahead."""
+    clock = Clock()
+    control = Control(HUSKY, Noting(HUSKY), clock)
+    oldest = 0.0
+    for number in range(2500):
+        measured = 0.1 * number
+        phase, count = measured % 50.0, measured // 50.0
+        if 40.0 <= phase < 40.5:
+            continue  # what waited is lost
+        clock.now = measured + 0.1 * count + (0.0095 * phase if phase < 40.0 else 0.1)
+        if control.hear(reading(number + 1, clock.now, source=measured)) is None:
+            oldest = max(oldest, clock.now - measured)
+    assert control.counts["resynchronised"] == 1
+    assert oldest <= 2 * HUSKY.timeouts.observation + 1e-6
+
+
+def test_a_delay_that_grows_while_the_stream_begins_anew_is_seen() -> None:
+    """The source's clock is set ahead, and from then on each message takes 0.1 s longer than the one before."""
+    clock = Clock()
+    control = Control(HUSKY, Noting(HUSKY), clock)
+    believed = []
+    for number in range(120):
+        measured = 0.1 * number
+        clock.now = measured + max(0.1 * (number - 50), 0.0)
+        stamp = measured + (100.0 if number > 50 else 0.0)
+        if control.hear(reading(number + 1, clock.now, source=stamp)) is None:
+            believed.append(clock.now - measured)
+    assert max(believed) < 0.5
 
 
 def test_an_e_stop_is_not_released_by_a_stream_that_begins_anew() -> None:

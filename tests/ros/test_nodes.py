@@ -23,7 +23,7 @@ from crl_ros.mission_node import path_of
 from crl_ros.processes import Processes, environment, wait_for_end
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Path as Plan
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
@@ -199,6 +199,50 @@ def test_an_e_stop_button_of_another_quality_counts_as_pressed(nodes: Any) -> No
     conductor.wait(lambda: "e-stop" in conductor.said.get(AGENT, ("",))[0], LONG, "its word")
     assert not conductor.call(Trigger, f"{AGENT}/reset_e_stop", Trigger.Request(), LONG).success
     assert button.get_subscription_count() == 0
+    [said, values] = conductor.said[AGENT]
+    assert (
+        "/conductor can't be heard on /e_stop: its durability does not fit; publish it reliable, transient local"
+        in said
+    )
+    assert "0x" not in said
+    assert "e_stop" in values["trouble"]
+    conductor.node.destroy_publisher(button)
+    conductor.wait(lambda: not conductor.said[AGENT][1]["trouble"], LONG, "no more trouble")
+    # Who can be heard again can release it.
+    good = conductor.node.create_publisher(Bool, "e_stop", qualities.E_STOP)
+    good.publish(Bool(data=False))
+    conductor.wait(good.get_subscription_count, LONG, "the agent")
+    conductor.wait(
+        lambda: conductor.call(Trigger, f"{AGENT}/reset_e_stop", Trigger.Request(), LONG).success, LONG, "a release"
+    )
+
+
+BEST_EFFORT = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+
+
+@pytest.mark.parametrize(
+    ("module", "node", "kind", "topic", "parameters"),
+    [
+        ("agent_node", AGENT, Plan, "plan", {"follower": True, "robot": "ugv_husky"}),
+        ("sim_robot_node", "sim_robot", TwistStamped, "cmd_vel", {}),
+        ("recorder_node", "recorder", Plan, "plan", {"topics": ["plan"]}),
+    ],
+)
+def test_who_publishes_with_another_quality_is_said_in_the_diagnostics(
+    nodes: Any, tmp_path: Path, module: str, node: str, kind: type[Any], topic: str, parameters: dict[str, Any]
+) -> None:
+    processes, conductor = nodes
+    if node == "recorder":
+        parameters = {**parameters, "folder": str(tmp_path / "bag")}
+    publisher = conductor.node.create_publisher(kind, topic, BEST_EFFORT)
+    processes.start("node", f"crl_ros.{module}", parameters)
+    if node == AGENT:
+        conductor.change(AGENT, "configure")
+    wanted = f"/conductor can't be heard on /{topic}: its reliability does not fit; publish it reliable"
+    conductor.wait(lambda: wanted in conductor.said.get(node, ("",))[0], LONG, "its word")
+    assert conductor.levels[node] >= 1
+    conductor.node.destroy_publisher(publisher)
+    conductor.wait(lambda: "can't be heard" not in conductor.said[node][0], LONG, "no more trouble")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -11,7 +11,12 @@ from crl.reporting.html.block import Block, Figure
 from crl.reporting.html.shown import size
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
+from crl.reporting.report.table import Table
 from crl.reporting.statistics import interval
+from crl.reporting.tables import duration
+from crl.text import counted
+
+UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))
 
 
 def cost(summary: Summary) -> Block | None:
@@ -21,19 +26,22 @@ def cost(summary: Summary) -> Block | None:
         return None
     figures = []
     phases = [
-        (name, {kind: float(np.mean([_cpu(run.results, kind) for run in runs])) / 60 for kind in _kinds(summary)})
+        (name, {kind: float(np.mean([_cpu(run.results, kind) for run in runs])) for kind in _kinds(summary)})
         for name, runs in summary.section.groups.items()
     ]
     if _kinds(summary):
-        label = f"CPU minutes per run by phase, of {len(phases)} methods"
-        drawn = intervals.stacked(phases, label, "CPU minutes per run, mean", lambda value: f"{value:.1f} min")
-        figures.append(Figure([drawn], "Time", "Evaluations included.", found[1:]))
+        figures.append(_time(phases, found[1:]))
     memory = _rows(summary, lambda run: run.measured_bytes if run.measured_bytes is not None else run.stated_bytes)
     if any(row.interval is not None for row in memory):
         label = "Bytes that each method stores per task, logarithmic"
         drawn = intervals.forest(memory, label, "bytes per task", size, log=True)
-        note = "Measured where a run did so, else as stated; at the left end: nothing."
-        figures.append(Figure([drawn], "Memory", note))
+        note = "Growth per task: measured where a run did so, else as stated."
+        figures.append(Figure([drawn], "Memory per task", note))
+    constant = _rows(summary, lambda run: run.constant_bytes)
+    if any(row.interval is not None for row in constant):
+        label = "Bytes that each method stores however many tasks there are, logarithmic"
+        drawn = intervals.forest(constant, label, "bytes, whatever the number of tasks", size, log=True)
+        figures.append(Figure([drawn], "Memory that does not grow", "What is kept once: networks and their snapshots."))
     steps = _rows(summary, lambda run: run.results.get("env_steps"))
     if len({row.interval.value for row in steps if row.interval}) > 1:
         drawn = intervals.forest(
@@ -43,11 +51,22 @@ def cost(summary: Summary) -> Block | None:
     return Block("cost", "Cost", _samples(summary), figures=figures, tables=found[:1])
 
 
+def _time(phases: Sequence[tuple[str, dict[str, float]]], behind: Sequence[Table]) -> Figure:
+    """Seconds by phase and method, drawn in a unit that suits them."""
+    longest = max(sum(parts.values()) for _, parts in phases)
+    unit, one = next((unit, one) for unit, one in UNITS if longest >= 2 * one or one == 1)
+    rows = [(name, {kind: value / one for kind, value in parts.items()}) for name, parts in phases]
+    label = f"CPU {unit} per run by phase, of {counted(len(phases), 'method')}"
+    drawn = intervals.stacked(rows, label, f"CPU {unit} per run, mean", lambda value: duration(one * value))
+    return Figure([drawn], "Time", "Evaluations included.", behind)
+
+
 def _samples(summary: Summary) -> str:
     steps = {int(run.results.get("env_steps") or 0) for run in summary.section.runs}
-    cpu = sum(float(run.results.get("cpu_seconds") or 0) for run in summary.section.runs) / 3600
+    cpu = sum(float(run.results.get("cpu_seconds") or 0) for run in summary.section.runs)
     each = f"{steps.pop():,}" if len(steps) == 1 else f"{min(steps):,} to {max(steps):,}"
-    return f"{each} environment steps per run, {cpu:.1f} CPU hours in all ({len(summary.section.runs)} runs)."
+    runs = counted(len(summary.section.runs), "run")
+    return f"{each} environment steps per run, {duration(cpu)} of CPU time in all ({runs})."
 
 
 def _rows(summary: Summary, read: Callable[..., float | None]) -> list[intervals.Row]:

@@ -101,13 +101,14 @@ def resample(curve: Curve, bins: int) -> NDArray[np.float64]:
 
 
 def panel(
-    line: Line, behind: Line | None, starts: Sequence[float], y: tuple[float, float], label: str, note: str
+    line: Line, behind: Line | None, starts: Sequence[float], y: tuple[float, float], label: str, note: str, unit: str
 ) -> str:
     """A small panel with one method's curve, and the reference's mean behind it."""
     width, height = 470.0, 186.0
     last = max(line.x[-1], behind.x[-1] if behind else 0.0)
-    frame = Frame((0.0, last), y, (44, 24, width - 56, height - 58))
-    parts = [svg.text(svg.shorten(line.name, 44), 44, 14, class_="name strong"), *_axes(frame, "environment steps")]
+    frame = Frame((0.0, last), y, (58, 24, width - 70, height - 58))
+    name = svg.text(svg.shorten(line.name, 44), 58, 14, class_="name strong")
+    parts = [name, *_axes(frame, "environment steps", unit)]
     for start in starts:
         at = frame.at(start, y[0])[0]
         parts.append(svg.line(at, 24, at, height - 34, "task"))
@@ -118,12 +119,29 @@ def panel(
     return svg.chart(width, height, label, *parts, class_="chart panel")
 
 
-def overlay(lines: Sequence[Line], ticks: Sequence[str], y: tuple[float, float], label: str, axis: str) -> str:
+def overlay(
+    lines: Sequence[Line], ticks: Sequence[str], y: tuple[float, float], label: str, axis: str, unit: str
+) -> str:
     """All methods in one chart, named at the right; a class per method lets the legend hide it."""
-    width, height = 940.0, 350.0
-    frame = Frame((0.6, len(ticks) + 0.15), y, (52, 12, width - 52 - 168, height - 76))
-    parts = _axes(frame, axis, [])
-    for place, name in enumerate(ticks, 1):
+    return svg.for_both(lambda narrow: _overlay(lines, ticks, y, label, axis, unit, narrow))
+
+
+def _overlay(
+    lines: Sequence[Line],
+    ticks: Sequence[str],
+    y: tuple[float, float],
+    label: str,
+    axis: str,
+    unit: str,
+    narrow: bool,
+) -> str:
+    width, height = (svg.NARROW, 260.0) if narrow else (940.0, 350.0)
+    box = (58.0, 12.0, width - 70, height - 56) if narrow else (66.0, 12.0, width - 66 - 168, height - 76)
+    frame = Frame((0.6, len(ticks) + 0.15), y, box)
+    # A phone has no room for names: the legend above has them, and the table below those of the tasks.
+    places = [float(place) for place in range(1, len(ticks) + 1)]
+    parts = _axes(frame, axis, unit, places[:: max(1, len(places) // 6)] if narrow else [], narrow)
+    for place, name in enumerate([] if narrow else ticks, 1):
         x = frame.at(place, y[0])[0]
         parts.append(
             svg.text(
@@ -137,27 +155,26 @@ def overlay(lines: Sequence[Line], ticks: Sequence[str], y: tuple[float, float],
         )
     ends = _spread([frame.at(0, line.points[-1].value)[1] for line in lines], 13.0, height - 60)
     for line, end in zip(lines, ends, strict=True):
-        x, at = frame.at(line.x[-1], line.points[-1].value)
-        title = [
-            svg.tag("path", d=svg.path([(x + 6, at), (x + 16, end)]), class_="leader"),
-            svg.text(
-                svg.shorten(line.name, 22), x + 19, end + 4, class_="name", style=f"fill:{colours.method(line.place)}"
-            ),
-        ]
         marks = [
-            svg.tag(
-                "circle",
-                cx=frame.at(px, point.value)[0],
-                cy=frame.at(px, point.value)[1],
-                r=3,
-                style=f"fill:{colours.method(line.place)}",
-            )
-            for px, point in zip(line.x, line.points, strict=True)
+            svg.tag("circle", cx=at[0], cy=at[1], r=3, style=f"fill:{colours.method(line.place)}")
+            for px, point in _pairs(line)
             if math.isfinite(point.value)
+            for at in [frame.at(px, point.value)]
         ]
+        title = [] if narrow else _named(frame, line, end)
         inside = [_band(frame, line), _stroke(frame, line, "curve"), *marks, *title, *_hits(frame, line)]
         parts.append(svg.tag("g", *inside, class_=f"series s{line.place}"))
-    return svg.chart(width, height, label, *parts)
+    return svg.chart(width, height, label, *parts, class_=svg.sized(narrow))
+
+
+def _named(frame: Frame, line: Line, end: float) -> list[str]:
+    """A line's name at its end, moved to where there is room."""
+    x, at = frame.at(line.x[-1], line.points[-1].value)
+    style = f"fill:{colours.method(line.place)}"
+    return [
+        svg.tag("path", d=svg.path([(x + 6, at), (x + 16, end)]), class_="leader"),
+        svg.text(svg.shorten(line.name, 22), x + 19, end + 4, class_="name", style=style),
+    ]
 
 
 def y_range(lines: Sequence[Line], normalised: bool) -> tuple[float, float]:
@@ -167,23 +184,27 @@ def y_range(lines: Sequence[Line], normalised: bool) -> tuple[float, float]:
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     if normalised:
         return min(low, 0.0), max(high, 1.0)
-    room = 0.04 * (high - low) or 1.0
+    room = 0.04 * (high - low) or 0.05 * abs(high) or 1.0
     return low - room, high + room
 
 
-def _axes(frame: Frame, title: str, x_ticks: Sequence[float] | None = None) -> list[str]:
+def _axes(
+    frame: Frame, title: str, unit: str, x_ticks: Sequence[float] | None = None, narrow: bool = False
+) -> list[str]:
     left, top, width, height = frame.box
-    parts = []
-    for tick in svg.ticks(*frame.y, 4):
+    parts = [svg.upright(unit, left - 44, top + height / 2)]
+    across = svg.ticks(*frame.y, 4)
+    for tick, said in zip(across, svg.labels(across), strict=True):
         y = frame.at(frame.x[0], tick)[1]
         parts += [
             svg.line(left, y, left + width, y, "grid"),
-            svg.text(svg.short(tick), left - 6, y + 4, text_anchor="end", class_="tick"),
+            svg.text(said, left - 6, y + 4, text_anchor="end", class_="tick"),
         ]
-    for tick in svg.ticks(*frame.x, 4) if x_ticks is None else x_ticks:
+    along = svg.ticks(*frame.x, 4) if x_ticks is None else x_ticks
+    for tick, said in zip(along, svg.labels(along), strict=True):
         x = frame.at(tick, frame.y[0])[0]
-        parts.append(svg.text(svg.short(tick), x, top + height + 14, text_anchor="middle", class_="tick"))
-    low = top + height + (28 if x_ticks is None else 60)
+        parts.append(svg.text(said, x, top + height + 14, text_anchor="middle", class_="tick"))
+    low = top + height + (28 if x_ticks is None else 32 if narrow else 60)
     return [*parts, svg.text(title, left + width / 2, low, text_anchor="middle", class_="axis")]
 
 

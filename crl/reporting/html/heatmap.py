@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +13,8 @@ from crl.reporting.html import colours, svg
 
 ROOM = 20
 """Characters of a row's name that are shown."""
-HEAD = 66.0
-"""Height of the slanted column titles (px)."""
+TITLE = 17
+"""Characters of a column's name that are shown."""
 
 
 @dataclass(frozen=True)
@@ -57,46 +58,43 @@ def signed(grid: Grid, extent: float, *, size: float = 46.0, tall: float = 24.0,
 
 
 def legend(low: float, high: float, unit: str, show: Callable[[float], str]) -> str:
-    """The colour scale of :func:`matrix`."""
+    """The colour scale of :func:`matrix`, with its unit as text that may go on in the next line."""
     steps = 40
     cells = [
-        svg.tag("rect", x=40 + 4 * place, y=0, width=4.5, height=10, fill=colours.cividis(place / (steps - 1))[0])
+        svg.tag("rect", x=4 * place, y=0, width=4.5, height=10, fill=colours.cividis(place / (steps - 1))[0])
         for place in range(steps)
     ]
-    ends = [
-        svg.text(show(low), 36, 9, text_anchor="end", class_="tick"),
-        svg.text(show(high), 44 + 4 * steps, 9, class_="tick"),
-        svg.text(unit, 44 + 4 * steps + 34, 9, class_="tick"),
-    ]
     label = f"Colour scale from {show(low)} to {show(high)}: {unit}"
-    return svg.tag("svg", *cells, *ends, width=420, height=14, role="img", aria_label=label, class_="scale")
+    drawn = svg.tag("svg", *cells, width=4 * steps, height=10, role="img", aria_label=label)
+    return f'<div class="scale">{escape(show(low))}{drawn}{escape(show(high))} <span>{escape(unit)}</span></div>'
 
 
 def _draw(grid: Grid, paint: Callable[[float], tuple[str, str]], size: float, tall: float) -> str:
     names = [svg.shorten(name, ROOM) for name in grid.rows]
     side = 10 + 6.0 * max(map(len, names), default=0)
+    head = 24 + 3.8 * max((len(svg.shorten(name, TITLE)) for name in grid.columns), default=0)
     parts = []
     for column, name in enumerate(grid.columns):
         x = side + (column + 0.5) * size
         parts.append(
             svg.text(
-                svg.shorten(name, 17),
+                svg.shorten(name, TITLE),
                 x,
-                HEAD - 6,
+                head - 6,
                 class_="tick",
-                transform=f"rotate(-38 {svg.number(x)} {svg.number(HEAD - 6)})",
+                transform=f"rotate(-38 {svg.number(x)} {svg.number(head - 6)})",
             )
         )
     for row, name in enumerate(names):
-        y = HEAD + row * tall
+        y = head + row * tall
         parts.append(svg.text(name, side - 6, y + tall / 2 + 4, text_anchor="end", class_="tick"))
         for column in range(len(grid.columns)):
             value = float(grid.values[row, column])
             if np.isfinite(value):
                 parts.append(_cell(grid, (row, column), (side + column * size, y, size, tall), paint(value)))
-    slant = 4.6 * max((len(svg.shorten(name, 17)) for name in grid.columns), default=0) - size / 2
+    slant = 4.6 * max((len(svg.shorten(name, TITLE)) for name in grid.columns), default=0) - size / 2
     width = side + size * len(grid.columns) + max(slant, 4.0)
-    return svg.chart(width, HEAD + tall * len(grid.rows) + 2, grid.label, *parts, class_="chart heat")
+    return svg.chart(width, head + tall * len(grid.rows) + 2, grid.label, *parts, class_="chart heat")
 
 
 def _cell(grid: Grid, at: tuple[int, int], box: tuple[float, float, float, float], paint: tuple[str, str]) -> str:

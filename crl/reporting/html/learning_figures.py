@@ -15,6 +15,7 @@ from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
 from crl.reporting.report.table import Table
 from crl.reporting.statistics import Interval, interval
+from crl.text import counted
 
 
 def learning(summary: Summary) -> Block:
@@ -25,9 +26,9 @@ def learning(summary: Summary) -> Block:
     seen = [line for line in lines if line is not None]
     if seen and len(summary.section.visits) > 1:
         y = curves.y_range(seen, summary.scale.normalised)
-        label = f"Mean {summary.unit} over the tasks seen so far, after every task, of {len(seen)} methods"
+        label = f"Mean {summary.unit} over the tasks seen so far, after every task, of {counted(len(seen), 'method')}"
         axis = "tasks learned"
-        drawn = curves.overlay(seen, summary.section.visits, y, label, axis)
+        drawn = curves.overlay(seen, summary.section.visits, y, label, axis, summary.unit)
         note = "Mean over all tasks seen so far, evaluated after each task; surfaces: 95 % intervals over seeds."
         legend = [(line.place, line.name) for line in seen]
         behind = [_seen_table(summary, seen)]
@@ -51,7 +52,7 @@ def _training(summary: Summary, lines: Sequence[Line]) -> Figure:
         starts = [0.0, *(x for x, point in zip(line.x, line.points, strict=True) if point.value != point.value)][:-1]
         other = behind if line is not behind else None
         label = f"Training {summary.unit} of {line.name} over environment steps, with 95 % intervals"
-        drawn.append(curves.panel(line, other, starts, y, label, f"grey: {REFERENCE}" if other else ""))
+        drawn.append(curves.panel(line, other, starts, y, label, f"grey: {REFERENCE}" if other else "", summary.unit))
     note = (
         f"{'Score' if summary.scale.normalised else 'Return'} of training episodes, exploration included; mean over "
         "seeds and 95 % interval; vertical lines: the next task begins."
@@ -69,7 +70,7 @@ def _seen_line(summary: Summary, name: str, place: int, show: Show) -> Line | No
         found = interval(values) if np.isfinite(values).all() else Interval(np.nan, np.nan, np.nan)
         points.append(found)
         bounds = f" [{show(found.low)}, {show(found.high)}]" if found.known else ""
-        tips.append(f"{name} after {row + 1} tasks ({visits[row]}): {show(found.value)}{bounds}")
+        tips.append(f"{name} after {counted(row + 1, 'task')} ({visits[row]}): {show(found.value)}{bounds}")
     if not np.isfinite(points[-1].value):
         return None
     return Line(name, place, [float(row + 1) for row in range(len(visits))], points, tips)

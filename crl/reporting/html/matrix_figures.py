@@ -7,12 +7,14 @@ from html import escape
 
 import numpy as np
 
+from crl.reporting.colour_range import colour_range
 from crl.reporting.html import heatmap
 from crl.reporting.html.block import Block, Figure
 from crl.reporting.html.shown import Show, shows
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
 from crl.reporting.statistics import interval
+from crl.text import counted
 
 
 def matrices(summary: Summary) -> Block:
@@ -40,7 +42,7 @@ def _matrix_figure(summary: Summary, unit: str, found: Sequence[np.ndarray], sho
     means = {name: np.mean(found[ends[i] : ends[i + 1]], axis=0) for i, name in enumerate(summary.methods)}
     known = np.concatenate([mean[np.isfinite(mean)] for mean in means.values()])
     fixed = not scores or summary.scale.normalised
-    low, high = (0.0, 1.0) if fixed else (float(known.min()), float(known.max()))
+    low, high = (0.0, 1.0) if fixed else colour_range(known)
     visits = [f"{place} {task}" for place, task in enumerate(summary.section.visits, 1)]
     drawn = []
     for i, (name, mean) in enumerate(means.items()):
@@ -72,9 +74,9 @@ def _one_matrix(
     def cell(value: float) -> str:
         return f"{100 * value:.0f}".replace("-", "−") if percent else f"{value:.0f}".replace("-", "−")
 
-    label = f"Reward matrix of {name}: {unit}, mean of {len(seeds)} seeds"
+    label = f"Reward matrix of {name}: {unit}, mean of {counted(len(seeds), 'seed')}"
     grid = heatmap.Grid(mean, visits, summary.scale.tasks, label, tip, cell)
-    seeds_text = f"{len(seeds)} seeds" if len(seeds) > 1 else "one seed"
+    seeds_text = counted(len(seeds), "seed") if len(seeds) > 1 else "one seed"
     head = f"<h5>{escape(name)} <small>{seeds_text}</small></h5>"
     third = " third" if len(summary.scale.tasks) < 7 else ""
     return f'<div class="panel{third}">{head}{heatmap.matrix(grid, *ends)}</div>'

@@ -9,7 +9,6 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from crl import __version__
 from crl.reporting.html import colours, section
 from crl.reporting.html.block import prose
 from crl.reporting.html.runs_block import VideoBudget, commands, different_settings, shared_settings, videos
@@ -17,6 +16,8 @@ from crl.reporting.report import section_tables
 from crl.reporting.report.gather import Gathered
 from crl.reporting.report.summary import Summary
 from crl.reporting.tables import duration
+from crl.text import counted
+from crl.version import __version__
 
 _DARK = (
     "color-scheme:dark;--page:#101215;--card:#1a1d21;--ink:#eceef1;--soft:#a6adb8;--line:#343940;--grid:#2a2e34;"
@@ -51,7 +52,7 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(prose=prose, interval=_interval)
+    environment.filters.update(prose=prose, interval=_interval, breakable=_breakable)
     loader = environment.loader
     assert loader is not None
     css, js = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
@@ -73,8 +74,10 @@ def page(
     ]
     notes = list(gathered.notes)
     if videos_left.left_out and budget is not None and budget.left:
-        notes.append(f"{videos_left.left_out} videos did not fit into the page and are linked to")
-    count = f"{len(runs)} runs" if len(runs) != 1 else "1 run"
+        several = videos_left.left_out > 1
+        left = counted(videos_left.left_out, "video")
+        notes.append(f"{left} did not fit into the page and {'are' if several else 'is'} linked to")
+    count = counted(len(runs), "run")
     left_out = len(gathered.entries) - len(runs)
     return environment.get_template("report.html.j2").render(
         title=title,
@@ -96,12 +99,26 @@ def _facts(summary: Summary) -> list[tuple[str, str]]:
     among = "highest IQM of several seeds" if several else "highest IQM, one seed"
     seeds = sorted({len(group) for group in summary.section.groups.values()})
     return [
-        (str(len(runs)), "runs"),
-        (str(len(summary.methods)), "methods"),
-        (f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0]), "seeds per method"),
-        (str(len(summary.section.visits)), "tasks in sequence"),
+        _fact(len(runs), "run"),
+        _fact(len(summary.methods), "method"),
+        (f"{seeds[0]} to {seeds[-1]}", "seeds per method") if seeds[1:] else _fact(seeds[0], "seed", " per method"),
+        _fact(len(summary.section.visits), "task", " in sequence"),
+        *_flown(summary),
         (f"{best}, {summary.iqm[best].format(3 if summary.scale.normalised else 1)}", f"{among} ({summary.unit})"),
     ]
+
+
+def _flown(summary: Summary) -> list[tuple[str, str]]:
+    """How many missions were completed, where any was flown."""
+    found = [record for run in summary.section.runs for record in run.missions]
+    done = sum(record["completed"] for record in found)
+    return [(f"{done} of {len(found)}", "missions completed")] if found else []
+
+
+def _fact(number: int, noun: str, more: str = "") -> tuple[str, str]:
+    """A number, and what it counts."""
+    value, _, what = counted(number, noun).partition(" ")
+    return value, f"{what}{more}"
 
 
 def _style(css: str) -> str:
@@ -113,6 +130,11 @@ def _style(css: str) -> str:
         .replace("/*LIGHT*/", methods(colours.LIGHT))
         .replace("/*DARK*/", _DARK + methods(colours.DARK))
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may go on in the next line after an underscore."""
+    return Markup(str(escape(name)).replace("_", "_<wbr>"))
 
 
 def _interval(cell: str) -> Markup:

@@ -11,11 +11,13 @@ from crl.reporting.html.learning_figures import learning
 from crl.reporting.html.matrix_figures import matrices
 from crl.reporting.html.shown import Show, shows
 from crl.reporting.measures import REFERENCE, finals, gather, visited
+from crl.reporting.report import missions
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.papers import meaning
 from crl.reporting.report.summary import Summary
 from crl.reporting.report.table import Table
 from crl.reporting.statistics import Interval
+from crl.text import counted
 
 
 def blocks(summary: Summary) -> list[Block]:
@@ -26,6 +28,7 @@ def blocks(summary: Summary) -> list[Block]:
         matrices(summary),
         learning(summary),
         _forgetting(summary),
+        _missions(summary),
         _comparison(summary),
         cost(summary),
     ]
@@ -45,7 +48,7 @@ def _scores(summary: Summary) -> Block:
     marks = [(0.0, "random"), (1.0, REFERENCE)] if summary.scale.normalised else []
     drawn = intervals.forest(
         rows,
-        f"Interquartile mean of the final scores of {len(rows)} methods with 95 % intervals",
+        f"Interquartile mean of the final scores of {counted(len(rows), 'method')} with 95 % intervals",
         f"interquartile mean of the final {summary.unit}",
         show,
         marks=marks,
@@ -73,7 +76,7 @@ def _forgetting(summary: Summary) -> Block:
     for metric, title, axis in shown:
         rows = _metric_rows(summary, metric)
         if any(row.interval is not None for row in rows):
-            label = f"{title} of {len(rows)} methods with 95 % intervals"
+            label = f"{title} of {counted(len(rows), 'method')} with 95 % intervals"
             drawn = intervals.forest(rows, label, axis, show, marks=[(0.0, "")])
             figures.append(Figure([drawn], title))
     if len(set(summary.section.visits)) > 1:
@@ -91,7 +94,10 @@ def _lost_figure(summary: Summary, show: Show) -> Figure:
             for runs in summary.measured.values()
         ]
     )
-    extent = float(np.nanmax(np.abs(table), initial=0.0))
+    # Full colour is for what matters beside the scores themselves, not for the largest of small changes.
+    scores = np.concatenate([run.matrix.ravel() for runs in summary.measured.values() for run in runs])
+    least = 0.2 * (1.0 if summary.scale.normalised else float(np.nanmax(np.abs(scores), initial=0.0)))
+    extent = max(float(np.nanmax(np.abs(table), initial=0.0)), least)
 
     def tip(row: int, column: int) -> str:
         return f"{summary.methods[row]} on {summary.scale.tasks[column]}: lost {show(table[row, column])}"
@@ -117,6 +123,24 @@ def _metric_rows(summary: Summary, metric: str) -> list[intervals.Row]:
         intervals.Row(name, place, found.get(name), gather(runs, metric).tolist(), len(runs))
         for place, (name, runs) in enumerate(summary.measured.items())
     ]
+
+
+def _missions(summary: Summary) -> Block | None:
+    """What became of the missions; ``None`` where none was flown."""
+    found = missions.tables(summary.section)
+    if not found:
+        return None
+    rows = []
+    for place, (name, runs) in enumerate(summary.section.groups.items()):
+        share, dots = missions.completed(runs)
+        rows.append(intervals.Row(name, place, share, dots, len(dots)))
+    label = f"Share of missions completed of {counted(len(rows), 'method')} with 95 % intervals"
+    drawn = intervals.forest(
+        rows, label, "share of missions completed", lambda value: f"{value:.0%}", marks=[(0.0, ""), (1.0, "")]
+    )
+    note = "A mission is completed when all its waypoints were reached; small dots: runs."
+    figure = Figure([drawn], "Missions completed", note, [found[1]])
+    return Block("missions", "Missions", figures=[figure], tables=found[:1])
 
 
 def _comparison(summary: Summary) -> Block | None:

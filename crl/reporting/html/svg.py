@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from html import escape
+
+WIDE, NARROW = 920.0, 340.0
+"""Widths of charts for pages and for phones (px): letters on a phone must not be drawn at a third of their size."""
 
 
 def number(value: float) -> str:
@@ -60,6 +63,32 @@ def chart(width: float, height: float, label: str, *children: str, class_: str =
     )
 
 
+def for_both(draw: Callable[[bool], str]) -> str:
+    """A chart drawn for wide pages and, called with true, for phones; the page's style shows one of them."""
+    return draw(False) + draw(True)
+
+
+def sized(narrow: bool) -> str:
+    """The class of a chart that is one of :func:`for_both`."""
+    return f"chart {'narrow' if narrow else 'wide'}"
+
+
+def upright(title: str, x: float, y: float) -> str:
+    """Title of an axis that goes up, read from below."""
+    return text(title, x, y, text_anchor="middle", class_="axis", transform=f"rotate(-90 {number(x)} {number(y)})")
+
+
+def wrapped(title: str, length: int) -> list[str]:
+    """A title in lines of a greatest length, in characters."""
+    lines = [""]
+    for word in title.split():
+        if lines[-1] and len(lines[-1]) + 1 + len(word) > length:
+            lines.append(word)
+        else:
+            lines[-1] = f"{lines[-1]} {word}".strip()
+    return lines
+
+
 def ticks(low: float, high: float, count: int = 5) -> list[float]:
     """Round numbers between two, about as many as asked for."""
     if not (math.isfinite(low) and math.isfinite(high)) or high <= low:
@@ -82,6 +111,16 @@ def short(value: float) -> str:
     if size >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}" if size >= 1e-9 else "0"
+
+
+def labels(values: Sequence[float]) -> list[str]:
+    """Short texts of an axis's numbers, with as many digits as tell them apart."""
+    texts = [short(value) for value in values]
+    for digits in range(1, 9):
+        if len(set(texts)) == len(texts):
+            break
+        texts = [f"{value:,.{digits}f}".replace("-", "−") for value in values]
+    return texts
 
 
 def shorten(name: str, length: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -51,7 +52,7 @@ class Gathered:
     Attributes:
         sections: Groups of comparable runs.
         entries: Every run that was named, reported or not.
-        problems: What is wrong, with the mend, one message each.
+        problems: What is wrong, with the hint, one message each.
         notes: What is unusual.
     """
 
@@ -95,16 +96,16 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
     """A run as a record, or why there is none."""
     if entry.status != "finished":
         done = f" at {entry.steps:,} environment steps" if entry.steps else ""
-        mend = {
-            "unfinished": f"finish it with: crl resume {entry.path}",
+        hint = {
+            "unfinished": f"finish it with: crl resume {shlex.quote(entry.path)}",
             "running": "a process trains in it; make the report again when it ends",
         }.get(entry.status)
         # What is wrong with a half-written one its finding says.
-        return None, f"it is {entry.status}{done}; {mend}" if mend else ""
+        return None, f"it is {entry.status}{done}; {hint}" if hint else ""
     try:
         results = read_results(Path(entry.path)).entries
     except (OSError, ValueError) as error:
-        return None, f"its results can't be read ({error}); write them again: crl resume {entry.path}"
+        return None, f"its results can't be read ({error}); write them again: crl resume {shlex.quote(entry.path)}"
     if any(name not in results for name in NEEDED):
         return None, ""  # a finding says so
     run = ReportedRun(Path(entry.path), results, entry)
@@ -112,7 +113,7 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
     if not table.size:
         return None, "its reward matrix is empty; run it again"
     if np.isnan(table[-1]).any():
-        return None, f"its last evaluation is incomplete; finish it with: crl resume {entry.path}"
+        return None, f"its last evaluation is incomplete; finish it with: crl resume {shlex.quote(entry.path)}"
     return run, ""
 
 

@@ -7,49 +7,28 @@ import io
 import re
 from collections.abc import Iterator, Sequence
 
+from crl.reporting.escaping import csv_cell, latex_text, markdown_text, one_line
 from crl.reporting.pages import markdown_table
-from crl.reporting.report import section_tables
+from crl.reporting.report import missions, section_tables
 from crl.reporting.report.gather import Gathered
 from crl.reporting.report.summary import Summary
 from crl.reporting.report.table import Table
 from crl.reporting.statistics import Interval
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "→": r"$\rightarrow$",
-    "×": r"$\times$",
-    "−": "--",
-    "≥": r"$\geq$",
-    "≤": r"$\leq$",
-    "|": r"\textbar{}",
-    '"': r"''",
-}
-_NUMBER = re.compile(r"(?<![\w.])-(?=\d)")
 
 
 def markdown(gathered: Gathered, summaries: Sequence[Summary]) -> str:
     """All tables in Markdown, a section per sequence, problems first."""
     lines = ["# Report", ""]
     if gathered.problems:
-        lines += ["## Problems", "", *(f"- {problem}" for problem in gathered.problems), ""]
+        lines += ["## Problems", "", *(f"- {markdown_text(problem)}" for problem in gathered.problems), ""]
     for summary in summaries:
-        lines += [f"## {summary.section.title}", "", meaning(summary), ""]
-        lines += [*(f"- {line}" for line in (*summary.said(), *summary.limits(), *summary.notes)), ""]
+        lines += [f"## {markdown_text(summary.section.title)}", "", meaning(summary), ""]
+        said = (*summary.said(), *summary.limits(), *summary.notes)
+        lines += [*(f"- {markdown_text(line)}" for line in said), ""]
         for table in section_tables.of_section(summary):
-            rows = [[cell.replace("|", r"\|") for cell in row] for row in table.rows]
-            head = [cell.replace("|", r"\|") for cell in table.head]
-            lines += [f"### {table.title}", "", *markdown_table(head, rows), ""]
+            rows = [[cell.replace("<", "&lt;") for cell in row] for row in table.rows]
+            head = [cell.replace("<", "&lt;") for cell in table.head]
+            lines += [f"### {markdown_text(table.title)}", "", *markdown_table(head, rows), ""]
             lines += [table.note, ""] if table.note else []
     return "\n".join(lines).rstrip() + "\n"
 
@@ -57,9 +36,9 @@ def markdown(gathered: Gathered, summaries: Sequence[Summary]) -> str:
 def latex(gathered: Gathered, summaries: Sequence[Summary]) -> str:
     r"""All tables in LaTeX; the document needs ``\usepackage{booktabs}`` and, for wide ones, ``graphicx``."""
     lines = [r"% Tables of `crl report`. In the preamble: \usepackage{booktabs,graphicx}"]
-    lines += [f"% problem: {' '.join(problem.split())}" for problem in gathered.problems]
+    lines += [f"% problem: {one_line(problem)}" for problem in gathered.problems]
     for number, summary in enumerate(summaries, 1):
-        lines += ["", f"% {summary.section.title}: {meaning(summary)}"]
+        lines += ["", f"% {one_line(summary.section.title)}: {meaning(summary)}"]
         for table in section_tables.of_section(summary):
             lines += ["", *_latex_table(table, summary.section.title, number)]
     return "\n".join(lines) + "\n"
@@ -72,13 +51,8 @@ def tidy(summaries: Sequence[Summary]) -> str:
     writer.writerow(["sequence", "method", "seeds", "metric", "visit", "task", "other", "value", "low", "high"])
     for summary in summaries:
         for row in _rows(summary):
-            writer.writerow([summary.section.title, *row])
+            writer.writerow([csv_cell(cell) for cell in (summary.section.title, *row)])
     return out.getvalue()
-
-
-def escape_latex(text: str) -> str:
-    """Text as LaTeX prints it; a minus before a number is one."""
-    return _NUMBER.sub("$-$", "".join(_LATEX.get(character, character) for character in text))
 
 
 def meaning(summary: Summary) -> str:
@@ -98,13 +72,13 @@ def _latex_table(table: Table, section: str, number: int) -> Iterator[str]:
     yield r"\begin{table}[t]"
     yield r"  \centering"
     note = f" {table.note}" if table.note else ""
-    yield f"  \\caption{{{escape_latex(f'{section}: {table.title}.')}{escape_latex(note)}}}"
+    yield f"  \\caption{{{latex_text(f'{section}: {table.title}.')}{latex_text(note)}}}"
     yield f"  \\label{{tab:crl-{number}-{re.sub('[^a-z0-9]+', '-', table.key.lower()).strip('-')}}}"
     if wide:
         yield r"  \resizebox{\linewidth}{!}{%"
     yield f"  \\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}"
     yield r"    \toprule"
-    yield f"    {' & '.join(map(escape_latex, table.head))} \\\\"
+    yield f"    {' & '.join(map(latex_text, table.head))} \\\\"
     yield r"    \midrule"
     for row in table.rows:
         # A row that begins with a bracket would be read as the argument of the line break before it.
@@ -116,8 +90,8 @@ def _latex_table(table: Table, section: str, number: int) -> Iterator[str]:
 
 def _cell(text: str) -> str:
     value, bracket, rest = text.partition(" [")
-    small = f" {{\\small {escape_latex(bracket.strip() + rest)}}}" if bracket else ""
-    plain = escape_latex(value)
+    small = f" {{\\small {latex_text(bracket.strip() + rest)}}}" if bracket else ""
+    plain = latex_text(value)
     return (f"{{}}{plain}" if plain.startswith("[") else plain) + small
 
 
@@ -128,6 +102,7 @@ def _rows(summary: Summary) -> Iterator[list[object]]:
     for metric, by_method in {**averages, **others}.items():
         for method, found in by_method.items():
             yield [method, counts[method], metric, "", "", "", *_numbers(found)]
+    yield from _missions(summary)
     for (one, other), found in summary.improvement.items():
         yield [one, counts[one], "probability_of_improvement", "", "", other, *_numbers(found)]
     for method, runs in summary.measured.items():
@@ -138,6 +113,18 @@ def _rows(summary: Summary) -> Iterator[list[object]]:
                     if value == value:
                         where = [f"seed {run.seed}", "score", f"{visit + 1} {task}", evaluated, ""]
                         yield [method, *where, float(value), "", ""]
+
+
+def _missions(summary: Summary) -> Iterator[list[object]]:
+    """Share of completed missions of every method, and how far each mission came."""
+    for method, runs in summary.section.groups.items():
+        found, shares = missions.completed(runs)
+        if found is not None:
+            yield [method, len(shares), "missions_completed", "", "", "", *_numbers(found)]
+        for run in runs:
+            for flown in run.missions:
+                where = [f"seed {run.seed}", "mission_reached", f"seed {flown['seed']}", flown["mission"], ""]
+                yield [method, *where, float(flown["reached_fraction"]), "", ""]
 
 
 def _numbers(found: Interval) -> list[object]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from crl.reporting import sequence_tables as tables
 from crl.reporting.pages import time_table
+from crl.reporting.report import missions
 from crl.reporting.report.summary import Summary
 from crl.reporting.report.table import Table
 from crl.reporting.tables import duration
@@ -17,7 +18,7 @@ BRACKETS = "Brackets: 95 % bootstrap intervals over seeds, whole runs drawn agai
 
 def scores(summary: Summary) -> Table:
     """What every method reaches and what it loses."""
-    return Table.of_lines("scores", "Scores", tables.scores_table(summary.measured), BRACKETS)
+    return Table.of_lines("scores", "Scores", tables.scores_table(summary.measured), BRACKETS).known()
 
 
 def interquartile(summary: Summary) -> Table:
@@ -42,7 +43,7 @@ def against(summary: Summary) -> Table | None:
     if not summary.comparisons:
         return None
     lines = tables.differences_table(summary.base, summary.comparisons)
-    return Table.of_lines("against", f"Against {summary.base}", lines, f"Paired by seed. {BRACKETS}")
+    return Table.of_lines("against", f"Against {summary.base}", lines, f"Paired by seed. {BRACKETS}").known()
 
 
 def improvement(summary: Summary) -> Table | None:
@@ -109,9 +110,10 @@ def cost(summary: Summary) -> list[Table]:
         return []
     note = (
         "Means over runs; environment steps without evaluations. Bytes per task: as the method states them, and by how "
-        "much what a checkpoint keeps grows per new task. A dash: not recorded."
+        "much what a checkpoint keeps grows per earlier task; kept once: the rest of it, such as the network. A dash: "
+        "not recorded."
     )
-    made = [Table.of_lines("cost", "Cost and memory", tables.cost_table(groups), note)]
+    made = [Table.of_lines("cost", "Cost and memory", tables.cost_table(groups), note).known()]
     if any(run.results.get("time") for runs in groups.values() for run in runs):
         made.append(Table.of_lines("time", "CPU seconds by phase", time_table(groups), "Median over runs."))
     return made
@@ -149,6 +151,7 @@ def of_section(summary: Summary) -> list[Table]:
         *per_task(summary),
         *(matrix(summary, name) for name in summary.methods),
         *learning(summary),
+        *missions.tables(summary.section),
         *cost(summary),
         runs(summary),
     ]

@@ -12,6 +12,7 @@ from crl.reporting import sequence_findings as findings
 from crl.reporting import sequence_tables as tables
 from crl.reporting.baseline import random_returns
 from crl.reporting.measures import REFERENCE, Measures, Scale, finals, gather, measure, scale
+from crl.reporting.report import missions
 from crl.reporting.report.gather import Section
 from crl.reporting.statistics import Interval, interval, iqm, probability_of_improvement
 
@@ -73,6 +74,7 @@ class Summary:
             *([findings.who_forgets(self.measured)] if self.scale.normalised else []),
             *findings.plasticity(self.measured, self.base),
             *findings.memory(self.section.groups),
+            *missions.said(self.section),
         ]
         return [line for line in lines if line]
 

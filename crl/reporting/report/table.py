@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from crl.reporting.escaping import markdown_cells
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,14 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
 
+    def known(self) -> Table:
+        """The table without columns in which no row has anything but a dash."""
+        kept = [place for place in range(len(self.head)) if not place or any(row[place] != "-" for row in self.rows)]
+        rows = tuple(tuple(row[place] for place in kept) for row in self.rows)
+        return replace(self, head=tuple(self.head[place] for place in kept), rows=rows)
+
     @classmethod
     def of_lines(cls, key: str, title: str, lines: Sequence[str], note: str = "") -> Table:
         """The table of Markdown lines, as :func:`crl.reporting.pages.markdown_table` makes them."""
-        cells = [tuple(cell.strip() for cell in line.strip().strip("|").split(" | ")) for line in lines]
+        cells = [tuple(markdown_cells(line)) for line in lines]
         return cls(key, title, cells[0], tuple(cells[2:]), note)

@@ -17,16 +17,16 @@ class Finding:
 
     Attributes:
         what: What is wrong, or unusual.
-        mend: How to put it right, or what still works.
+        hint: How to put it right, or what still works.
         serious: Whether the run is of less use for it; a finding that is not is a note.
     """
 
     what: str
-    mend: str
+    hint: str
     serious: bool = True
 
     def __str__(self) -> str:
-        return f"{self.what}; {self.mend}"
+        return f"{self.what}; {self.hint}"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ _ENTRY = mapping(
     {
         **{name: check if name in ("name", "path", "status") else optional(check) for name, check in FACTS.items()},
         "settings": mapping({}),
-        "findings": listed(mapping({"what": anything, "mend": anything, "serious": flag}, ("what", "mend", "serious"))),
+        "findings": listed(mapping({"what": anything, "hint": anything, "serious": flag}, ("what", "hint", "serious"))),
     }
 )
 

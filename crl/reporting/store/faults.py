@@ -1,4 +1,4 @@
-"""What can be wrong with a run's folder, each with its mend."""
+"""What can be wrong with a run's folder, each with its hint."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.reading.plain import require_plain
 from crl.reporting.store.entry import Finding
 from crl.training.checkpoint_manifest import ARRAYS, TREE, ManifestError, read_manifest
 from crl.training.checkpoint_names import FORMAT, checkpoint_folders
 from crl.training.results_file import NEEDED
 from crl.training.run_settings import CHANGED, RESTORE
+from crl.version import __version__
 
 
 def half_written(folder: Path) -> Finding:
@@ -37,7 +37,7 @@ def no_config(folder: Path) -> Finding:
 def broken_config(path: Path, error: object) -> Finding:
     """Settings that can't be read."""
     first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return Finding(f"config.yaml can't be read: {first}", f"mend or copy back {shlex.quote(str(path))}")
+    return Finding(f"config.yaml can't be read: {first}", f"fix or copy back {shlex.quote(str(path))}")
 
 
 def changed_config(folder: Path) -> Finding:
@@ -83,7 +83,7 @@ def of_files(
     """All else: parts that are missing, versions, place, permissions."""
     return [
         *_of_results(folder, results),
-        *_of_logs(folder),
+        *_of_logs(folder, status),
         *_of_checkpoints(folder, status),
         *_of_version(results, settings),
         *_of_place(folder, status, results, settings),
@@ -99,8 +99,14 @@ def _of_results(folder: Path, results: Mapping[str, Any] | None) -> Iterator[Fin
         )
 
 
-def _of_logs(folder: Path) -> Iterator[Finding]:
-    if not os.path.isfile(folder / "metrics.jsonl"):  # noqa: PTH113 (unlike Path.is_file, it never raises)
+def _of_logs(folder: Path, status: str) -> Iterator[Finding]:
+    if os.path.isfile(folder / "metrics.jsonl"):  # noqa: PTH113 (unlike Path.is_file, it never raises)
+        return
+    if status in ("running", "unfinished"):
+        yield Finding(
+            "has no metrics.jsonl yet: its first episode has not ended", "nothing is to be done about it", False
+        )
+    else:
         yield Finding("has no metrics.jsonl: there are no learning curves", "copy the file back, or run it again")
 
 
@@ -156,16 +162,16 @@ def _of_version(results: Mapping[str, Any] | None, settings: Mapping[str, Any] |
     version = (results or {}).get("version")
     unknown = _unknown(settings or {})
     if unknown:
-        by, mend = "another version of crl", "install the version that made it"
+        by, hint = "another version of crl", "install the version that made it"
         if version and version != __version__:
-            by, mend = f"crl {version}", f"to go on with it: pip install crl=={version}"
+            by, hint = f"crl {version}", f"to go on with it: pip install crl=={version}"
         elif version:
             by = f"commit {(results or {}).get('commit')} of crl {version}"
-            mend = "to go on with it: use that commit, or take the setting out of config.yaml"
+            hint = "to go on with it: use that commit, or take the setting out of config.yaml"
         yield Finding(
             f"was made by {by}: this one (crl {__version__}) does not know the setting {unknown[0]!r}; "
             "what was measured is shown, but resume, eval and replay refuse it",
-            mend,
+            hint,
         )
     elif version and version != __version__:
         yield Finding(

@@ -24,7 +24,7 @@ from crl.reporting.store.entry import COLUMNS, REAL, WHOLE, Entry
 from crl.reporting.store.survey import name_in, stamp, survey
 
 NAME = "index.sqlite"
-VERSION = 2
+VERSION = 3
 """Version of the tables (``PRAGMA user_version``); an index of another one is made anew."""
 ATTEMPTS = 3
 """How often an index that turns out to be useless is replaced by a new one, before it is made in memory."""
@@ -160,7 +160,7 @@ def _put(database: sqlite3.Connection, found: list[tuple[str, Entry]], gone: lis
             database.execute("DELETE FROM findings WHERE name = ?", [entry.name])
             database.executemany(
                 "INSERT INTO findings VALUES (?, ?, ?, ?)",
-                [(entry.name, int(item.serious), item.what, item.mend) for item in entry.findings],
+                [(entry.name, int(item.serious), item.what, item.hint) for item in entry.findings],
             )
         for name in gone or ():
             for table in ("runs", "settings", "findings"):
@@ -251,7 +251,7 @@ TABLES = (
     + ", ".join(f'"{name}" {_KINDS.get(name, "TEXT")}' for name in COLUMNS if name != "name")
     + ", stamp TEXT NOT NULL, entry TEXT NOT NULL, sum TEXT NOT NULL)",
     "CREATE TABLE settings (name TEXT NOT NULL, key TEXT NOT NULL, value TEXT, PRIMARY KEY (name, key))",
-    "CREATE TABLE findings (name TEXT NOT NULL, serious INTEGER NOT NULL, what TEXT, mend TEXT)",
+    "CREATE TABLE findings (name TEXT NOT NULL, serious INTEGER NOT NULL, what TEXT, hint TEXT)",
 )
 """What an index consists of; a file with anything else is none of ours."""
 

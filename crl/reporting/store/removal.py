@@ -45,10 +45,10 @@ def remove(folder: Path) -> None:
         raise CrlError(
             f"{folder} can't be removed: {error.strerror or error}", f"see: ls -ld {folder.parent} {beside}"
         ) from error
-    _mend_latest(folder)
+    _fix_latest(folder)
 
 
-def _mend_latest(folder: Path) -> None:
+def _fix_latest(folder: Path) -> None:
     """A ``latest`` that led to a removed run leads nowhere: remove it."""
     link = folder.parent / "latest"
     try:

@@ -6,18 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
 from rich.text import Text
 
+from crl.console import PlainTable
 from crl.reporting.store.entry import Entry
 from crl.reporting.tables import duration
+from crl.text import counted
 
 _STYLES = {"finished": "green", "running": "cyan", "unfinished": "yellow", "half-written": "red"}
 
 
-def table(found: Sequence[Entry]) -> Table:
+def table(found: Sequence[Entry]) -> PlainTable:
     """A line per run."""
-    shown = Table(title=f"{len(found)} runs" if len(found) != 1 else "1 run", title_justify="left")
+    shown = PlainTable(title=counted(len(found), "run"), title_justify="left")
     shown.add_column("run", overflow="fold")
     for head in ("status", "env", "method"):
         shown.add_column(head)
@@ -46,17 +47,17 @@ def findings(found: Sequence[Entry]) -> list[str]:
     lines = []
     for entry in found:
         for finding in entry.problems:
-            lines.append(f"! {entry.name} {finding.what}\n    {finding.mend}")
+            lines.append(f"! {entry.name} {finding.what}\n    {finding.hint}")
     notes: dict[tuple[str, str], list[str]] = {}
     for entry in found:
         for finding in entry.findings:
             if not finding.serious:
                 what = "was moved or copied" if finding.what.startswith("was moved") else finding.what
-                mend = finding.mend.replace(entry.path, "RUN")
-                notes.setdefault((what, mend), []).append(entry.name)
-    for (what, mend), names in notes.items():
+                hint = finding.hint.replace(entry.path, "RUN")
+                notes.setdefault((what, hint), []).append(entry.name)
+    for (what, hint), names in notes.items():
         who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
-        lines.append(f"note: {who}: {what}; {mend}")
+        lines.append(f"note: {who}: {what}; {hint}")
     return lines
 
 
@@ -73,7 +74,7 @@ def details(entry: Entry) -> list[str]:
         f"fingerprint: {entry.fingerprint or '-'}",
     ]
     for finding in entry.findings:
-        lines.append(f"{'! ' if finding.serious else 'note: '}{finding.what}\n    {finding.mend}")
+        lines.append(f"{'! ' if finding.serious else 'note: '}{finding.what}\n    {finding.hint}")
     return lines
 
 
@@ -85,9 +86,11 @@ def one_line(folder: Path) -> str:
     return f"{folder}: {entry.status}, {_whole(entry.steps)} steps, {_size(entry.size)}"
 
 
-def side_by_side(found: Sequence[Entry], settings: Mapping[str, list[Any]], facts: Mapping[str, list[Any]]) -> Table:
+def side_by_side(
+    found: Sequence[Entry], settings: Mapping[str, list[Any]], facts: Mapping[str, list[Any]]
+) -> PlainTable:
     """A column per run."""
-    shown = Table()
+    shown = PlainTable()
     shown.add_column("")
     for entry in found:
         shown.add_column(Text(entry.name), justify="right", overflow="fold")

@@ -8,17 +8,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crl import __version__
 from crl.reading.plain import open_plain
 from crl.reading.schema import printable, sift
 from crl.reporting.store import faults
 from crl.reporting.store.entry import FACTS, Entry, Finding, flat
 from crl.reporting.store.holder import holder
+from crl.training.provenance import read_code
 from crl.training.results_file import read_line, read_results
 from crl.training.run_folder import RunFolder
 from crl.training.run_settings import recorded_settings
+from crl.version import __version__
 
-_STAMPED = ("config.yaml", "results.json", "metrics.jsonl", "fingerprint", "checkpoints", "timing.jsonl")
+_STAMPED = (
+    "config.yaml",
+    "results.json",
+    "metrics.jsonl",
+    "fingerprint",
+    "checkpoints",
+    "timing.jsonl",
+    "provenance.json",
+)
 
 
 def stamp(folder: Path) -> str:
@@ -60,7 +69,8 @@ def survey(folder: Path, root: Path) -> Entry:
         findings.append(faults.half_written(folder))
     else:
         findings += [*said, *fault]
-    facts = {**_from_settings(settings or {}), **_from_results(results or {})}
+    code: dict[str, Any] = (read_code(folder) or [{}])[-1]
+    facts = {**_from_settings(settings or {}), **code, **_from_results(results or {})}
     facts.setdefault("steps", _last_line(folder / "metrics.jsonl").get("step"))
     facts, odd = sift({key: value for key, value in facts.items() if value is not None}, FACTS)
     if status != "half-written":
@@ -76,7 +86,7 @@ def survey(folder: Path, root: Path) -> Entry:
         fingerprint=RunFolder(folder).fingerprint(),
         size=sum(_sizes(folder)),
         settings=flat(settings or {}),
-        findings=tuple(Finding(printable(each.what), printable(each.mend), each.serious) for each in findings),
+        findings=tuple(Finding(printable(each.what), printable(each.hint), each.serious) for each in findings),
         **facts,
     )
 

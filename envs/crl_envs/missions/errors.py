@@ -9,15 +9,15 @@ from typing import Any
 
 
 class MissionError(ValueError):
-    """A waypoint file, a schedule or a fault is impossible: the message says what, where and how to mend it.
+    """A waypoint file, a schedule or a fault is impossible: the message says what, where and how to fix it.
 
     Args:
         what: What is wrong and where.
-        mend: What to do about it.
+        hint: What to do about it.
     """
 
-    def __init__(self, what: str, mend: str = "") -> None:
-        super().__init__(f"{what}: {mend}" if mend else what)
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(f"{what}: {hint}" if hint else what)
 
 
 def check_keys(given: Iterable[str], known: Sequence[str], what: str) -> None:
@@ -57,14 +57,14 @@ def numbers(value: Any, size: int, what: str, low: float = -math.inf, high: floa
     return tuple(number(item, f"{what}[{i}]", low, high) for i, item in enumerate(items))
 
 
-def gains(value: Any, size: int, what: str, low: float, high: float, mend: str) -> tuple[float, ...]:
+def gains(value: Any, size: int, what: str, low: float, high: float, hint: str) -> tuple[float, ...]:
     """``size`` gains within ``low..high``, none of them zero.
 
     Raises:
-        MissionError: They are not; for a zero the message ends with ``mend``.
+        MissionError: They are not; for a zero the message ends with ``hint``.
     """
     found = numbers(value, size, what, low, high)
     for i, gain in enumerate(found):
         if gain == 0:
-            raise MissionError(f"{what}[{i}] is zero, and no command can undo that", mend)
+            raise MissionError(f"{what}[{i}] is zero, and no command can undo that", hint)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,15 @@ class Progress:
         mission: The waypoints, [N, D].
         radius: A waypoint counts as reached when the robot is nearer than this (m).
         schedule: When the fault is on.
+
+    Raises:
+        MissionError: The path lies inside the radius, or the fault never comes.
     """
 
     def __init__(self, mission: Mission, radius: float, schedule: FaultSchedule) -> None:
         schedule.check(len(mission))
+        self.remark = mission.check_radius(radius)
+        """What is odd about the path, see :meth:`Mission.check_radius`."""
         self.mission = mission
         self.radius = radius
         self.schedule = schedule
@@ -36,6 +42,11 @@ class Progress:
         self.start = mission.points[0]
         # Plain numbers: the counting runs at every step.
         self._points = [tuple(map(float, point)) for point in mission.points]
+
+    def warn(self) -> None:
+        """Say what is odd about the path, as a Python warning."""
+        if self.remark is not None:
+            warnings.warn(self.remark, stacklevel=3)
 
     def begin(self, position: NDArray[np.float64]) -> None:
         """Start over at a position (m), [D]."""

@@ -1,4 +1,4 @@
-"""Waypoints from a CSV file, with complaints that name file, line and mend."""
+"""Waypoints from a CSV file, with complaints that name file, line and hint."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ MAX_WAYPOINTS = 500
 """Most waypoints of a mission."""
 MAX_EXTENT = 10_000.0
 """Longest distance of a waypoint from the first one (m): beyond it, float32 observations lose millimetres."""
+DEGREES = frozenset(("lat", "latitude", "lon", "long", "lng", "longitude"))
+"""Names of columns that hold degrees."""
 _FOLDER = Path(__file__).parent / "maps"
 MAPS = {path.stem: path for path in sorted(_FOLDER.glob("*.csv"))}
 """Name -> file of the maps that come with the package."""
@@ -86,6 +88,37 @@ class Mission:
         """Length of the path along the waypoints (m)."""
         return float(np.linalg.norm(np.diff(self.points, axis=0), axis=1).sum())
 
+    @property
+    def extent(self) -> float:
+        """Greatest distance of a waypoint from the first one (m)."""
+        return float(np.linalg.norm(self.points - self.points[0], axis=1).max())
+
+    def check_radius(self, radius: float) -> str | None:
+        """Whether a radius within which a waypoint is reached (m) makes sense for the path.
+
+        Returns:
+            What is odd about it, if something is: consecutive waypoints that are nearer to each other than the radius.
+
+        Raises:
+            MissionError: All waypoints are so near to the first that a robot which stands there has reached them all.
+        """
+        if self.extent <= radius:
+            raise MissionError(
+                f"all waypoints of {self.name!r} are within {self.extent:.3g} m of the first, inside the radius of "
+                f"{radius:g} m: a robot that stands still would reach them",
+                "give metres in a local frame (not degrees), or a smaller radius",
+            )
+        apart = np.linalg.norm(np.diff(self.points, axis=0), axis=1)
+        near = np.flatnonzero(apart < radius)
+        if not len(near):
+            return None
+        at = int(near[0])
+        pairs = f" ({len(near)} such pairs)" if len(near) > 1 else ""
+        return (
+            f"waypoints {at} and {at + 1} of {self.name!r} are {apart[at]:.3g} m apart, less than the radius of "
+            f"{radius:g} m{pairs}: one place reaches both. Thin them out, or give a smaller radius"
+        )
+
 
 def _rows(path: Path, dimensions: int, altitude: float) -> Iterator[list[float]]:
     """The waypoints of a file, each checked as it is read: a huge file is refused at its 501st waypoint."""
@@ -105,7 +138,8 @@ def _rows(path: Path, dimensions: int, altitude: float) -> Iterator[list[float]]
         raise MissionError(
             f"{path}, line 1: the column{'s' * (len(missing) > 1)} {' and '.join(missing)} "
             f"{'are' if len(missing) > 1 else 'is'} missing, found {','.join(header) or 'nothing'}",
-            f"begin the file with a line {','.join(wanted)}",
+            f"begin the file with a line {','.join(wanted)}"
+            + (", and turn degrees into metres in a local frame" if DEGREES & set(header) else ""),
         )
     columns = [(name, header.index(name)) for name in wanted if name in header]
     first: list[float] | None = None

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from crl.safety.wall import SafeCommand
-from crl_robots.bags import named, read_bag
+from crl_robots.bag_topics import CMD_VEL, choose
+from crl_robots.bags import named, open_bag
 from crl_robots.errors import RobotError
 from crl_robots.robot import Reading, checked
 from crl_robots.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
@@ -26,7 +27,7 @@ class ReplayRobot:
     Args:
         spec: The robot that was recorded.
         bag: File or folder, see :func:`crl_robots.bags.bag_files`.
-        odom: Topic of the odometry.
+        odom: Topic of the odometry; see :func:`crl_robots.bag_topics.choose`.
         cmd_vel: Topic of the commands; need not be there.
         time_scale: Seconds of the recording per real second.
         lockstep: One reading per call, as fast as it goes.
@@ -116,16 +117,21 @@ class ReplayRobot:
         return reading
 
     def _read(self) -> Iterator[tuple[Reading, tuple[float, ...] | None]]:
-        odom, cmd_vel = self._topics
         command: tuple[float, ...] | None = None
         first: float | None = None
         sequence = 0
-        for topic, kind, when, message in read_bag(self._bag, (odom,), (cmd_vel,)):
-            if named(topic, cmd_vel) and kind in (TWIST, TWIST_STAMPED):
-                command = action_of(self.spec.body, message.twist if kind == TWIST_STAMPED else message)
-            elif named(topic, odom) and kind == ODOMETRY:
-                first = when if first is None else first
-                sequence += 1
-                yield reading_of(self.spec, message, sequence, when - first), command
-            else:
-                raise RobotError(f"{topic} of {self._bag} holds {kind}", f"name topics with {ODOMETRY} and a Twist")
+        with open_bag(self._bag) as bag:
+            odom, cmd_vel = self._topics
+            given = cmd_vel if any(named(topic, cmd_vel) for topic in bag.topics) else None
+            chosen = choose(bag.topics, odom, None if given == CMD_VEL.name else given, "{0}={1!r}")
+            if given is None and cmd_vel != CMD_VEL.name:
+                chosen.cmd_vel = None
+            for topic, kind, when, message in bag.messages({chosen.odom, chosen.cmd_vel}):
+                if topic == chosen.cmd_vel and kind in (TWIST, TWIST_STAMPED):
+                    command = action_of(self.spec.body, message.twist if kind == TWIST_STAMPED else message)
+                elif topic == chosen.odom and kind == ODOMETRY:
+                    first = when if first is None else first
+                    sequence += 1
+                    yield reading_of(self.spec, message, sequence, when - first), command
+                else:
+                    raise RobotError(f"{topic} of {self._bag} holds {kind}", f"name topics with {ODOMETRY} and a Twist")

@@ -151,7 +151,7 @@ class SimRobot:
 
     def _measure(self, source: float) -> Reading:
         said = self._body().odometry()
-        position, orientation = said["position"], said["orientation"]
+        position, orientation = said["position"], geometry.unit(said["orientation"])
         velocity, rates = said["velocity"], said["rates"]
         angle = geometry.heading(orientation)
         if velocity is None:

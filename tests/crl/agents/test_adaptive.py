@@ -11,11 +11,15 @@ import numpy as np
 import pytest
 import torch
 
+from crl.adaptation.fitted import Fitted
+from crl.adaptation.refiners.base import NoRefiner, Refiner
+from crl.adaptation.refiners.flow import FlowRefiner
+from crl.adaptation.refiners.oracle import OracleRefiner
 from crl.agents.adaptive import AdaptiveAgent
 from crl.checks import check_agent
+from crl.config import Config
 from crl.errors import CrlError
-from crl.flow.refiner import FlowRefiner, NoRefiner, OracleRefiner
-from crl.types import LearnBudget, Transition
+from crl.types import ActionSpec, Array, LearnBudget, Transition
 from tests import tiny_missions
 from tests.crl.agents import missions
 from tests.crl.agents.missions import TASK, flight
@@ -143,7 +147,7 @@ def test_planned_actions_are_untouched_while_the_body_is_nominal(agent: Adaptive
 
 def test_a_mission_begins_with_nothing_of_the_one_before(agent: AdaptiveAgent) -> None:
     first = flight(agent, seed=3)
-    assert agent.refiner.state_dict()["tracker"]["changes"] > 0
+    assert agent.refiner.regime.changes > 0
     again = flight(agent, seed=3)
     np.testing.assert_array_equal(first.path, again.path)
     assert tiny_missions.comparable(first.record) == tiny_missions.comparable(again.record)
@@ -265,7 +269,7 @@ def test_a_planner_that_looks_several_steps_ahead_learns_from_as_many(folder: Pa
     """Rows of online learning are those that the model was fitted with: one change over all the steps."""
     agent = missions.fitted(missions.config(folder, "refiner=none", f"body.stride={stride}"), steps=30)
     assert agent.fitted is not None
-    assert agent.fitted.tick is not agent.fitted.model
+    assert agent.fitted.one_step is not agent.fitted.model
     agent.begin(TASK, 0, explore=False)
     seen = drive(agent, 9, (1.0, 1.0), learn=False)
     rows = agent.online.state_dict()["rows"]
@@ -341,21 +345,52 @@ def test_training_goes_on_alike_after_a_restoration(folder: Path) -> None:
 
 
 def test_the_public_checker_is_content(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("crl.agents.nominal.LEAST", 20)  # its episodes are short
+    monkeypatch.setattr("crl.adaptation.fitting.LEAST", 20)  # its episodes are short
     check_agent(lambda seed: missions.blank(missions.config(folder, "refiner=none", f"seed={seed}")), missions.SEQUENCE)
 
 
 def test_an_agent_with_a_memory_keeps_its_mission_and_skips_the_step_that_has_none_before_it(folder: Path) -> None:
     agent = missions.fitted(missions.config(folder, "body.memory=true"))
     assert agent.fitted is not None
-    assert agent.fitted.tick is not agent.fitted.model
-    assert agent.fitted.tick.reads.mean.shape[0] == agent.fitted.model.reads.mean.shape[0] + agent.body.changes
+    assert agent.fitted.one_step is not agent.fitted.model
+    assert agent.fitted.one_step.reads.mean.shape[0] == agent.fitted.model.reads.mean.shape[0] + agent.body.changes
     record = flight(agent).record
     assert record["completed"], record
     assert record["steps_to_identify"] <= 4
     agent.begin(TASK, 0, explore=False)
     assert isinstance(agent.refiner, FlowRefiner)
     drive(agent, 1, (1.0, 1.0), learn=False)
-    assert agent.refiner.tracker.state_dict()["now"] == 0
+    assert agent.refiner.tracker.state_dict()["window"]["now"] == 0
     drive(agent, 1, (1.0, 1.0), learn=False)
-    assert agent.refiner.tracker.state_dict()["now"] == 1
+    assert agent.refiner.tracker.state_dict()["window"]["now"] == 1
+
+
+class Halved(Refiner):
+    """A refiner of a user's own: half of what was planned."""
+
+    def __init__(self, config: Config, fitted: Fitted, action: ActionSpec) -> None:
+        del config, fitted
+        super().__init__(action)
+
+    def refine(self, planned: Array) -> Array:
+        return planned / 2
+
+
+@pytest.mark.parametrize("refiner", ["inverse", "box", "replan"])
+def test_rivals_of_the_flow_fly_and_train_no_flow(refiner: str, tmp_path: Path) -> None:
+    agent = missions.fitted(missions.config(tmp_path, f"refiner={refiner}"))
+    assert agent.fitted is not None and agent.fitted.flow is not None
+    flight = missions.flight(agent)
+    assert flight.record["alarms"] >= 1
+    assert flight.record["steps_to_identify"] is not None
+    again = missions.blank(agent.config)
+    again.load_state_dict(agent.state_dict())
+    np.testing.assert_array_equal(missions.flight(again).path, flight.path)
+
+
+def test_a_refiner_of_ones_own_flies_under_its_own_name(tmp_path: Path) -> None:
+    config = missions.config(tmp_path, f"refiner={__name__}:Halved")
+    assert config.method == f"refiner_{__name__}:Halved"
+    agent = missions.fitted(config)
+    missions.flight(agent)
+    assert type(agent.refiner).__name__ == "Halved"

@@ -6,7 +6,8 @@ from importlib.metadata import EntryPoint, entry_points
 
 import pytest
 
-from crl.agents import factory
+from crl import plugins
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.agents.frozen import Frozen
 from crl.agents.mpc import MPCAgent
@@ -15,7 +16,7 @@ from crl.agents.sb3 import SB3Agent
 from crl.checks import check_agent
 from crl.errors import CrlError
 from crl.sequences import load_sequence
-from crl.types import Agent, LearnBudget
+from crl.types import LearnBudget
 from tests.crl.point_mass import episode, point_mass, small
 
 SLIDES = load_sequence("tests.tiny:SLIDES")
@@ -61,7 +62,7 @@ def test_a_name_that_does_not_serve_is_explained(name: str, expected: str) -> No
 
 def test_a_plug_in_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [EntryPoint("mine", "crl.agents.random:RandomAgent", "crl.agents")]
-    monkeypatch.setattr(factory, "entry_points", lambda group: points if group == "crl.agents" else [])
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points if group == "crl.agents" else [])
     assert isinstance(make_agent(small(agent={"name": "mine"}), point_mass()), RandomAgent)
 
 

@@ -8,10 +8,11 @@ import math
 import numpy as np
 import pytest
 
+from crl.agents.base import Agent
 from crl.agents.frozen import Frozen
 from crl.agents.monitor import PROBE_EPISODE, Change, ReachMonitor, judge
 from crl.config import MonitorConfig
-from crl.types import Agent, LearnBudget
+from crl.types import LearnBudget
 from tests.crl.agents.test_mpc import make
 from tests.crl.point_mass import point_mass, small, train
 from tests.crl.states import differences

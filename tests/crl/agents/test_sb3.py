@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ from tests.crl.states import differences, numbers
 
 NAMES = sorted(algorithms())
 TASKS = [point_mass(0), point_mass(1)]
-ROW = 4 * (2 + 1 + 2 + 1) + 8
-"""Bytes of a stored transition: float32 observations, action and reward, and the task."""
+ROW = 4 * (2 + 1 + 2 + 1) + 8 + 1
+"""Bytes of a stored transition: float32 observations, action and reward, the task, and whether it ended an episode."""
 
 
 def make(name: str = "sb3_sac", **agent: Any) -> SB3Agent:
@@ -125,6 +126,33 @@ def constant_reward(gamma: float, scale: float) -> float:
 def test_values_are_those_of_a_task_without_end(gamma: float, scale: float) -> None:
     """Q = r / (1 - gamma) at every step, the last before the time limit included; else they would be lower."""
     assert constant_reward(gamma, scale) == pytest.approx(scale / (1 - gamma), rel=0.1)
+
+
+def test_nothing_comes_after_a_step_that_terminated_the_episode() -> None:
+    """Episodes of one step from the left end on failure, those from the right at their time limit; each step pays 1."""
+    agent = make("sb3_ddpg", gamma=0.5, tau=0.05, lr=3e-3, hidden=[32], batch=32)
+    task, random = point_mass(0, episode_steps=1), np.random.default_rng(0)
+    left, right = np.array([-1, 0], np.float32), np.array([1, 0], np.float32)
+    agent.begin(task, 0, explore=True)
+    for number in range(60):
+        start = left if number % 2 else right
+        seen = transition(task, start, random.uniform(-1, 2, 1).astype(np.float32), start)
+        agent.observe(replace(seen, reward=1.0, last=True, terminated=bool(number % 2)))
+    for _ in range(4):
+        agent.learn(LearnBudget(150))
+    starts, actions = torch.tensor(np.stack([left, right])), torch.zeros(2, 1)
+    (values,) = agent.model.critic(agent._inputs(starts), actions)  # type: ignore[operator]
+    assert values.flatten().tolist() == pytest.approx([1.0, 1 / (1 - 0.5)], rel=0.1)
+
+
+def test_a_buffer_of_the_version_before_has_no_terminations() -> None:
+    agent, again = make(), make()
+    train(agent, TASKS[0], range(2))
+    state = agent.state_dict()
+    del state["replay"]["terminated"]
+    again.load_state_dict(state)
+    assert not differences(again.state_dict(), agent.state_dict())
+    assert not again.replay.sample(64).dones.any()
 
 
 def test_it_learns_from_what_was_executed() -> None:

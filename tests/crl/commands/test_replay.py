@@ -32,7 +32,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """What films were asked for; none is made."""
     calls: list[Any] = []
 
-    def film(folders: list[Path], task: int, episode: int, out: Path | None, *, overlay: bool) -> Replayed:
+    def film(folders: list[Path], task: int, episode: int, out: Path | None, *, overlay: bool, told: Any) -> Replayed:
         calls.append(([folder.name for folder in folders], task, episode, out, overlay))
         return Replayed(out or Path("some.mp4"), ["no pictures here"])
 

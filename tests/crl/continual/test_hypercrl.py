@@ -12,7 +12,7 @@ from crl.config import Config, HypernetworkConfig
 from crl.continual.hypercrl import HyperCRL
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
-from tests.crl.states import bits, numbers
+from tests.crl.states import bits, differences, numbers
 from tests.oracles.hypercrl import PlainChunkedHypernetwork, PlainHyperCRL, PlainHypernetwork
 from tests.oracles.target_network import members
 
@@ -289,3 +289,78 @@ def test_new_embeddings_are_standard_normal() -> None:
     drawn = torch.stack([crl.embeddings[task].detach() for task in range(300)])
     torch.testing.assert_close(drawn.mean(dim=0), torch.zeros(3), rtol=0, atol=0.2)
     torch.testing.assert_close(drawn.std(dim=0), torch.ones(3), rtol=0, atol=0.15)
+
+
+# ---------------------------------------------------------------------- a bounded number of protected tasks
+def five_tasks(protect: int, **changes: object) -> HyperCRL:
+    """A strategy in its fifth task, whose Theta has moved."""
+    crl = strategy(settings(protect=protect, beta=0.5, **changes))
+    for task in range(5):
+        crl.begin_task(task)
+        crl.step(task_loss(task))
+    return crl
+
+
+def gradient_of(crl: HyperCRL) -> Tensor:
+    """The gradient of R at the present Theta, flat."""
+    rows = crl._draw()
+    assert rows is not None
+    retain = crl.retention(crl.hypernetwork.generate(crl.parameters, rows))
+    found = torch.autograd.grad(retain, list(crl.parameters.values()))
+    return torch.cat([part.flatten() for part in found])
+
+
+@pytest.mark.usefixtures("_double")
+def test_drawn_tasks_give_the_full_gradient_on_average() -> None:
+    """All pairs out of four tasks are drawn: the mean over the six pairs is the full sum, exactly."""
+    whole, some = five_tasks(0), five_tasks(2)
+    some.load_state_dict(whole.state_dict())
+    found: dict[frozenset[int], Tensor] = {}
+    for _ in range(200):
+        gradient = gradient_of(some)
+        pair = frozenset(some.protected)
+        assert len(pair) == 2 and pair < {0, 1, 2, 3}
+        if pair in found:
+            torch.testing.assert_close(found[pair], gradient, rtol=0, atol=1e-12)
+        found[pair] = gradient
+    assert len(found) == 6
+    torch.testing.assert_close(torch.stack(list(found.values())).mean(dim=0), gradient_of(whole), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("lookahead", [False, True])
+def test_protecting_as_many_tasks_as_there_are_is_the_full_sum(lookahead: bool) -> None:
+    whole, bounded = (five_tasks(protect, lookahead=lookahead) for protect in (0, 4))
+    assert not differences(whole.state_dict(), bounded.state_dict())
+
+
+@pytest.mark.parametrize("lookahead", [False, True])
+def test_a_bounded_step_makes_the_weights_of_few_tasks_only(lookahead: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for earlier in (10, 40):
+        crl = strategy(settings(protect=3, lookahead=lookahead))
+        for task in range(earlier + 1):
+            crl.begin_task(task)
+        rows: list[int] = []
+        generate = crl.hypernetwork.generate
+
+        def counted(parameters: object, embeddings: Tensor, rows: list[int] = rows, generate=generate) -> Tensor:  # type: ignore[no-untyped-def]
+            rows.append(len(embeddings))
+            return generate(parameters, embeddings)
+
+        monkeypatch.setattr(crl.hypernetwork, "generate", counted)
+        crl.step(task_loss(earlier))
+        made.append(sum(rows))
+    assert made == [7, 7]  # its own, the three that are protected, and their targets
+
+
+def test_drawn_tasks_are_kept_too() -> None:
+    """Six tasks, one protected per step: earlier ones move little; without protection they are lost."""
+    moved = {}
+    for beta in (0.5, 0.0):
+        crl = strategy(settings(beta=beta, protect=1, lr=1e-2, lr_embedding=1e-2))
+        for task in range(5):
+            learn(crl, task, 60)
+        old = {task: crl.weights(task) for task in range(5)}
+        learn(crl, 5, 200)
+        moved[beta] = max(float((crl.weights(task) - old[task]).norm()) for task in old)
+    assert moved[0.0] > 5 * moved[0.5]

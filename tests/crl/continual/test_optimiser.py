@@ -194,5 +194,6 @@ def test_a_restored_average_is_where_the_parameters_are() -> None:
     average = Average(0.9, every=1)
     average.update({"w": torch.ones(3)})
     restored = Average(0.9, every=1)
-    restored.load_state_dict(average.state_dict(), {"w": torch.empty(3, device="meta")})
-    assert restored.of({"w": torch.ones(3, device="meta")})["w"].device.type == "meta"
+    parameters = {"w": torch.ones(3, device="meta")}
+    restored.load_state_dict(average.state_dict(), parameters)
+    assert restored.of(parameters)["w"].device.type == "meta"

@@ -17,7 +17,7 @@ from crl.errors import CrlError
 from tests.crl.states import bits, differences, numbers
 
 NAMES = sorted(point.name for point in entry_points(group=GROUP))
-CASES = [*NAMES, "hypercrl:lookahead"]
+CASES = [*NAMES, "hypercrl:lookahead", *(f"{name}:protect" for name in NAMES if name.startswith("hypercrl"))]
 
 
 PASSING = ("average", "generator", "gradient", "path", "before")
@@ -31,6 +31,7 @@ def make(case: str, seed: int = 0, **learning: float) -> Strategy:
     config = Config()
     config.continual.name = name
     config.continual.lookahead = variant == "lookahead"
+    config.continual.protect = int(variant == "protect")
     kind = "chunked" if name == "hypercrl_chunked" else "full"
     config.dynamics.hypernetwork = HypernetworkConfig(kind=kind, embedding=3, hidden=[5], chunk=11)
     for key, value in {"average": 0.9, "lr": 1e-2, "lr_embedding": 1e-2, **learning}.items():
@@ -213,12 +214,15 @@ def test_a_rate_of_zero_stands_still(case: str) -> None:
 
 @pytest.mark.parametrize("case", CASES)
 def test_storage_tells_how_the_state_grows_per_task(case: str) -> None:
-    strategy, sizes = make(case, average=0.0), []
+    strategy, sizes, once = make(case, average=0.0), [], []
     for task in range(5):
         strategy.begin_task(task)
         steps(strategy, task, 0, 2)
-        sizes.append(numbers({name: part for name, part in strategy.state_dict().items() if name != "optimiser"}))
+        state = strategy.state_dict()
+        sizes.append(numbers({name: part for name, part in state.items() if name != "optimiser"}))
+        once.append(numbers([state[name] for name in strategy.kept_once]))
         end(strategy, task)
+    assert len({*once[1:]}) == 1, "what is kept once does not grow"
     # The second task's begin may add what is kept only once (the snapshot Theta*); from then on it is the tasks alone.
     grown = (sizes[-1] - sizes[1]) / 3
     stated = strategy.storage().bytes_per_task
@@ -226,6 +230,8 @@ def test_storage_tells_how_the_state_grows_per_task(case: str) -> None:
         assert stated == pytest.approx(grown, rel=0.5)
     else:
         assert grown == stated
+        # Two tasks are enough where the strategy names what it keeps once.
+        assert (sizes[1] - once[1]) - (sizes[0] - once[0]) == stated
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -234,7 +240,7 @@ def test_strategies_look_at_old_data_where_they_say_so(case: str) -> None:
     phases(strategy, "in the second task")
     judge = strategy.judge
     assert isinstance(judge, RegressionJudge)
-    assert (judge.old_rows > 0) is strategy.storage().revisits_data is (case in REPLAYS)
+    assert (judge.old_rows > 0) is strategy.storage().revisits_data is (case.partition(":")[0] in REPLAYS)
 
 
 def test_finetune_has_one_network_and_forgets() -> None:
@@ -250,6 +256,44 @@ def test_finetune_has_one_network_and_forgets() -> None:
     end(strategy, 2)
     assert bits(strategy.weights(0)) == bits(strategy.weights(2))
     assert float(loss_of(strategy, 0, 999)(strategy.weights(0))) > 5 * learned
+
+
+def test_snapshot_goes_on_from_the_last_task_and_forgets_nothing() -> None:
+    strategy, finetune = make("snapshot"), make("finetune")
+    for one in (strategy, finetune):
+        one.begin_task(0)
+        steps(one, 0, 0, 60)
+        end(one, 0)
+    learned = strategy.weights(0)
+    for one in (strategy, finetune):
+        one.begin_task(1)
+    assert bits(strategy.weights(1)) == bits(learned)  # it goes on from where it is
+    for one in (strategy, finetune):
+        steps(one, 1, 0, 60)
+        end(one, 1)
+    assert bits(strategy.weights(1)) == bits(finetune.weights(1))  # it learns as fine-tuning does
+    assert bits(strategy.weights(0)) == bits(learned)
+    strategy.begin_task(0)
+    assert bits(strategy.weights(0)) == bits(learned)  # and goes on with its own copy
+    steps(strategy, 0, 60, 10)
+    assert bits(strategy.weights(0)) != bits(learned)
+    assert strategy.storage().bytes_per_task == 4 * NETWORK.size
+
+
+def test_heads_alone_keep_a_layer_and_lose_the_trunk() -> None:
+    strategy = make("finetune_heads")
+    strategy.begin_task(0)
+    steps(strategy, 0, 0, 200)
+    end(strategy, 0)
+    before = strategy.weights(0)
+    learned = float(loss_of(strategy, 0, 999)(before))
+    strategy.begin_task(2)
+    steps(strategy, 2, 0, 200)
+    end(strategy, 2)
+    after, trunk = strategy.weights(0), NETWORK.size - NETWORK.head_size
+    assert bits(after[trunk:]) == bits(before[trunk:])
+    assert bits(after[:trunk]) != bits(before[:trunk])
+    assert float(loss_of(strategy, 0, 999)(after)) > 2 * learned
 
 
 def test_single_starts_anew_and_forgets_nothing() -> None:

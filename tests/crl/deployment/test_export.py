@@ -79,14 +79,14 @@ def test_a_taken_folder_is_not_written_over(run: Path, tmp_path: Path) -> None:
         ({"state__heading": None}, "observes other fields than the run learned on: without heading"),
         ({"rates__decision": 4}, "decides 4 times a second, the run learned 5\nset rates.decision to 5"),
         ({"action__speed__high": 2}, "takes speed from -1 to 2 m/s, the run learned -1 to 1\nset action.speed.low"),
-        ({"action__turn_rate__safe": 0.1}, "safe action turn_rate = 0.1"),
+        ({"action__turn_rate__safe": 0.1}, "the safe action of turn_rate is 0.1 rad/s, which moves the body"),
         (
             {"state__reached__range": [0, 2]},
             r"reached.high = 2 1, .* learned 1\nset state.reached.range to \[0, 1\]",
         ),
         ({"simulation": None}, "never tested together: the robot's simulated body is none"),
         ({"simulation__options__body": "husky"}, "never tested together"),
-        ({"mission__radius": 30.0}, "would see"),
+        ({"mission__radius": 20.0}, "would see"),
     ],
 )
 def test_a_robot_that_differs_is_refused(changes: dict[str, Any], message: str, run: Path, tmp_path: Path) -> None:

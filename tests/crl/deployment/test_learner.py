@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import torch
 
+from crl.adaptation.online_learner import OnlineLearner
 from crl.deployment.files import DeploymentError
 from crl.deployment.frames import ADD, ALARM, BEGIN, PAUSE, Frame, pack
 from crl.deployment.learner import EVERY, Learner, make_learner, serve
 from crl.deployment.load import load_deployment
 from crl.deployment.remote import LearnerProcess
 from crl.deployment.shared_weights import SharedWeights
-from crl.flow.online import OnlineLearner
 from crl.seeding import torch_generator
 from tests.crl.deployment.driving import descriptors, ended, wait
 

@@ -104,7 +104,7 @@ def not_finite(state: dict[str, Any]) -> None:
 
 
 def too_few(state: dict[str, Any]) -> None:
-    state["fitted"]["tick"]["weights"] = state["fitted"]["tick"]["weights"][:-1].clone()
+    state["fitted"]["one_step"]["weights"] = state["fitted"]["one_step"]["weights"][:-1].clone()
 
 
 def odd_flow(state: dict[str, Any]) -> None:
@@ -121,7 +121,7 @@ def test_weights_that_do_not_fit(change: Callable[[dict[str, Any]], None], spoil
     rewrite_state(folder, change)
     with pytest.raises(DeploymentError, match="the weights do not fit the settings: fitted") as caught:
         load_deployment(folder)
-    assert caught.value.mend is not None and "crl deploy" in caught.value.mend
+    assert caught.value.hint is not None and "crl deploy" in caught.value.hint
 
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from crl.adaptation.refiners.flow import FlowRefiner
 from crl.deployment.load import load_deployment
 from crl.deployment.pilot import Pilot
-from crl.flow.refiner import FlowRefiner
 from crl.seeding import derive
 from crl.types import Transition
 from tests.crl.deployment.driving import Drive, descriptors, ended, piloting, unicycle, wait
@@ -54,8 +54,14 @@ def test_late_commands_are_told_from_what_nothing_explains(exported: Path) -> No
         assert (pilot.status()["regime"], pilot.status()["delay"]) == ("nominal", 0)
         refiner = pilot.agent.refiner
         assert isinstance(refiner, FlowRefiner)
-        for delay, explains, regime in ((2, True, "late"), (0, False, "unexplained")):
-            state = {**refiner.tracker.state_dict(), "off": True, "explains": explains, "delay": delay}
+        nominal = refiner.flow.identifier.nominal
+        fault = {"kind": "faulty", "context": nominal, "confidence": 1.0, "information": None, "proof": 0.0}
+        for delay, said, regime in (
+            (2, {"kind": "delayed", "steps": 2, "proof": 0.0}, "late"),
+            (0, fault, "unexplained"),
+        ):
+            state = refiner.tracker.state_dict()
+            state["belief"] = {"hypothesis": said, "explains": delay > 0, "aside": None}
             refiner.tracker.load_state_dict(state)
             assert (pilot.status()["regime"], pilot.status()["delay"]) == (regime, delay)
 

@@ -12,8 +12,8 @@ from crl.diagnosis.disk import disk
 from crl.diagnosis.finding import Finding
 from crl.diagnosis.packages import packages
 from crl.diagnosis.plugins import plugins
-from crl.diagnosis.processors import available_cores, processors
-from crl.diagnosis.rendering import rendering
+from crl.diagnosis.processors import processors
+from crl.diagnosis.rendering import _choice, rendering
 from crl.diagnosis.ros import ros
 from crl.diagnosis.video import video
 
@@ -55,7 +55,7 @@ class TestPackages:
         found = by_name(packages())
         assert found["hydra-core"].stops_training
         assert "it crashed (SIGSEGV)" in found["hydra-core"].said
-        assert "--force-reinstall" in str(found["hydra-core"].mend)
+        assert "--force-reinstall" in str(found["hydra-core"].hint)
         assert "libcudart.so.12" in found["torch"].said
         assert found["torch"].stops_training
         assert found["numpy"].state == "ok"
@@ -64,7 +64,7 @@ class TestPackages:
         (shadows / "pybullet.py").write_text("raise ImportError('undefined symbol')")
         found = by_name(packages())["pybullet"]
         assert (found.state, found.stops_training) == ("warning", False)
-        assert "ugv_mission_husky" in str(found.mend)
+        assert "ugv_mission_husky" in str(found.hint)
 
 
 class TestPlugins:
@@ -84,7 +84,7 @@ class TestPlugins:
         assert (sleepy.state, sleepy.stops_training) == ("warning", False)
         assert "sleepy-robots" in sleepy.said
         assert "it crashed (SIGSEGV)" in sleepy.said
-        assert "pip uninstall sleepy-robots" in str(sleepy.mend)
+        assert "pip uninstall sleepy-robots" in str(sleepy.hint)
         twice = [finding for finding in plugins() if finding.name == "crl.planners: icem"]
         assert any("offered more than once: crl, sleepy-robots" in finding.said for finding in twice)
         assert found["crl.strategies"].state == "ok"
@@ -95,7 +95,7 @@ class TestPlugins:
         found = by_name(plugins())
         for name in ("mlflow", "wandb"):
             assert found[f"crl.callbacks: {name}"].state == "absent"
-            assert found[f"crl.callbacks: {name}"].mend == f"pip install 'crl[{name}]'"
+            assert found[f"crl.callbacks: {name}"].hint == f"pip install 'crl[{name}]'"
         assert (found["crl.callbacks"].state, found["crl.callbacks"].said[:6]) == ("ok", "0 load")
 
     def test_a_callback_whose_library_crashes_does_not_stop_training(self, shadows: Path) -> None:
@@ -121,14 +121,6 @@ class TestProcessors:
         assert found["torch"].stops_training
         assert "not looked at here" in found["torch"].said
 
-    def test_a_containers_quota_counts(self, tmp_path: Path) -> None:
-        quota = tmp_path / "cpu.max"
-        everything = available_cores(tmp_path / "nowhere")
-        quota.write_text("max 100000\n")
-        assert available_cores(quota) == everything == len(os.sched_getaffinity(0))
-        quota.write_text("50000 100000\n")
-        assert available_cores(quota) == 1
-
     def test_a_gpu_that_torch_does_not_see(self, shadows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (shadows / "nvidia-smi").write_text("#!/bin/sh\n")
         (shadows / "nvidia-smi").chmod(0o755)
@@ -150,8 +142,8 @@ class TestRendering:
         found = by_name(rendering())
         assert "it crashed (SIGSEGV)" in found["EGL"].said
         assert found["EGL"].state == "warning"
-        assert "libegl1" in str(found["EGL"].mend)
-        assert "libosmesa6" in str(found["OSMesa"].mend)
+        assert "libegl1" in str(found["EGL"].hint)
+        assert "libosmesa6" in str(found["OSMesa"].hint)
         assert not any(finding.stops_training for finding in found.values()), "training needs no pictures"
 
     def test_a_library_that_is_missing_is_said_so(self, shadows: Path) -> None:
@@ -160,7 +152,7 @@ class TestRendering:
         )
         found = by_name(rendering())
         assert found["OSMesa"].said == "its library is not installed; no videos"
-        assert "libosmesa6" in str(found["OSMesa"].mend)
+        assert "libosmesa6" in str(found["OSMesa"].hint)
 
     def test_one_that_draws_is_enough(self, shadows: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         # A simulator that draws with OSMesa alone.
@@ -177,7 +169,32 @@ class TestRendering:
         assert (found["EGL"].state, found["OSMesa"].state) == ("absent", "ok")
         assert "no EGL device" in found["EGL"].said
         assert found["MUJOCO_GL"].state == "warning"
-        assert found["MUJOCO_GL"].mend == "export MUJOCO_GL=osmesa"
+        assert found["MUJOCO_GL"].hint == "export MUJOCO_GL=osmesa"
+
+    @pytest.mark.parametrize(
+        ("chosen", "state", "said"),
+        [
+            ("", "ok", "not set"),
+            ("EGL", "ok", "EGL"),
+            ("osmesa", "warning", "osmesa, which does not draw here"),
+            ("glfw", "warning", "glfw needs a display, and there is none: no videos"),
+            ("1", "warning", "1 needs a display"),
+            ("nonsense", "warning", "nonsense is none of egl, osmesa, glfw and off"),
+            ("off", "warning", "off switches drawing off: no videos"),
+        ],
+    )
+    def test_what_is_asked_for(self, chosen: str, state: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("DISPLAY", "WAYLAND_DISPLAY", "PYOPENGL_PLATFORM"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("MUJOCO_GL", chosen)
+        found = _choice(["egl"])
+        assert found.state == state and said in found.said
+        assert (found.hint is not None) == (state == "warning")
+
+    def test_two_variables_that_contradict_each_other(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MUJOCO_GL", "egl")
+        monkeypatch.setenv("PYOPENGL_PLATFORM", "osmesa")
+        assert _choice(["egl", "osmesa"]).hint == "unset PYOPENGL_PLATFORM"
 
     def test_a_display_is_only_for_windows(self, monkeypatch: pytest.MonkeyPatch, shadows: Path) -> None:
         (shadows / "mujoco.py").write_text("raise ImportError('not looked at here')")
@@ -199,7 +216,7 @@ class TestVideo:
         [found] = video()
         assert (found.state, found.stops_training) == ("warning", False)
         assert "Unknown encoder libx264" in found.said
-        assert "imageio[ffmpeg]" in str(found.mend)
+        assert "imageio[ffmpeg]" in str(found.hint)
 
 
 class TestRos:
@@ -270,7 +287,7 @@ class TestDisk:
         found = by_name(disk(tmp_path))["writing"]
         assert found.stops_training
         assert "Permission denied" in found.said
-        assert "run_dir=" in str(found.mend)
+        assert "run_dir=" in str(found.hint)
 
     @pytest.mark.parametrize(("least", "little", "state"), [(0, 1e30, "warning"), (1e30, 1e30, "broken")])
     def test_little_room(
@@ -281,4 +298,4 @@ class TestDisk:
         found = by_name(disk(tmp_path))["room"]
         assert found.state == state
         assert found.stops_training == (state == "broken")
-        assert "checkpoints" in str(found.mend)
+        assert "checkpoints" in str(found.hint)

@@ -97,18 +97,14 @@ def compare_problem(index: int) -> bool:
     rewards = rng.integers(3, size=(len(interface.observations), len(interface.actions)))
     candidates = [mine, *elements]
     if index % 2:
-        update = rng.integers(2, size=(2, len(interface.actions), len(interface.observations)))
-        choice = rng.integers(len(elements), size=2)
-        candidates = [LearningRule("a rule", interface, choice, update).agent(elements)]
-        # Of some rewards those that favour the rule most: the basis is compared with it, and often better.
-        fixed = [plain(each) for each in elements]
-        mixed = plain(candidates[0])
-
-        def lead(table: NDArray[np.int64]) -> float:
-            rest = [oracle.discounted(world, machine, table.tolist(), 0.8) for machine in fixed]
-            return oracle.discounted(world, mixed, table.tolist(), 0.8) - max(rest)
-
-        rewards = max((rng.integers(3, size=rewards.shape) for _ in range(12)), key=lead)
+        # The best of some rules: one drawn at random is seldom better than all of the basis.
+        rules = []
+        for _ in range(60):
+            update = rng.integers(2, size=(2, len(interface.actions), len(interface.observations)))
+            choice = rng.integers(len(elements), size=2)
+            rules.append(LearningRule("a rule", interface, choice, update).agent(elements))
+        worth = [value(rule, environment, rewards, Discounted(0.8)).number for rule in rules]
+        candidates = [rules[int(np.argmax(worth))]]
     machines = [plain(candidate) for candidate in candidates]
     found = is_continual_rl_problem(environment, rewards, Discounted(0.8), candidates, elements, tolerance=1e-7)
     everyone = [*machines, *(plain(each) for each in elements if each not in candidates)]  # the basis is part of Lambda

@@ -157,6 +157,24 @@ def test_an_agent_that_never_reaches_but_is_not_generated_is_no_continual_learne
     assert "not generate" in verdict.reason
 
 
+def test_the_basis_is_always_among_the_agents() -> None:
+    """A best agent that never settles is no continual problem's if an element of the basis is better."""
+    basis = fixed_policies(INTERFACE)
+    alternator = FiniteAgent.from_tables(
+        "alternator",
+        INTERFACE,
+        {"a": ("left", [("any", "any", "b")]), "b": ("right", [("any", "any", "a")])},
+        start="a",
+    )
+    alone = is_continual_rl_problem(frozen(), REWARDS, AverageReward(), [alternator], basis)
+    whole = is_continual_rl_problem(frozen(), REWARDS, AverageReward(), [alternator, *basis], basis)
+    assert never_reaches(alternator, basis, frozen())
+    assert not alone
+    assert not whole
+    assert alone.agents == whole.agents == ("alternator", "always left", "always right")
+    assert alone.best == whole.best == (1,)
+
+
 def test_generation_asks_about_unrealizable_histories_too() -> None:
     """After its own action the agent is left; after one that it never takes it mixes, and no element does."""
     odd = FiniteAgent.from_tables(

@@ -81,3 +81,21 @@ def test_a_rollout_records_no_gradients_and_keeps_its_scales() -> None:
     assert not before.requires_grad
     scales.changes.update(100 * torch.ones(50, 2))  # new data, before the next learning session
     torch.testing.assert_close(rollout(start, actions), before, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("name", SPECS)
+@pytest.mark.parametrize("ensemble", [1, 3])
+@pytest.mark.parametrize("hidden", [[6], [6, 5, 4]])
+def test_members_apart_are_each_unrolled_on_their_own(name: str, ensemble: int, hidden: list[int]) -> None:
+    model, _, scales, _ = trained(name, ensemble=ensemble, hidden=hidden, out_var=True)
+    weights = torch.randn(model.network.size, generator=torch.Generator().manual_seed(2)) / 2
+    start, actions = observations(name, seed=5).float(), torch.rand(9, 6, 2) * 2 - 1
+    states = [start.expand(ensemble, 9, -1)]
+    for step in range(6):
+        change, _ = model.predict(weights, scales, states[-1], actions[:, step].expand(ensemble, -1, -1))
+        states.append(model.features.apply(states[-1], change * scales.changes.std))
+    with torch.inference_mode():
+        apart = Rollout(model, weights, scales, apart=True)(start, actions)
+    torch.testing.assert_close(apart, torch.stack(states, dim=2), rtol=1e-5, atol=1e-5)
+    if ensemble > 1:
+        assert float((apart[0] - apart[1]).abs().max()) > 0.01

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 import re
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from typer.testing import CliRunner
 from crl.cli import app
 from crl.errors import CrlError
 from crl.limits import leaves
-from crl.reporting import citations
 from crl.reporting.bibliography import Bibliography, holds, keys_of, read_bibliography
 from crl.reporting.citations import cite, simulators
 from crl.settings import compose, to_yaml
@@ -184,14 +183,9 @@ class TestPlugins:
     def test_a_plug_in_declares_its_own(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tiny.Puppet, "bibtex", "@misc{own2030,\n  title = {Own},\n}", raising=False)
         monkeypatch.setattr(tiny.Slide, "bibtex", "@misc{slide2031,\n  title = {Slide},\n}", raising=False)
-
-        def points(group: str, name: str) -> list[EntryPoint]:
-            return [EntryPoint(name, "tests.tiny:Puppet", group)] if group == "crl.strategies" else []
-
-        monkeypatch.setattr(citations, "entry_points", points)
-        found, _ = cite(leave(tmp_path / "run", "env=tests.tiny:SLIDES"))
+        found, _ = cite(leave(tmp_path / "run", "env=tests.tiny:SLIDES", "continual=tests.tiny:Puppet"))
         assert [citation.keys for citation in found[-2:]] == [("own2030",), ("slide2031",)]
-        assert "continual=hypercrl, as it says itself" in found[-2].reason
+        assert "continual=tests.tiny:Puppet, as it says itself" in found[-2].reason
 
     def test_one_that_is_no_bibtex_is_refused(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(tiny.Slide, "bibtex", "see our paper", raising=False)

@@ -45,7 +45,7 @@ def test_a_picture_for_every_step_of_the_paired_evaluation_episode(run: Path, tm
 
 
 def test_all_tasks_into_the_runs_folder(run: Path) -> None:
-    videos = record_all(run)
+    videos = record_all(run).paths
     assert [video.name for video in videos] == ["2_slide_2_0.mp4", "0_slide_0_0.mp4"]
     assert all(video.parent == run.resolve() / "videos" for video in videos)
     assert all(len(frames(video)) == tiny.EPISODE_STEPS for video in videos)
@@ -59,7 +59,7 @@ def test_a_task_that_was_not_learned(run: Path) -> None:
 
 def test_a_task_that_the_sequence_names_twice(tmp_path: Path) -> None:
     train(tiny.settings(tmp_path, "budget.steps=[32]", env="COMES_AGAIN", tasks="[1,2]"), tiny.quiet()[0])
-    assert [video.name for video in record_all(tmp_path / "run")] == ["0_a_0.mp4", "2_b_0.mp4"]
+    assert [video.name for video in record_all(tmp_path / "run").paths] == ["0_a_0.mp4", "2_b_0.mp4"]
 
 
 def test_where_nothing_can_be_rendered_the_packages_are_named(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -107,8 +107,9 @@ def test_another_failure_while_drawing_is_not_taken_for_missing_packages(
         raise KeyError("colour")
 
     monkeypatch.setattr(tiny.Slide, "render", broken)
-    with pytest.raises(KeyError, match="colour"):
+    with pytest.raises(RenderingError, match="no picture can be rendered: KeyError: 'colour'") as caught:
         replay(run, 0)
+    assert "apt-get" not in str(caught.value)
 
 
 def test_a_file_that_can_not_be_written(run: Path, tmp_path: Path) -> None:
@@ -118,7 +119,7 @@ def test_a_file_that_can_not_be_written(run: Path, tmp_path: Path) -> None:
 
 
 def test_an_episode_without_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiny, "MENDED", {"reset"})
+    monkeypatch.setattr(tiny, "FIXED", {"reset"})
     train(tiny.settings(tmp_path, env="NAN_RESET", tasks="[0]"), tiny.quiet()[0])
     monkeypatch.undo()
     with pytest.raises(CrlError, match=r"no pictures .*the simulator began with a number that is not finite"):
@@ -130,7 +131,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
     newest = CheckpointStore(tmp_path / "run/checkpoints").list()[-1]
     arrays = newest / "arrays.safetensors"
     arrays.write_bytes(arrays.read_bytes()[:-1])
-    with pytest.warns(UserWarning, match=r"arrays\.safetensors is damaged: it has \d+ bytes, and \d+ were"):
+    with pytest.warns(UserWarning, match=r"arrays\.safetensors is damaged: it has \d+ bytes"):
         assert replay(tmp_path / "run", 1).exists()
 
 

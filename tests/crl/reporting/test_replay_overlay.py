@@ -15,12 +15,14 @@ from crl.errors import CrlError, RenderingError
 from crl.reporting import replay_film
 from crl.reporting import replay_ink as ink
 from crl.reporting.replay import check_alike, film, record_all
+from crl.reporting.replay_episode import Shoot, take
 from crl.reporting.replay_fields import map_axes, shown_fields
 from crl.reporting.replay_film import Film
 from crl.reporting.replay_frames import frames
 from crl.reporting.replay_map import Map
-from crl.reporting.replay_panel import Panel
-from crl.reporting.replay_take import Take, compress, decompress, take
+from crl.reporting.replay_panel import Panel, share
+from crl.reporting.replay_pictures import compress, decompress
+from crl.reporting.replay_take import Take
 from crl.settings import compose
 from crl.training.load import evaluate_run, load_run
 from crl.training.runner import train
@@ -52,12 +54,12 @@ def taken(run: Path) -> Take:
 
 class TestTake:
     def test_watching_changes_nothing(self, run: Path, taken: Take) -> None:
-        plain = take(load_run(run), 2, 1, pictures=False, imagine=False)
+        plain = take(load_run(run), 2, 1, Shoot(pictures=False), imagine=False)
         assert np.array_equal(plain.observations(), taken.observations())
         assert all(moment.imagination is None for moment in plain.moments)
         rewards = [moment.transition.reward for moment in taken.moments if moment.transition is not None]
         row = evaluate_run(run, 2, 2)["tasks"][0]
-        first = take(load_run(run), 2, 0, pictures=False)
+        first = take(load_run(run), 2, 0, Shoot(pictures=False))
         both = [sum(rewards), sum(m.transition.reward for m in first.moments if m.transition is not None)]
         assert row["mean_return"] == pytest.approx(sum(both) / 2)
 
@@ -112,7 +114,7 @@ class TestTake:
     def test_a_frozen_agent_shows_the_plans_of_the_inner_one(self, run: Path, tmp_path: Path) -> None:
         chosen = ["agent=frozen", f"agent.run={run}"]
         train(tiny.settings(tmp_path, *chosen, tasks="[2]"), tiny.quiet()[0])
-        made = take(load_run(tmp_path / "run"), 2, 0, pictures=False)
+        made = take(load_run(tmp_path / "run"), 2, 0, Shoot(pictures=False))
         assert all(moment.imagination is not None for moment in made.moments)
 
     def test_pictures_survive_compression(self) -> None:
@@ -140,21 +142,48 @@ class TestPanel:
     def test_plans_the_action_and_the_error_are_drawn_in_their_colours(self, taken: Take) -> None:
         picture = Panel(taken, 480, 480).draw(5).picture()
         assert picture.shape == (480, 480, 3)
-        for colour in (ink.REAL, ink.PLAN, ink.PLANNED, ink.REFINED, ink.ERROR):
+        for colour in (ink.REAL, ink.PLAN, ink.PLANNED, ink.ERROR):
             assert near(picture, colour) > 10, colour
+        assert near(picture, ink.REFINED) == 0, "nothing is refined"
+        refined = Panel(replace(taken, refined=True), 480, 480).draw(5)
+        assert near(refined.picture(), ink.REFINED) > 10
+        assert "refined" in refined.words
         end = Panel(taken, 480, 480).draw(len(taken.moments)).picture()
-        assert near(end, ink.PLAN) == 0, "nothing is planned at the end"
+        assert near(end, ink.PLAN) < near(picture, ink.PLAN) / 3, "at the end nothing is planned: the legend is left"
 
     def test_the_bar_is_as_long_as_the_refined_action(self, taken: Take) -> None:
         def green(value: float) -> int:
             action = np.array([value], np.float32)
             decision = replace(taken.moments[3].decision, action=action)
             moments = [replace(moment, decision=decision) for moment in taken.moments]
-            return near(Panel(replace(taken, moments=moments), 480, 480).draw(3).picture(), ink.REFINED, 4)
+            made = replace(taken, moments=moments, refined=True)
+            return near(Panel(made, 480, 480).draw(3).picture(), ink.REFINED, 4)
 
         words, half, full = green(0.0), green(0.5), green(1.0)
         assert full - words == pytest.approx(2 * (half - words), rel=0.15)
         assert half > words + 100
+
+    def test_strips_have_a_legend_a_scale_and_a_time_axis(self, taken: Take) -> None:
+        words = Panel(taken, 480, 480).draw(5).words
+        assert {"observed", "planned", "other plans tried", "executed", "now"} <= set(words)
+        assert "refined" not in words
+        for shown in shown_fields([taken], 5):
+            assert {f"{shown.low:.3g}", f"{shown.high:.3g}"} <= set(words)
+        assert {"-3 s", "+0.4 s"} <= set(words), "30 steps behind and 4 ahead, of 0.1 s"
+
+    def test_who_has_no_planner_has_no_legend_of_plans(self, taken: Take) -> None:
+        moments = [replace(moment, imagination=None, expected=None) for moment in taken.moments]
+        words = Panel(replace(taken, moments=moments), 480, 480).draw(5).words
+        assert "chosen" in words
+        assert "executed" in words
+        assert not {"planned", "refined", "other plans tried"} & set(words)
+
+    @pytest.mark.parametrize(
+        ("value", "text"),
+        [(0.0019, "0.19 %"), (0.351, "35 %"), (1.0, "100 %"), (1.25, "125 %"), (3.21, "3.2 times"), (0.0, "0 %")],
+    )
+    def test_an_error_is_a_share_of_the_usual_change(self, value: float, text: str) -> None:
+        assert share(value) == text
 
     def test_a_safe_action_says_why(self, taken: Take) -> None:
         plain = Panel(taken, 480, 480).draw(2).picture()
@@ -238,7 +267,7 @@ class TestFilms:
 def flyer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose agent has hardly learned and has flown short missions."""
     folder = tmp_path_factory.mktemp("missions")
-    settings = ["refiner=none", "missions.steps=15", "steps=60", "learning.final_steps=20", "body.hidden=[16]"]
+    settings = ["refiner=none", "missions.steps=15", "steps=600", "learning.final_steps=20", "body.hidden=[16]"]
     small = ["learning.initial_steps=5", "evaluation.episodes=1", "planner.samples=16", "planner.horizon=5"]
     names = [f"run_dir={folder}", "name=run", "videos=false", "monitor.probes=0"]
     train(compose(["env=ugv_mission", "tasks=[0]", *settings, *small, *names]), tiny.quiet()[0])
@@ -275,8 +304,8 @@ class TestMissions:
     def test_where_the_environment_draws_nothing_the_map_is_the_picture(
         self, flyer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr("crl.reporting.replay_take.renders", lambda sequence, task: False)
+        monkeypatch.setattr("crl.reporting.replay_episode.offers_pictures", lambda env: False)
         made = film([flyer], 0, 0, tmp_path / "map.mp4", overlay=False)
         shown = pictures(made.path)
         assert near(shown[0], ink.FIELD) > 10_000
-        assert record_all(flyer) == [flyer.resolve() / "videos" / "0_nominal_0.mp4"]
+        assert record_all(flyer).paths == [flyer.resolve() / "videos" / "0_nominal_0.mp4"]

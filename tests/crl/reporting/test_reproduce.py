@@ -18,6 +18,8 @@ CASES = [
     ["env=cartpole_length", "agent=random", "seed=9"],
     ["env=cartpole_length", "agent=sb3_sac", "agent.lr=1e-5", "agent.options.ent_coef=auto_0.1"],
     ["env=cartpole_length", "agent=frozen", "agent.run='runs/a run, 1'"],
+    ["env=cartpole_length", "data=/data/läufe & (2)/it's \\ a=b~.mcap"],
+    ["env=cartpole_length", "data=007"],
     ["env=tests.tiny:SLIDES", "continual.options.words=[a,b]", "exploration.noise=0.0", "device=cpu", "threads=2"],
 ]
 

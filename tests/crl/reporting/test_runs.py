@@ -105,7 +105,7 @@ class TestWhatARunRecorded:
         old, new = record(leave(tmp_path, "si", 0)), record(leave(tmp_path, "si", 1, commit="1a2b3c4+"))
         assert (old.commit, new.commit) == (None, "1a2b3c4+")
         assert commits([new, new]) == "commit 1a2b3c4+"
-        assert commits([old, new, new]) == "commit not recorded (1 runs), commit 1a2b3c4+ (2 runs)"
+        assert commits([old, new, new]) == "commit not recorded (1 run), commit 1a2b3c4+ (2 runs)"
 
     def test_settings(self, tmp_path: Path) -> None:
         run = record(leave(tmp_path, "si", 0))

@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from array import array
+from collections import UserList, deque
+from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
 import pytest
+import torch
 from hypothesis import example, given
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from crl.safety.command_filter import Command, CommandFilter
 from crl.types import ActionSpec
+from tests.crl.safety.strangers import ERRORS, Raising
 
 SPEC = ActionSpec(("a", "b", "c"), ("N", "m", "1"), (-1.0, 0.0, -0.1), (1.0, 0.5, 0.3))
 SAFE = (0.0, 0.25, 0.1)
@@ -94,6 +100,143 @@ def test_what_makes_no_sense_becomes_the_safe_action_with_its_reason(wanted: Any
     np.testing.assert_array_equal(leaves(command), np.array(SAFE, np.float32))
     assert command.reason is not None
     assert re.search(reason, command.reason), command.reason
+
+
+class Returning:
+    """Says that it is an array, and gives something."""
+
+    def __init__(self, made: Any) -> None:
+        self.made = made
+
+    def __array__(self, *arguments: Any, **options: Any) -> Any:
+        return self.made() if callable(self.made) else self.made
+
+
+class Nested:
+    """A sequence each of whose items is itself."""
+
+    def __len__(self) -> int:
+        return 3
+
+    def __getitem__(self, at: int) -> Any:
+        return self
+
+
+class Endless(Nested):
+    def __len__(self) -> int:
+        return 2**62
+
+
+class RaisingList(list[float]):
+    def __getitem__(self, at: Any) -> Any:
+        raise KeyError(at)
+
+
+class RaisingFloat(float):
+    def __float__(self) -> float:
+        raise AttributeError("no number")
+
+
+class Pretender:
+    """Raises when it is asked for its class."""
+
+    @property
+    def __class__(self) -> Any:
+        raise LookupError("no class")
+
+
+def holding_itself(times: int) -> list[Any]:
+    made: list[Any] = []
+    made.extend([made] * times)
+    return made
+
+
+def deep(depth: int) -> list[Any]:
+    made: list[Any] = [0.0]
+    for _ in range(depth):
+        made = [made, made, made]
+    return made
+
+
+HELD = np.array([0.5, 0.25, 0.125])
+STRANGE: dict[str, Callable[[], Any]] = {
+    "an array of objects": lambda: np.array([object()] * 3, dtype=object),
+    "no array": lambda: Returning([0.0, 0.0, 0.0]),
+    "an array that is none": lambda: Returning(lambda: Returning(None)),
+    "an endless array": lambda: Returning(lambda: np.broadcast_to(np.float64(0.5), (2**40,))),
+    "a wide array": lambda: np.broadcast_to(np.float64(0.5), (2**20, 2**20)),
+    "a sequence of itself": Nested,
+    "a list of itself": lambda: holding_itself(3),
+    "a list of itself once": lambda: holding_itself(1),
+    "a deep list": lambda: deep(60),
+    "an endless sequence": Endless,
+    "an endless range": lambda: range(10**15),
+    "a list that raises": lambda: RaisingList([0.0, 0.0, 0.0]),
+    "floats that raise": lambda: [RaisingFloat(0.0)] * 3,
+    "something without a class": Pretender,
+    "items without a class": lambda: [Pretender()] * 3,
+    "huge integers": lambda: [10**400, 0, 0],
+    "a class": lambda: Raising,
+    "bytes": lambda: b"abc",
+    "a mapping": lambda: {0: 0.0, 1: 0.1, 2: 0.2},
+    "a generator": lambda: (0.0 for _ in range(3)),
+    "a structured array": lambda: np.zeros(3, dtype=[("a", "f4")]),
+    "times": lambda: np.zeros(3, dtype="datetime64[s]"),
+}
+
+
+def the_safe_action_leaves(wanted: Any) -> None:
+    command = CommandFilter(SPEC, SAFE)(wanted)
+    np.testing.assert_array_equal(leaves(command), np.array(SAFE, np.float32))
+    assert command.replaced
+    assert command.reason
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_whatever_an_action_raises_the_safe_action_leaves(error: BaseException) -> None:
+    the_safe_action_leaves(Raising(error))
+    the_safe_action_leaves([Raising(error)] * 3)
+    the_safe_action_leaves([0.0, 0.0, Raising(error)])
+
+
+@pytest.mark.parametrize("name", STRANGE)
+def test_whatever_an_action_is_the_safe_action_leaves(name: str) -> None:
+    the_safe_action_leaves(STRANGE[name]())
+
+
+@pytest.mark.parametrize("end", [KeyboardInterrupt(), SystemExit(1)], ids=["Ctrl-C", "exit"])
+def test_what_ends_the_program_passes(end: BaseException) -> None:
+    with pytest.raises(type(end)):
+        CommandFilter(SPEC, SAFE)(Raising(end))
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        [0.5, 0.25, 0.125],
+        (0.5, 0.25, np.float32(0.125)),
+        [torch.tensor(0.5), np.float64(0.25), np.array(0.125)],
+        torch.tensor([0.5, 0.25, 0.125]),
+        UserList([0.5, 0.25, 0.125]),
+        deque([0.5, 0.25, 0.125]),
+        array("d", [0.5, 0.25, 0.125]),
+        memoryview(array("f", [0.5, 0.25, 0.125])),
+        Returning(np.array([0.5, 0.25, 0.125])),
+        np.array([0.5, 0.25, 0.125], np.float16),
+        np.ma.MaskedArray([0.5, 0.25, 0.125]),
+        SimpleNamespace(__array_interface__=HELD.__array_interface__),
+    ],
+    ids=lambda wanted: type(wanted).__name__,
+)
+def test_what_is_an_array_of_numbers_by_any_protocol_passes(wanted: Any) -> None:
+    command = CommandFilter(SPEC, SAFE)(wanted)
+    np.testing.assert_array_equal(leaves(command), np.array([0.5, 0.25, 0.125], np.float32))
+    assert command.reason is None
+
+
+@pytest.mark.parametrize("wanted", [[True, False, False], [1, 0, 0], range(1, -2, -1), np.array([True, False, False])])
+def test_integers_and_truth_values_are_numbers(wanted: Any) -> None:
+    assert not CommandFilter(SPEC, SAFE)(wanted).replaced
 
 
 def test_a_command_is_nobody_elses_array() -> None:

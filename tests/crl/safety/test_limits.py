@@ -41,6 +41,10 @@ def test_impossible_limits(change: dict[str, Any], message: str) -> None:
         (AIR, {"landing": Landing(1.0, 3.0)}, "landing speed is 3"),
         (AIR, {"landing": Landing(math.nan, 0.5)}, "landing begins"),
         (GROUND, {"limits": replace(GROUND.limits, low=(0.1, -1.0), safe=(0.1, 0.0))}, "speed cannot be 0"),
+        (GROUND, {"limits": replace(GROUND.limits, low=(-0.7, 0.1), safe=(0.0, 0.1))}, "turn_rate cannot be 0"),
+        (GROUND, {"limits": replace(GROUND.limits, safe=(0.5, 0.0))}, r"the safe action of speed is 0\.5 m/s"),
+        (GROUND, {"limits": replace(GROUND.limits, safe=(0.0, 0.5))}, r"the safe action of turn_rate is 0\.5 rad/s"),
+        (AIR, {"limits": replace(AIR.limits, safe=(0.0, 0.0, -0.1, 0.0))}, r"the safe action of vz is -0\.1 m/s"),
     ],
 )
 def test_impossible_settings(settings: Any, change: dict[str, Any], message: str) -> None:

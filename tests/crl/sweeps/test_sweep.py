@@ -83,7 +83,7 @@ class TestCommand:
         assert process.returncode == 130, errors
         assert "continue with: crl sweep env=tests.tiny:SLIDES" in errors and "Traceback" not in errors
         (state,) = states(SweepFolder.open(tmp_path / "sweep"))
-        assert state.state == "killed" and state.step > 0  # of the three lines seen, some may tell of learning alone
+        assert state.state == "stopped" and state.step > 0  # of the three lines seen, some may tell of learning alone
         assert list((tmp_path / "sweep/runs").glob("*/checkpoints/step_*"))
 
     @pytest.mark.parametrize(

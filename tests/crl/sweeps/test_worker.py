@@ -10,7 +10,8 @@ from crl.sweeps import options, worker
 from crl.sweeps import record as records
 from crl.sweeps.expansion import expand
 from crl.sweeps.process import FAILED, FINISHED, STOPPED
-from crl.sweeps.state import done, state
+from crl.sweeps.state import done, state, states
+from crl.sweeps.table import counts
 from crl.training.runner import train
 from tests import tiny
 from tests.crl.states import differences
@@ -70,7 +71,7 @@ def test_a_bug_is_an_error_too_and_its_traceback_is_printed(
     assert "Traceback" in capsys.readouterr().err
 
 
-def test_one_that_was_stopped_counts_as_killed_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_that_was_stopped_is_no_killed_one_and_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -79,7 +80,8 @@ def test_one_that_was_stopped_counts_as_killed_and_goes_on(tmp_path: Path, monke
         with monkeypatch.context() as patched:
             patched.setattr(worker, "_train", interrupted)
             assert worker.work(folder, name, "code 1") == STOPPED
-        assert state(folder, name).state == "killed"
+        assert state(folder, name).state == "stopped"
+        assert counts(states(folder)) == "1 point: 1 stopped"
         assert worker.work(folder, name, "code 1") == FINISHED
 
 

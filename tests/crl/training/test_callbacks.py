@@ -116,13 +116,17 @@ def test_unknown_ones_and_missing_libraries_are_refused_before_there_is_a_folder
         run(tmp_path, "callbacks=[mlfow]")
     with pytest.raises(SettingsError, match=r"not installed: No module named 'tracker'") as caught:
         run(tmp_path, "callbacks=[missing]")
-    assert caught.value.mend == 'pip install "crl[missing]"'
+    assert caught.value.hint == 'pip install "crl[missing]"'
     assert not (tmp_path / "run").exists()
 
 
 def test_numbers_of_lines_settings_and_results() -> None:
     line = {"kind": "episode", "step": 3, "task": "a", "return": 1.5, "success": True, "lost": None}
-    assert numbers(line) == {"episode/return": 1.5, "episode/success": 1.0}
+    assert numbers(line) == {"episode/return/a": 1.5, "episode/success/a": 1.0}
+    assert numbers({"kind": "mission", "step": 3, "mission": "gain [-1]", "steps": 5}) == {
+        "mission/steps/gain__-1_": 5.0
+    }
+    assert numbers({"kind": "data", "step": 0, "transitions": 7}) == {"data/transitions": 7.0}
     assert flat_settings({"a": {"b": 1}, "c": [2]}) == {"a.b": 1, "c": [2]}
     assert figures({"env_steps": 3, "env": "x", "ok": True, "seed": 1, "matrix": []}) == {"env_steps": 3.0}
 
@@ -143,11 +147,12 @@ def test_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found.info.status == "FINISHED" and found.info.run_name == "run"
     assert found.data.params["planner.samples"] == "8" and found.data.tags["crl.method"] == "hypercrl"
     assert found.data.metrics["results/average_return"] == pytest.approx(results["average_return"])
-    sent = client.get_metric_history(found.info.run_id, "episode/return")
     episodes = tiny.lines(tmp_path / "run", "episode")
-    assert sorted((each.step, each.value) for each in sent) == sorted(
-        (line["step"], line["return"]) for line in episodes
-    )
+    for task in ("slide_0", "slide_1"):
+        sent = client.get_metric_history(found.info.run_id, f"episode/return/{task}")
+        assert sorted((each.step, each.value) for each in sent) == sorted(
+            (line["step"], line["return"]) for line in episodes if line["task"] == task
+        )
 
 
 def test_mlflow_goes_on_with_a_resumed_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,5 +184,5 @@ def test_wandb_offline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         run(tmp_path, "callbacks=[wandb]")
     (kept,) = (tmp_path / "wandb").glob("offline-run-*/run-*.wandb")
     content = kept.read_bytes()
-    for expected in (b"episode/return", b"results/average_return", b"tests.tiny:SLIDES"):
+    for expected in (b"episode/return/slide_0", b"results/average_return", b"tests.tiny:SLIDES"):
         assert expected in content

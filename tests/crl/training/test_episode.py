@@ -36,6 +36,17 @@ def test_the_agent_sees_every_step_in_order() -> None:
     assert (result.fault, result.reasons) == (None, {})
 
 
+def test_an_end_is_told_from_a_cut() -> None:
+    ended, cut = Puppet(), Puppet()
+    assert once(ended, "FALLS").steps == 5
+    assert [(step.last, step.terminated) for step in ended.seen] == [(False, False)] * 4 + [(True, True)]
+    assert once(cut, "FALLS", steps=3).steps == 3
+    assert [(step.last, step.terminated) for step in cut.seen] == [(False, False)] * 2 + [(True, False)]
+    timed = Puppet()
+    once(timed)
+    assert (timed.seen[-1].last, timed.seen[-1].terminated) == (True, False), "a time limit"
+
+
 def test_an_episode_that_is_no_training_is_watched_but_not_observed() -> None:
     agent, watched = Puppet(), list[Transition]()
     once(agent, explore=False, watch=watched.append)

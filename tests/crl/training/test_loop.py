@@ -48,14 +48,31 @@ class TestBudgets:
         ]
         assert loop.state.env_steps == 160 == len(agent.seen)
 
-    def test_no_episode_exceeds_the_budget(self, tmp_path: Path) -> None:
-        steps = 3 * EPISODE_STEPS - 1
-        loop = tiny.finish(puppet_loop(tmp_path, Puppet(), f"budget.steps=[{steps}]", tasks="[0]"))
-        assert loop.state.spent[0]["steps"] == 2 * EPISODE_STEPS
+    @pytest.mark.parametrize("steps", [1, EPISODE_STEPS - 1, 3 * EPISODE_STEPS - 1, 3 * EPISODE_STEPS + 1])
+    def test_every_step_is_used_and_none_more(self, steps: int, tmp_path: Path) -> None:
+        """The last episode is cut where the budget ends."""
+        agent = Puppet()
+        loop = tiny.finish(puppet_loop(tmp_path, agent, f"budget.steps=[{steps}]"))
+        assert [visit["steps"] for visit in loop.state.spent] == [steps, steps]
+        assert len(agent.seen) == 2 * steps
+        lengths = [line["steps"] for line in tiny.lines(tmp_path / "loop", "episode")]
+        assert lengths[-1] == (steps - 1) % EPISODE_STEPS + 1
+        assert agent.seen[-1].last
+        assert not agent.seen[-1].terminated, "cut off: what would have come has a value"
 
-    def test_a_task_gets_one_episode_at_least(self, tmp_path: Path) -> None:
-        loop = tiny.finish(puppet_loop(tmp_path, Puppet(), "budget.steps=[1]", tasks="[0]"))
-        assert loop.state.spent[0]["steps"] == EPISODE_STEPS
+    def test_episodes_that_end_themselves_count_by_their_steps(self, tmp_path: Path) -> None:
+        """No room is reserved for a whole episode: of 100 steps, episodes of 5 take all."""
+        loop = tiny.finish(puppet_loop(tmp_path, Puppet(), "budget.steps=[100]", env="FALLS", tasks="[0]"))
+        assert (loop.state.spent[0]["steps"], loop.state.spent[0]["episodes"]) == (100, 20)
+
+    def test_a_budget_of_random_episodes_alone_is_said(self, tmp_path: Path) -> None:
+        said = {}
+        for steps in (32, 48):
+            loop = puppet_loop(tmp_path, Puppet(), "exploration.random_episodes=2", f"budget.steps=[{steps}]")
+            loop.progress, text = tiny.quiet()
+            tiny.finish(loop)
+            said[steps] = text.getvalue().count("steps went to random episodes alone")
+        assert said == {32: 2, 48: 0}
 
     def test_gradient_steps(self, tmp_path: Path) -> None:
         agent = Puppet()
@@ -167,15 +184,50 @@ class TestMastery:
 
     def test_a_task_that_is_not_mastered_takes_its_whole_budget(self, tmp_path: Path) -> None:
         loop = puppet_loop(tmp_path, Puppet(lambda puppet: [-1.0]), *MASTERY, env="PUSHED")
-        seen = stages(loop)
-        first = seen[: seen.index("evaluate")]
-        assert first.count("validate") == 4, "a validation, of what there is, at the end"
-        assert [visit["steps"] for visit in loop.state.spent] == [640 + 4 * EPISODE_STEPS, 640 - 4 * EPISODE_STEPS]
+        assert "validate" not in stages(loop), "nothing is left for it"
+        assert [visit["steps"] for visit in loop.state.spent] == [640, 640]
+        assert [visit["validation"] for visit in loop.state.spent] == [None, None]
 
-    def test_the_run_never_exceeds_all_its_budgets(self, tmp_path: Path) -> None:
-        loop = tiny.finish(puppet_loop(tmp_path, Puppet(lambda puppet: [-1.0]), *MASTERY, env="PUSHED"))
-        assert loop.state.env_steps == 2 * 640, "what the first validation took is missing from the second task"
-        assert [visit["validation"] for visit in loop.state.spent] == [0, None]
+    @pytest.mark.parametrize("steps", [256, 304, 310, 640])
+    def test_no_task_pays_for_the_validations_of_another(self, steps: int, tmp_path: Path) -> None:
+        """Training succeeds, every validation fails: each task validates again and again, within its own budget."""
+        agent = Puppet(lambda puppet: [1.0 if puppet.explore else -1.0])
+        loop = tiny.finish(puppet_loop(tmp_path, agent, *MASTERY, f"budget.steps=[{steps}]", env="PUSHED"))
+        assert [visit["steps"] for visit in loop.state.spent] == [steps, steps]
+        assert [visit["validation"] for visit in loop.state.spent] == [0, 0]
+        validations = tiny.lines(tmp_path / "loop", "validation")
+        assert {line["steps"] for line in validations} == {EPISODE_STEPS}, "none is cut"
+
+    def test_a_snapshot_that_succeeded_is_kept_when_no_other_can_be_validated(self, tmp_path: Path) -> None:
+        """After a validation of 2 of 4, ten steps are left: learning from them could not be judged any more."""
+        agent = Puppet(lambda puppet: [1.0 if puppet.explore or puppet.played <= 2 else -1.0])
+        steps = (3 + 4) * EPISODE_STEPS + 10
+        loop = tiny.finish(puppet_loop(tmp_path, agent, *MASTERY, f"budget.steps=[{steps}]", env="PUSHED"))
+        assert [(visit["steps"], visit["validation"]) for visit in loop.state.spent] == [(steps - 10, 2)] * 2
+
+    def test_steps_that_are_left_pass_to_the_next_task(self, tmp_path: Path) -> None:
+        """The first task is mastered with (3 + 4) episodes of its 40; the second never is."""
+        for carry, most in ((False, 640), (True, 2 * 640 - 7 * EPISODE_STEPS)):
+            agent = Puppet(lambda puppet: [1.0 if puppet.begun[-1][0] == puppet.begun[0][0] else -1.0])
+            overrides = [*MASTERY, f"budget.carry={str(carry).lower()}"]
+            loop = tiny.finish(puppet_loop(tmp_path / str(carry), agent, *overrides, env="PUSHED"))
+            first, second = (visit["steps"] for visit in loop.state.spent)
+            assert first == 7 * EPISODE_STEPS
+            # What is left is less than an episode, or a validation takes it.
+            assert most - EPISODE_STEPS < second <= most + 4 * EPISODE_STEPS
+            assert loop.state.env_steps <= 2 * 640
+
+    @pytest.mark.parametrize(("stop", "played"), [(False, 4), (True, 2)])
+    def test_a_validation_can_stop_at_the_failure_that_decides_it(
+        self, tmp_path: Path, stop: bool, played: int
+    ) -> None:
+        overrides = [*MASTERY, "budget.validation_successes=3", f"budget.validation_stop={str(stop).lower()}"]
+        agent = Puppet(lambda puppet: [1.0 if puppet.explore else -1.0])
+        seen = stages(puppet_loop(tmp_path, agent, *overrides, env="PUSHED", tasks="[0]"))
+        assert seen[:4] == [*["collect"] * 3, "close"]
+        assert seen.index("collect", 4) - 4 == played
+        loop = puppet_loop(tmp_path / "won", Puppet(), *overrides, env="PUSHED", tasks="[0]")
+        assert stages(loop).count("validate") == 4, "nothing fails: all of them are played"
 
     def test_a_success_ends_a_validation_episode_and_training_goes_on_after_it(self, tmp_path: Path) -> None:
         overrides = ["budget.after_success=2", "budget.mastery_successes=1"]
@@ -310,7 +362,7 @@ class TestFaults:
         loop.log.close()
         again = tiny.make_loop(config, tmp_path / "loop")
         assert again.load_state_dict(state) == []
-        monkeypatch.setattr(tiny, "MENDED", {"nan"})
+        monkeypatch.setattr(tiny, "FIXED", {"nan"})
         tiny.finish(again)
         episodes = tiny.lines(tmp_path / "loop", "episode")
         assert [line["episode"] for line in episodes] == list(range(1, len(episodes) + 1))

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from crl.adaptation.refiners.base import NoRefiner, Refiner
+from crl.adaptation.refiners.oracle import OracleRefiner
+from crl.adaptation.tracking.regime import Regime
 from crl.config import Config
 from crl.errors import CrlError
-from crl.flow.refiner import FlowRefiner, OracleRefiner
-from crl.flow.regime import Regime
 from crl.sequences import MissionEntry, load_sequence
 from crl.training.missions import SETTLED, STANDING, Flight, fly, mission_sequence, summarise
 from crl.types import Array, TaskSpec
@@ -71,6 +72,7 @@ class Script:
         observation = self._observe()
         if self.steps == self.nan:
             observation[0] = np.nan
+            info["fault"] = "the simulator diverged"
         return observation, 0.0, ended, self.steps >= self.last, info
 
     def _reached(self) -> int:
@@ -91,23 +93,23 @@ class Script:
         }
 
 
-class Tracking(FlowRefiner):
+class Tracking(Refiner):
     """A refiner whose regime is a script: on (active), or off nominal, in given steps, alarms after given ones."""
 
+    tracks = True
+
     def __init__(self, active: range, alarms: tuple[int, ...], off: range | None = None) -> None:
+        super().__init__(TASK.action)
         self.active, self.alarms, self.off = active, alarms, active if off is None else off
-        self.tracker = SimpleNamespace()  # type: ignore[assignment]
         self.seen = 0
 
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        if name == "seen":
-            self.tracker.off = value in self.off  # type: ignore[misc]
+    def refine(self, planned: Array) -> Array:
+        return planned
 
     @property
     def regime(self) -> Regime:
         changes = sum(self.seen >= at for at in self.alarms)
-        return Regime(self.seen in self.active, torch.zeros(2), 1.0, changes)
+        return Regime(self.seen in self.active, torch.zeros(2), 1.0, changes, off=self.seen in self.off)
 
 
 class Pilot(Puppet):
@@ -115,7 +117,7 @@ class Pilot(Puppet):
 
     def __init__(self, refiner: Any = None, speed: float = 1.0) -> None:
         super().__init__(lambda pilot: [speed, 0.0])
-        self.refiner = refiner
+        self.refiner = refiner or NoRefiner(TASK.action)
 
     def observe(self, transition: Any) -> None:
         super().observe(transition)

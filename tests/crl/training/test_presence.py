@@ -58,7 +58,7 @@ def test_a_folder_that_was_moved_gets_what_was_learned(workplace: Path, whole: d
     away.parent.mkdir()
     error = stopped(runs, lambda: (runs / "run").rename(away), "checkpoint.seconds=0")
     assert f"was moved to {away} while the run worked in it" in error.message
-    assert str(error.mend) == f"continue it with: crl resume {away}"
+    assert str(error.hint) == f"continue it with: crl resume {away}"
     assert not (runs / "run").exists()
     resume(away)
     assert not differences(whole, tiny.outcome(away))
@@ -112,7 +112,7 @@ def test_a_run_that_is_done_when_its_folder_goes_keeps_its_results(
     monkeypatch.setattr(runner, "collect_results", collect)
     with pytest.raises(RunFolderError, match="removed while the run worked in it") as caught:
         train(tiny.settings(runs, tasks="[0]"), tiny.quiet()[0])
-    assert caught.value.mend == f"see it with: crl runs show {runs / 'run_rescued'}"
+    assert caught.value.hint == f"see it with: crl runs show {runs / 'run_rescued'}"
     assert RunFolder.open(runs / "run_rescued").status() == "finished" and not (runs / "run").exists()
     assert load_run(runs / "run_rescued").state.env_steps == 64
 

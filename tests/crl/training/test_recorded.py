@@ -9,14 +9,15 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
+import gymnasium
 import numpy as np
 import pytest
 import torch
 
 pytest.importorskip("rosbags")
 
+from crl.adaptation.fitting import rows_of
 from crl.agents.adaptive import AdaptiveAgent
-from crl.agents.nominal import rows_of
 from crl.dynamics.buffer import Buffer
 from crl.errors import CrlError, SettingsError
 from crl.sequences import load_sequence
@@ -24,6 +25,7 @@ from crl.settings import compose, fingerprint
 from crl.training.clock import Clock
 from crl.training.episode import play
 from crl.training.load import load_run
+from crl.training.minari_data import MinariData
 from crl.training.recorded import pretrain, read_recorded, reader_of
 from crl.training.runner import resume, train
 from tests import tiny_missions
@@ -185,6 +187,8 @@ def test_runs_without_data_keep_their_fingerprint(tmp_path: Path) -> None:
     mine = config(tmp_path)
     other = config(tmp_path, "data=x.mcap")
     assert fingerprint(mine) != fingerprint(other)
+    given = config(tmp_path, "data=x.mcap", "data.cmd_vel=/cmd_vel")
+    assert len({fingerprint(mine), fingerprint(other), fingerprint(given)}) == 3
     mine.data.odom = "elsewhere"  # read by nobody
     assert fingerprint(mine) == fingerprint(config(tmp_path))
 
@@ -239,6 +243,90 @@ def test_a_minari_dataset_of_another_environment_is_refused(minari: dict[str, Da
         read_recorded(config(tmp_path, "data=minari:none"), UNICYCLE, 0)
     with pytest.raises(CrlError, match=r"data\.robot describes the robot of a bag"):
         read_recorded(config(tmp_path, "data=minari:faulty", "data.robot=ugv_husky"), UNICYCLE, 0)
+
+
+def test_options_are_compared_as_a_dataset_stores_them(minari: dict[str, Dataset]) -> None:
+    """JSON knows neither tuples nor numpy's numbers, and no keys but texts."""
+    minari["mine"] = Dataset("mine/Own-v0", {"gain": [1, 2], "sides": [[0.5, 1.0]], "steps": 3, "table": {"1": "a"}})
+    options = {"gain": (1, 2), "sides": np.array([[0.5, 1.0]]), "steps": np.int64(3), "table": {1: "a"}}
+    told = MinariData.read("minari:mine", "my_module:mine/Own-v0", options)
+    assert len(told["segments"]) == 2
+    with pytest.raises(CrlError, match=r"was made in mine/Own-v0 with .*'gain': \[1, 2\]"):
+        MinariData.read("minari:mine", "mine/Own-v0", {**options, "gain": (2, 1)})
+
+
+class Odd(Dataset):
+    """A dataset whose episodes hold something."""
+
+    def __init__(self, observations: Any, actions: Any = None) -> None:
+        super().__init__("mine/Own-v0", {})
+        self._episode = SimpleNamespace(
+            observations=observations, actions=np.zeros((1, 2)) if actions is None else actions
+        )
+
+    def iterate_episodes(self) -> Any:
+        if self._episode.observations is None:
+            raise OSError("truncated file")
+        yield self._episode
+
+
+RAGGED = [[1.0, 2.0], [3.0]]
+
+
+@pytest.mark.parametrize(
+    ("observations", "actions", "message"),
+    [
+        (
+            {"camera": np.zeros((2, 3)), "pose": np.zeros((2, 2))},
+            None,
+            r"observations of minari:odd are a dictionary \(cam",
+        ),
+        ((np.zeros((2, 3)), np.zeros((2, 2))), None, "observations of minari:odd are a tuple of 2 parts"),
+        (["turn", "left"], None, "observations of minari:odd are text"),
+        (RAGGED, None, "observations of minari:odd are of several lengths"),
+        ([object(), object()], None, "observations of minari:odd are objects"),
+        (np.array([{"a": 1}, None]), None, "observations of minari:odd are objects"),
+        (np.zeros((2, 2), complex), None, "observations of minari:odd are of the type complex128"),
+        (np.zeros((2, 2)), {"speed": np.zeros(1)}, r"actions of minari:odd are a dictionary \(speed\)"),
+        (np.zeros((2, 2)), ["stop"], "actions of minari:odd are text"),
+        (np.zeros((2, 2)), 1.0, "actions of minari:odd are a single number"),
+        (None, None, "the Minari dataset 'odd' is damaged: truncated file\ndownload it again"),
+    ],
+)
+def test_what_is_not_rows_of_numbers_is_named(
+    minari: dict[str, Dataset], observations: Any, actions: Any, message: str
+) -> None:
+    minari["odd"] = Odd(observations, actions)
+    with pytest.raises(CrlError, match=message):
+        MinariData.read("minari:odd", "mine/Own-v0", {})
+
+
+def test_a_dataset_that_names_no_environment_says_how_to_record_one(minari: dict[str, Dataset]) -> None:
+    minari["mine"] = Dataset("mine/Own-v0", {})
+    minari["mine"].env_spec = None  # type: ignore[assignment]
+    with pytest.raises(CrlError, match=r"does not say in which environment.*\n.*entry_point='module:Class'"):
+        MinariData.read("minari:mine", "mine/Own-v0", {})
+    with pytest.raises(CrlError, match=r"data\.cmd_vel describes the robot of a bag"):
+        MinariData.read("minari:mine", "mine/Own-v0", {}, cmd_vel="/cmd_vel")
+
+
+def test_a_dataset_of_minari_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Recorded by Minari with an option that is a tuple, and learned from."""
+    own = pytest.importorskip("minari")
+    pytest.importorskip("jax")  # with which Minari writes datasets
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "datasets"))
+    fault = {"gain": (-1.0, 1.0)}
+    env = own.DataCollector(gymnasium.make("crl/UGVMission-v0", fault=fault, inject=0.0, remove=1.0, episode_steps=30))
+    env.reset(seed=0)
+    while not any(env.step(np.array([0.5, 0.1], np.float32))[2:4]):
+        pass
+    about = {"author": "a", "author_email": "a@b.c", "code_permalink": "x", "algorithm_name": "a", "description": "a"}
+    env.create_dataset(dataset_id="mine/faulty-v0", **about)
+    env.close()
+    options = {"fault": fault, "inject": 0.0, "remove": 1.0, "episode_steps": 30}
+    told = MinariData.read("minari:mine/faulty-v0", "crl/UGVMission-v0", options)
+    [(observations, actions)] = told["segments"]
+    assert (observations.shape, actions.shape) == ((31, 10), (30, 2))
 
 
 def test_without_minari_the_mend_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

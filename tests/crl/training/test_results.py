@@ -74,6 +74,11 @@ def test_a_run_states_what_it_reached_and_what_it_cost(tmp_path: Path) -> None:
     assert results["decision_ms"] > 0
     assert results["memory"]["stated_bytes_per_task"] == 4 * 4, "an embedding of 4 numbers"
     assert results["memory"]["measured_bytes_per_task"] == 4 * 4
+    first, *_, last = results["visits"]
+    theta = first["kept_bytes"] - 4 * 4
+    assert first["kept_once_bytes"] == theta
+    assert results["memory"]["measured_bytes_constant"] == 2 * theta + 4 * 4, "the network, its snapshot, an embedding"
+    assert last["kept_bytes"] == 2 * theta + 3 * 4 * 4
     assert results["memory"]["old_rows_read"] == 0
     for visit in results["visits"]:
         assert 0 <= visit["plasticity"]["dormant_units"] <= 1

@@ -74,18 +74,18 @@ def test_a_resumed_log_is_that_of_a_run_never_killed(tmp_path: Path) -> None:
         assert log.load_state_dict(store.load_latest().state["log"]) == []
         train(log, 7, 12)
     assert killed.metrics.read_bytes() == whole.metrics.read_bytes()
-    for tag in ("episode/return", "episode/success", "learn/loss"):
+    for tag in ("episode/return/a", "episode/success/a", "learn/loss"):
         assert scalars(killed, tag) == scalars(whole, tag)
 
 
 def test_tensorboard_gets_the_finite_numbers(folder: RunFolder) -> None:
     with RunLog(folder) as log:
         train(log, 0, 8)
-    assert scalars(folder, "episode/success") == [(step * 10, float(step % 2 == 0)) for step in range(8)]
+    assert scalars(folder, "episode/success/a") == [(step * 10, float(step % 2 == 0)) for step in range(8)]
     assert [step for step, _ in scalars(folder, "learn/loss")] == [0, 30]
     events = EventAccumulator(str(folder.path))
     events.Reload()
-    assert events.Tags()["scalars"] == ["episode/return", "episode/success", "learn/loss"]
+    assert events.Tags()["scalars"] == ["episode/return/a", "episode/success/a", "learn/loss"]
 
 
 def test_a_run_without_a_checkpoint_starts_its_log_anew(folder: RunFolder) -> None:
@@ -95,7 +95,7 @@ def test_a_run_without_a_checkpoint_starts_its_log_anew(folder: RunFolder) -> No
     with RunLog(folder) as log:
         train(log, 0, 4)
     assert folder.metrics.read_bytes() == expected
-    assert [step for step, _ in scalars(folder, "episode/return")] == [0, 10, 20, 30]
+    assert [step for step, _ in scalars(folder, "episode/return/a")] == [0, 10, 20, 30]
 
 
 def test_a_closed_log_continues(folder: RunFolder) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import signal
 from pathlib import Path
@@ -7,15 +8,20 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.console import Console
 
 from crl.errors import CrlError, Interrupted
 from crl.fingerprints import digest
 from crl.settings import load_yaml, to_plain
+from crl.training import progress as progress_module
+from crl.training import provenance
 from crl.training.checkpoint import CheckpointStore
 from crl.training.load import load_run
 from crl.training.progress import Progress
+from crl.training.provenance import read_code
 from crl.training.run_folder import RunFolder
 from crl.training.runner import resume, resume_command, train
+from crl.version import __version__
 from tests import tiny
 from tests.crl.states import differences
 
@@ -68,6 +74,31 @@ class TestRun:
         train(tiny.settings(tmp_path), progress)
         assert text.getvalue().count("task step") >= 8
         assert "after slide_1: slide_0 success" in text.getvalue()
+
+    def test_what_it_shows_is_true_from_the_first_line(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(progress_module, "LINE_SECONDS", 0.0)
+        text = io.StringIO()
+        shown = Progress(128, ["slide_0", "slide_1"], Console(file=text, width=300))
+        train(tiny.settings(tmp_path, "evaluation.episodes=2", "evaluation.episodes_between=1"), shown)
+        lines = text.getvalue().splitlines()
+        assert "/0 " not in text.getvalue() and "1/0" not in text.getvalue()
+        assert lines[0].startswith("task 1/2 slide_0  explore   task step 0/64  step 0/128")
+        told = [line for line in lines if "  explore" in line and "return" in line]
+        assert ["task step 16/64  step 16/128" in line for line in told] == [True, False]
+        counted = [line.partition("evaluate  ")[2].partition("  step")[0] for line in lines if "evaluate  " in line]
+        assert "evaluation episode 1 of 2 (slide_0)" in counted and "evaluation episode 2 of 4 (slide_0)" in counted
+        assert "evaluation episode 4 of 4 (slide_1)" in counted
+        assert not [line for line in lines if "evaluate" in line and "task step" in line]
+        assert any("learn " in line for line in lines)
+
+    def test_the_code_is_noted_when_a_run_begins(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(provenance, "commit", lambda: "aaaaaaa")
+        interrupted(tmp_path)
+        assert read_code(tmp_path / "run") == [{"version": __version__, "commit": "aaaaaaa"}]
+        monkeypatch.setattr(provenance, "commit", lambda: "bbbbbbb+")
+        resume(tmp_path / "run")
+        resume(tmp_path / "run")
+        assert [code["commit"] for code in read_code(tmp_path / "run")] == ["aaaaaaa", "bbbbbbb+"]
 
     def test_as_many_checkpoints_as_wanted(self, tmp_path: Path) -> None:
         train(tiny.settings(tmp_path, "checkpoint.keep=3", "checkpoint.seconds=0"), tiny.quiet()[0])

@@ -10,9 +10,11 @@ from typing import Any, cast
 
 import pytest
 
+from crl.agents.adaptive import AdaptiveAgent
 from crl.errors import CrlError
 from crl.sequences import MissionEntry, load_sequence
 from crl.settings import compose
+from crl.training.load import load_run
 from crl.training.trials import FIRST_SEED, Method, Trial, check_trials, plan_trials, read_trials, run_trials
 from tests import tiny_missions
 
@@ -39,6 +41,17 @@ def one(tmp_path_factory: pytest.TempPathFactory, bend: Path) -> tuple[Path, lis
     return folder, list(run_trials(planned(bend), folder, 1))
 
 
+@pytest.fixture(scope="module")
+def flow(one: tuple[Path, list[tuple[int, int, str]]], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The flow of those missions in a folder of its own."""
+    agent = load_run(one[0] / "fits" / "afm").agent
+    assert isinstance(agent, AdaptiveAgent)
+    assert agent.fitted is not None
+    folder = tmp_path_factory.mktemp("fitted") / "flow"
+    agent.fitted.save_flow(folder)
+    return folder
+
+
 def without_missions(source: Path, folder: Path) -> Path:
     """A copy with what was fitted but nothing flown."""
     shutil.copytree(source, folder, symlinks=True)
@@ -56,6 +69,35 @@ def first_flown(running: Iterator[tuple[int, int, str]]) -> None:
         if text.startswith(("none", "afm")):
             return
     raise AssertionError("nothing was flown")
+
+
+def test_a_flow_that_was_fitted_before_flies_as_its_own_fit_does(
+    one: tuple[Path, list[tuple[int, int, str]]], flow: Path, bend: Path, tmp_path: Path
+) -> None:
+    """And none is fitted: the method shares the nominal body's fit."""
+    method = Method("afm", True, SETTINGS, flow)
+    trials = plan_trials([method], [str(bend)], MISSIONS[1:], 1)
+    check_trials(trials)
+    shutil.copytree(one[0] / "fits" / "nominal", tmp_path / "out" / "fits" / "nominal")
+    assert [said for _, _, said in run_trials(trials, tmp_path / "out", 1)][-1].startswith("afm")
+    assert not (tmp_path / "out" / "fits" / "afm").exists()
+    before = [trial for trial in planned(bend) if (trial.method.name, trial.seed) == ("afm", FIRST_SEED)]
+    assert records(tmp_path / "out", trials) == records(one[0], before)
+    with pytest.raises(CrlError, match="other settings"):  # the folder's missions are of that flow
+        list(
+            run_trials(plan_trials([Method("afm", True, SETTINGS)], [str(bend)], MISSIONS[1:], 1), tmp_path / "out", 1)
+        )
+
+
+def test_a_flow_of_other_settings_is_refused_before_anything_is_fitted(flow: Path, bend: Path) -> None:
+    for settings, message in (
+        ((*SETTINGS, "flow.window=20"), r"other settings: flow\.window=15\n.*give them here"),
+        ((*SETTINGS, "refiner.identifier=learned"), "identifier structured, learned is wanted"),
+    ):
+        with pytest.raises(CrlError, match=message):
+            check_trials(plan_trials([Method("afm", True, settings, flow)], [str(bend)], MISSIONS[1:], 1))
+    with pytest.raises(CrlError, match="there is no fitted flow"):
+        check_trials(plan_trials([Method("afm", True, SETTINGS, flow / "no")], [str(bend)], MISSIONS[1:], 1))
 
 
 def test_trials_are_planned_seed_by_seed(bend: Path) -> None:

@@ -7,14 +7,13 @@ command passes the safety wall; learning happens in a process of its own (:mod:`
 from __future__ import annotations
 
 import gc
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry, Path
 from rclpy.duration import Duration
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from std_msgs.msg import Bool, Empty
 from std_srvs.srv import SetBool, Trigger
@@ -27,9 +26,11 @@ from crl_robots.ros_messages import fill_twist, reading_of, seconds, waypoints_o
 from crl_ros import qualities
 from crl_ros.control import Control
 from crl_ros.drivers import make_driver
-from crl_ros.health import ERROR, OK, PERIOD, STEADY, WARN, Health
+from crl_ros.health import ERROR, PERIOD, STEADY, WARN, Health
 from crl_ros.inertial import ImuListener
+from crl_ros.judging import judge, milliseconds
 from crl_ros.lifeguard import Lifeguard
+from crl_ros.listening import Listening
 from crl_ros.pace import Gaps, Pace
 from crl_ros.parameters import MANY, Parameter, declare, freeze, read
 from crl_ros.running import run
@@ -59,6 +60,7 @@ class AgentNode(LifecycleNode):
         super().__init__("crl_agent")
         declare(self, PARAMETERS)
         self._health = Health(self)
+        self._listening = Listening(self)
         self._frozen: Any = None
         self._control: Control | None = None
         self._refusal: str | None = None
@@ -99,27 +101,28 @@ class AgentNode(LifecycleNode):
         self._sequence = 0
         self._plan_key: Any = None
         self._trouble: dict[str, str] = {}
+        self._flaws: Counter[str] = Counter()
         self._stamped = bool(wanted["enable_stamped_cmd_vel"])
         self._message: type[Any] = TwistStamped if self._stamped else Twist
         self._publisher = self.create_lifecycle_publisher(self._message, "cmd_vel", qualities.COMMANDS)
         self._heart = self.create_lifecycle_publisher(Empty, "heartbeat", qualities.COMMANDS)
         self._think = self.create_guard_condition(self._decide)
-        # Of another quality no message of the button would ever arrive, and nobody would know.
-        mismatch = SubscriptionEventCallbacks(incompatible_qos=self._deaf)
+        subscribe = self._listening.subscribe
         self._entities = [
             (self.destroy_guard_condition, self._think),
             (self.destroy_lifecycle_publisher, self._publisher),
             (self.destroy_lifecycle_publisher, self._heart),
-            (self.destroy_subscription, self.create_subscription(Odometry, "odom", self._hear, qualities.NEWEST)),
-            (self.destroy_subscription, self.create_subscription(Path, "plan", self._plan, qualities.PLAN)),
+            (self.destroy_subscription, subscribe(Odometry, "odom", self._hear, qualities.NEWEST)),
+            (self.destroy_subscription, subscribe(Path, "plan", self._plan, qualities.PLAN)),
+            # Of another quality no message of the button would ever arrive: that counts as pressed.
             (
                 self.destroy_subscription,
-                self.create_subscription(Bool, "e_stop", self._hear_e_stop, qualities.E_STOP, event_callbacks=mismatch),
+                subscribe(Bool, "e_stop", self._hear_e_stop, qualities.E_STOP, lambda: self._press(None)),
             ),
             (self.destroy_service, self.create_service(SetBool, "~/learn", self._learn)),
             (self.destroy_service, self.create_service(Trigger, "~/reset_e_stop", self._reset)),
         ]
-        self._imu = ImuListener(self, self._control, self._complain, self._trouble, self._send_now)
+        self._imu = ImuListener(self._listening, self._control, self._complain, self._trouble, self._send_now)
         if spec.imu:
             self._entities.append((self.destroy_subscription, self._imu.listen()))
         self._frozen = freeze(self, PARAMETERS, "before the node is configured: clean it up first")
@@ -187,6 +190,7 @@ class AgentNode(LifecycleNode):
         for destroy, entity in self._entities:
             destroy(entity)
         self._entities = []
+        self._listening.forget()
         if self._frozen is not None:
             self.remove_on_set_parameters_callback(self._frozen)
             self._frozen = None
@@ -231,21 +235,20 @@ class AgentNode(LifecycleNode):
             return
         self._trouble.pop("plan", None)
         self._control.plan(mission)
+        if mission is not None and mission.remark is not None:
+            self.get_logger().warning(mission.remark, throttle_duration_sec=60.0)
         self.get_logger().info(f"a plan of {len(points)} waypoints" if points else "the plan is withdrawn")
 
     def _hear_e_stop(self, message: Bool) -> None:
+        self._press(message.data)
+
+    def _press(self, pressed: bool | None) -> None:
+        """What the button says; ``None``: there is one that can't be heard."""
         assert self._control is not None
-        self._control.wall.hear_e_stop(message.data)
-        self._trouble.pop("e_stop", None)
-        if message.data:
+        self._control.wall.hear_e_stop(pressed)
+        if pressed is not False:
             self.get_logger().warning("the e-stop is pressed", throttle_duration_sec=1.0)
             self._send_now()
-
-    def _deaf(self, event: Any) -> None:
-        assert self._control is not None
-        self._complain("e_stop", RobotError(f"an e-stop button of another quality can't be heard ({event})"))
-        self._control.wall.hear_e_stop(None)
-        self._send_now()
 
     def _complain(self, subject: str, error: CrlError) -> None:
         """Say it once, and in the diagnostics as long as it lasts."""
@@ -303,6 +306,14 @@ class AgentNode(LifecycleNode):
         self._publish(inside(self._spec, self._spec.limits.safe))
 
     # ------------------------------------------------------------------ services and diagnostics
+    def _look_at_flaws(self, control: Control) -> None:
+        """Odometry since the last look that could not be used."""
+        new, self._flaws = control.flaws - self._flaws, Counter(control.flaws)
+        if not new:
+            self._trouble.pop("flaw", None)
+        for flaw in new:
+            self._complain("flaw", RobotError(f"odometry {flaw} is refused", "look at who publishes it"))
+
     def _learn(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         assert self._control is not None
         driver: Any = self._control.driver
@@ -333,6 +344,9 @@ class AgentNode(LifecycleNode):
         except Exception as error:
             status = {"status": f"{type(error).__name__}: {error}"}
         self._imu.look()
+        self._listening.look()
+        self._look_at_flaws(control)
+        troubles = [*self._trouble.values(), *self._listening.deaf.values()]
         driving = self._beat is not None
         told = control.mission.info() if control.mission is not None else {"reached": 0, "waypoints": 0}
         values = {
@@ -341,44 +355,21 @@ class AgentNode(LifecycleNode):
             "reached": told["reached"],
             "waypoints": told["waypoints"],
             "stop": self._stop or "",
+            "trouble": "; ".join(troubles),
+            "clock_drift_s": control.wall.drift,
             "imu": self._imu.state,
             **{f"count.{name}": count for name, count in sorted(control.counts.items())},
+            **{f"count.odometry {flaw}": count for flaw, count in sorted(control.flaws.items())},
             **{f"wall.{name}": count for name, count in sorted(control.wall.reasons.items())},
-            **_milliseconds(control),
+            **milliseconds(control),
             "longest_gap_ms": 1e3 * self._gaps.longest,
             "missed": self._gaps.missed,
             "rescues": 0 if self._lifeguard is None else self._lifeguard.rescues,
             "learner_pid": control.driver.learner_pid,
             **{f"pilot.{name}": value for name, value in status.items()},
         }
-        self._health.say(*self._judge(control, status, driving), values)
-
-    def _judge(self, control: Control, status: dict[str, Any], driving: bool) -> tuple[bytes, str]:
-        """The most serious thing to say."""
-        if control.wall.e_stop.latched:
-            return ERROR, "the e-stop is pressed; release it and call ~/reset_e_stop"
-        if control.failure is not None:
-            return ERROR, f"no decision: {control.failure}"
-        if self._trouble:
-            return ERROR, "; ".join(self._trouble.values())
-        if control.done:
-            return OK, "the mission is complete"
-        if driving and self._stop is not None and control.mission is not None:
-            return WARN, f"stopped: {self._stop}"
-        if status.get("learning") and not status.get("learner_alive", True):
-            return WARN, "the learner has died; the last good weights drive on"
-        if status.get("regime") == "unexplained":
-            return WARN, "what the body does can't be explained"
-        if status.get("regime") == "late":
-            return WARN, f"commands are answered {status.get('delay')} control steps late"
-        return OK, "driving" if driving and control.mission is not None else "waiting"
-
-
-def _milliseconds(control: Control) -> dict[str, float]:
-    if not control.milliseconds:
-        return {}
-    values = np.array(control.milliseconds)
-    return {"decision_ms_p50": float(np.median(values)), "decision_ms_p99": float(np.percentile(values, 99))}
+        stop = self._stop if driving else None
+        self._health.say(*judge(control, status, driving, stop, troubles, self._listening.deaf.values()), values)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -28,8 +28,6 @@ RECENT = 400
 """Decisions whose durations are kept."""
 KEPT = 256
 """Commands that are remembered; many more than any command can be late."""
-DRIFT = 0.01
-"""How much slower than this computer's clock the source's clock may run (s/s)."""
 FORGET = 0.98
 """What is left of the longest duration after each decision: how long the next one may take."""
 
@@ -82,13 +80,14 @@ class Control:
         self.counts: Counter[str] = Counter()
         """``readings``, ``imu`` messages, ``decisions``, ``transitions``, ``weights`` taken over, ``failures``,
         ``resynchronised``."""
+        self.flaws: Counter[str] = Counter()
+        """How many readings had which :attr:`~crl_robots.robot.Reading.flaw`."""
         self.milliseconds: deque[float] = deque(maxlen=RECENT)
         """Of recent decisions, with what is learned from the one before."""
         self.longest = 0.0
         """How long (s) the next decision may well take."""
         self._resync = Resync(spec)
         self._sent: deque[tuple[float, Array]] = deque(maxlen=KEPT)
-        self._offset = math.inf
         self._begun = False
         self._unread: Reading | None = None
         self._imu: ImuReading | None = None
@@ -107,16 +106,20 @@ class Control:
     def hear(self, reading: Reading) -> str | None:
         """Take a reading, or say why the wall does not believe it."""
         self.counts["readings"] += 1
+        if reading.flaw is not None:
+            self.flaws[reading.flaw] += 1
         refused = self.wall.observe(reading.situation())
-        if self._resync.look(reading, refused) and not self.wall.e_stop.latched:
+        fastest = self._resync.look(reading, refused)
+        if fastest is not None and not self.wall.e_stop.latched:
             self.wall.begin_anew()
             self._forget()
             self.counts["resynchronised"] += 1
+            if fastest is not reading:
+                self.wall.observe(fastest.situation())
             refused = self.wall.observe(reading.situation())
         if refused is None:
             self._spacing = math.inf if self._heard is None else reading.source - self._heard
             self._heard = reading.source
-            self._offset = min(self._offset + DRIFT * max(self._spacing, 0.0), reading.received - reading.source)
             self._unread = reading
         return refused
 
@@ -138,7 +141,6 @@ class Control:
     def _forget(self) -> None:
         """Nothing that was read or decided before belongs to the new stream."""
         self._unread = self._decided = self._heard = self._imu = None
-        self._offset = math.inf
 
     # ------------------------------------------------------------------ decisions
     @property
@@ -167,9 +169,11 @@ class Control:
         began = time.perf_counter()
         reading, self._unread = self._unread, None
         try:
-            made = self._decide(reading, self._in_force(reading))
-        except Exception as error:
-            # Whatever it is: without a decision that can be trusted the robot stands.
+            made = self._decide(reading, self._in_force())
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:
+            # Whatever it is (libraries have panics that are no Exception): without a decision the robot stands.
             self.failure = f"{type(error).__name__}: {error}" if not isinstance(error, RobotError) else str(error)
             self.counts["failures"] += 1
             self._decided = None
@@ -180,15 +184,14 @@ class Control:
         self.longest = max(spent, FORGET * self.longest)
         return made
 
-    def _in_force(self, reading: Reading) -> Array:
-        """The command [A] whose effect a reading shows: the last that had been sent when it was measured.
+    def _in_force(self) -> Array:
+        """The command [A] whose effect the newest reading shows: the last that had been sent when it was measured.
 
         When it was measured on this computer's clock is told by the messages that came fastest; when it was looked at
         says nothing, because a long decision may have come between.
         """
-        measured = reading.source + self._offset
         for when, action in reversed(self._sent):
-            if when <= measured:
+            if when <= self.wall.measured:
                 return action
         return np.array(self.spec.limits.safe, dtype=np.float32)
 

@@ -19,8 +19,8 @@ from typing import Any
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from crl_robots.bag_file import mend_bag
 from crl_robots.bags import read_bag
+from crl_robots.mcap.salvage import salvage
 from crl_robots.ros_messages import seconds
 from crl_ros import qualities
 from crl_ros.conductor import ConductError
@@ -236,9 +236,8 @@ def _killed_recorder(drive: Drive, line: None) -> dict[str, Any]:
         # What was sent just before may never have reached the recorder.
         pairs = zip(drive.watcher.arrivals, drive.watcher.stamps, strict=True)
         sent = [round(1e9 * stamp) for arrived, stamp in pairs if arrived < killed - 0.1]
-        for file in Path(folder).glob("*.mcap"):
-            mend_bag(file)
-        kept = [round(1e9 * seconds(message.header.stamp)) for *_, message in read_bag(folder, ("cmd_vel",))]
+        salvage(folder, whole := Path(folder) / "whole")
+        kept = [round(1e9 * seconds(message.header.stamp)) for *_, message in read_bag(whole, ("cmd_vel",))]
         lost = [stamp for stamp in sent if stamp >= kept[0] and stamp not in set(kept)]
     stops = sum(map(drive.watcher.is_stop, drive.watcher.commands[-round(LASTING * drive.spec.command_rate) :]))
     return {"recorded": len(kept), "lost": len(lost), "stops": stops}
@@ -255,9 +254,8 @@ def _full_disk(drive: Drive, line: None) -> dict[str, Any]:
         message = drive.conductor.said["recorder"][0]
         alive = recorder.poll() is None
         drive.processes.stop("recorder")
-        for file in Path(folder).glob("*.mcap"):
-            mend_bag(file)
-        kept = sum(1 for _ in read_bag(folder, ("cmd_vel",)))
+        salvage(folder, whole := Path(folder) / "whole")
+        kept = sum(1 for _ in read_bag(whole, ("cmd_vel",)))
     stops = sum(map(drive.watcher.is_stop, drive.watcher.commands[before:]))
     return {"recorded": kept, "stops": stops, "recorder_lives": alive, "diagnostics": message.replace(folder, "DIR")}
 

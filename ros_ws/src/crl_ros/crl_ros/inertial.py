@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from rclpy.node import Node
 from sensor_msgs.msg import Imu
 
 from crl.errors import CrlError
@@ -13,6 +12,7 @@ from crl_robots import RobotError
 from crl_robots.imu import imu_of
 from crl_ros import qualities
 from crl_ros.control import Control
+from crl_ros.listening import Listening
 
 SUBJECT = "imu"
 
@@ -21,7 +21,7 @@ class ImuListener:
     """Gives what the IMU says to the control loop, and says what is wrong with it.
 
     Args:
-        node: Where to subscribe.
+        listening: Makes the subscription.
         control: The loop.
         complain: Says a trouble once, and keeps it for the diagnostics.
         troubles: Where it is kept, by subject.
@@ -30,19 +30,19 @@ class ImuListener:
 
     def __init__(
         self,
-        node: Node,
+        listening: Listening,
         control: Control,
         complain: Callable[[str, CrlError], None],
         troubles: dict[str, str],
         stop: Callable[[], None],
     ) -> None:
-        self._node, self._control = node, control
+        self._listening, self._control = listening, control
         self._complain, self._troubles, self._stop = complain, troubles, stop
         self._bad = False
 
     def listen(self) -> Any:
         """Subscribe; the subscription."""
-        return self._node.create_subscription(Imu, "imu", self.hear, qualities.NEWEST)
+        return self._listening.subscribe(Imu, "imu", self.hear, qualities.NEWEST)
 
     def hear(self, message: Any) -> None:
         """One message."""
@@ -71,7 +71,7 @@ class ImuListener:
         elif watch.silent(self._control.clock()):
             wrong = RobotError(
                 "the IMU was heard and has fallen silent, or its messages are copies, late, or of another clock",
-                "mend it; to go on with odometry alone end its publisher and call ~/reset_e_stop",
+                "hint it; to go on with odometry alone end its publisher and call ~/reset_e_stop",
             )
             self._complain(SUBJECT, wrong)
 

@@ -18,6 +18,7 @@ from crl_robots import RobotError
 from crl_robots.recorder import Recorder, definitions
 from crl_ros import qualities
 from crl_ros.health import ERROR, OK, PERIOD, STEADY, WARN, Health
+from crl_ros.listening import Listening
 from crl_ros.parameters import Parameter, declare, freeze, read
 from crl_ros.running import run
 
@@ -62,6 +63,7 @@ class RecorderNode(Node):
             sync=wanted["sync"],
         )
         self._health = Health(self)
+        self._listening = Listening(self)
         kind = "geometry_msgs/msg/TwistStamped" if wanted["enable_stamped_cmd_vel"] else "geometry_msgs/msg/Twist"
         self._kinds = {**KINDS, "cmd_vel": kind}
         self._waiting: set[str] = set()
@@ -90,7 +92,7 @@ class RecorderNode(Node):
             offered = self.get_publishers_info_by_topic(topic)
             if any(info.qos_profile.reliability != ReliabilityPolicy.RELIABLE for info in offered):
                 profile.reliability = ReliabilityPolicy.BEST_EFFORT
-        self.create_subscription(message_class(kind), topic, self._writer(topic, kind), profile, raw=True)
+        self._listening.subscribe(message_class(kind), topic, self._writer(topic, kind), profile, raw=True)
 
     def _writer(self, topic: str, kind: str) -> Callable[[Any], None]:
         def write(data: Any) -> None:
@@ -117,11 +119,13 @@ class RecorderNode(Node):
 
     def _say(self) -> None:
         recorder = self._recorder
+        self._listening.look()
+        wrong = [*self._wrong.values(), *self._listening.deaf.values()]
         values = {"recorded": recorder.recorded, "folder": recorder.folder, "not there yet": sorted(self._waiting)}
         if recorder.failure is not None:
             self._health.say(ERROR, f"recording has ended: {recorder.failure.message}", values)
-        elif self._wrong:
-            self._health.say(WARN, "; ".join(self._wrong.values()), values)
+        elif wrong:
+            self._health.say(WARN, "; ".join(wrong), values)
         else:
             self._health.say(OK, "recording", values)
 

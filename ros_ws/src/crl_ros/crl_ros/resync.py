@@ -2,7 +2,8 @@
 
 The safety wall refuses messages whose source's clock jumped ahead, for good: it can't know what else has changed. The
 same happens when the very first message came late, as it does when a robot starts on a busy computer. The robot stands
-meanwhile. Once the new stream has been even for a while, and shows the robot where it stood, it is believed.
+meanwhile. Once the new stream has been even for a while, and shows the robot where it stood, it is believed; how late
+a message is counts from the fastest of those meanwhile, and from those before if they were faster.
 Streams that are late, went back, or show the robot elsewhere stay refused until a person resets the wall.
 """
 
@@ -30,22 +31,26 @@ class Resync:
         self._believed: Reading | None = None
         self._first: Reading | None = None
         self._last: Reading | None = None
+        self._fastest: Reading | None = None
 
-    def look(self, reading: Reading, refused: str | None) -> bool:
-        """Whether the stream may begin anew with this reading."""
+    def look(self, reading: Reading, refused: str | None) -> Reading | None:
+        """The reading that was under way for the shortest time, if the stream may begin anew with it."""
         if refused is None:
             self._believed, self._first, self._last = reading, None, None
-            return False
+            return None
         if AHEAD not in refused:
             self._first = self._last = None
-            return False
+            return None
         if not self._follows(reading):
-            self._first = reading
+            self._first = self._fastest = reading
         self._last = reading
         assert self._first is not None
+        assert self._fastest is not None
+        self._fastest = min(self._fastest, reading, key=_taken)
         if reading.received - self._first.received < EVEN:
-            return False
-        return self._believed is None or math.dist(reading.position, self._believed.position) <= self._jump
+            return None
+        stood = self._believed is None or math.dist(reading.position, self._believed.position) <= self._jump
+        return self._fastest if stood else None
 
     def _follows(self, reading: Reading) -> bool:
         if self._last is None:
@@ -53,3 +58,8 @@ class Resync:
         measured, after = reading.source - self._last.source, reading.received - self._last.received
         even = measured > 0 and abs(measured - after) <= self._late and after <= 2 * self._late
         return even and math.dist(reading.position, self._last.position) <= self._jump
+
+
+def _taken(reading: Reading) -> float:
+    """How long it was under way (s), but for what the clocks differ."""
+    return reading.received - reading.source

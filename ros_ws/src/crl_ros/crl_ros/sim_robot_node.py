@@ -26,6 +26,7 @@ from crl_robots.imu import fill_imu
 from crl_robots.ros_messages import action_of, fill_odometry
 from crl_ros import qualities
 from crl_ros.health import ERROR, OK, PERIOD, STEADY, WARN, Health
+from crl_ros.listening import Listening
 from crl_ros.parameters import MANY, Parameter, declare, freeze, read
 from crl_ros.running import run
 
@@ -53,6 +54,7 @@ class SimRobotNode(Node):
         self.body = SimRobot(load_spec(wanted["robot"]), **_options(wanted)) if body is None else body
         self.spec = self.body.spec
         self._health = Health(self, self.spec.name)
+        self._listening = Listening(self)
         self._clock_time = wanted["publish_clock"]
         self._stamped = wanted["enable_stamped_cmd_vel"]
         self.refused = 0
@@ -62,7 +64,7 @@ class SimRobotNode(Node):
         self._imu = self.create_publisher(Imu, "imu", qualities.IMU) if self.spec.imu else None
         self._time = self.create_publisher(ClockMessage, "/clock", 10) if self._clock_time else None
         kind = TwistStamped if self._stamped else Twist
-        self.create_subscription(kind, "cmd_vel", self._obey, qualities.COMMANDS)
+        self._listening.subscribe(kind, "cmd_vel", self._obey, qualities.COMMANDS)
         self.create_timer(PERIOD, self._say, clock=STEADY)
         self._silence = self.create_timer(self.spec.timeouts.receiver, self._give_up, clock=STEADY)
         self.body.connect()
@@ -120,8 +122,11 @@ class SimRobotNode(Node):
         info = {key: value for key, value in self.body.info.items() if isinstance(value, bool | int | float | str)}
         crash = self.body.info.get("crash")
         level, text = OK, "simulated"
+        self._listening.look()
         if crash:
             level, text = ERROR, f"crashed: {crash}"
+        elif self._listening.deaf:
+            level, text = ERROR, "; ".join(self._listening.deaf.values())
         elif self.refused:
             level, text = ERROR, f"{self.refused} unsafe commands were refused; the last: {self._last_refusal}"
         elif self.body.missed:

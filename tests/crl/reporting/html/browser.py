@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -23,6 +24,17 @@ FLAGS = (
     "--hide-scrollbars",
 )
 
+LEAVE = """
+<script>
+const leave = (report) => {
+  const result = document.createElement("script");
+  result.type = "application/json"; result.id = "result"; result.textContent = JSON.stringify(report);
+  document.body.append(result);
+};
+</script>
+"""
+"""A function with which a test's script leaves what it found in the page; :func:`result` reads it."""
+
 
 def chromium() -> str:
     """The browser's path, or the test is skipped."""
@@ -42,3 +54,11 @@ def dom(page: Path, profile: Path, *flags: str) -> tuple[str, list[str]]:
     """The document after its scripts, and the lines of its console."""
     done = run(page, profile, "--dump-dom", "--window-size=1300,900", *flags)
     return done.stdout, re.findall(r"CONSOLE[^\]]*\] (.*)", done.stderr)
+
+
+def result(document: str) -> dict[str, object]:
+    """What a test's script left in a document."""
+    found = re.search(r'<script type="application/json" id="result">(.*?)</script>', document, re.DOTALL)
+    assert found, document[-2000:]
+    told: dict[str, object] = json.loads(found[1])
+    return told

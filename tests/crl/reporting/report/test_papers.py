@@ -8,9 +8,10 @@ import re
 
 import pytest
 
+from crl.reporting.escaping import latex_text
 from crl.reporting.report.build import Options, summarised
 from crl.reporting.report.gather import Gathered, gather
-from crl.reporting.report.papers import escape_latex, latex, markdown, tidy
+from crl.reporting.report.papers import latex, markdown, tidy
 from crl.reporting.report.summary import Summary
 from crl.reporting.report.table import Table
 from crl.reporting.store.discover import discover
@@ -78,7 +79,7 @@ def test_latex_is_well_formed(made: tuple[Gathered, list[Summary]]) -> None:
     ],
 )
 def test_escapes(text: str, expected: str) -> None:
-    assert escape_latex(text) == expected
+    assert latex_text(text) == expected
 
 
 def test_a_table_reads_markdown_lines() -> None:

@@ -1,4 +1,4 @@
-"""What the store finds wrong with a run's folder, and the mend that it names."""
+"""What the store finds wrong with a run's folder, and the hint that it names."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from crl import __version__
 from crl.reporting.store import faults, survey
 from crl.reporting.store.discover import discover
 from crl.reporting.store.entry import Entry, flat
 from crl.reporting.store.holder import holder
 from crl.settings import compose, fingerprint, to_yaml
 from crl.training.checkpoint_manifest import seal
+from crl.version import __version__
 from tests.crl.reporting.folders import leave
 
 
@@ -84,6 +84,23 @@ def test_a_sound_run_has_its_facts_and_no_findings(tmp_path: Path) -> None:
     assert entry.steps == 240 and entry.settings["planner.name"] == "icem" and len(entry.fingerprint or "") == 64
     assert entry.size is not None and entry.size > 1000
     assert Entry.from_json(entry.to_json()) == entry
+
+
+def test_a_run_that_has_just_begun_is_not_damaged(tmp_path: Path) -> None:
+    """As it is before its first episode has ended: settings, a lock, and the code that makes it."""
+    from crl.settings import compose, fingerprint, to_yaml
+    from crl.training.provenance import note_code
+    from crl.training.run_folder import RunFolder
+
+    config = compose(["env=cartpole_length"])
+    folder = RunFolder.create(tmp_path, "new", fingerprint(config))
+    folder.write_text(folder.config, to_yaml(config))
+    assert look(folder.path).problems == []
+    with trained_in(folder.path):
+        note_code(folder)
+        entry = look(folder.path)
+    assert (entry.status, entry.problems, entry.version) == ("running", [], __version__)
+    assert look(folder.path).problems == [], "nor is one that was stopped then"
 
 
 def test_half_written(tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""What the closing session of training has fitted: all that an agent of missions needs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from crl import restoring
+from crl.adaptation.box import Box
+from crl.adaptation.calibration import Calibration
+from crl.adaptation.flow_matching.action_flow import ActionFlow
+from crl.adaptation.flow_matching.persistence import load_flow, save_flow
+from crl.adaptation.flow_matching.published_flow import PublishedFlow
+from crl.adaptation.identification.making import make_identifier
+from crl.adaptation.nominal_model import NominalModel
+from crl.config import Config
+from crl.dynamics.body import Body
+from crl.dynamics.body_model import BodyModel, Rows
+from crl.errors import CrlError
+from crl.matching import nearest
+from crl.seeding import torch_generator
+from crl.types import ActionSpec
+
+PLAN, ONE_STEP = 0, 1
+
+
+@dataclass
+class Fitted:
+    """What missions need.
+
+    Attributes:
+        model: The planner's model, of ``body.stride`` control steps.
+        one_step: The model of one control step that regimes are identified with; it never learns again.
+        rows: NominalModel rows of the planner's model.
+        spread: Deviation of the nominal residuals, [D].
+        measured: For every element of an action, where in an observation its counterpart is, -1 for none.
+        flow: The fitted flow, if the refiner has one.
+        published: The flow conditioned as published, if the refiner is that one.
+    """
+
+    model: BodyModel
+    one_step: BodyModel
+    rows: Rows
+    spread: Tensor
+    measured: tuple[int, ...] = ()
+    flow: ActionFlow | None = None
+    published: PublishedFlow | None = None
+
+    @property
+    def nominal(self) -> NominalModel:
+        """The model of one control step as regimes are identified with it."""
+        return lagged(self.one_step, self.measured)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the model of one control step, which flows are fitted with."""
+        return hashlib.sha256(self.one_step.weights.detach().cpu().numpy().tobytes()).hexdigest()[:16]
+
+    def save_flow(self, folder: Path) -> None:
+        """Write the flow to a folder.
+
+        Raises:
+            CrlError: There is none.
+        """
+        if self.flow is None:
+            raise CrlError("no flow was fitted", "use refiner=afm or afm_learned")
+        save_flow(self.flow, folder, self.fingerprint)
+
+    def load_flow(self, folder: Path, action: ActionSpec) -> None:
+        """Take a flow from a folder; see :func:`~crl.adaptation.flow_matching.persistence.load_flow`."""
+        self.flow = load_flow(folder, action, self.nominal, self.fingerprint)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {
+            "model": self.model.state_dict(),
+            "one_step": self.one_step.state_dict(),
+            "rows": [self.rows.inputs, self.rows.action, self.rows.change],
+            "spread": self.spread,
+            "flow": None if self.flow is None else self.flow.state_dict(),
+            "published": None if self.published is None else self.published.state_dict(),
+        }
+
+    @classmethod
+    def from_state(cls, config: Config, body: Body, action: ActionSpec, state: Mapping[str, Any]) -> Fitted:
+        """What :meth:`state_dict` described."""
+        model, one_step = (body_model(config, body, action, part) for part in (PLAN, ONE_STEP))
+        step_state = state["one_step"] if "one_step" in state else state["tick"]  # as it was called before
+        for name, part, saved in (("model", model, state["model"]), ("one_step", one_step, step_state)):
+            with restoring.part(name):
+                part.load_state_dict(saved)
+        flow, measured = None, measured_fields(config, body, action)
+        if state["flow"] is not None:
+            with restoring.part("flow/calibration"):
+                calibration = Calibration.from_state(state["flow"]["calibration"], body.changes)
+            kind = config.refiner.identifier
+            box = Box.of(action)
+            identifier = make_identifier(kind, config.flow, box, lagged(one_step, measured), calibration, config.seed)
+            flow = ActionFlow(config.flow, action, identifier, calibration, config.seed)
+            with restoring.part("flow"):
+                flow.load_state_dict(state["flow"])
+        published = None
+        if state.get("published") is not None:
+            with restoring.part("published"):
+                published = PublishedFlow.from_state(config.flow, action, state["published"], body.changes)
+        like = model.weights.new_empty(body.changes)
+        spread = restoring.tensor(state["spread"], "spread", like)
+        inputs, commands, changes = state["rows"]
+        widths = (body.inputs, action.size, body.changes)
+        rows = Rows(
+            *(
+                restoring.tensor(part, f"rows[{i}]", like, (len(inputs), width))
+                for i, (part, width) in enumerate(zip((inputs, commands, changes), widths, strict=True))
+            )
+        )
+        return cls(model, one_step, rows, spread, measured, flow, published)
+
+
+def lagged(one_step: BodyModel, measured: tuple[int, ...]) -> NominalModel:
+    """The model of one control step as regimes are identified with it; ``measured`` is of :func:`measured_fields`."""
+    return NominalModel(one_step.predict, tuple(one_step.body.command), measured)
+
+
+def measured_fields(config: Config, body: Body, action: ActionSpec) -> tuple[int, ...]:
+    """Where ``flow.measured`` is in an observation.
+
+    Raises:
+        CrlError: A name is no field of the observation, or there are not as many as the action has elements.
+    """
+    names = config.flow.measured
+    if names and len(names) != len(action.names):
+        raise CrlError(
+            f"flow.measured has {len(names)} names for an action of {len(action.names)} elements",
+            f"give one for each of {', '.join(action.names)}, empty where nothing measures it",
+        )
+    for name in names:
+        if name and name not in body.where:
+            raise CrlError(f"flow.measured: the observation has no field {name!r}{nearest(name, list(body.where))}")
+    return tuple(body.where[name] if name else -1 for name in names)
+
+
+def body_model(config: Config, body: Body, action: ActionSpec, part: int) -> BodyModel:
+    """A model that is not fitted yet: ``PLAN`` is the planner's, ``ONE_STEP`` that of one control step."""
+    generator = torch_generator(config.seed, "body", part)
+    return BodyModel(config.body, body, action.size, generator, memory=config.body.memory and part == ONE_STEP)

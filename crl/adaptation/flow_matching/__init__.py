@@ -1,0 +1,1 @@
+"""The action flow: the velocity field, its training and its integration."""

@@ -1,0 +1,1 @@
+"""Refiners: what happens to a planned action before it is executed."""

@@ -1,0 +1,89 @@
+"""What every refiner offers, and the one that changes nothing."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl.adaptation.authority import Reach
+from crl.adaptation.tracking.regime import Regime
+from crl.types import ActionSpec, Array
+
+
+class Refiner(ABC):
+    """Refines planned actions, and takes note of what executed ones did.
+
+    Args:
+        action: Elements of the action.
+
+    Attributes:
+        tracks: Whether it looks for regimes; if not, :attr:`regime` says nothing of the body.
+        is_told: Whether it has to be told what the body makes of its commands (:meth:`tell`) before every decision.
+    """
+
+    tracks = False
+    is_told = False
+
+    def __init__(self, action: ActionSpec) -> None:
+        self.action = action
+
+    @property
+    def regime(self) -> Regime:
+        """What is known of the body now; nothing by default."""
+        return Regime(False, torch.zeros(0), 0.0, 0)
+
+    def begin(self) -> None:
+        """A new mission with a nominal body: forget the regime."""
+
+    def tell(self, gains: Tensor, bias: Tensor | None = None) -> None:
+        """What the body makes of its commands, u = M a + b.
+
+        Args:
+            gains: Gains [A] or a matrix [A, A] of actions in their own units.
+            bias: A bias [A] in those units.
+        """
+        del gains, bias
+
+    @abstractmethod
+    def refine(self, planned: Array) -> Array:
+        """The action to execute for a planned one, float32 [A]."""
+
+    def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
+        """Take note of one transition: [S], the action that was really executed [A], the (wrapped) change [D]."""
+        del observation, executed, change
+
+    def nominal_command(self, executed: Tensor) -> Tensor:
+        """The command [A] with which the nominal body does what it did with an executed one, as far as known."""
+        return executed
+
+    def authority(self) -> ActionSpec:
+        """The range of planned actions that can be attained now, for the planner; the whole range by default."""
+        return self.action
+
+    def effect(self, actions: Tensor) -> Tensor:
+        """What the planner's model should take actions [..., A] for: they themselves, since they are corrected."""
+        return actions
+
+    def reach(self) -> Reach | None:
+        """What can be attained of planned actions inside that range; ``None``: all of it."""
+        return None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides future refinements, as plain data."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        del state
+
+
+class NoRefiner(Refiner):
+    """Executes what was planned."""
+
+    def refine(self, planned: Array) -> Array:
+        """The planned action, copied."""
+        return planned.copy()

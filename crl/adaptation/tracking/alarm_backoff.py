@@ -1,0 +1,52 @@
+"""Alarm back-off: after repeated alarms, a context has to hold the longer before it is acted upon.
+
+What no context describes (an unusual delay, for instance) is identified as another regime again and again, and acting
+on each does harm. Some alarms are free. Every further one doubles the time that a context has to hold.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+FREE = 3
+"""Alarms without a consequence: a fault, a second identification of it, and its end."""
+RECENT = 20
+"""Windows after which an alarm is forgotten."""
+
+
+class AlarmBackoff:
+    """Counts recent alarms.
+
+    Args:
+        window: Length of a window, in control steps.
+    """
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._alarms: list[int] = []
+
+    def alarm(self, now: int) -> None:
+        """There was an alarm at this step."""
+        self._alarms = [*self._alarms[-RECENT:], now]
+
+    def take_back(self) -> None:
+        """The newest alarm was a mistake."""
+        del self._alarms[-1:]
+
+    def over(self, now: int) -> bool:
+        """Whether a context that has been in force since the newest alarm may be acted upon at this step."""
+        surplus = sum(step > now - RECENT * self._window for step in self._alarms) - FREE
+        return surplus <= 0 or now - self._alarms[-1] >= self._window * 2 ** (surplus - 1)
+
+    def reset(self) -> None:
+        """Forget all alarms."""
+        self._alarms = []
+
+    def state_dict(self) -> dict[str, Any]:
+        """The alarms."""
+        return {"alarms": list(self._alarms)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._alarms = [int(step) for step in state["alarms"]]

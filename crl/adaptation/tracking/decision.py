@@ -1,0 +1,162 @@
+"""Which hypothesis is in force: decided from one window, and from what was in force before."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from crl.adaptation.identification.transitions import Window
+from crl.adaptation.tracking.comparison import SOUND, Comparison, Fit
+from crl.adaptation.tracking.context_model import ContextModel
+from crl.adaptation.tracking.hypotheses import Delayed, Faulty, Hypothesis, Nominal, hypothesis_from_state
+from crl.adaptation.tracking.window import Row, columns
+from crl.config_missions import FlowConfig
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of the body.
+
+    Attributes:
+        hypothesis: The hypothesis in force.
+        explains: Whether it explains the window; of the nominal body nobody asks.
+        aside: A proven context that was in force before, kept for the case that its fault has not ended.
+    """
+
+    hypothesis: Hypothesis
+    explains: bool = False
+    aside: Faulty | None = None
+
+    def retired(self) -> Belief:
+        """The same after an alarm: a proven context with information is set aside, and the hypothesis starts again."""
+        return replace(self, hypothesis=self.hypothesis.restarted(), aside=self.hypothesis.kept() or self.aside)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The belief as plain data."""
+        return {
+            "hypothesis": self.hypothesis.state_dict(),
+            "explains": self.explains,
+            "aside": None if self.aside is None else self.aside.state_dict(),
+        }
+
+    @classmethod
+    def from_state(cls, model: ContextModel, state: Mapping[str, Any]) -> Belief:
+        """What :meth:`state_dict` described."""
+        aside = None if state["aside"] is None else Faulty.from_state(model, state["aside"])
+        return cls(hypothesis_from_state(model, state["hypothesis"]), bool(state["explains"]), aside)
+
+
+def decide(belief: Belief, rows: Sequence[Row], model: ContextModel, config: FlowConfig) -> Belief:
+    """What to believe of the body that made a window, after something else was believed.
+
+    Args:
+        belief: What was believed so far; the body is off nominal.
+        rows: The window, at least one transition.
+        model: Predicts transitions under contexts, and has the identifier.
+        config: Settings of the memory and of the delays to consider.
+    """
+    window = Comparison(rows, model)
+    if nominal_explains(belief, window):
+        return nominal(belief, model)
+    found = identify(belief, rows, model, config.memory)
+    return select(belief, found, [Delayed(model, steps) for steps in range(1, config.delays + 1)], window)
+
+
+def identify(belief: Belief, rows: Sequence[Row], model: ContextModel, memory: int) -> Faulty | None:
+    """The context that an identifier finds in a window; ``None`` if it is not finite.
+
+    With a memory, what every transition says of it is noted in its row.
+
+    Args:
+        belief: What was believed so far; information counts while its hypothesis explains.
+        rows: The window.
+        model: Has the identifier.
+        memory: Transitions over which information fades; 0: nothing is remembered.
+    """
+    force = belief.hypothesis
+    information = force.information if belief.explains else None
+    start = force.context if information is not None else None
+    estimate = model.identifier.identify(Window.of(*columns(rows)), start, information)
+    if memory and estimate.information is not None:
+        for index, row in enumerate(rows):
+            row.information = estimate.information.of(index)
+    context = estimate.context[0]
+    if not bool(torch.isfinite(context).all()):
+        return None
+    return Faulty(model, context, float(estimate.confidence[0]), force.information, proof=force.proof)
+
+
+def select(belief: Belief, found: Faulty | None, delays: Sequence[Delayed], window: Comparison) -> Belief:
+    """The hypothesis to believe in, among those that are not the nominal one. Nothing is changed.
+
+    The hypothesis in force is replaced by a better one only, because an alarm may be due to a moment that no hypothesis
+    explains. For the same reason a context that was set aside is preferred if it explains as much: it has been seen for
+    longer. A delay has no parameter to fit. So it is preferred to a context that explains as much, and a context has to
+    be better than a delay in force by more than chance.
+
+    Args:
+        belief: What was believed so far.
+        found: The context that was identified in the window.
+        delays: Input delays to consider.
+        window: Compares on the window.
+    """
+    force, aside = belief.hypothesis, belief.aside
+    held = window.fit(force) if belief.explains or found is None else None
+    new = None if found is None else window.fit(found)
+    again = None if aside is None else window.fit(aside)
+    limit = held.misfit if held is not None and belief.explains else math.inf
+    least = new.misfit if new is not None else math.inf
+    best = held
+    if aside is not None and again is not None and again.misfit <= min(least, limit) + window.chance:
+        best, limit, aside = replace(again, hypothesis=aside.recalled()), again.misfit, None
+    elif least < limit - (window.chance if force.delay else 0.0):
+        best, limit = new, least
+    assert best is not None
+    late = best_delay(delays, window, limit + _favour(best.hypothesis, window.chance))
+    if late is not None:
+        aside = best.hypothesis.kept() or aside
+        best, limit = late, late.misfit
+    going_on = belief.explains and limit < window.worst and window.unsound(best) <= 2 * SOUND
+    return Belief(best.hypothesis, going_on or window.convinces(best), aside)
+
+
+def _favour(hypothesis: Hypothesis, chance: float) -> float:
+    """By how much the misfit of a delay may exceed that of a hypothesis."""
+    if hypothesis.delay:
+        return 0.0
+    # A window may say too little of a context that is known from more transitions.
+    return chance if hypothesis.information is None else -chance
+
+
+def best_delay(delays: Sequence[Delayed], window: Comparison, limit: float) -> Fit | None:
+    """The delay that explains the window best, if its misfit is at most ``limit`` and it convinces."""
+    best = None
+    for delay in delays:
+        fit = window.fit(delay)
+        if fit.misfit <= limit and window.convinces(fit):
+            best, limit = fit, fit.misfit
+    return best
+
+
+def nominal_explains(belief: Belief, window: Comparison) -> bool:
+    """Whether the nominal body could have made the window, and the hypothesis in force explains no more.
+
+    A window may say too little of a context with information from more transitions. The end of its fault is detected
+    by a likelihood ratio.
+    """
+    if not window.is_usual():
+        return False
+    if not belief.explains:
+        return True
+    if belief.hypothesis.information is not None:
+        return False
+    return window.worst - window.fit(belief.hypothesis).misfit <= window.chance
+
+
+def nominal(belief: Belief, model: ContextModel) -> Belief:
+    """The belief in a nominal body, after another one."""
+    return Belief(Nominal(model), aside=belief.retired().aside)

@@ -1,0 +1,104 @@
+"""What an agent is: seven methods that each has, and defaults for what only some have.
+
+Training, evaluation, robots and replay call these and nothing else. What an agent can tell beside its decisions is
+declared here, so that nobody has to probe for it: a default says "this agent does not tell".
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from crl.continual.strategy import Storage
+from crl.dynamics.plasticity import Plasticity
+from crl.planning.planner import Model, Planner
+from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
+
+
+class Agent(ABC):
+    """Base class of all agents.
+
+    Attributes:
+        planner: The planner that it decides with; ``None`` for an agent that does not plan.
+    """
+
+    planner: Planner | None = None
+
+    # ------------------------------------------------------------------ what every agent does
+    @abstractmethod
+    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
+        """Start an episode of a task. All randomness of the episode follows from (seed, task, episode)."""
+
+    @abstractmethod
+    def act(self, observation: Array) -> Decision:
+        """Decide on an action for an observation, float32 [S]."""
+
+    @abstractmethod
+    def observe(self, transition: Transition) -> None:
+        """Take note of what happened."""
+
+    @abstractmethod
+    def learn(self, budget: LearnBudget) -> LearnReport:
+        """Spend gradient steps; the new weights are in force when the call returns."""
+
+    @abstractmethod
+    def basis_element(self) -> str:
+        """Fingerprint of the behaviour in force for the current task: equal as long as learning changes nothing of it.
+
+        The agent's basis (Abel et al. 2023) is the set of policies, one for each value of what learning moves.
+        """
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that decides the agent's future behaviour: nested dicts of tensors, arrays and plain values."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+
+    # ------------------------------------------------------------------ what some agents can tell
+    @property
+    def actor(self) -> Agent:
+        """The agent that decides: itself, or the one that it wraps."""
+        return self
+
+    @property
+    def milliseconds(self) -> Mapping[str, list[float]]:
+        """CPU milliseconds of each step of the present mission, by phase; empty if it does not measure them."""
+        return {}
+
+    def model_of(self, task: int) -> Model | None:
+        """The model that it plans on for a task; ``None`` if it has none."""
+        del task
+        return None
+
+    def members_of(self, task: int) -> list[Model]:
+        """The members of the ensemble that :meth:`model_of` is the mean of; empty if it has none."""
+        del task
+        return []
+
+    def knows(self, task: int) -> bool:
+        """Whether it can act on a task, by the task's index; an agent without a model always can."""
+        del task
+        return True
+
+    def storage(self) -> Storage | None:
+        """What it states to keep per finished task; ``None`` if it does not tell."""
+        return None
+
+    def kept_bytes(self) -> int | None:
+        """Bytes that it keeps, without optimisers and averages; ``None`` if it does not tell."""
+        return None
+
+    def kept_once_bytes(self) -> int | None:
+        """Those of :meth:`kept_bytes` that are the same however many tasks were learned; ``None`` if it can't tell."""
+        return None
+
+    def old_rows_read(self) -> int | None:
+        """Transitions of earlier tasks that learning looked at again, so far; ``None`` if it does not tell."""
+        return None
+
+    def plasticity(self) -> Plasticity | None:
+        """State of the network that learns the current task; ``None`` where there is none to look at."""
+        return None

@@ -1,0 +1,15 @@
+"""The Python interface: what the command does, for programs and notebooks.
+
+These names are public: they change only with a note in the changelog, and an old one keeps working for one release.
+Everything else may change at any time.
+"""
+
+from __future__ import annotations
+
+from crl.api.planning import plan
+from crl.api.policy import Policy
+from crl.api.regression import TaskRegression, strategy
+from crl.api.run import Prediction, Run, evaluate, load
+from crl.api.training import train
+
+__all__ = ["Policy", "Prediction", "Run", "TaskRegression", "evaluate", "load", "plan", "strategy", "train"]

@@ -1,0 +1,76 @@
+"""``crl.plan``: one plan on a model of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from crl.api.overrides import overrides
+from crl.planning.planner import make_planner
+from crl.settings import compose
+from crl.types import ActionSpec, Array, Reward
+
+Step = Callable[[Tensor, Tensor], Tensor]
+
+
+def plan(
+    model: Step,
+    reward: Reward,
+    observation: NDArray[Any],
+    *,
+    action_space: gymnasium.spaces.Box,
+    planner: str = "icem",
+    seed: int = 0,
+    **settings: Any,
+) -> Array:
+    """Plan actions on a model.
+
+    Args:
+        model: One step for many states at once: next observations [K, S] for observations [K, S] and actions [K, A],
+            all float32 tensors.
+        reward: Rewards [...] for observations [..., S], actions [..., A] and next observations [..., S].
+        observation: Where to begin, [S].
+        action_space: Finite range of the actions.
+        planner: ``icem``, ``cem``, ``mppi``, ``random_shooting``, or ``package.module:Name``.
+        seed: Seed of the samples.
+        settings: The planner's settings, such as ``samples=128, horizon=20``.
+
+    Returns:
+        The best action sequence found, [H, A].
+
+    Raises:
+        SettingsError: A setting is unknown or out of range.
+        PlanningFailed: No sampled sequence has a finite return.
+        ValueError: The action space is not a finite box with one dimension.
+    """
+    if not isinstance(action_space, gymnasium.spaces.Box) or len(action_space.shape) != 1:
+        raise ValueError(f"action_space must be a Box with one dimension, not {action_space}")
+    low, high = (tuple(float(end) for end in ends) for ends in (action_space.low, action_space.high))
+    if not np.isfinite([*low, *high]).all():
+        raise ValueError(f"the action space has no finite range: {action_space}; wrap it to one that has")
+    config = compose(overrides({"planner": planner, **{f"planner.{key}": value for key, value in settings.items()}}))
+    names = tuple(f"a{i}" for i in range(len(low)))
+    made = make_planner(config.planner, ActionSpec(names, ("",) * len(low), low, high))
+    start = torch.as_tensor(observation, dtype=torch.float32)
+    with torch.inference_mode():
+        found = made.plan(_unrolled(model), reward, start, torch.Generator().manual_seed(seed))
+    result: Array = found.actions.numpy().copy()
+    return result
+
+
+def _unrolled(model: Step) -> Step:
+    """Trajectories [K, H + 1, S] from one observation [S] under actions [K, H, A]."""
+
+    def rollout(observation: Tensor, actions: Tensor) -> Tensor:
+        states = [observation.expand(len(actions), -1)]
+        for step in range(actions.shape[1]):
+            states.append(model(states[-1], actions[:, step]))
+        return torch.stack(states, dim=1)
+
+    return rollout

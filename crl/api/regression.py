@@ -1,0 +1,180 @@
+"""``crl.strategy``: a retention strategy on regression tasks of one's own, without robots and environments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from crl.api.overrides import overrides
+from crl.config import Config
+from crl.continual.strategy import Loss, make_strategy
+from crl.dynamics.model import deal
+from crl.dynamics.network import TargetNetwork
+from crl.dynamics.normaliser import Normaliser
+from crl.dynamics.windows import Windows
+from crl.errors import CrlError
+from crl.seeding import torch_generator
+from crl.settings import compose
+from crl.types import Array
+
+LEAST = 1e-6
+
+
+def strategy(
+    name: str = "hypercrl",
+    *,
+    inputs: int,
+    outputs: int,
+    hidden: Sequence[int] = (64, 64),
+    seed: int = 0,
+    settings: dict[str, Any] | None = None,
+) -> TaskRegression:
+    """A retention strategy that learns functions y = f_t(x), one task after another.
+
+    Args:
+        name: Strategy, as in ``continual=``.
+        inputs: Size of x.
+        outputs: Size of y.
+        hidden: Hidden layers of the network that learns a task.
+        seed: Seed of all randomness.
+        settings: Other settings, by dotted key: ``{"continual.beta": 0.1, "learning.lr": 3e-3}``.
+
+    Raises:
+        SettingsError: A setting is unknown or out of range.
+    """
+    given = {"continual": name, "dynamics.hidden": list(hidden), "seed": seed, **(settings or {})}
+    return TaskRegression(compose(overrides(given)), inputs, outputs)
+
+
+class TaskRegression:
+    """Learns regression tasks in sequence under a retention strategy. Made by :func:`strategy`.
+
+    Args:
+        config: Settings of ``dynamics``, ``learning`` and ``continual``.
+        inputs: Size of x.
+        outputs: Size of y.
+    """
+
+    def __init__(self, config: Config, inputs: int, outputs: int) -> None:
+        self.config = config
+        dynamics = config.dynamics
+        self._sizes = inputs, outputs
+        network = TargetNetwork(
+            inputs, dynamics.hidden, outputs, activation=dynamics.activation, ensemble=dynamics.ensemble
+        )
+        self.strategy = make_strategy(config, network, torch_generator(config.seed, "strategy"))
+        self.strategy.judge = self
+        self._scales: dict[int, tuple[Normaliser, Normaliser]] = {}
+        self._batches = torch_generator(config.seed, "batches")
+        self._current: int | None = None
+        self._rows: Windows | None = None
+
+    @property
+    def tasks(self) -> list[int]:
+        """Tasks that were begun, in their order."""
+        return list(self._scales)
+
+    def fit(self, task: int, data: tuple[NDArray[Any], NDArray[Any]], steps: int = 1000) -> float:
+        """Learn a task; when another one begins, this one counts as finished.
+
+        Args:
+            task: Number of the task. One that was learned before goes on with what it had.
+            data: x [N, inputs] and y [N, outputs].
+            steps: Gradient steps, each on ``learning.batch`` rows; the rate falls to ``learning.lr_final`` of itself.
+
+        Returns:
+            Mean squared error over the data after learning, in the units of y.
+
+        Raises:
+            ValueError: The data have another shape, or hold a number that is not finite.
+        """
+        x, y = self._checked(data)
+        if task != self._current:
+            self.finish()
+            self._begin(task, x, y)
+        rows = Windows(x, x.new_empty(1, len(x), 0), y.unsqueeze(0))
+        self._rows = rows
+        members = self.strategy.network_of(task).ensemble
+        final = self.config.learning.lr_final
+        for step in range(steps):
+            self.strategy.scale_lr(1 - (1 - final) * step / steps)
+            drawn = rows.draw(self.config.learning.batch * members, self._batches)
+            self.strategy.step(self._loss(task, drawn))
+        return float(np.square(self.predict(task, x.numpy()) - y.numpy()).mean())
+
+    def finish(self) -> None:
+        """Finish the current task: from now on it is protected."""
+        if self._current is not None and self._rows is not None:
+            self.strategy.end_task(self._rows)
+        self._current = self._rows = None
+
+    def predict(self, task: int, x: NDArray[Any]) -> Array:
+        """Predictions [N, outputs] of a task for x [N, inputs] (mean over the ensemble).
+
+        Raises:
+            CrlError: The task was not learned.
+        """
+        if task not in self._scales:
+            raise CrlError(f"task {task} was not learned", f"learned so far: {self.tasks or 'none'}")
+        of_x, of_y = self._scales[task]
+        read = (torch.as_tensor(x, dtype=torch.float32) - of_x.mean) / of_x.std
+        with torch.inference_mode():
+            out = self.strategy.network_of(task).forward(self.strategy.weights(task), read.unsqueeze(0))
+            found: Array = (out.mean(dim=0) * of_y.std + of_y.mean).numpy()
+        return found
+
+    # ------------------------------------------------------------------ what strategies ask for
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Sizes of an observation (x) and of an action (none)."""
+        return self._sizes[0], 0
+
+    def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
+        """Mean loss of weights [P] on rows of a task; see :class:`crl.continual.strategy.Judge`."""
+        return self._loss(task, rows)(weights)
+
+    def inputs(self, task: int, rows: Windows) -> Tensor:
+        """What the network reads, normalised, [N, inputs]."""
+        of_x, _ = self._scales[task]
+        return (rows.observation - of_x.mean) / of_x.std
+
+    def _loss(self, task: int, rows: Windows) -> Loss:
+        network, (_, of_y) = self.strategy.network_of(task), self._scales[task]
+        read = self.inputs(task, rows)
+        target = (rows.next_observations[0] - of_y.mean) / of_y.std
+        judge: Callable[[Tensor, Tensor], Tensor] = functional.mse_loss
+        if self.config.dynamics.loss == "smooth_l1":
+            judge = functional.smooth_l1_loss
+
+        def loss(weights: Tensor) -> Tensor:
+            out = network.forward(weights, deal(read, network.ensemble))
+            return judge(out, deal(target, network.ensemble))
+
+        return loss
+
+    def _begin(self, task: int, x: Tensor, y: Tensor) -> None:
+        self._current = task
+        if task not in self._scales:
+            of_x, of_y = (Normaliser(torch.full((size,), LEAST)) for size in self._sizes)
+            for normaliser, rows in ((of_x, x), (of_y, y)):
+                normaliser.update(rows)
+                normaliser.freeze()
+            self._scales[task] = of_x, of_y
+        self.strategy.begin_task(task)
+
+    def _checked(self, data: tuple[NDArray[Any], NDArray[Any]]) -> tuple[Tensor, Tensor]:
+        x, y = (torch.as_tensor(np.asarray(part), dtype=torch.float32) for part in data)
+        inputs, outputs = self._sizes
+        if x.ndim != 2 or y.ndim != 2 or x.shape[1] != inputs or y.shape != (len(x), outputs) or not len(x):
+            raise ValueError(
+                f"data are x (N, {inputs}) and y (N, {outputs}) with N >= 1, not {tuple(x.shape)} and {tuple(y.shape)}"
+            )
+        if not bool(torch.isfinite(x).all() and torch.isfinite(y).all()):
+            raise ValueError("the data hold a number that is not finite: leave such rows out")
+        return x, y

@@ -1,0 +1,70 @@
+"""``crl.train``: the command ``crl train`` from Python."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from crl.api.overrides import overrides
+from crl.api.run import Run, load
+from crl.plugin_options import check_options
+from crl.settings import compose
+from crl.training.callbacks import Callback, RunStart
+from crl.training.progress import Progress
+from crl.training.runner import train as run_training
+
+Listener = Callable[[Mapping[str, Any]], None]
+
+
+def train(
+    env: str,
+    *,
+    settings: Mapping[str, Any] | None = None,
+    progress: Listener | None = None,
+    verbose: bool = False,
+    **more: Any,
+) -> Run:
+    """Learn a sequence of tasks, evaluate all of them, and leave a run folder.
+
+    Args:
+        env: Task sequence, by name or as ``package.module:attribute``.
+        settings: Any other settings, by dotted key: ``{"planner.samples": 64}``.
+        progress: Called with every line that the run logs: a dictionary with ``kind`` (``episode``, ``learning``,
+            ``evaluation``, ...), ``step`` and values. What it raises ends the calls, with a warning, and not the run.
+        verbose: Show the progress that the command shows.
+        more: Settings by name, as in ``continual="hypercrl", seed=0, steps=600, tasks=[0, 1]``.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        SettingsError: A setting is unknown or out of range; the message names the nearest valid one.
+        CrlError: The simulator failed; what was learned is in the run's checkpoints.
+        Interrupted: Ctrl-C; the run was saved, and the message says how to continue it.
+    """
+    config = compose(overrides({"env": env, **more, **(settings or {})}))
+    check_options(config)
+    quiet = None if verbose else Progress(1, [], Console(file=io.StringIO()))
+    told = {} if progress is None else {"progress": _Told(progress)}
+    return load(Path(run_training(config, quiet, told)["run"]))
+
+
+class _Told(Callback):
+    """Passes on every line of the log."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def begin(self, run: RunStart) -> None:
+        """Nothing to tell."""
+
+    def record(self, line: Mapping[str, Any]) -> None:
+        """Pass on a line."""
+        self._listener(line)
+
+    def end(self, results: Mapping[str, Any] | None) -> None:
+        """Nothing to tell."""

@@ -1,0 +1,93 @@
+"""Finds what a setting names: an entry point of an installed package, or ``package.module:Name``."""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from crl.errors import CrlError
+from crl.matching import nearest
+from crl.text import shown
+
+
+class PluginError(CrlError, LookupError):
+    """There is no plug-in of this name, or it can't be loaded."""
+
+
+def is_path(name: str) -> bool:
+    """Whether a name says where the code is, as ``package.module:Name`` does."""
+    return ":" in name
+
+
+def points(group: str) -> dict[str, EntryPoint]:
+    """Entry points of a group, by name."""
+    return {point.name: point for point in entry_points(group=group)}
+
+
+def load_plugin(group: str, name: str, what: str) -> Any:
+    """The object that a name stands for.
+
+    Args:
+        group: Group of entry points, such as ``crl.strategies``.
+        name: Name of an entry point, or ``package.module:Name``.
+        what: What it is, for messages: ``strategy``.
+
+    Raises:
+        PluginError: Nothing has this name, or its code can't be imported.
+    """
+    if is_path(name):
+        return import_path(name, what)
+    found = points(group)
+    if name not in found:
+        raise PluginError(
+            f"unknown {what} {name!r}{nearest(name, found)}",
+            f"a {what} of your own that is not installed is named package.module:Name",
+        )
+    try:
+        return found[name].load()
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"the {what} {name!r} ({found[name].value}) can't be loaded: {error}") from error
+
+
+def split_path(path: str, what: str) -> tuple[str, str]:
+    """Module and name of ``package.module:Name``.
+
+    Raises:
+        PluginError: It is not of this form: a file is named, for instance, or a module relative to none.
+    """
+    module, _, attribute = path.partition(":")
+    if not (module and attribute) or module.startswith(".") or "/" in module or "\\" in module:
+        raise PluginError(
+            f"the {what} {shown(path)!r} can't be loaded: it is not of the form package.module:Name",
+            _as_module(module, attribute),
+        )
+    return module, attribute
+
+
+def import_path(path: str, what: str) -> Any:
+    """The object at ``package.module:Name``; the current folder and PYTHONPATH are searched.
+
+    Raises:
+        PluginError: The module can't be imported, or has no such name; the message says where to start.
+    """
+    module, attribute = split_path(path, what)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        hint = None
+        if module.endswith(".py"):
+            hint = _as_module(module, attribute)
+        elif isinstance(error, ModuleNotFoundError) and error.name == module.partition(".")[0]:
+            hint = (
+                f"start in the folder that holds {error.name}, name that folder in PYTHONPATH, or install the package"
+            )
+        raise PluginError(f"the {what} {shown(path)!r} can't be loaded: {error}", hint) from error
+
+
+def _as_module(module: str, attribute: str) -> str | None:
+    """How to name a file's content instead; ``None`` where no module can be meant."""
+    stem = module.replace("\\", "/").rpartition("/")[2].removesuffix(".py")
+    if not (stem.isidentifier() and attribute):
+        return None
+    return f"write {stem}:{attribute}, and start in the folder that holds {stem}.py or name that folder in PYTHONPATH"

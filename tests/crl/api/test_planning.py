@@ -1,0 +1,46 @@
+"""``crl.plan`` on a model and a reward of one's own."""
+
+from __future__ import annotations
+
+import gymnasium
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+import crl
+from crl.errors import SettingsError
+
+SPACE = gymnasium.spaces.Box(-1.0, 1.0, (2,), np.float32)
+
+
+def step(observation: Tensor, action: Tensor) -> Tensor:
+    """Two points that are pushed along a line."""
+    return observation + 0.5 * action
+
+
+def near_origin(observation: Tensor, action: Tensor, after: Tensor) -> Tensor:
+    return -after.square().sum(dim=-1)
+
+
+@pytest.mark.parametrize("planner", ["icem", "cem", "mppi", "random_shooting"])
+def test_it_plans_towards_the_goal(planner: str) -> None:
+    start = np.array([1.0, -1.0])
+    actions = crl.plan(step, near_origin, start, action_space=SPACE, planner=planner, samples=256, horizon=4)
+    assert actions.shape == (4, 2) and actions.dtype == np.float32
+    end = start + 0.5 * actions.sum(axis=0)
+    assert np.square(end).sum() < 0.5
+    again = crl.plan(step, near_origin, start, action_space=SPACE, planner=planner, samples=256, horizon=4)
+    np.testing.assert_array_equal(actions, again)
+
+
+def test_bad_input_is_named() -> None:
+    endless = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)
+    with pytest.raises(ValueError, match="no finite range"):
+        crl.plan(step, near_origin, np.zeros(2), action_space=endless)
+    with pytest.raises(ValueError, match="must be a Box with one dimension"):
+        crl.plan(step, near_origin, np.zeros(2), action_space=gymnasium.spaces.Discrete(3))  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match="samples"):
+        crl.plan(step, near_origin, np.zeros(2), action_space=SPACE, samples=0)
+    with pytest.raises(crl.errors.CrlError, match="finite predicted return"):
+        crl.plan(lambda o, a: o * torch.nan, near_origin, np.zeros(2), action_space=SPACE)

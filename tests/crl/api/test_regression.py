@@ -1,0 +1,71 @@
+"""``crl.strategy``: regression tasks in sequence, without a robot."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import crl
+from crl.continual.strategy import GROUP
+from crl.errors import CrlError
+
+NAMES = sorted(point.name for point in entry_points(group=GROUP))
+QUICK = {
+    "learning.batch": 64, "learning.lr": 5e-3, "learning.lr_embedding": 5e-3,
+    "dynamics.hypernetwork.hidden": [16], "dynamics.hypernetwork.embedding": 4, "dynamics.hypernetwork.chunk": 100,
+}  # fmt: skip
+
+
+def data(task: int, count: int = 256) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """y = (sin(x_0 + task), 10 + (task - 1) x_1): with an offset that only normalisers can see."""
+    x = np.random.default_rng(task).normal(size=(count, 2))
+    return x, np.stack([np.sin(x[:, 0] + task), 10 + (task - 1) * x[:, 1]], axis=-1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_strategy_learns_a_task(name: str) -> None:
+    learner = crl.strategy(name, inputs=2, outputs=2, hidden=[16], settings=QUICK)
+    x, y = data(0)
+    learner.fit(0, (x, y), steps=0)
+    before = np.square(learner.predict(0, x) - y).mean()
+    assert learner.fit(0, (x, y), steps=300) < 0.2 * before
+    assert learner.predict(0, x).shape == y.shape
+
+
+def test_a_strategy_keeps_what_finetune_forgets() -> None:
+    lost = {}
+    for name in ("hypercrl", "snapshot", "finetune"):
+        learner = crl.strategy(name, inputs=2, outputs=2, hidden=[16], settings={**QUICK, "continual.beta": 1.0})
+        first = learner.fit(0, data(0), steps=400)
+        learner.fit(2, data(2), steps=400)
+        x, y = data(0)
+        lost[name] = float(np.square(learner.predict(0, x) - y).mean()) - first
+    assert lost["snapshot"] == pytest.approx(0, abs=1e-6)
+    assert lost["hypercrl"] < 0.1 * lost["finetune"]
+
+
+def test_a_task_that_comes_back_goes_on() -> None:
+    learner = crl.strategy("hypercrl", inputs=2, outputs=2, hidden=[16], settings=QUICK)
+    learner.fit(0, data(0), steps=100)
+    first = learner.fit(0, data(0), steps=200)
+    learner.fit(1, data(1), steps=50)
+    assert learner.fit(0, data(0), steps=200) <= 1.5 * first
+    assert learner.tasks == [0, 1]
+
+
+def test_bad_data_are_named() -> None:
+    learner = crl.strategy("finetune", inputs=2, outputs=2)
+    x, y = data(0)
+    with pytest.raises(ValueError, match=r"x \(N, 2\) and y \(N, 2\)"):
+        learner.fit(0, (x[:, :1], y))
+    with pytest.raises(ValueError, match="N >= 1"):
+        learner.fit(0, (x[:0], y[:0]))
+    with pytest.raises(ValueError, match="not finite"):
+        learner.fit(0, (x, y * np.nan))
+    with pytest.raises(CrlError, match="task 3 was not learned"):
+        learner.predict(3, x)
+    with pytest.raises(CrlError, match="did you mean 'hypercrl'"):
+        crl.strategy("hypercrll", inputs=2, outputs=2)
