@@ -35,6 +35,7 @@ from crl.training.checkpoint_format import (
 from crl.training.checkpoint_manifest import ARRAYS, MANIFEST, TREE, ManifestError, read_manifest, write_manifest
 from crl.training.checkpoint_names import FORMAT, checkpoint_folders, step_and_revision
 from crl.training.durable import NO_PERMISSION, NO_SPACE, fsync_folder, write_hashed
+from crl.version import __version__
 
 State = dict[str, Any]
 Fitted = TypeVar("Fitted")

@@ -119,7 +119,7 @@ def test_a_description_that_was_made_in_code_is_checked_too() -> None:
         ("action.speed.low", 1, "low must be below high"),
         ("action.speed.high", math.nan, "action.speed.high is nan\ngive a finite number"),
         ("action.speed.high", math.inf, "action.speed.high is inf\ngive a finite number"),
-        ("jump", 10**400, "jump is 10000000000000000000\ngive a finite number"),
+        ("jump", 10**400, "000...\ngive a finite number"),
         ("action.speed.high", "fast", "action.speed.high is 'fast'\ngive a number"),
         ("action.speed.high", True, "action.speed.high is True\ngive a number"),
         ("action.speed.safe", 1.5, "action.speed.safe is 1.5, outside -1..1"),

@@ -6,7 +6,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from crl.formal import (
     AgentBasis,
