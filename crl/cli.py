@@ -32,7 +32,7 @@ from crl.commands import (
     salvage,
     sweep,
 )
-from crl.commands.arguments import Run, Settings, err, find_run, out, say
+from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
 from crl.commands.films import record_videos
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
@@ -105,7 +105,7 @@ def root(
 
 
 @app.command(no_args_is_help=True)
-def train(settings: Settings = None) -> None:
+def train(settings: Settings = None, trust: Trust = False) -> None:
     """Learn a sequence of tasks, evaluate all of them, and leave a run folder.
 
     Name at least the sequence: `crl train env=cartpole_length`.
@@ -115,19 +115,23 @@ def train(settings: Settings = None) -> None:
     """
     config = _compose(settings)
     from crl.training.runner import train as run
+    from crl.training.trust import asking
 
-    _report(run(config), config)
+    with asking(trust):  # agent=frozen plays a run
+        _report(run(config), config)
 
 
 @app.command()
-def resume(run: Run) -> None:
+def resume(run: Run, trust: Trust = False) -> None:
     """Continue an unfinished run, with its own settings, from its last checkpoint."""
     folder = find_run(run)
     from crl.training.run_folder import RunFolder
     from crl.training.run_settings import read_settings
     from crl.training.runner import resume as go_on
+    from crl.training.trust import asking
 
-    _report(go_on(folder), read_settings(RunFolder(folder))[0])
+    with asking(trust):
+        _report(go_on(folder), read_settings(RunFolder(folder))[0])
 
 
 @app.command("eval")
@@ -138,12 +142,15 @@ def evaluate(
     ] = None,
     task: Annotated[int | None, typer.Option(min=0, help="Only this task, by its index in the sequence.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    trust: Trust = False,
 ) -> None:
     """Evaluate a run's newest checkpoint, without noise and without learning."""
     folder = find_run(run)
     from crl.training.load import evaluate_run
+    from crl.training.trust import asking
 
-    results = evaluate_run(folder, episodes, task)
+    with asking(trust):
+        results = evaluate_run(folder, episodes, task)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
         return

@@ -13,6 +13,7 @@ os.environ.pop("DISPLAY", None)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,9 @@ hypothesis.settings.load_profile("crl")
 # From here on every call into the rooms of mathematics is checked against its annotations, where it has them.
 CHECKED = ["crl.dynamics", "crl.planning", "crl.continual", "crl.agents", "crl.adaptation", "crl.safety"]
 install_import_hook(CHECKED, f"{tests.typechecking.__name__}.checked")
+
+STATE = tempfile.TemporaryDirectory(prefix="crl-tests-")
+os.environ["XDG_STATE_HOME"] = STATE.name  # where the key of this user is made
 
 ROOT = Path(__file__).resolve().parents[1]
 

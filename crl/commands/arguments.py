@@ -11,6 +11,11 @@ import typer
 from crl.commands.completing import complete_run, complete_setting
 from crl.console import PlainConsole
 
+Trust = Annotated[
+    bool,
+    typer.Option("--trust", help="Execute the environment's module in this folder, though the run is somebody else's."),
+]
+
 out = PlainConsole()
 err = PlainConsole(stderr=True)
 

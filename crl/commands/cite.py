@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import Run, err, find_run, say
+from crl.commands.arguments import Run, Trust, err, find_run, say
 from crl.errors import CrlError
 from crl.text import printable
 
@@ -22,6 +22,7 @@ def cite(
     out_file: Annotated[
         Path | None, typer.Option("--out", metavar="FILE.bib", help="Write to a file instead of the screen.")
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Print the BibTeX of exactly what a run used.
 
@@ -30,8 +31,10 @@ def cite(
     """
     folder = find_run(run)
     from crl.reporting.citations import cite as collect
+    from crl.training.trust import asking
 
-    citations, notes = collect(folder)
+    with asking(trust):
+        citations, notes = collect(folder)
     text = "\n\n".join(f"% {citation.reason}\n{citation.text}" for citation in citations) + "\n"
     for note in notes:
         err.print(f"note: {note}", soft_wrap=True, highlight=False)

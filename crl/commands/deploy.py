@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import Run, find_run, finite, say
+from crl.commands.arguments import Run, Trust, find_run, finite, say
 
 
 def register(app: typer.Typer) -> None:
@@ -27,6 +27,7 @@ def deploy(
             help="Gradient steps per second while driving; 0: as many as possible; one per decision if omitted.",
         ),
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Export a run of missions to one folder that a robot drives with: weights, specs, limits, versions, checksums.
 
@@ -34,7 +35,9 @@ def deploy(
     """
     folder = find_run(run)
     from crl.deployment.export import export_run
+    from crl.training.trust import asking
 
-    said = export_run(folder, robot, out, learner_rate)
+    with asking(trust):
+        said = export_run(folder, robot, out, learner_rate)
     say(f"{said['robot']}: the agent of {said['run']} at step {said['step']}, {said['weights']:,} weights")
     say(f"deployment: {out}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -22,6 +22,9 @@ def formal(
         Path | None,
         typer.Option("--dot", metavar="OUT", help="Also draw the product, settled set filled, as Graphviz."),
     ] = None,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Execute a module in this folder that the file names as its environment.")
+    ] = False,
 ) -> None:
     """Decide a finite problem: who settles and who never stops learning, with witnesses and exact values."""
     import gymnasium
@@ -30,8 +33,14 @@ def formal(
     from crl.formal.problem import decide
     from crl.formal.problem_file import load_problem
     from crl.formal.report import report
+    from crl.training.trust import asking, require_trusted_module
 
-    problem = load_problem(file, gymnasium.make)
+    def make(name: str, **options: Any) -> Any:
+        require_trusted_module(file, name)
+        return gymnasium.make(name, **options)
+
+    with asking(trust):
+        problem = load_problem(file, make)
     decision = decide(problem)
     typer.echo(printable(report(problem, decision)))
     if dot_file is not None:

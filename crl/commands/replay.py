@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crl.commands.arguments import err, find_run, say
+from crl.commands.arguments import Trust, err, find_run, say
 from crl.commands.completing import complete_run
 from crl.errors import CrlError
 
@@ -60,6 +60,7 @@ def replay(
     cmd_vel: Annotated[
         str | None, typer.Option("--cmd-vel", metavar="TOPIC", help="Of a bag: the commands, if it is not clear which.")
     ] = None,
+    trust: Trust = False,
 ) -> None:
     """Play an episode with what a run has learned, or a robot's recording, and record it as mp4.
 
@@ -68,6 +69,7 @@ def replay(
     above, the commands, and in red why the robot was stopped.
     """
     from crl.reporting.replay_recording import reader_of
+    from crl.training.trust import asking
 
     named = [name for name in (run, beside) if name is not None]
     readers = [reader_of(Path(name)) for name in named]
@@ -75,27 +77,26 @@ def replay(
     bags = [(Path(name), reader) for name, reader in zip(named, readers, strict=True) if reader is not None]
     if folders and task is None:
         raise CrlError("a run has several tasks to be replayed", "say which, by its index in the sequence: --task 0")
-    if live:
-        _live(folders, bool(bags), task or 0, episode, out_file, rerun)
-        return
-    if bags:
-        from crl.reporting.replay_recording import film_path, take_of_recording
+    with asking(trust):
+        if live:
+            _live(folders, bool(bags), task or 0, episode, out_file, rerun)
+        elif bags:
+            from crl.reporting.replay_recording import film_path, take_of_recording
 
-        takes = [take_of_recording(path, reader, robot, odom, cmd_vel) for path, reader in bags]
-        _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
-        return
-    if rerun is not None:
-        from crl.reporting.replay import takes_of
+            takes = [take_of_recording(path, reader, robot, odom, cmd_vel) for path, reader in bags]
+            _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
+        elif rerun is not None:
+            from crl.reporting.replay import takes_of
 
-        with _progress() as shown:
-            takes = takes_of(folders, task or 0, episode, told=shown.step)
-        _rerun(takes, rerun)
-        return
-    from crl.reporting.replay import film
+            with _progress() as shown:
+                takes = takes_of(folders, task or 0, episode, told=shown.step)
+            _rerun(takes, rerun)
+        else:
+            from crl.reporting.replay import film
 
-    with _progress() as shown:
-        made = film(folders, task or 0, episode, out_file, overlay=overlay, told=shown.step)
-    _tell(made)
+            with _progress() as shown:
+                made = film(folders, task or 0, episode, out_file, overlay=overlay, told=shown.step)
+            _tell(made)
 
 
 def _live(

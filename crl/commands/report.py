@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import say
+from crl.commands.arguments import Trust, say
 from crl.errors import CrlError
 
 FORMATS = {"html": "html", "md": "md", "csv": "csv", "latex": "tex"}
@@ -50,12 +50,14 @@ def report(
         float,
         typer.Option("--embed-videos", metavar="MB", min=0, help="Megabytes of video in the page; else links."),
     ] = 0,
+    trust: Trust = False,
 ) -> None:
     """Make one self-contained page of any runs, or tables for papers.
 
     Whatever can be shown is shown; what is wrong stands at the top, with its hint.
     """
     from crl.reporting.report.build import Options, write_reports
+    from crl.training.trust import asking
 
     kinds = list(dict.fromkeys(kind.strip().lower() for kind in formats.split(",")))
     for kind in kinds:
@@ -78,7 +80,8 @@ def report(
         embed=round(videos * 1e6),
         command=shlex.join(["crl", *sys.argv[1:]]) if Path(sys.argv[0]).name == "crl" else "",
     )
-    made = write_reports(runs, files, options)
+    with asking(trust):
+        made = write_reports(runs, files, options)
     for problem in made.problems:
         say(f"! {problem}")
     for path in made.files:

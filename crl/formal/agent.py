@@ -122,6 +122,14 @@ class FiniteAgent:
             raise FormalError(f"agent {name!r}: it can't start in {start!r}", f"memories: {', '.join(memories)}")
         return cls(name, interface, policy, update, 0 if start is None else index[start], memories)
 
+    def same_as(self, other: FiniteAgent) -> bool:
+        """Whether it is the same machine, whatever it and its memories are called."""
+        return self is other or (
+            self.initial == other.initial
+            and np.array_equal(self.policy, other.policy)
+            and np.array_equal(self.update, other.update)
+        )
+
     @property
     def size(self) -> int:
         """Number M of memories."""

@@ -2,8 +2,10 @@
 
 * A **continual learning agent**, relative to a basis in an environment: the basis generates it, but it never reaches
   the basis.
-* A **continual RL problem** (e, v, Lambda, Lambda_B): the basis generates Lambda, and every agent that maximises v over
-  Lambda never reaches the basis. Lambda is finite here, so its best agents are found by evaluating them all.
+* A **continual RL problem** (e, v, Lambda, Lambda_B): the basis is a part of Lambda and generates it, and every agent
+  that maximises v over Lambda never reaches the basis. Lambda is finite here, so its best agents are found by
+  evaluating them all. Elements of the basis that are not among the given agents are added to them: a basis that is
+  better than every learner settles the question, whether or not somebody thought of naming it.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from crl.formal.agent import AgentBasis, FiniteAgent
@@ -34,7 +35,8 @@ class ProblemVerdict:
         reason: The answer in a sentence.
         witness: If the basis does not generate Lambda, the history that shows it; if a best agent settles, where; else
             the lasso of the first best agent.
-        agents: Names of the agents of Lambda.
+        agents: Names of the agents of Lambda: those that were given, then the elements of the basis that were not.
+        given: How many of them were given.
         values: Their values.
         best: Indices of those that maximise the value.
         generated: Whether the basis generates Lambda.
@@ -45,6 +47,7 @@ class ProblemVerdict:
     reason: str
     witness: Witness = field(repr=False)
     agents: tuple[str, ...]
+    given: int
     values: tuple[Value, ...]
     best: tuple[int, ...]
     generated: Verdict
@@ -95,7 +98,7 @@ def is_continual_rl_problem(
         environment: The environment e.
         rewards: Rewards r(o, a) [O, A], or [O].
         criterion: What v is.
-        agents: The finite set Lambda. The basis is a subset of it: elements that are not among the agents are added.
+        agents: The finite set Lambda. Elements of the basis may be left out: they belong to it all the same.
         basis: The basis Lambda_B.
         tolerance: Agents count as best whose value is at most this much less than the largest.
         limits: Sizes to stay within.
@@ -108,16 +111,19 @@ def is_continual_rl_problem(
     given = tuple(agents)
     if not given:
         raise FormalError("an empty set of agents", "name at least one agent")
-    everyone = (*given, *(element for element in basis if not any(_same(element, agent) for agent in given)))
     if not tolerance >= 0:
         raise FormalError(f"a tolerance of {tolerance}", "it must be zero or more")
-    unique_names("agent", (agent.name for agent in everyone))
-    made = generates(basis, everyone, limits=limits)
+    unique_names("agent", (agent.name for agent in given))
+    made = generates(basis, given, limits=limits)
+    left_out = tuple(element for element in basis if not any(element.same_as(agent) for agent in given))
+    everyone = (*given, *left_out)
     values = tuple(value(agent, environment, rewards, criterion, limits) for agent in everyone)
     largest = max(v.number for v in values)
     best = tuple(i for i, v in enumerate(values) if v.number >= largest - tolerance)
     reached = tuple(reach(everyone[i], basis, environment, limits) for i in best)
-    names = tuple(agent.name for agent in everyone)
+    taken = {agent.name for agent in given}
+    named = (f"{each.name} (of the basis)" if each.name in taken else each.name for each in left_out)
+    names = (*(agent.name for agent in given), *named)
     settles = next((k for k, r in enumerate(reached) if not r.never), None)
     listed = ", ".join(names[i] for i in best)
     if not made:
@@ -129,14 +135,5 @@ def is_continual_rl_problem(
         )
     else:
         reason, witness = f"no best agent ({listed}) ever reaches the basis", reached[0].never.witness
-    return ProblemVerdict(bool(made) and settles is None, reason, witness, names, values, best, made, reached)
-
-
-def _same(one: FiniteAgent, other: FiniteAgent) -> bool:
-    """Whether two agents have the same name and are the same machine."""
-    return one is other or (
-        one.name == other.name
-        and one.initial == other.initial
-        and np.array_equal(one.policy, other.policy)
-        and np.array_equal(one.update, other.update)
-    )
+    holds = bool(made) and settles is None
+    return ProblemVerdict(holds, reason, witness, names, len(given), values, best, made, reached)

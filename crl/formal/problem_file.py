@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from crl.errors import CrlError
 from crl.formal import agent_file
 from crl.formal import yaml_reading as read
 from crl.formal.agent import AgentBasis, check_size
@@ -115,6 +116,8 @@ def _gymnasium(value: Any, make: Make | None) -> tuple[FiniteEnvironment, Floats
     options = read.mapping(given.get("options", {}), "environment: options")
     try:
         made = make(name, **options)
+    except CrlError:
+        raise
     except Exception as error:  # whatever an environment's constructor raises
         raise FormalError(
             f"environment: {name} can't be made: {error}",

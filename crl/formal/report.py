@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crl.formal.continual import ProblemVerdict
 from crl.formal.interface import History, Interface
 from crl.formal.problem import Decision, Problem
 from crl.formal.verdict import Departure, Lasso, Rules, Settled, Unmatched, Verdict, Witness
@@ -31,8 +32,23 @@ def report(problem: Problem, decision: Decision) -> str:
         for witness in shown:
             lines += [f"  {line}" for line in _witness(problem, interface, witness)]
     if decision.problem is not None:
+        lines += _of_the_basis(decision.problem)
         lines += ["", f"continual RL problem: {_yes(bool(decision.problem))}: {decision.problem.reason}"]
     return "\n".join(lines)
+
+
+def _of_the_basis(verdict: ProblemVerdict) -> list[str]:
+    """The values of elements of the basis that are no agents of the file: they are compared as well."""
+    rows = [
+        f"  {verdict.agents[i]}: {verdict.values[i].number:.6g}{' best' if i in verdict.best else ''}"
+        for i in range(verdict.given, len(verdict.agents))
+    ]
+    if not rows:
+        return []
+    # The best first: it may decide the question.
+    rows.sort(key=lambda row: not row.endswith(" best"))
+    more = [f"  and {len(rows) - SHOWN} more"] if len(rows) > SHOWN else []
+    return ["", "the basis is compared with them:", *rows[:SHOWN], *more]
 
 
 def _table(problem: Problem, decision: Decision) -> list[str]:

@@ -20,6 +20,7 @@ from crl.settings import GROUPS
 from crl.training.order import task_order
 from crl.training.run_folder import RunFolder
 from crl.training.run_settings import read_settings
+from crl.training.trust import require_trust
 from crl.version import __version__
 
 SIMULATORS = ("mujoco", "pybullet", "isaacsim", "genesis", "sapien", "dm_control", "brax", "robosuite")
@@ -53,7 +54,7 @@ def cite(folder: Path) -> tuple[list[Citation], list[str]]:
     config, complaint = read_settings(run)
     results = _results(run)
     notes: list[str] = [complaint] if complaint else []
-    facts = used(config, results, notes)
+    facts = used(config, results, notes, run.path)
     version = str(results.get("version") or __version__)
     found = [
         Citation(reason, entry.text(version=version) if entry.key == "crl" else entry.text(), (entry.key,))
@@ -61,20 +62,21 @@ def cite(folder: Path) -> tuple[list[Citation], list[str]]:
         if (reason := _reason(entry, facts)) is not None
     ]
     seen = {key for citation in found for key in citation.keys}
-    for citation in _declared(config, notes):
+    for citation in _declared(config, notes, run.path):
         if not set(citation.keys) <= seen:
             found.append(citation)
             seen.update(citation.keys)
     return found, list(dict.fromkeys(notes))
 
 
-def used(config: Config, results: Mapping[str, Any], notes: list[str]) -> dict[str, object]:
+def used(config: Config, results: Mapping[str, Any], notes: list[str], folder: Path | None = None) -> dict[str, object]:
     """Facts about a run, for the conditions of the bibliography.
 
     Args:
         config: The run's settings.
         results: Content of its ``results.json``, as far as there is any.
         notes: Gets what could not be told.
+        folder: The run's folder, which may name code that is not trusted.
     """
     inner = _played(config, notes)
     acting = inner or config  # a frozen run used what the run that it plays has used
@@ -91,7 +93,7 @@ def used(config: Config, results: Mapping[str, Any], notes: list[str]) -> dict[s
             facts[group] = facts[f"{group}.name"]
     facts["agent"] = frozenset({config.agent.name, _actor(acting)})
     facts["env"] = frozenset({config.env.name, acting.env.name})
-    facts["simulator"] = frozenset(simulators(config, notes))
+    facts["simulator"] = frozenset(simulators(config, notes, folder))
     measured = {key for key, value in results.items() if value is not None}
     if any(isinstance(visit, dict) and visit.get("plasticity") for visit in results.get("visits") or ()):
         measured.add("plasticity")
@@ -99,10 +101,10 @@ def used(config: Config, results: Mapping[str, Any], notes: list[str]) -> dict[s
     return facts
 
 
-def simulators(config: Config, notes: list[str]) -> set[str]:
+def simulators(config: Config, notes: list[str], folder: Path | None = None) -> set[str]:
     """Simulators that the modules of a run's environments import, through all their base classes."""
     found: set[str] = set()
-    for kind in _environments(config, notes):
+    for kind in _environments(config, notes, folder):
         for base in kind.__mro__:
             module = sys.modules.get(base.__module__)
             imported = {
@@ -137,14 +139,16 @@ def _played(config: Config, notes: list[str]) -> Config | None:
     return played
 
 
-def _environments(config: Config, notes: list[str]) -> list[type]:
+def _environments(config: Config, notes: list[str], folder: Path | None) -> list[type]:
     """Classes of the environments that the run's tasks are made of, each once."""
     kinds: dict[type, None] = {}
     try:
+        if folder is not None:
+            require_trust(folder, config.env.name)
         sequence: TaskSequence = load_sequence(config.env.name)
         order = dict.fromkeys(task_order(config, sequence))
     except CrlError as error:
-        notes.append(f"what simulates {config.env.name} is not known: {error.message}")
+        notes.append(f"what simulates {config.env.name} is not known: {'; '.join(str(error).splitlines())}")
         return []
     for index in order:
         try:
@@ -168,7 +172,7 @@ def _reason(entry: Entry, facts: Mapping[str, object]) -> str | None:
     return ", ".join(plain) if plain else "every run"
 
 
-def _declared(config: Config, notes: list[str]) -> Iterator[Citation]:
+def _declared(config: Config, notes: list[str], folder: Path) -> Iterator[Citation]:
     """What plug-ins say about themselves: the attribute ``bibtex`` of their entry points and environments."""
     inner = _played(config, [])
     for acting in (config, *([inner] if inner else [])):
@@ -185,7 +189,7 @@ def _declared(config: Config, notes: list[str]) -> Iterator[Citation]:
                 continue
             if bibtex is not None:
                 yield _own(bibtex, f"{group}={name}")
-    for kind in _environments(config, []):
+    for kind in _environments(config, [], folder):
         if getattr(kind, "bibtex", None) is not None:
             yield _own(kind.bibtex, f"env={config.env.name}")  # type: ignore[attr-defined]
 

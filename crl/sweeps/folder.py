@@ -20,12 +20,25 @@ from pathlib import Path
 from typing import Any
 
 from crl.errors import CrlError
+from crl.reading.json_text import read_json
+from crl.reading.schema import count, listed, mapping, shown, text
 from crl.sweeps.locks import HeldError, hold
 from crl.sweeps.point import Point
 from crl.training.durable import NO_SPACE, replace_file
 
 FORMAT = 1
 SWEEP = "sweep.json"
+
+
+def _name(value: Any) -> str | None:
+    """The name of a folder, and not the way to another one."""
+    return text(value) or (None if Path(value).name == value else f"is {shown(value)}, no name of a folder")
+
+
+_SCHEMA = mapping(
+    {"format": count, "kind": text, "arguments": listed(text), "points": listed(_name)},
+    ("format", "kind", "arguments", "points", "identity"),
+)
 
 
 class SweepFolderError(CrlError):
@@ -130,11 +143,10 @@ class SweepFolder:
         """
         path = self.path / SWEEP
         try:
-            plain = json.loads(path.read_bytes())
+            plain = read_json(path)
+            if (wrong := _SCHEMA(plain)) is not None:
+                raise ValueError(f"it {wrong}")
             version = plain["format"]
-            missing = {"kind", "arguments", "points", "identity"} - plain.keys()
-            if missing:
-                raise KeyError(", ".join(sorted(missing)))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise SweepFolderError(
                 f"{path} can't be read: {error}", "the runs beside it are whole; sweep into another sweep_dir"
@@ -166,7 +178,7 @@ class SweepFolder:
     def read_point(self, name: str) -> Point | None:
         """A point; None where the sweep was killed before it was written."""
         try:
-            return Point.from_plain(json.loads((self.point(name) / "point.json").read_bytes()))
+            return Point.from_plain(read_json(self.point(name) / "point.json"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 

@@ -7,10 +7,24 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from crl.reading.json_text import read_json
+from crl.reading.schema import count, mapping, text
 from crl.training.durable import replace_file
 
 Outcome = Literal["running", "finished", "failed", "stopped"]
 NAME = "record.json"
+MOST = 1 << 20
+"""Bytes of a record that are read."""
+_SCHEMA = mapping(
+    {
+        "outcome": text,
+        "fingerprint": text,
+        "code": text,
+        "attempts": count,
+        "process": text,
+        "began": text,
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,8 @@ class Record:
 def read(point: Path) -> Record | None:
     """The record in a point's folder; None if no worker has been there."""
     try:
-        return Record(**json.loads((point / NAME).read_bytes()))
+        found = read_json(point / NAME, MOST)
+        return Record(**found) if _SCHEMA(found) is None else None
     except (OSError, ValueError, TypeError):
         return None
 

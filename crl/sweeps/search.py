@@ -5,7 +5,6 @@ Its memory is a file in the sweep's folder.
 
 from __future__ import annotations
 
-import json
 import math
 from collections import deque
 from collections.abc import Mapping
@@ -15,6 +14,7 @@ from typing import Any
 
 from crl.errors import CrlError, SettingsError
 from crl.matching import nearest
+from crl.reading.json_text import read_json
 from crl.sweeps.expansion import plan
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.options import Tune
@@ -166,7 +166,7 @@ class Search:
         self._waiting = deque(point for point in self._waiting if point.name not in names)
 
     def _value(self, run: Path) -> float:
-        found: Any = json.loads((run / "results.json").read_bytes())
+        found: Any = read_json(run / "results.json")
         for part in self._objective.split("."):
             found = found.get(part) if isinstance(found, dict) else None
         if isinstance(found, bool) or not isinstance(found, (int, float)):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from crl.reading.plain import open_plain
+from crl.reading.schema import flag, mapping, number
 from crl.reporting.store.holder import holder
 from crl.sweeps import record as records
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.point import Point
 from crl.sweeps.record import Record
+from crl.training.results_file import read_line, read_results
 from crl.training.run_folder import RunFolder
 
+_PHASE = mapping({"wall": number}, ("wall",))
 Name = Literal["waiting", "running", "finished", "failed", "stopped", "killed"]
 TAIL = 1 << 16
 """Bytes at the end of a log in which the newest lines are looked for."""
@@ -90,8 +93,8 @@ def state(folder: SweepFolder, name: str) -> State:
             wall / 60 if isinstance(wall, (int, float)) else None,
         )
     lines = _lines(run / "metrics.jsonl")
-    step = max((int(line.get("step") or 0) for line in lines[-1:]), default=0)
-    episodes = [line["success"] for line in lines if line.get("kind") == "episode" and line.get("success") is not None]
+    step = int(lines[-1]["step"]) if lines else 0
+    episodes = [line["success"] for line in lines if line["kind"] == "episode" and flag(line.get("success")) is None]
     newest = episodes[-RECENT:]
     facts = (step, point.budget, sum(newest) / len(newest) if newest else None, _minutes(run / "timing.jsonl"))
     if holder(place) is not None:
@@ -108,16 +111,15 @@ def _finished(run: Path, point: Point) -> bool:
 
 def _results(run: Path) -> dict[str, Any] | None:
     try:
-        found = json.loads((run / "results.json").read_bytes())
+        return read_results(run).entries
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None
 
 
 def _lines(path: Path) -> list[dict[str, Any]]:
     """The newest lines of a log. The first and the last may be cut off, and are passed over then."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             file.seek(0, 2)
             file.seek(max(0, file.tell() - TAIL))
             text = file.read().decode(errors="replace")
@@ -125,19 +127,15 @@ def _lines(path: Path) -> list[dict[str, Any]]:
         return []
     found = []
     for line in text.splitlines():
-        try:
-            read = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(read, dict):
+        if (read := read_line(line.encode())) is not None:
             found.append(read)
     return found
 
 
 def _minutes(path: Path) -> float | None:
     """Wall time up to the last checkpoint (min)."""
-    clocks = [line for line in _lines(path) if line.get("kind") == "clock"]
+    clocks = [line for line in _lines(path) if line["kind"] == "clock"]
     if not clocks:
         return None
-    phases = [phase for phase in clocks[-1].values() if isinstance(phase, dict)]
-    return sum(float(phase.get("wall") or 0) for phase in phases) / 60
+    phases = [phase for phase in clocks[-1].values() if _PHASE(phase) is None]
+    return sum(float(phase["wall"]) for phase in phases) / 60

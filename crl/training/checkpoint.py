@@ -103,17 +103,19 @@ class CheckpointStore:
         """Folders of all checkpoints, oldest first."""
         return checkpoint_folders(self.folder)
 
-    def save(self, step: int, state: State) -> Path:
+    def save(self, step: int, state: State, revision: int | None = None) -> Path:
         """Write a checkpoint and, once it is on the disk, remove the oldest.
 
         Saving at a step below that of existing checkpoints means that the run went back; what lies after the step
-        belongs to a future that was given up, and is removed as well. A second save at one step is kept beside the
-        first, under ``step_000012345.2``.
+        belongs to a future that was given up, and is removed as well. Further saves at one step are kept beside the
+        first, under ``step_000012345.2`` and so on.
 
         Args:
             step: Environment steps so far.
             state: Nested dicts (keys: strings or integers), lists and tuples of tensors, arrays, numpy scalars, and
                 Python's numbers, strings, booleans and None.
+            revision: What tells the saves at this step apart, at least 1; the next that is free by default. One that
+                is taken is replaced if its checkpoint is damaged, else the next that is free is taken, too.
 
         Returns:
             The checkpoint's folder.
@@ -146,7 +148,7 @@ class CheckpointStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._remove_leftovers()
-            path = self._write(step, files)
+            path = self._write(step, files, revision)
         except OSError as error:
             raise self._explain(error, step, needed) from error
         self._prune(path)
@@ -207,22 +209,36 @@ class CheckpointStore:
             state = MIGRATIONS[older](state)
         return LoadedCheckpoint(manifest["step"], state, [], path)
 
-    def _write(self, step: int, files: Mapping[str, Parts]) -> Path:
+    def _write(self, step: int, files: Mapping[str, Parts], revision: int | None) -> Path:
         """Write beside, flush, rename, flush."""
-        revisions = [step_and_revision(path)[1] for path in self.list() if step_and_revision(path)[0] == step]
-        name = f"step_{step:09d}" + (f".{max(revisions) + 1}" if revisions else "")
+        name = self._name(step, revision)
         beside = self.folder / f"{_WRITING}{name}-{os.getpid()}"
         try:
             beside.mkdir()
             records = {file: write_hashed(beside / file, parts) for file, parts in files.items()}
             write_hashed(beside / MANIFEST, [write_manifest(step, records)])
             fsync_folder(beside)
+            if (self.folder / name).exists():  # a damaged one: the one before it was gone on from
+                self._discard(self.folder / name)
             beside.rename(self.folder / name)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise
         fsync_folder(self.folder)
         return self.folder / name
+
+    def _name(self, step: int, revision: int | None) -> str:
+        taken = {step_and_revision(path)[1]: path for path in self.list() if step_and_revision(path)[0] == step}
+        if revision is None or (revision in taken and taken[revision] not in self._damaged):
+            revision = max(taken, default=0) + 1
+        return f"step_{step:09d}" + (f".{revision}" if revision > 1 else "")
+
+    def _discard(self, path: Path) -> None:
+        """Remove a checkpoint. One that is cut short must not leave half a checkpoint under a checkpoint's name."""
+        aside = self.folder / f"{_REMOVING}{path.name}-{os.getpid()}"
+        path.rename(aside)
+        self._damaged.discard(path)
+        shutil.rmtree(aside)
 
     def _prune(self, saved: Path) -> None:
         """Remove what a durable new checkpoint makes superfluous. Failing to is no reason to stop a run."""
@@ -235,11 +251,7 @@ class CheckpointStore:
         superfluous = [path for path in existing if path not in good[-self.keep :]]
         try:
             for path in superfluous:
-                # A removal that is cut short must not leave half a checkpoint under a checkpoint's name.
-                aside = self.folder / f"{_REMOVING}{path.name}-{os.getpid()}"
-                path.rename(aside)
-                self._damaged.discard(path)
-                shutil.rmtree(aside)
+                self._discard(path)
         except OSError as error:
             warnings.warn(f"an old checkpoint in {self.folder} can't be removed: {error}", stacklevel=3)
 

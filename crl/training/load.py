@@ -20,6 +20,7 @@ from crl.training.run_folder import RunFolder
 from crl.training.run_settings import read_settings
 from crl.training.run_state import RunState
 from crl.training.runner import prepare_torch
+from crl.training.trust import require_trust
 
 
 @dataclass
@@ -57,11 +58,13 @@ def load_run(path: Path) -> LoadedRun:
     """Load a run; damaged checkpoints are passed over, and they and changed settings are named in ``problems``.
 
     Raises:
+        UntrustedCodeError: See :func:`crl.training.trust.require_trust`.
         CrlError: The folder is no run, or none of its checkpoints can be read.
     """
     folder = RunFolder.open(path)
     config, complaint = read_settings(folder)
     prepare_torch(config)
+    require_trust(folder.path, config.env.name)
     sequence = load_sequence(config.env.name)
     made = [new_agent(config, sequence)]  # what is wrong with the settings is no checkpoint's fault
 

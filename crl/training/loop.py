@@ -80,17 +80,20 @@ class TrainingLoop:
 
     def unit(self) -> None:
         """Do the next unit of work."""
-        stage = self.state.stage
-        if stage == "collect":
-            self._collect()
-        elif stage == "close":
-            self._close()
-        elif stage == "validate":
-            self._validate()
-        elif stage == "evaluate":
-            self._evaluate()
-        elif stage == "missions":
-            self._fly()
+        stage, before = self.state.stage, self.state.env_steps
+        try:
+            if stage == "collect":
+                self._collect()
+            elif stage == "close":
+                self._close()
+            elif stage == "validate":
+                self._validate()
+            elif stage == "evaluate":
+                self._evaluate()
+            elif stage == "missions":
+                self._fly()
+        finally:
+            self.state.revision = self.state.revision + 1 if self.state.env_steps == before else 1
         self.show()
 
     def pretrain(self, recorded: Recorded) -> None:
@@ -376,7 +379,11 @@ class TrainingLoop:
             "run": self.state.state_dict(),
             "log": self.log.state_dict(),
             # All that differs between two equal runs is in this one entry.
-            "clock": {**self.clock.state_dict(), "decision_ms": list(self.decision_ms)},
+            "clock": {
+                **self.clock.state_dict(),
+                "decision_ms": list(self.decision_ms),
+                "mission_ms": list(self.missions.ms),
+            },
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> list[str]:
@@ -388,6 +395,8 @@ class TrainingLoop:
         self.state = RunState.from_state(state["run"])
         times = dict(state["clock"])
         self.decision_ms = list(times.pop("decision_ms", []))
+        older = [mission.pop("ms", {}) for mission in self.state.missions]  # where it was up to version 0.1
+        self.missions.ms = list(times.pop("mission_ms", older))
         self.clock.load_state_dict(times)
         return self.log.load_state_dict(state["log"])
 

@@ -78,5 +78,8 @@ def prove(config: Config, sequence: TaskSequence, state: Mapping[str, Any]) -> N
             ReachMonitor(config.monitor).load_state_dict(state["monitor"], (spec.observation.size, spec.action.size))
     with part("clock"):
         Clock().load_state_dict(state["clock"])
+    missions, taken = state["run"].get("missions", ()), state["clock"].get("mission_ms")
+    if taken is not None and len(taken) != len(missions):
+        raise UnfitStateError(f"clock tells of {len(taken)} missions, and {len(missions)} were flown")
     if (wrong := _LOG(state["log"])) is not None:
         raise UnfitStateError(f"log {wrong}")

@@ -15,6 +15,7 @@ from crl.training.checkpoint import CheckpointStore
 from crl.training.loop import TrainingLoop
 from crl.training.presence import Presence
 from crl.training.run_folder import RunFolder, RunFolderError
+from crl.training.trust import mark_as_own
 
 
 def rescue(
@@ -43,7 +44,7 @@ def rescue(
         try:
             folder = RunFolder(place) if place == moved else _anew(config, loop, place, presence.path.name)
             store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
-            store.save(loop.state.env_steps, loop.state_dict())
+            store.save(loop.state.env_steps, loop.state_dict(), loop.state.revision)
             if results is not None:
                 folder.write_json(folder.results, {**results, "run": str(folder.path)})
         except (CrlError, OSError) as error:
@@ -60,4 +61,5 @@ def _anew(config: Config, loop: TrainingLoop, root: Path, name: str) -> RunFolde
     folder = RunFolder.create(root, f"{name}_rescued", fingerprint(config))
     folder.write_text(folder.config, to_yaml(config))
     folder.metrics.write_bytes(loop.log.content())
+    mark_as_own(folder.path, config.env.name)
     return folder

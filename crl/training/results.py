@@ -61,8 +61,8 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
         "reach": loop.monitor.report() if config.monitor.probes else None,
         "memory": memory(loop.agent, state.spent),
         "missions": [
-            {key: value for key, value in mission.items() if key not in ("path", "points")}
-            for mission in state.missions
+            {**{key: value for key, value in mission.items() if key not in ("path", "points")}, "ms": taken}
+            for mission, taken in zip(state.missions, loop.missions.ms, strict=True)
         ],
         "evaluation": {
             "episodes": config.evaluation.episodes,

@@ -55,6 +55,8 @@ class RunState:
         rows: One row per visit: task index -> score, ``None`` where the evaluation was left out.
         spent: Task, environment steps, training episodes and best validation (``None`` without one), per visit.
         missions: Records of the missions flown so far (:mod:`crl.training.missions`).
+        revision: Units of work done at the present number of environment steps: what tells the checkpoints of one step
+            apart, however often one is saved.
     """
 
     visit: int = 0
@@ -73,6 +75,7 @@ class RunState:
     rows: list[dict[int, Score | None]] = field(default_factory=list)
     spent: list[dict[str, Any]] = field(default_factory=list)
     missions: list[dict[str, Any]] = field(default_factory=list)
+    revision: int = 1
 
     def next_visit(self) -> None:
         """Move on to the next task of the order."""
@@ -112,6 +115,7 @@ _SCHEMA = mapping(
         "rows": listed(mapping({})),
         "spent": listed(mapping({})),
         "missions": listed(mapping({})),
+        "revision": count,
     },
     ("visit", "stage", "env_steps", "rows"),
 )

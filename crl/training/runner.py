@@ -22,6 +22,7 @@ from crl.sequences import SequenceError, load_sequence
 from crl.settings import fingerprint, to_plain, to_yaml
 from crl.training.callbacks import Callback, RunStart, load_callbacks
 from crl.training.checkpoint import CheckpointStore
+from crl.training.checkpoint_names import step_and_revision
 from crl.training.clock import Clock
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions import check_missions
@@ -38,6 +39,7 @@ from crl.training.results_file import read_results
 from crl.training.run_folder import RunFolder, find_unfinished, run_name
 from crl.training.run_log import RunLog
 from crl.training.run_settings import settings_to_go_on
+from crl.training.trust import mark_as_own, require_trust
 from crl.training.trying import try_first
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
@@ -81,6 +83,7 @@ def train(
     folder, resumed = _folder(config)
     if folder.status() == "finished":
         return _finished(folder)
+    mark_as_own(folder.path, config.env.name)
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock() as presence, callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
@@ -127,7 +130,7 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
         if not presence.there():
             rescue(config, loop, presence)
         with clock.phase("write"):
-            store.save(loop.state.env_steps, loop.state_dict())
+            store.save(loop.state.env_steps, loop.state_dict(), loop.state.revision)
             loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
 
     written = time.monotonic()
@@ -153,6 +156,8 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
 def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> None:
     loaded = store.load_latest(lambda state: prove(loop.config, loop.sequence, state))
     problems = [*loaded.problems, *loop.load_state_dict(loaded.state)]
+    if "revision" not in loaded.state["run"]:  # a version that counted the checkpoints of a step
+        loop.state.revision = step_and_revision(loaded.path)[1]
     for problem in problems:
         shown.message(problem)
     shown.message(f"continued from the checkpoint at {loaded.step} environment steps")
@@ -196,6 +201,7 @@ def resume(path: Path) -> dict[str, Any]:
     if folder.status() == "finished":
         return _finished(folder)
     config = settings_to_go_on(folder)
+    require_trust(folder.path, config.env.name)
     config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
     return train(config)
 

@@ -31,6 +31,7 @@ from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.console import PlainConsole
 from crl.errors import CrlError
+from crl.reading.json_text import read_json
 from crl.sequences import MissionEntry, load_sequence
 from crl.settings import compose, fingerprint
 from crl.training.durable import replace_file
@@ -192,7 +193,7 @@ def run_trials(trials: Sequence[Trial], folder: Path, workers: int) -> Iterator[
 def read_trials(trials: Sequence[Trial], folder: Path) -> list[dict[str, Any]]:
     """The records of all trials that were flown, in their order."""
     paths = [folder / trial.file for trial in trials]
-    return [json.loads(path.read_text()) for path in paths if path.exists()]
+    return [read_json(path) for path in paths if path.exists()]
 
 
 def _claim(folder: Path, methods: Sequence[Method], trials: Sequence[Trial]) -> None:
@@ -202,7 +203,7 @@ def _claim(folder: Path, methods: Sequence[Method], trials: Sequence[Trial]) -> 
     if len(set(stems)) < len(stems):
         raise CrlError(f"two maps have one name: {sorted(stems)}", "rename a file: results are told apart by it")
     path = folder / "methods.json"
-    known: dict[str, str] = json.loads(path.read_text()) if path.exists() else {}
+    known: dict[str, str] = read_json(path) if path.exists() else {}
     for method in methods:
         mark = fingerprint(method.config()) + _flow_mark(method)
         if known.setdefault(method.name, mark) != mark:

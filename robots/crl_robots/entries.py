@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from crl.matching import nearest
+from crl.reading.schema import LARGEST, shown
 from crl_robots.errors import RobotError
 
 
@@ -27,7 +27,7 @@ class Entries:
     def __init__(self, file: str, where: str, data: Any, known: Iterable[str] | None) -> None:
         self.file, self.where = file, where
         if not isinstance(data, Mapping):
-            raise self.error(None, f"is {data!r}", "give entries with names and values")
+            raise self.error(None, f"is {shown(data)}", "give entries with names and values")
         self.data = {str(key): value for key, value in data.items()}
         names = None if known is None else tuple(known)
         for key in self.data:
@@ -57,7 +57,7 @@ class Entries:
         """A text that is not empty."""
         value = self.get(key)
         if not isinstance(value, str) or not value.strip():
-            raise self.error(key, f"is {value!r}", "give a text")
+            raise self.error(key, f"is {shown(value)}", "give a text")
         return value.strip()
 
     def choice(self, key: str, choices: Iterable[str]) -> str:
@@ -71,7 +71,7 @@ class Entries:
         """A unit, which must be the expected one."""
         value = str(self.get(key))
         if value != expected:
-            raise self.error(key, f"is {value!r}", f"give the value in {expected!r} (SI units, REP 103)")
+            raise self.error(key, f"is {shown(value)}", f"give the value in {expected!r} (SI units, REP 103)")
 
     def number(self, key: str, least: float = -math.inf, most: float = math.inf) -> float:
         """A finite number inside ``least..most``."""
@@ -88,7 +88,7 @@ class Entries:
         """Two finite numbers, the first below the second."""
         value = self.get(key)
         if not isinstance(value, list) or len(value) != 2:
-            raise self.error(key, f"is {value!r}", "give two numbers, [low, high]")
+            raise self.error(key, f"is {shown(value)}", "give two numbers, [low, high]")
         low, high = (self._number(self.path(key), part, -math.inf, math.inf) for part in value)
         if not low < high:
             raise self.error(key, f"is [{low:g}, {high:g}]", "the first number must be below the second")
@@ -96,9 +96,9 @@ class Entries:
 
     def _number(self, path: str, value: Any, least: float, most: float) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise RobotError(f"{self.file}: {path} is {value!r}", "give a number")
-        if not (abs(value) <= sys.float_info.max):  # an integer may have any number of digits
-            raise RobotError(f"{self.file}: {path} is {str(value)[:20]}", "give a finite number")
+            raise RobotError(f"{self.file}: {path} is {shown(value)}", "give a number")
+        if not abs(value) <= LARGEST:
+            raise RobotError(f"{self.file}: {path} is {shown(value)}", "give a finite number")
         if not least <= value <= most:
             raise RobotError(f"{self.file}: {path} is {value:g}", f"give a number between {least:g} and {most:g}")
         return float(value)

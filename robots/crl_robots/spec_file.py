@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +12,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from crl.matching import nearest
+from crl.reading.yaml_text import read_yaml
 from crl.safety.fence import ELEMENTS, Body, Fence
 from crl.safety.limits import Limits, SafetyError
 from crl.safety.settings import Landing
@@ -56,11 +58,11 @@ def load_spec(source: str | Path) -> RobotSpec:
             names the file, the entry and the hint.
     """
     path = SPECS.get(str(source), Path(source))
-    if not path.is_file():
+    if not path.exists():
         raise RobotError(f"there is no robot and no file {str(source)!r}{nearest(str(source), SPECS)}")
     try:
-        plain = OmegaConf.to_container(OmegaConf.load(path), resolve=False)
-    except (yaml.YAMLError, OmegaConfBaseException, OSError, UnicodeDecodeError) as error:
+        plain = OmegaConf.to_container(OmegaConf.load(io.StringIO(read_yaml(path))), resolve=False)
+    except (yaml.YAMLError, OmegaConfBaseException, OSError, ValueError) as error:
         raise RobotError(f"{path.name} is not YAML that can be read: {error}", "fix the line that it names") from error
     return parse_spec(plain, path.name)
 

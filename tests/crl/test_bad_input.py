@@ -216,9 +216,9 @@ def stop_in_the_middle(tmp_path: Path) -> None:
     left = 4
     save = CheckpointStore.save
 
-    def stop(store: CheckpointStore, step: int, state: Any) -> Any:
+    def stop(store: CheckpointStore, *arguments: Any) -> Any:
         nonlocal left
-        path = save(store, step, state)
+        path = save(store, *arguments)
         left -= 1
         if left == 0:
             raise InterruptedError

@@ -147,7 +147,7 @@ def _scale(section: Section, normalise: bool) -> tuple[Scale, list[str]]:
     try:
         zero = _random(section)
     except Exception as error:  # a sequence that is not installed here, or a simulator that fails: show returns
-        first = (str(error).splitlines() or [type(error).__name__])[0]
+        first = "; ".join(str(error).splitlines()[:2]) or type(error).__name__
         return plain, [f"what random actions reach can't be measured ({first}): scores are plain returns"]
     scored = scale(section.groups, zero, singles)
     notes = [f"{task} has no normalised score and is left out: {why}" for task, why in scored.left_out.items()]
@@ -164,7 +164,10 @@ def _random(section: Section) -> dict[str, float]:
         means = np.mean([run.matrix("matrix_return")[-1] for run in played], axis=0)
         return dict(zip(tasks, map(float, means), strict=True))
     from crl.sequences import load_sequence
+    from crl.training.trust import made_here, require_trust
 
+    own = [run.path for run in section.runs if made_here(run.path, section.env)]
+    require_trust(own[0] if own else section.runs[0].path, section.env)
     seed = int(section.runs[0].results["evaluation"]["seed"])
     zero = random_returns(load_sequence(section.env), episodes=RANDOM_EPISODES, seed=seed)
     missing = [task for task in tasks if task not in zero]

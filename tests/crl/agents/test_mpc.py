@@ -76,7 +76,7 @@ def test_an_observation_that_is_not_finite_gets_the_safe_action_with_a_reason(ba
 def spoil(part: Any) -> None:
     """Fill all tensors with NaN."""
     if isinstance(part, torch.Tensor):
-        part.fill_(math.nan)
+        part.data.fill_(math.nan)
     for inner in part.values() if isinstance(part, dict) else []:
         spoil(inner)
 

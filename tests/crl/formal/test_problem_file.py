@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -216,3 +218,116 @@ def test_limits_of_the_file_hold() -> None:
     plain["agents"] = [{"kind": "window", "window": 3}]
     with pytest.raises(TooLarge, match="more than 3 states"):
         decide(parse_problem(plain))
+
+
+HUGE = ["'1e400000000'", "1e400000000", "1e309", "1.7e308", "9" * 250, "-1e400", ".nan", ".inf", "1e100"]
+PLACES = {
+    "a probability": ("[[9/10, left, win], [1/10, right, win]]", "[[{}, left, win], [1/10, right, win]]"),
+    "a reward": ("win: 1", "win: {}"),
+    "a discount": ("discounted: 9/10", "discounted: {}"),
+    "a tolerance": ("tolerance: 1e-9", "tolerance: {}"),
+    "a limit": ("states: 1000", "states: {}"),
+    "a window": ("window: 2", "window: {}"),
+    "an exploration": ("exploration: 1", "exploration: {}"),
+    "levels": ("levels: 3", "levels: {}"),
+    "a lowest value": ("low: 0", "low: {}"),
+    "a highest value": ("high: 1", "high: {}"),
+    "a step size": ("alpha: 1/2", "alpha: {}"),
+    "a first state": ("start: 0", "start: {}"),
+    "a state": ("lose: 0}, start", "lose: {}}, start"),
+    "a threshold": ("threshold: 1/2", "threshold: {}"),
+}
+WHOLE = """
+environment:
+  start: left
+  states:
+    left:
+      left: [[9/10, left, win], [1/10, right, win]]
+      right: [[9/10, left, lose], [1/10, right, lose]]
+    right:
+      left: [[9/10, right, lose], [1/10, left, lose]]
+      right: [[9/10, right, win], [1/10, left, win]]
+rewards: {win: 1, lose: 0}
+value: {discounted: 9/10}
+tolerance: 1e-9
+limits: {states: 1000}
+basis: [{kind: all_fixed}]
+agents:
+  - {kind: window, window: 2}
+  - {kind: ucb, window: 1, exploration: 1}
+  - {kind: q_learning, levels: 3, low: 0, high: 1, alpha: 1/2, states: {win: 0, lose: 0}, start: 0}
+  - {kind: win_stay_lose_shift, threshold: 1/2}
+"""
+
+
+def refused(path: Path) -> str:
+    """Why a file is refused; empty if it is decided on, with values that are numbers."""
+    try:
+        found = decide(load_problem(path)).problem
+    except FormalError as error:
+        return error.message
+    assert found is not None and all(math.isfinite(each.number) for each in found.values)
+    return ""
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("number", HUGE)
+def test_huge_numbers_are_decided_on_or_refused_at_once(place: str, number: str, tmp_path: Path) -> None:
+    old, new = PLACES[place]
+    assert old in WHOLE
+    message = refused(written(tmp_path, WHOLE.replace(old, new.replace("{}", number), 1)))
+    assert "\n" not in message and len(message) < 1000
+
+
+def test_the_file_with_ordinary_numbers_is_decided_on(tmp_path: Path) -> None:
+    assert refused(written(tmp_path, WHOLE)) == ""
+
+
+@pytest.mark.parametrize("criterion", ["average", "{discounted: 0.999999}"])
+@pytest.mark.parametrize("reward", ["1e299", "-1e300", "1e300"])
+def test_values_beyond_floating_point_are_refused(criterion: str, reward: str, tmp_path: Path) -> None:
+    text = WHOLE.replace("win: 1", f"win: {reward}").replace("{discounted: 9/10}", criterion)
+    assert "too large for floating point" in (refused(written(tmp_path, text)) or "too large for floating point")
+
+
+def test_more_digits_than_any_number_has(tmp_path: Path) -> None:
+    for digits in ("1" * 400, "'" + "1" * 5000 + "'", "'1/" + "1" * 5000 + "'", "0x" + "f" * 400):
+        with pytest.raises(FormalError):
+            load_problem(written(tmp_path, WHOLE.replace("win: 1", f"win: {digits}")))
+
+
+def test_aliases_may_repeat_rows_and_not_billions_of_them(tmp_path: Path) -> None:
+    rows = "left: &l [[9/10, left, win], [1/10, right, win]]"
+    text = WHOLE.replace("left: [[9/10, left, win], [1/10, right, win]]", rows)
+    assert refused(written(tmp_path, text)) == ""
+    bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n"
+    bomb += "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 9))
+    with pytest.raises(FormalError, match="aliases stand for more than"):
+        load_problem(written(tmp_path, bomb))
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+    with pytest.raises(FormalError, match="it is a pipe"):
+        load_problem(tmp_path / "pipe.yaml")
+
+
+def test_the_basis_is_compared_with_the_agents_of_the_file(workplace: Path) -> None:
+    alternator = """
+  - kind: machine
+    name: alternator
+    memory:
+      left: {act: left, next: [[any, any, right]]}
+      right: {act: right, next: [[any, any, left]]}
+"""
+    text = (
+        WHOLE[: WHOLE.index("agents:")]
+        .replace("9/10", "1")
+        .replace("1/10", "0")
+        .replace("start:", "allow: [absorbing, unreachable]\n  start:")
+    )
+    text = text.replace("discounted: 1", "discounted: 9/10")
+    done = crl(str(written(workplace, text + "agents:" + alternator)))
+    assert done.exit_code == 0, done.output
+    assert "the basis is compared with them:\n  always left: 10 best\n  always right: 0\n" in done.output
+    assert "continual RL problem: no: always left is best and sometimes reaches the basis" in done.output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -28,6 +30,7 @@ from crl.formal import (
     window_bandit,
 )
 from tests.crl.formal.switching import INTERFACE, REWARDS, frozen, switching
+from tests.crl.formal.test_brute_force import built
 from tests.oracles import formal_brute_force as oracle
 
 SMALL = Interface.sized(2, 2)
@@ -69,8 +72,6 @@ def test_generates_is_transitive_and_monotone() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_every_basis_element_always_reaches_its_own_basis(seed: int) -> None:
     case = oracle.random_case(np.random.default_rng(seed))
-    from tests.crl.formal.test_brute_force import built
-
     environment, _, basis = built(case)
     for element in basis:
         found = reach(element, basis, environment)
@@ -105,6 +106,44 @@ def test_the_same_environment_frozen_is_no_continual_problem() -> None:
     assert [verdict.agents[i] for i in verdict.best] == ["always left", "win-stay-lose-shift"]
     assert always_reaches(agents[2], basis, frozen())
     assert not is_continual_learner(agents[2], basis, frozen())
+
+
+def alternator() -> FiniteAgent:
+    """Pulls left and right in turn, whatever happens."""
+    rules = {"left": ("left", [("any", "any", "right")]), "right": ("right", [("any", "any", "left")])}
+    return FiniteAgent.from_tables("alternator", INTERFACE, rules)
+
+
+def test_the_basis_belongs_to_the_agents_whether_or_not_it_is_named() -> None:
+    """Definition 4.3 asks for a basis inside of Lambda: where the left arm is good for ever, pulling it is the best."""
+    basis = fixed_policies(INTERFACE)
+    assert never_reaches(alternator(), basis, frozen()) and generates(basis, alternator())
+    alone = is_continual_rl_problem(frozen(), REWARDS, AverageReward(), [alternator()], basis)
+    together = is_continual_rl_problem(frozen(), REWARDS, AverageReward(), [alternator(), *basis], basis)
+    for verdict in (alone, together):
+        assert not verdict and verdict.reason == "always left is best and sometimes reaches the basis"
+        assert verdict.agents == ("alternator", "always left", "always right")
+        assert [value.number for value in verdict.values] == pytest.approx([0.5, 1.0, 0.0])
+    assert (alone.given, together.given) == (1, 3)
+    # Named alike, and another machine: both count. The same machine under another name counts once.
+    impostor = dataclasses.replace(alternator(), name="always left")
+    renamed = dataclasses.replace(basis[1], name="right for ever")
+    verdict = is_continual_rl_problem(frozen(), REWARDS, AverageReward(), [impostor, renamed], basis)
+    assert verdict.agents == ("always left", "right for ever", "always left (of the basis)")
+    assert not verdict and verdict.best == (2,)
+
+
+def test_leaving_the_basis_out_changes_no_answer() -> None:
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        environment, _, basis = built(oracle.random_case(rng))
+        interface = environment.interface
+        rewards = rng.integers(3, size=len(interface.observations)).astype(float)
+        update = rng.integers(2, size=(2, len(interface.actions), len(interface.observations)))
+        agent = LearningRule("rule", interface, rng.integers(len(basis), size=2), update).agent(basis)
+        with_basis = is_continual_rl_problem(environment, rewards, AverageReward(), [agent, *basis], basis)
+        without = is_continual_rl_problem(environment, rewards, AverageReward(), [agent], basis)
+        assert bool(with_basis) == bool(without), seed
 
 
 def test_an_agent_that_never_reaches_but_is_not_generated_is_no_continual_learner() -> None:

@@ -110,9 +110,9 @@ class TestRun:
         saved = []
         save = CheckpointStore.save
 
-        def noted(store: CheckpointStore, step: int, state: Any) -> Path:
+        def noted(store: CheckpointStore, step: int, *state: Any) -> Path:
             saved.append(step)
-            return save(store, step, state)
+            return save(store, step, *state)
 
         monkeypatch.setattr(CheckpointStore, "save", noted)
         train(tiny.settings(tmp_path / "rare"), tiny.quiet()[0])

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import rclpy.time
-import yaml
 from geometry_msgs.msg import Twist, TwistStamped
 from nav_msgs.msg import Odometry
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import Imu
 
+from crl.reading.yaml_text import YamlError, check_yaml, plain_yaml
 from crl.safety.wall import SafeCommand
 from crl_robots import RobotError, load_spec
 from crl_robots.drivers.sim import SimRobot
@@ -145,8 +145,9 @@ def _options(wanted: dict[str, Any]) -> dict[str, Any]:
         options["waypoints"] = wanted["mission"]
     if wanted["fault"]:
         try:
-            fault = yaml.safe_load(wanted["fault"])
-        except yaml.YAMLError as error:
+            check_yaml(wanted["fault"])
+            fault = plain_yaml(wanted["fault"])
+        except YamlError as error:
             raise RobotError(f"the parameter fault is no YAML: {error}", "such as '{sides: [0.6, 1.0]}'") from error
         if not isinstance(fault, dict):
             raise RobotError(f"the parameter fault is {wanted['fault']!r}", "such as '{sides: [0.6, 1.0]}'")

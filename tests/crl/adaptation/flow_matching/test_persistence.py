@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from crl.adaptation.flow_matching.action_flow import ActionFlow, fit_flow
 from crl.adaptation.flow_matching.persistence import (
@@ -100,4 +104,54 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / DESCRIPTION).write_text(whole)
     (tmp_path / TENSORS).write_bytes(b"no tensors")
     with pytest.raises(FlowFileError, match="can't be read"):
+        load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
+
+
+def not_finite(folder: Path) -> None:
+    tensors = load_file(folder / TENSORS)
+    tensors["field/weights"][0] = torch.nan
+    save_file(tensors, folder / TENSORS)
+
+
+def too_few(folder: Path) -> None:
+    tensors = load_file(folder / TENSORS)
+    tensors["calibration/mean"] = tensors["calibration/mean"][:1].clone()
+    save_file(tensors, folder / TENSORS)
+
+
+def pipe(folder: Path) -> None:
+    (folder / TENSORS).unlink()
+    os.mkfifo(folder / TENSORS)
+
+
+def deep(folder: Path) -> None:
+    (folder / DESCRIPTION).write_text("[" * 100_000)
+
+
+def huge(folder: Path) -> None:
+    with (folder / TENSORS).open("r+b") as file:
+        file.truncate(1 << 40)
+
+
+def odd_settings(folder: Path) -> None:
+    plain = json.loads((folder / DESCRIPTION).read_text())
+    plain["state"]["config"]["hidden"] = [-5]
+    (folder / DESCRIPTION).write_text(json.dumps(plain))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (not_finite, "field/weights holds 1 of"),
+        (too_few, "calibration|whitener|drifts"),
+        (pipe, "is a pipe"),
+        (deep, "levels deep"),
+        (huge, "1,099,511,627,776 bytes"),
+        (odd_settings, r"flow\.hidden"),
+    ],
+)
+def test_a_flow_that_can_not_be_used_is_named(spoil: Callable[[Path], None], words: str, tmp_path: Path) -> None:
+    save_flow(fitted("structured"), tmp_path)
+    spoil(tmp_path)
+    with pytest.raises(FlowFileError, match=words):
         load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)

@@ -1,0 +1,214 @@
+"""Whether code may be imported from the current folder because a run or a file names it.
+
+A run names its environment; where that is ``module:attribute``, whoever plays the run imports the module, and the
+current folder is searched for it. In a folder that came from somebody else, the module came along: to look at the run
+would be to execute its code. So commands that are given a run or a file ask first, unless one of these holds:
+
+* the module is found without the current folder: it is installed, built in, or in a folder of ``PYTHONPATH``;
+* the run was made by this user on this machine: it holds a mark that only this user's key can make. A run of a
+  version that made no marks has none; its first event file tells host and time of its beginning, and the file system
+  when its files came to be here, which an archive can't foresee;
+* the user says so, with ``--trust``: the run then gets the mark.
+
+Who uses the library imports what he likes: nothing is asked there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import site
+import socket
+import sys
+from collections.abc import Iterator
+from contextvars import ContextVar
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from crl.errors import CrlError
+from crl.reading.plain import read_bytes, read_text
+from crl.training.durable import replace_file
+
+MARK = ".made_here"
+"""File of a run that holds its mark."""
+SLACK = 600.0
+"""Seconds between the beginning of a run and its first event file."""
+_EVENTS = re.compile(r"events\.out\.tfevents\.(\d{1,12})\.(.+)\.\d+\.\d+")
+_KEY_BYTES = 32
+
+_asking: ContextVar[bool | None] = ContextVar("asking", default=None)
+
+
+class UntrustedCodeError(CrlError):
+    """Somebody else's run or file would execute code from the current folder."""
+
+
+@contextlib.contextmanager
+def asking(trusted: bool) -> Iterator[None]:
+    """Inside, :func:`require_trust` and :func:`require_trusted_module` ask; outside they don't.
+
+    Args:
+        trusted: What the user said beforehand.
+    """
+    token = _asking.set(trusted)
+    try:
+        yield
+    finally:
+        _asking.reset(token)
+
+
+def require_trust(folder: Path, name: str) -> None:
+    """Ask before the environment that a run names is imported.
+
+    Args:
+        folder: The run's folder.
+        name: What it names, such as ``package.module:attribute``.
+
+    Raises:
+        UntrustedCodeError: It would be imported from the current folder, the run comes from elsewhere, and nobody said
+            that it may be trusted.
+    """
+    place = None if _asking.get() is None else code_here(name)
+    if place is None or made_here(folder, name):
+        return
+    if _asking.get():
+        mark_as_own(folder, name)
+        return
+    raise UntrustedCodeError(
+        f"{folder} was not made by you on this machine, and to play it would execute {place}",
+        "look into that file; if you trust it, add --trust",
+    )
+
+
+def require_trusted_module(source: Path, name: str) -> None:
+    """Ask before a module that a file names is imported.
+
+    Args:
+        source: The file.
+        name: What it names, such as ``module:Environment-v0``.
+
+    Raises:
+        UntrustedCodeError: It would be imported from the current folder, and nobody said that it may be trusted.
+    """
+    place = None if _asking.get() in (None, True) else code_here(name)
+    if place is not None:
+        raise UntrustedCodeError(
+            f"{source} names {name}, and to read it would execute {place}",
+            "look into that file; if you trust it, add --trust",
+        )
+
+
+def code_here(name: str) -> Path | None:
+    """The file in the current folder that ``module:attribute`` would execute; ``None`` if it is found elsewhere."""
+    module, colon, _ = name.partition(":")
+    top = module.partition(".")[0]
+    if not colon or not top or top in sys.modules:  # whose code has been executed already
+        return None
+    for finder in sys.meta_path:  # built in, frozen, and packages that are installed to be edited
+        if finder is not PathFinder and _found(finder, top) is not None:
+            return None
+    found = PathFinder.find_spec(top, [entry or os.curdir for entry in sys.path])
+    here = Path.cwd().resolve()
+    for place in _places(found):
+        if place.parent.resolve() == here and here not in _own_folders():
+            return place
+    return None
+
+
+def made_here(folder: Path, name: str) -> bool:
+    """Whether a run was made by this user on this machine, or marked as trusted.
+
+    Args:
+        folder: The run's folder.
+        name: What it names as its environment.
+    """
+    key = _key(make=False)
+    try:
+        if key is not None and hmac.compare_digest(read_text(folder / MARK, 200).strip(), _signed(key, folder, name)):
+            return True
+    except (OSError, UnicodeDecodeError):
+        pass
+    return not (folder / MARK).exists() and _began_here(folder)
+
+
+def mark_as_own(folder: Path, name: str) -> None:
+    """Mark a run as this user's, on this machine. Where no key or no mark can be written, there is none.
+
+    Args:
+        folder: The run's folder.
+        name: What it names as its environment.
+    """
+    key = _key(make=True)
+    if key is not None and ":" in name:
+        with contextlib.suppress(OSError):
+            replace_file(folder / MARK, f"{_signed(key, folder, name)}\n".encode())
+
+
+def _signed(key: bytes, folder: Path, name: str) -> str:
+    try:
+        said = read_text(folder / "fingerprint", 1000).strip()
+    except (OSError, UnicodeDecodeError):
+        said = ""
+    return hmac.new(key, f"run\n{said}\n{name}".encode(errors="backslashreplace"), hashlib.sha256).hexdigest()
+
+
+def _key(make: bool) -> bytes | None:
+    """This user's key on this machine, in the folder for what programs remember (``XDG_STATE_HOME``)."""
+    try:
+        path = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "crl" / "key"
+        if make and not path.exists():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(secrets.token_bytes(_KEY_BYTES))
+        found = read_bytes(path, _KEY_BYTES)
+    except (OSError, RuntimeError):  # no home, or one that can't be written
+        return None
+    return found if len(found) == _KEY_BYTES else None
+
+
+def _began_here(folder: Path) -> bool:
+    """Whether a run without a mark began on this machine when its files came to be here."""
+    began = []
+    try:
+        for path in folder.glob("events.out.tfevents.*"):
+            if (found := _EVENTS.fullmatch(path.name)) is not None:
+                began.append((int(found[1]), found[2]))
+        came = (folder / "fingerprint").stat().st_ctime  # unlike the time of a change, nobody can set it
+    except OSError:
+        return False
+    if not began:
+        return False
+    moment, host = min(began)
+    return host == socket.gethostname() and 0 <= moment - came + 60 <= SLACK + 60
+
+
+def _own_folders() -> set[Path]:
+    """Folders that the user put on the path: by ``PYTHONPATH``, or by a file of an installed package."""
+    named = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    with contextlib.suppress(OSError, UnicodeDecodeError, AttributeError):
+        for packages in (*site.getsitepackages(), site.getusersitepackages()):
+            for path in sorted(Path(packages).glob("*.pth")):
+                named += [line.strip() for line in path.read_text().splitlines() if line.startswith(("/", "."))]
+    return {Path(entry).resolve() for entry in named}
+
+
+def _found(finder: object, name: str) -> ModuleSpec | None:
+    find = getattr(finder, "find_spec", None)
+    try:
+        return find(name, None) if find is not None else None
+    except Exception:  # a finder of somebody else's
+        return None
+
+
+def _places(spec: ModuleSpec | None) -> list[Path]:
+    """What an import would execute: a module's file, or a package's folder."""
+    if spec is None:
+        return []
+    if spec.submodule_search_locations is not None:
+        return [Path(place) for place in spec.submodule_search_locations]
+    return [Path(spec.origin)] if spec.origin else []
