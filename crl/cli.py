@@ -115,7 +115,7 @@ def train(settings: Settings = None, trust: Trust = False) -> None:
     """
     config = _compose(settings)
     from crl.training.runner import train as run
-    from crl.training.trust import asking
+    from crl.training.runs.trust import asking
 
     with asking(trust):  # agent=frozen plays a run
         _report(run(config), config)
@@ -125,10 +125,10 @@ def train(settings: Settings = None, trust: Trust = False) -> None:
 def resume(run: Run, trust: Trust = False) -> None:
     """Continue an unfinished run, with its own settings, from its last checkpoint."""
     folder = find_run(run)
-    from crl.training.run_folder import RunFolder
-    from crl.training.run_settings import read_settings
     from crl.training.runner import resume as go_on
-    from crl.training.trust import asking
+    from crl.training.runs.folder import RunFolder
+    from crl.training.runs.settings import read_settings
+    from crl.training.runs.trust import asking
 
     with asking(trust):
         _report(go_on(folder), read_settings(RunFolder(folder))[0])
@@ -147,7 +147,7 @@ def evaluate(
     """Evaluate a run's newest checkpoint, without noise and without learning."""
     folder = find_run(run)
     from crl.training.load import evaluate_run
-    from crl.training.trust import asking
+    from crl.training.runs.trust import asking
 
     with asking(trust):
         results = evaluate_run(folder, episodes, task)

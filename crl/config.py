@@ -271,7 +271,7 @@ class CheckpointConfig:
 
 @dataclass
 class DataConfig:
-    """Recorded data that the first task learns from before anything else (:mod:`crl.training.recorded`)."""
+    """Recorded data that the first task learns from before anything else (:mod:`crl.training.data.recorded`)."""
 
     source: str | None = None
     """A bag (a .mcap or .db3 file, or a folder of bags), or ``minari:NAME``; ``None``: none. Short: ``data=...``."""

@@ -17,7 +17,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crl.training.provenance import commit
+from crl.training.runs.provenance import commit
 
 SEEDS = range(201, 211)
 FILE = Path("docs/results/door_open_quick.json")

@@ -27,7 +27,7 @@ import torch
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from crl.settings import compose
-from crl.training.checkpoint import CheckpointStore
+from crl.training.checkpoints.store import CheckpointStore
 from crl.training.runner import train
 from tests import tiny, tiny_missions
 

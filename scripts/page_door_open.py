@@ -12,8 +12,8 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
-from crl.reporting.pages import final, forgotten, learned, markdown_table, provenance, time_table, write_page
-from crl.reporting.plots import curves_figure, sequence_figure
+from crl.reporting.pages.parts import final, forgotten, learned, markdown_table, provenance, time_table, write_page
+from crl.reporting.pages.plots import curves_figure, sequence_figure
 from crl.reporting.runs import Groups, RunRecord, by_strategy, run_folders
 from crl.reporting.statistics import interval
 from crl.text import counted

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from crl.reporting.pages import markdown_table
+from crl.reporting.pages.parts import markdown_table
 
 SEEDS, LEAST_OPENED, LEAST_SEEDS, LEAST_MEAN = 10, 8, 9, 0.95
 MOST_STEPS, MOST_MINUTES = 7000, 12.0

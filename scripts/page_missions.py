@@ -13,9 +13,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from crl.reporting.mission_expectations import expectations, expectations_markdown
-from crl.reporting.mission_tables import missions_markdown
-from crl.training.provenance import commit
+from crl.reporting.pages.mission_expectations import expectations, expectations_markdown
+from crl.reporting.pages.mission_tables import missions_markdown
+from crl.training.runs.provenance import commit
 
 HERE = Path(__file__).resolve().parent
 PREAMBLE = """\

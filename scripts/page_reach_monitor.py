@@ -12,7 +12,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from crl.reporting.pages import markdown_table
+from crl.reporting.pages.parts import markdown_table
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crl.training.provenance import commit
+from crl.training.runs.provenance import commit
 
 HERE = Path(__file__).resolve().parent
 BARS = {"period_error_ms_p50": 2.0, "period_error_ms_p99": 15.0, "period_max_ms": 100.0}

@@ -21,13 +21,13 @@ from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.sequences import load_sequence
 from crl.settings import compose
-from crl.training.checkpoint import CheckpointStore
+from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
 from crl.training.order import task_order
-from crl.training.progress import Progress
-from crl.training.run_folder import RunFolder
-from crl.training.run_log import RunLog
+from crl.training.runs.folder import RunFolder
+from crl.training.runs.log import RunLog
+from crl.training.showing.progress import Progress
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
 EPISODE_STEPS = 16

@@ -8,7 +8,7 @@ from typing import Any
 
 from crl.config import Config
 from crl.settings import compose
-from crl.training.trials import Trial
+from crl.training.missions.trials import Trial
 
 POINTS = ((0.0, 0.0), (1.2, 0.0), (2.4, 0.3), (2.6, 1.5), (1.4, 1.8), (0.3, 1.4))
 """A short way with a bend (m)."""

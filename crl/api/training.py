@@ -13,9 +13,9 @@ from crl.api.overrides import overrides
 from crl.api.run import Run, load
 from crl.plugin_options import check_options
 from crl.settings import compose
-from crl.training.callbacks import Callback, RunStart
-from crl.training.progress import Progress
+from crl.training.callbacks.base import Callback, RunStart
 from crl.training.runner import train as run_training
+from crl.training.showing.progress import Progress
 
 Listener = Callable[[Mapping[str, Any]], None]
 

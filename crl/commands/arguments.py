@@ -52,7 +52,7 @@ def find_run(run: str, root: Path = Path("runs")) -> Path:
     Raises:
         CrlError: There is no such folder, or it is not a run.
     """
-    from crl.training.run_folder import RunFolder
+    from crl.training.runs.folder import RunFolder
 
     path = Path(run)
     is_name = len(path.parts) == 1 and not path.exists()

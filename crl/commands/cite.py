@@ -30,8 +30,8 @@ def cite(
     add their own by an attribute `bibtex`.
     """
     folder = find_run(run)
-    from crl.reporting.citations import cite as collect
-    from crl.training.trust import asking
+    from crl.reporting.citing.citations import cite as collect
+    from crl.training.runs.trust import asking
 
     with asking(trust):
         citations, notes = collect(folder)

@@ -57,8 +57,8 @@ def _show(values: dict[str, Any], settings: list[str], changed: bool) -> None:
     """One table per section."""
     from crl.config import Config
     from crl.limits import leaves
-    from crl.reporting.settings_meaning import allowed, meanings, sections
-    from crl.reporting.settings_sources import sources
+    from crl.reporting.explaining.settings_meaning import allowed, meanings, sections
+    from crl.reporting.explaining.settings_sources import sources
 
     said, came, defaults = meanings(), sources(settings), dict(leaves(Config()))
     for section, about in sections().items():

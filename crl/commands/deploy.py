@@ -35,7 +35,7 @@ def deploy(
     """
     folder = find_run(run)
     from crl.deployment.export import export_run
-    from crl.training.trust import asking
+    from crl.training.runs.trust import asking
 
     with asking(trust):
         said = export_run(folder, robot, out, learner_rate)

@@ -54,14 +54,14 @@ def eval_missions(settings: Words = None) -> None:
     env = [text for text in rest if text.startswith(("env=", "env.name="))]
     if not env:
         raise SettingsError("eval-missions needs env=...", "for instance env=ugv_mission or env=quadrotor_mission")
-    from crl.reporting.mission_plots import path_plot
-    from crl.reporting.mission_tables import missions_markdown, missions_table, summarise_missions
+    from crl.reporting.pages.mission_plots import path_plot
+    from crl.reporting.pages.mission_tables import missions_markdown, missions_table, summarise_missions
     from crl.sequences import load_sequence
     from crl.settings import compose
     from crl.training.durable import replace_file
-    from crl.training.missions import mission_sequence
-    from crl.training.provenance import commit
-    from crl.training.trials import Method, check_trials, plan_trials, read_trials, run_trials
+    from crl.training.missions.flying import mission_sequence
+    from crl.training.missions.trials import Method, check_trials, plan_trials, read_trials, run_trials
+    from crl.training.runs.provenance import commit
 
     base = compose([*rest, "refiner=none"])
     sequence = load_sequence(base.env.name)

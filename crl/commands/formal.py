@@ -33,7 +33,7 @@ def formal(
     from crl.formal.problem import decide
     from crl.formal.problem_file import load_problem
     from crl.formal.report import report
-    from crl.training.trust import asking, require_trusted_module
+    from crl.training.runs.trust import asking, require_trusted_module
 
     def make(name: str, **options: Any) -> Any:
         require_trusted_module(file, name)

@@ -12,9 +12,9 @@ from crl.commands.completing import complete_run
 from crl.errors import CrlError
 
 if TYPE_CHECKING:
-    from crl.reporting.replay import Replayed
-    from crl.reporting.replay_progress import FilmProgress
-    from crl.reporting.replay_take import Take
+    from crl.reporting.replay.filming import Replayed
+    from crl.reporting.replay.progress import FilmProgress
+    from crl.reporting.replay.recorded_episode import Take
 
 _RUN = "A run (its folder, its name in runs/, or `latest`), or a recorded bag: a .mcap file, or a folder of them."
 
@@ -68,8 +68,8 @@ def replay(
     the executed action. In a run with missions, --task chooses the mission. Of a bag: the path and the plan from
     above, the commands, and in red why the robot was stopped.
     """
-    from crl.reporting.replay_recording import reader_of
-    from crl.training.trust import asking
+    from crl.reporting.replay.recording import reader_of
+    from crl.training.runs.trust import asking
 
     named = [name for name in (run, beside) if name is not None]
     readers = [reader_of(Path(name)) for name in named]
@@ -81,18 +81,18 @@ def replay(
         if live:
             _live(folders, bool(bags), task or 0, episode, out_file, rerun)
         elif bags:
-            from crl.reporting.replay_recording import film_path, take_of_recording
+            from crl.reporting.replay.recording import film_path, take_of_recording
 
             takes = [take_of_recording(path, reader, robot, odom, cmd_vel) for path, reader in bags]
             _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
         elif rerun is not None:
-            from crl.reporting.replay import takes_of
+            from crl.reporting.replay.filming import takes_of
 
             with _progress() as shown:
                 takes = takes_of(folders, task or 0, episode, told=shown.step)
             _rerun(takes, rerun)
         else:
-            from crl.reporting.replay import film
+            from crl.reporting.replay.filming import film
 
             with _progress() as shown:
                 made = film(folders, task or 0, episode, out_file, overlay=overlay, told=shown.step)
@@ -106,7 +106,7 @@ def _live(
         raise CrlError("a recording has no simulator to open", "leave out --live: its film needs no display")
     if len(folders) > 1 or out_file is not None or rerun is not None:
         raise CrlError("--live shows one run and writes nothing", "leave out RUN2, --out and --rerun, or --live")
-    from crl.reporting.replay_live import live as show
+    from crl.reporting.replay.live import live as show
     from crl.training.load import load_run
 
     done = show(load_run(folders[0]), task, episode)
@@ -117,7 +117,7 @@ def _recorded(
     takes: list[Take], folders: list[Path], task: int, episode: int, out: Path, rerun: Path | None, overlay: bool
 ) -> None:
     """Recordings, and a run beside one; the recording is on the left."""
-    from crl.reporting.replay import check_alike, film_of, takes_of
+    from crl.reporting.replay.filming import check_alike, film_of, takes_of
 
     with _progress() as shown:
         takes += takes_of(folders, task, episode, overlay, shown.step) if folders else []
@@ -131,7 +131,7 @@ def _recorded(
 
 
 def _rerun(takes: list[Take], path: Path) -> None:
-    from crl.reporting.replay_rerun import write_rerun
+    from crl.reporting.replay.rerun import write_rerun
 
     written = write_rerun(takes, path)
     for made in takes:
@@ -142,7 +142,7 @@ def _rerun(takes: list[Take], path: Path) -> None:
 
 def _progress() -> FilmProgress:
     """How far a film is, beside what the command prints for others to read."""
-    from crl.reporting.replay_progress import FilmProgress
+    from crl.reporting.replay.progress import FilmProgress
 
     return FilmProgress(err)
 

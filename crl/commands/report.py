@@ -57,7 +57,7 @@ def report(
     Whatever can be shown is shown; what is wrong stands at the top, with its hint.
     """
     from crl.reporting.report.build import Options, write_reports
-    from crl.training.trust import asking
+    from crl.training.runs.trust import asking
 
     kinds = list(dict.fromkeys(kind.strip().lower() for kind in formats.split(",")))
     for kind in kinds:

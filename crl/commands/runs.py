@@ -74,10 +74,10 @@ def show_run(
     as_json: AsJson = False,
 ) -> None:
     """Show one run: what it is, what it reached, what is wrong with it, and the command that makes it again."""
-    from crl.reporting.reproduce import train_command
+    from crl.reporting.explaining.reproduce import train_command
     from crl.reporting.store import show
     from crl.reporting.tables import results_table, run_missions_table, summary
-    from crl.training.results_file import read_results
+    from crl.training.runs.results_file import read_results
 
     entry = _entries([run], root)[0]
     command = train_command(entry.settings) if entry.settings else None
@@ -169,7 +169,7 @@ def _locate(run: str, root: Path) -> Path:
         CrlError: There is none, or more than one.
     """
     from crl.reporting.store.discover import discover, is_run
-    from crl.training.run_folder import LATEST, RunFolder
+    from crl.training.runs.folder import LATEST, RunFolder
 
     for path in (Path(run), root / run):
         if path.name == LATEST and (path.is_symlink() or path.exists() or path.with_name("latest.txt").is_file()):

@@ -27,7 +27,7 @@ def salvage(
 
     The damaged recording is never changed. What was saved and what was lost is said.
     """
-    from crl.reporting.replay_recording import reader_of
+    from crl.reporting.replay.recording import reader_of
 
     if not bag.exists():
         raise CrlError(f"there is no file or folder {bag}", "give the recording that can't be read")

@@ -22,7 +22,7 @@ from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot
 from crl.dynamics.buffer import Buffer
 from crl.sequences import TaskEntry
 from crl.settings import to_yaml
-from crl.training.checkpoint_format import encode, safetensors_parts
+from crl.training.checkpoints.format import encode, safetensors_parts
 from crl.training.load import LoadedRun, load_run
 from crl.version import __version__
 

@@ -18,8 +18,8 @@ from crl.errors import CrlError
 from crl.reading.json_text import parse_json
 from crl.sequences import load_sequence
 from crl.settings import load_yaml
-from crl.training.checkpoint import FORMAT_ERRORS
-from crl.training.checkpoint_format import decode, read_safetensors, read_tree
+from crl.training.checkpoints.format import decode, read_safetensors, read_tree
+from crl.training.checkpoints.store import FORMAT_ERRORS
 from crl.types import Reward, Success, TaskSpec, Terminated
 
 

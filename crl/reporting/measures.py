@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl.reporting.runs import Groups, RunRecord
-from crl.training import metrics, metrics_curves
-from crl.training.metrics_curves import Curve
+from crl.training.metrics import curves as metrics_curves
+from crl.training.metrics import matrix as metrics
+from crl.training.metrics.curves import Curve
 
 REFERENCE = "single"
 MASTERED = 0.8
@@ -51,7 +52,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Measures:
-    """Metrics of one run; see :mod:`crl.training.metrics`. ``None``: not known or not defined.
+    """Metrics of one run; see :mod:`crl.training.metrics.matrix`. ``None``: not known or not defined.
 
     Attributes:
         seed: Seed of the run.

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl.errors import CrlError
-from crl.training.results_file import NEEDED, read_log, read_results
-from crl.training.run_folder import LATEST
-from crl.training.run_settings import CHANGED, recorded_settings
+from crl.training.runs.folder import LATEST
+from crl.training.runs.results_file import NEEDED, read_log, read_results
+from crl.training.runs.settings import CHANGED, recorded_settings
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class RunRecord:
 
     @cached_property
     def missions(self) -> list[dict[str, Any]]:
-        """Missions that the run flew, one record each as :func:`crl.training.missions.fly` makes them.
+        """Missions that the run flew, one record each as :func:`crl.training.missions.flying.fly` makes them.
 
         What lacks an entry, or has one of another type, is passed over; without milliseconds a mission still counts.
         """

@@ -13,8 +13,8 @@ from crl.sweeps import record as records
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.point import Point
 from crl.sweeps.record import Record
-from crl.training.results_file import read_line, read_results
-from crl.training.run_folder import RunFolder
+from crl.training.runs.folder import RunFolder
+from crl.training.runs.results_file import read_line, read_results
 
 _PHASE = mapping({"wall": number}, ("wall",))
 Name = Literal["waiting", "running", "finished", "failed", "stopped", "killed"]

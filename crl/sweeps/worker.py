@@ -33,7 +33,7 @@ from crl.sweeps.process import BUSY, FAILED, FINISHED, STOPPED
 from crl.sweeps.record import Outcome, Record
 from crl.sweeps.state import done, fits
 from crl.terminal import speak_plainly
-from crl.training.run_folder import RunFolder
+from crl.training.runs.folder import RunFolder
 
 PATIENCE = 600.0
 """How long to wait for a worker that an ended sweep has left behind (s); it saves what it learned, and ends."""
@@ -134,7 +134,7 @@ def _train(config: Config, run: Path) -> None:
 
     train(config)
     if config.videos:
-        from crl.reporting.replay import record_all
+        from crl.reporting.replay.filming import record_all
 
         for said in record_all(run).notes:
             print(f"videos: {said}")

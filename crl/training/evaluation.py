@@ -10,7 +10,7 @@ import gymnasium
 from crl.agents.base import Agent
 from crl.training.clock import Clock
 from crl.training.episode import EpisodeResult, play
-from crl.training.run_state import Score
+from crl.training.runs.state import Score
 from crl.types import TaskSpec
 
 

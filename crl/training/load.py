@@ -11,16 +11,16 @@ from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.sequences import TaskSequence, load_sequence
-from crl.training.checkpoint import CheckpointStore
+from crl.training.checkpoints.proving import new_agent, restore
+from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.evaluation import evaluate_task
 from crl.training.order import task_order
-from crl.training.proving import new_agent, restore
-from crl.training.run_folder import RunFolder
-from crl.training.run_settings import read_settings
-from crl.training.run_state import RunState
 from crl.training.runner import prepare_torch
-from crl.training.trust import require_trust
+from crl.training.runs.folder import RunFolder
+from crl.training.runs.settings import read_settings
+from crl.training.runs.state import RunState
+from crl.training.runs.trust import require_trust
 
 
 @dataclass
@@ -58,7 +58,7 @@ def load_run(path: Path) -> LoadedRun:
     """Load a run; damaged checkpoints are passed over, and they and changed settings are named in ``problems``.
 
     Raises:
-        UntrustedCodeError: See :func:`crl.training.trust.require_trust`.
+        UntrustedCodeError: See :func:`crl.training.runs.trust.require_trust`.
         CrlError: The folder is no run, or none of its checkpoints can be read.
     """
     folder = RunFolder.open(path)

@@ -19,17 +19,17 @@ from crl.errors import CrlError
 from crl.seeding import derive
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
-from crl.training.display import Display
+from crl.training.data.recorded import Recorded, pretrain
 from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
-from crl.training.measures import measure
-from crl.training.mission_stage import MissionStage
+from crl.training.metrics.measures import measure
+from crl.training.missions.stage import MissionStage
 from crl.training.order import evaluation_episodes, step_budgets, task_order
 from crl.training.probes import collect_probes
-from crl.training.progress import Progress
-from crl.training.recorded import Recorded, pretrain
-from crl.training.run_log import RunLog
-from crl.training.run_state import RunState
+from crl.training.runs.log import RunLog
+from crl.training.runs.state import RunState
+from crl.training.showing.display import Display
+from crl.training.showing.progress import Progress
 from crl.types import LearnBudget, LearnReport, TaskSpec
 
 FAULTS_ALLOWED = 5

@@ -20,26 +20,26 @@ from crl.config import Config
 from crl.errors import CrlError, Interrupted
 from crl.sequences import SequenceError, load_sequence
 from crl.settings import fingerprint, to_plain, to_yaml
-from crl.training.callbacks import Callback, RunStart, load_callbacks
-from crl.training.checkpoint import CheckpointStore
-from crl.training.checkpoint_names import step_and_revision
+from crl.training.callbacks.base import Callback, RunStart, load_callbacks
+from crl.training.checkpoints.names import step_and_revision
+from crl.training.checkpoints.proving import prove
+from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
+from crl.training.data.recorded import read_recorded
 from crl.training.loop import SimulatorFailed, TrainingLoop
-from crl.training.missions import check_missions
+from crl.training.missions.flying import check_missions
 from crl.training.order import step_budgets, task_order
 from crl.training.plain_data import plain
-from crl.training.presence import Presence
-from crl.training.progress import Progress
-from crl.training.provenance import note_code
-from crl.training.proving import prove
-from crl.training.recorded import read_recorded
-from crl.training.rescue import rescue
-from crl.training.results import collect_results
-from crl.training.results_file import read_results
-from crl.training.run_folder import RunFolder, find_unfinished, run_name
-from crl.training.run_log import RunLog
-from crl.training.run_settings import settings_to_go_on
-from crl.training.trust import mark_as_own, require_trust
+from crl.training.runs.folder import RunFolder, find_unfinished, run_name
+from crl.training.runs.log import RunLog
+from crl.training.runs.presence import Presence
+from crl.training.runs.provenance import note_code
+from crl.training.runs.rescue import rescue
+from crl.training.runs.results import collect_results
+from crl.training.runs.results_file import read_results
+from crl.training.runs.settings import settings_to_go_on
+from crl.training.runs.trust import mark_as_own, require_trust
+from crl.training.showing.progress import Progress
 from crl.training.trying import try_first
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"

@@ -15,18 +15,18 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-import crl.training.checkpoint
-import crl.training.run_folder
-import crl.training.run_log
+import crl.training.checkpoints.store
+import crl.training.runs.folder
+import crl.training.runs.log
 from crl.agents.mpc import MPCAgent
 from crl.cli import app
 from crl.continual.hypercrl import HyperCRL
 from crl.errors import CrlError
-from crl.training.checkpoint import CheckpointError, CheckpointStore
+from crl.training.checkpoints.store import CheckpointError, CheckpointStore
 from crl.training.load import evaluate_run, load_run
 from crl.training.loop import SimulatorFailed
-from crl.training.run_folder import RunFolder, RunFolderError
 from crl.training.runner import resume, train
+from crl.training.runs.folder import RunFolder, RunFolderError
 from tests import tiny
 from tests.crl.states import differences
 
@@ -83,7 +83,7 @@ class TestFullDisk:
     def test_at_a_checkpoint(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = tiny.settings(tmp_path, "checkpoint.seconds=0")
         writes = iter(range(1000))
-        full(monkeypatch, crl.training.checkpoint, "write_hashed", lambda *_: next(writes) == 13)
+        full(monkeypatch, crl.training.checkpoints.store, "write_hashed", lambda *_: next(writes) == 13)
         with pytest.raises(CheckpointError, match=r"(?s)disk is full.*earlier checkpoints are intact.*resume=true"):
             train(config, tiny.quiet()[0])
         monkeypatch.undo()
@@ -96,7 +96,7 @@ class TestFullDisk:
     def test_in_the_middle_of_a_line_of_metrics(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = tiny.settings(tmp_path, "checkpoint.seconds=0")
         lines = iter(range(1000))
-        write_all = crl.training.run_log.write_all
+        write_all = crl.training.runs.log.write_all
 
         def half(descriptor: int, data: bytes) -> None:
             if next(lines) == 7:
@@ -104,7 +104,7 @@ class TestFullDisk:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             write_all(descriptor, data)
 
-        monkeypatch.setattr(crl.training.run_log, "write_all", half)
+        monkeypatch.setattr(crl.training.runs.log, "write_all", half)
         with pytest.raises(RunFolderError, match=r"metrics\.jsonl can't be written: the disk is full"):
             train(config, tiny.quiet()[0])
         monkeypatch.undo()
@@ -113,7 +113,7 @@ class TestFullDisk:
         assert not differences(whole(tmp_path), tiny.outcome(tmp_path / "run"))
 
     def test_at_the_results(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        full(monkeypatch, crl.training.run_folder, "replace_file", lambda path, *_: path.name == "results.json")
+        full(monkeypatch, crl.training.runs.folder, "replace_file", lambda path, *_: path.name == "results.json")
         with pytest.raises(RunFolderError, match=r"results\.json can't be written: the disk is full"):
             train(tiny.settings(tmp_path), tiny.quiet()[0])
         monkeypatch.undo()
@@ -122,7 +122,7 @@ class TestFullDisk:
         assert not differences(whole(tmp_path), tiny.outcome(tmp_path / "run"))
 
     def test_before_there_is_anything(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        full(monkeypatch, crl.training.run_folder, "replace_file", lambda path, *_: path.name == "config.yaml")
+        full(monkeypatch, crl.training.runs.folder, "replace_file", lambda path, *_: path.name == "config.yaml")
         with pytest.raises(RunFolderError, match=r"config\.yaml can't be written: the disk is full"):
             train(tiny.settings(tmp_path), tiny.quiet()[0])
         monkeypatch.undo()

@@ -16,8 +16,8 @@ from crl.cli import app
 from crl.commands.arguments import find_run
 from crl.config import Config
 from crl.errors import EGL_PACKAGES, CrlError, Interrupted, RenderingError, SettingsError
-from crl.reporting.replay import Filmed
-from crl.reporting.replay_progress import FilmProgress
+from crl.reporting.replay.filming import Filmed
+from crl.reporting.replay.progress import FilmProgress
 from crl.version import __version__
 
 RESULTS: dict[str, Any] = {
@@ -76,7 +76,7 @@ class TestTrain:
             return Filmed([folder / "videos" / "pull.mp4"], ["lever_minus has no pictures"])
 
         stand_in(monkeypatch, "crl.training.runner", train=train)
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=record_all)
+        stand_in(monkeypatch, "crl.reporting.replay.filming", record_all=record_all)
         done = crl("train", "env=door_open", "seed=3", "tasks=[0,2]")
         assert done.exit_code == 0, done.output
         assert (given[0].seed, given[0].env.tasks) == (3, [0, 2])
@@ -96,7 +96,7 @@ class TestTrain:
             return Filmed(notes=[str(RenderingError("no picture can be rendered"))])
 
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=record_all)
+        stand_in(monkeypatch, "crl.reporting.replay.filming", record_all=record_all)
         done = crl("train", "env=door_open")
         assert done.exit_code == 0
         assert "no videos: no picture can be rendered" in done.output
@@ -129,7 +129,7 @@ class TestTrain:
         lost = {"completed": False, "reached": 12, "reached_fraction": 0.2, "given_up": True, "cross_track": None}
         missions = [mission("nominal", "none"), mission("flip [-1]", "signs"), mission("late", "late", **lost)]
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: {**RESULTS, "missions": missions})
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda *given: Filmed())
+        stand_in(monkeypatch, "crl.reporting.replay.filming", record_all=lambda *given: Filmed())
         done = crl("train", "env=ugv_mission", "refiner=afm")
         assert done.exit_code == 0, done.output
         said = " ".join(done.output.split())
@@ -141,7 +141,9 @@ class TestTrain:
 
     def test_videos_can_be_left_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         stand_in(monkeypatch, "crl.training.runner", train=lambda config: RESULTS)
-        stand_in(monkeypatch, "crl.reporting.replay", record_all=lambda *given: pytest.fail("a video was recorded"))
+        stand_in(
+            monkeypatch, "crl.reporting.replay.filming", record_all=lambda *given: pytest.fail("a video was recorded")
+        )
         assert crl("train", "videos=false").exit_code == 0
 
     def test_a_wrong_key_is_one_message_and_no_run(self, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,14 +17,14 @@ from typer.testing import CliRunner
 from crl.cli import _show_warning, app
 from crl.console import PlainConsole, PlainTable
 from crl.errors import CrlError
-from crl.reporting.mission_tables import HEADINGS, missions_table
+from crl.reporting.pages.mission_tables import HEADINGS, missions_table
 from crl.reporting.store import show
 from crl.reporting.store.survey import survey
 from crl.reporting.tables import results_table, sequences_table
 from crl.sweeps.state import State
 from crl.sweeps.table import table as sweep_table
 from crl.text import counted, printable
-from crl.training.progress import Progress
+from crl.training.showing.progress import Progress
 from tests.crl.reporting.folders import leave
 
 EVIL = "[/red] :boom: [bold]x[/bold] \x1b]0;owned\x07\x1b[31m\x9b2J \u202egnp"

@@ -120,7 +120,7 @@ def test_an_environment_that_can_not_be_made_any_more_stops_the_run_with_its_sta
         return make(self, index, render_mode)
 
     monkeypatch.setattr(type(sequence), "_make", fails_later)
-    from crl.training.checkpoint import CheckpointStore
+    from crl.training.checkpoints.store import CheckpointStore
 
     monkeypatch.setattr("crl.training.loop.TrainingLoop._env", lambda loop, index: loop.sequence.make(index))
     with pytest.raises(SequenceError, match=rf"(?s)out of licences.*buy more.*goes on with: crl resume {tmp_path}/run"):

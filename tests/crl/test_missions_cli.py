@@ -81,7 +81,7 @@ def nothing_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: Any, **__: Any) -> Any:
         raise AssertionError("something was fitted or flown")
 
-    monkeypatch.setattr("crl.training.trials.run_trials", never)
+    monkeypatch.setattr("crl.training.missions.trials.run_trials", never)
     monkeypatch.setattr("crl.training.loop.TrainingLoop.unit", never)
 
 

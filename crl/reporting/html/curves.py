@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from crl.reporting.html import colours, svg
 from crl.reporting.measures import Measures
 from crl.reporting.statistics import Interval, interval
-from crl.training.metrics_curves import Curve
+from crl.training.metrics.curves import Curve
 
 BINS = 120
 """Points of a learning curve over all visits, at most."""

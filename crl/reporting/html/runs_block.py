@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from crl.reporting.explaining.reproduce import train_command
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.report.summary import Summary
 from crl.reporting.report.table import Table
-from crl.reporting.reproduce import train_command
 from crl.reporting.store.comparing import UNSET, WITHOUT_EFFECT, differing
 
 _NAMED = ("seed", "agent.name", "continual.name")

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from crl.reporting.pages.sequence_tables import ORDER
 from crl.reporting.report.record import ReportedRun
-from crl.reporting.sequence_tables import ORDER
 from crl.reporting.store.comparing import differing
 from crl.reporting.store.entry import Entry
 from crl.reporting.store.survey import survey
-from crl.training.results_file import NEEDED, read_results
+from crl.training.runs.results_file import NEEDED, read_results
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from crl.reporting.mission_tables import HEADINGS, cells, summarise_missions
+from crl.reporting.pages.mission_tables import HEADINGS, cells, summarise_missions
 from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.report.table import Table
@@ -18,7 +18,7 @@ Record = dict[str, Any]
 
 
 def flown(section: Section) -> dict[str, list[Record]]:
-    """Missions by method, in the form that :mod:`crl.reporting.mission_tables` reads; methods without any are absent.
+    """Missions by method, in the form that the tables of missions read; methods without any are absent.
 
     A mission's seed is the pair of its run's and its own: runs of several seeds fly the same missions.
     """

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from crl.reporting.escaping import csv_cell, latex_text, markdown_text, one_line
-from crl.reporting.pages import markdown_table
+from crl.reporting.pages.parts import markdown_table
 from crl.reporting.report import missions, section_tables
 from crl.reporting.report.gather import Gathered
 from crl.reporting.report.summary import Summary

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from crl.errors import CrlError
-from crl.reporting import sequence_findings as findings
-from crl.reporting import sequence_tables as tables
-from crl.reporting.baseline import random_returns
 from crl.reporting.measures import REFERENCE, Measures, Scale, finals, gather, measure, scale
+from crl.reporting.pages import sequence_findings as findings
+from crl.reporting.pages import sequence_tables as tables
+from crl.reporting.pages.baseline import random_returns
 from crl.reporting.report import missions
 from crl.reporting.report.gather import Section
 from crl.reporting.statistics import Interval, interval, iqm, probability_of_improvement
@@ -164,7 +164,7 @@ def _random(section: Section) -> dict[str, float]:
         means = np.mean([run.matrix("matrix_return")[-1] for run in played], axis=0)
         return dict(zip(tasks, map(float, means), strict=True))
     from crl.sequences import load_sequence
-    from crl.training.trust import made_here, require_trust
+    from crl.training.runs.trust import made_here, require_trust
 
     own = [run.path for run in section.runs if made_here(run.path, section.env)]
     require_trust(own[0] if own else section.runs[0].path, section.env)

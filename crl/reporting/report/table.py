@@ -34,6 +34,6 @@ class Table:
 
     @classmethod
     def of_lines(cls, key: str, title: str, lines: Sequence[str], note: str = "") -> Table:
-        """The table of Markdown lines, as :func:`crl.reporting.pages.markdown_table` makes them."""
+        """The table of Markdown lines, as :func:`crl.reporting.pages.parts.markdown_table` makes them."""
         cells = [tuple(markdown_cells(line)) for line in lines]
         return cls(key, title, cells[0], tuple(cells[2:]), note)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from crl.training.run_folder import LATEST
+from crl.training.runs.folder import LATEST
 
 MARKS = ("config.yaml", "results.json", "fingerprint", "metrics.jsonl", "checkpoints")
 """What only a run's folder holds: one of these is enough."""

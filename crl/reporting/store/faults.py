@@ -10,10 +10,10 @@ from typing import Any
 
 from crl.reading.plain import require_plain
 from crl.reporting.store.entry import Finding
-from crl.training.checkpoint_manifest import ARRAYS, TREE, ManifestError, read_manifest
-from crl.training.checkpoint_names import FORMAT, checkpoint_folders
-from crl.training.results_file import NEEDED
-from crl.training.run_settings import CHANGED, RESTORE
+from crl.training.checkpoints.manifest import ARRAYS, TREE, ManifestError, read_manifest
+from crl.training.checkpoints.names import FORMAT, checkpoint_folders
+from crl.training.runs.results_file import NEEDED
+from crl.training.runs.settings import CHANGED, RESTORE
 from crl.version import __version__
 
 

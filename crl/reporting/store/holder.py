@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 
 from crl.reading.plain import read_bytes
-from crl.training.run_folder import LINE
+from crl.training.runs.folder import LINE
 
 
 def holder(folder: Path) -> str | None:

@@ -13,10 +13,10 @@ from crl.reading.schema import printable, sift
 from crl.reporting.store import faults
 from crl.reporting.store.entry import FACTS, Entry, Finding, flat
 from crl.reporting.store.holder import holder
-from crl.training.provenance import read_code
-from crl.training.results_file import read_line, read_results
-from crl.training.run_folder import RunFolder
-from crl.training.run_settings import recorded_settings
+from crl.training.runs.folder import RunFolder
+from crl.training.runs.provenance import read_code
+from crl.training.runs.results_file import read_line, read_results
+from crl.training.runs.settings import recorded_settings
 from crl.version import __version__
 
 _STAMPED = (

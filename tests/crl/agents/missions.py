@@ -10,7 +10,7 @@ from crl.config import Config
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
 from crl.training.episode import play
-from crl.training.missions import Flight, fly, mission_sequence
+from crl.training.missions.flying import Flight, fly, mission_sequence
 from crl.types import LearnBudget
 from tests import tiny_missions
 

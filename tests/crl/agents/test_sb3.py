@@ -19,7 +19,7 @@ from crl.agents.sb3_state import model_state
 from crl.errors import CrlError
 from crl.noise import exploration_actions
 from crl.seeding import numpy_generator
-from crl.training.checkpoint import CheckpointStore
+from crl.training.checkpoints.store import CheckpointStore
 from crl.types import LearnBudget, ObservationField, ObservationSpec, TaskSpec
 from tests.crl.point_mass import ACTION, OBSERVATION, Track, episode, point_mass, small, train, transition
 from tests.crl.states import differences, numbers

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from crl.cli import app
-from crl.training.checkpoint import CheckpointStore
+from crl.training.checkpoints.store import CheckpointStore
 from crl.training.load import load_run
 from crl.training.runner import train
 from tests import tiny

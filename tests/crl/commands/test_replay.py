@@ -8,8 +8,8 @@ from typer.testing import CliRunner, Result
 
 from crl.cli import app
 from crl.errors import EGL_PACKAGES, RenderingError
-from crl.reporting import replay
-from crl.reporting.replay import Replayed
+from crl.reporting.replay import filming as replay
+from crl.reporting.replay.filming import Replayed
 
 
 def crl(*arguments: str) -> Result:

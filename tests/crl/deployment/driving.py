@@ -13,7 +13,7 @@ import numpy as np
 
 from crl.deployment.load import load_deployment
 from crl.deployment.pilot import Pilot
-from crl.training.missions import mission_sequence
+from crl.training.missions.flying import mission_sequence
 from tests.crl.agents.missions import SEQUENCE
 
 WAIT = 400.0

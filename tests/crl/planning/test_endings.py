@@ -12,7 +12,7 @@ from torch import Tensor
 
 from crl.config import PlannerConfig
 from crl.planning.planner import GROUP, Planner, make_planner
-from crl.reporting.replay_watch import WatchedPlanner
+from crl.reporting.replay.watch import WatchedPlanner
 from crl.types import ActionSpec
 
 NAMES = sorted(point.name for point in entry_points(group=GROUP))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crl.reporting.escaping import csv_cell, latex_text, markdown_cells, markdown_text
-from crl.reporting.pages import markdown_table
+from crl.reporting.pages.parts import markdown_table
 from crl.reporting.report.table import Table
 
 NAMES = ["plain", "a | b", "a|b", r"a\|b", "back\\", "", "two\nlines", "  rim ", "|", "||", "<b>", "\x1b[31m"]

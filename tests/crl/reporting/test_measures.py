@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from crl.reporting.baseline import random_returns
 from crl.reporting.measures import Measures, comparable, finals, gather, measure, scale, shared_seeds
+from crl.reporting.pages.baseline import random_returns
 from crl.reporting.runs import RunRecord, by_strategy, run_folders
 from crl.sequences import load_sequence
 from tests.crl.reporting.folders import TASKS, leave, plastic

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from crl.errors import CrlError
-from crl.reporting.pages import (
+from crl.reporting.pages.parts import (
     commits,
     final,
     forgotten,
@@ -19,7 +19,7 @@ from crl.reporting.pages import (
     time_table,
     write_page,
 )
-from crl.reporting.plots import curves_figure, sequence_figure
+from crl.reporting.pages.plots import curves_figure, sequence_figure
 from crl.reporting.runs import RunRecord, by_strategy, read_run, run_folders
 from tests.crl.reporting.folders import leave
 

@@ -20,8 +20,8 @@ import torch
 from rich.console import Console
 
 from crl.settings import compose
-from crl.training.progress import Progress
 from crl.training.runner import train
+from crl.training.showing.progress import Progress
 
 
 class Told(Progress):

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from crl.errors import Interrupted
-from crl.training.checkpoint import CheckpointStore
-from crl.training.checkpoint_names import checkpoint_folders
-from crl.training.progress import Progress
+from crl.training.checkpoints.names import checkpoint_folders
+from crl.training.checkpoints.store import CheckpointStore
 from crl.training.runner import resume, train
+from crl.training.showing.progress import Progress
 from tests import tiny, tiny_missions
 from tests.crl.states import differences
 

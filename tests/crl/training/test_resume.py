@@ -16,7 +16,7 @@ from typing import IO, Any
 
 import pytest
 
-from crl.training.checkpoint import CheckpointStore
+from crl.training.checkpoints.store import CheckpointStore
 from crl.training.loop import TrainingLoop
 from crl.training.runner import train
 from tests import tiny

@@ -13,14 +13,14 @@ from rich.console import Console
 from crl.errors import CrlError, Interrupted
 from crl.fingerprints import digest
 from crl.settings import load_yaml, to_plain
-from crl.training import progress as progress_module
-from crl.training import provenance
-from crl.training.checkpoint import CheckpointStore
+from crl.training.checkpoints.store import CheckpointStore
 from crl.training.load import load_run
-from crl.training.progress import Progress
-from crl.training.provenance import read_code
-from crl.training.run_folder import RunFolder
 from crl.training.runner import resume, resume_command, train
+from crl.training.runs import provenance
+from crl.training.runs.folder import RunFolder
+from crl.training.runs.provenance import read_code
+from crl.training.showing import progress as progress_module
+from crl.training.showing.progress import Progress
 from crl.version import __version__
 from tests import tiny
 from tests.crl.states import differences

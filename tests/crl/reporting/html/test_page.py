@@ -15,7 +15,7 @@ from crl.reporting.html import colours, curves, heatmap, intervals, svg
 from crl.reporting.html.block import prose
 from crl.reporting.report.build import Options, write_reports
 from crl.reporting.statistics import Interval
-from crl.training.metrics_curves import Curve, area
+from crl.training.metrics.curves import Curve, area
 from tests.crl.reporting.folders import leave
 
 VOID = {"meta", "link", "input", "br", "hr", "img", "wbr"}

@@ -17,7 +17,7 @@ from crl.reporting.report.build import Options, write_reports
 from crl.reporting.report.gather import gather
 from crl.reporting.store import index, show
 from crl.reporting.store.entry import Entry
-from crl.training.results_file import NEEDED, SCHEMA
+from crl.training.runs.results_file import NEEDED, SCHEMA
 from tests.crl.reporting.folders import leave
 from tests.crl.reporting.store.test_survey import look, whole
 

@@ -18,7 +18,7 @@ from crl.reporting.store.discover import discover
 from crl.reporting.store.entry import Entry, flat
 from crl.reporting.store.holder import holder
 from crl.settings import compose, fingerprint, to_yaml
-from crl.training.checkpoint_manifest import seal
+from crl.training.checkpoints.manifest import seal
 from crl.version import __version__
 from tests.crl.reporting.folders import leave
 
@@ -63,7 +63,7 @@ def said(folder: Path, *, serious: bool | None = None) -> str:
 def trained_in(folder: Path) -> Iterator[None]:
     """Another process holds the folder's lock."""
     code = (
-        "import sys; from pathlib import Path; from crl.training.run_folder import RunFolder\n"
+        "import sys; from pathlib import Path; from crl.training.runs.folder import RunFolder\n"
         "with RunFolder(Path(sys.argv[1])).lock(): print('held', flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(
@@ -89,8 +89,8 @@ def test_a_sound_run_has_its_facts_and_no_findings(tmp_path: Path) -> None:
 def test_a_run_that_has_just_begun_is_not_damaged(tmp_path: Path) -> None:
     """As it is before its first episode has ended: settings, a lock, and the code that makes it."""
     from crl.settings import compose, fingerprint, to_yaml
-    from crl.training.provenance import note_code
-    from crl.training.run_folder import RunFolder
+    from crl.training.runs.folder import RunFolder
+    from crl.training.runs.provenance import note_code
 
     config = compose(["env=cartpole_length"])
     folder = RunFolder.create(tmp_path, "new", fingerprint(config))

@@ -1,0 +1,1 @@
+"""Settings explained: what each means, where its value came from, and the command that repeats a run."""

@@ -1,0 +1,1 @@
+"""Pages of results for the documentation: tables, plots and findings of missions and task sequences."""

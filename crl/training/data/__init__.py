@@ -1,0 +1,1 @@
+"""Recorded data to learn from: a robot's bags and Minari datasets."""

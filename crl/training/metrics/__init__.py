@@ -1,0 +1,1 @@
+"""What is measured: metrics of reward matrices and learning curves, and of the agent."""
