@@ -56,7 +56,7 @@ INTERRUPTED = 130
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """Words of PyTorch's errors, which are no MemoryErrors."""
 SMALLER = (
-    "ask for less: fewer planner.samples, smaller networks (dynamics.hidden, body.hidden, agent.hidden), a smaller "
+    "ask for less: fewer planner.samples, smaller networks (dynamics.hidden, agent.hidden), a smaller "
     "agent.buffer; what was learned before is in the last checkpoint"
 )
 

@@ -7,23 +7,13 @@ from dataclasses import dataclass, field
 
 @dataclass
 class BodyConfig:
-    """The probabilistic ensemble that plans missions (:mod:`crl.dynamics.body_model`)."""
+    """How a moving body is modelled (:class:`crl.dynamics.body.Body`), and learned while a mission goes on."""
 
-    hidden: list[int] = field(default_factory=lambda: [64, 64, 64])
-    """Widths of the hidden layers."""
-    ensemble: int = 3
-    """Members E; the planner uses their mean."""
     stride: int = 1
     """Control steps per planned step: the planner's model is of as many steps at once."""
     memory: bool = False
     """Whether the model of one control step reads what the step before changed: it tells of what is not observed, such
     as the speeds of rotors or wheels that follow their commands late."""
-    lr: float = 2e-3
-    """Learning rate on the nominal body."""
-    batch: int = 256
-    """Transitions per gradient step and member."""
-    clip: float = 5.0
-    """Largest gradient norm."""
     online_lr: float = 3e-4
     """Learning rate while a mission goes on; the optimiser persists from step to step."""
     online_batch: int = 64

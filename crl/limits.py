@@ -125,12 +125,7 @@ RANGES: Mapping[str, Range] = {
     "planner.smoothing": Range(0, 0.999999),
     "planner.shift": SHARE,
     "planner.pessimism": NOT_NEGATIVE,
-    "body.hidden": WIDTH,
-    "body.ensemble": FEW,
     "body.stride": FEW,
-    "body.lr": POSITIVE,
-    "body.batch": BATCH,
-    "body.clip": CEILING,
     "body.online_lr": POSITIVE,
     "body.online_batch": Range(2, most=1e8),
     "body.online_buffer": ROWS,
@@ -247,8 +242,12 @@ RULES: tuple[_Rule, ...] = (
         lambda c: c.planner.pessimism == 0 or c.agent.name != "mpc" or c.dynamics.ensemble >= 2,
     ),
     (
-        "planner.pessimism is for the agent mpc, whose members are unrolled apart: leave it at 0 with a refiner",
+        "planner.pessimism must be 0 with a refiner: missions are planned on the mean of the members",
         lambda c: c.planner.pessimism == 0 or c.refiner.name == "off",
+    ),
+    (
+        "dynamics.rollout must be 1 with body.stride above 1: a step of the model then is several control steps",
+        lambda c: c.refiner.name == "off" or c.body.stride == 1 or c.dynamics.rollout == 1,
     ),
     ("agent.run must name the run that agent=frozen plays", lambda c: c.agent.name != "frozen" or bool(c.agent.run)),
     ("agent.run is for agent=frozen", lambda c: c.agent.name == "frozen" or c.agent.run is None),
@@ -269,15 +268,11 @@ RULES: tuple[_Rule, ...] = (
     ("budget.steps must hold at least one number", lambda c: len(c.budget.steps) > 0),
     (
         "dynamics.hidden must name at least one layer, such as dynamics.hidden=[128,128]",
-        lambda c: c.agent.name != "mpc" or c.refiner.name != "off" or len(c.dynamics.hidden) > 0,
+        lambda c: c.agent.name != "mpc" or len(c.dynamics.hidden) > 0,
     ),
     (
         "dynamics.hypernetwork.hidden must name at least one layer, such as dynamics.hypernetwork.hidden=[50,50]",
         lambda c: not c.continual.name.startswith("hypercrl") or len(c.dynamics.hypernetwork.hidden) > 0,
-    ),
-    (
-        "body.hidden must name at least one layer, such as body.hidden=[64,64]",
-        lambda c: c.refiner.name == "off" or len(c.body.hidden) > 0,
     ),
     (
         "flow.hidden must name at least one layer, such as flow.hidden=[128,128]",
@@ -299,10 +294,6 @@ RULES: tuple[_Rule, ...] = (
         f"dynamics.hypernetwork.hidden and dynamics.hidden must not ask for more than {MOST_WEIGHTS:,} weights "
         "(kind=chunked asks for fewer)",
         lambda c: c.dynamics.hypernetwork.kind != "full" or _generated(c) <= MOST_WEIGHTS,
-    ),
-    (
-        f"body.hidden and body.ensemble must not ask for more than {MOST_WEIGHTS:,} weights",
-        lambda c: _weights(c.body.hidden, c.body.ensemble) <= MOST_WEIGHTS,
     ),
     (
         f"agent.hidden must not ask for more than {MOST_WEIGHTS:,} weights",

@@ -3,7 +3,8 @@
 Hydra reads the overrides and composes the groups; what leaves this module is a plain dataclass. Later wins:
 
 1. the defaults of :mod:`crl.config`,
-2. ``agent/NAME.yaml``, ``continual/NAME.yaml``, ``planner/NAME.yaml`` and ``refiner/NAME.yaml``,
+2. ``agent/NAME.yaml``, ``continual/NAME.yaml``, ``planner/NAME.yaml`` and ``refiner/NAME.yaml``; with a refiner,
+   ``missions/model.yaml``: what the model of a moving body needs,
 3. ``env/ENV.yaml``: what the task sequence needs, whatever learns it,
 4. ``agent/ENV/NAME.yaml`` and so on: what a method needs on that sequence,
 5. ``profile/ENV/PROFILE.yaml``, or else ``profile/PROFILE.yaml``,
@@ -53,6 +54,15 @@ ALIASES: Mapping[str, str] = {
 }
 """Short keys, and second ways to say the same."""
 
+RENAMED: Mapping[str, str] = {
+    "body.hidden": "dynamics.hidden",
+    "body.ensemble": "dynamics.ensemble",
+    "body.lr": "learning.lr",
+    "body.batch": "learning.batch",
+    "body.clip": "learning.clip",
+}
+"""Settings that have another name now."""
+
 GROUPS: Mapping[str, str] = {
     "agent": "crl.agents",
     "continual": "crl.strategies",
@@ -64,6 +74,12 @@ GROUPS: Mapping[str, str] = {
 
 PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints")
 """Settings that may name a file or folder: ``~`` at the beginning of one is the home folder."""
+
+NOMINAL_STRATEGY = "single"
+"""The strategy of runs with a refiner, unless the user names one: they learn one body, and retain nothing else."""
+
+MISSIONS = ("missions", "model")
+"""The file with what the model of a moving body needs, whichever it is."""
 
 REFUSED: Mapping[str, str] = {
     "sb3_dqn": "DQN chooses among discrete actions, and the actions here are continuous",
@@ -271,7 +287,10 @@ def _read(overrides: Sequence[str]) -> _Request:
 def _chosen(request: _Request) -> dict[str, str]:
     """The option of every group: the user's, or the default."""
     defaults = Config()
-    return {group: request.choices.get(group, getattr(defaults, group).name) for group in GROUPS}
+    chosen = {group: request.choices.get(group, getattr(defaults, group).name) for group in GROUPS}
+    if chosen["refiner"] != "off" and "continual" not in request.choices:
+        chosen["continual"] = NOMINAL_STRATEGY
+    return chosen
 
 
 def _refuse_unread(request: _Request, agent: str) -> None:
@@ -299,7 +318,9 @@ def is_text(key: str) -> bool:
 
 
 def _suggest(key: str) -> str:
-    """The end of an error about an unknown key: the nearest valid one, or the same leaf in another section."""
+    """The end of an error about an unknown key: its new name, the nearest valid one, or the same leaf elsewhere."""
+    if key in RENAMED:
+        return f": it is {RENAMED[key]!r} now"
     near = get_close_matches(key, keys(), n=1)
     same_leaf = [known for known in keys() if known.rpartition(".")[2] == key.rpartition(".")[2]]
     meant = [*near, *same_leaf]
@@ -318,6 +339,8 @@ def _layers(chosen: Mapping[str, str], profile: str) -> Iterator[tuple[str, str]
     """(Group, option) of every YAML file that applies, in the order of composition."""
     env = chosen["env"]
     general = [(group, chosen[group]) for group in GROUPS]
+    if chosen["refiner"] != "off":
+        general.insert(-1, MISSIONS)
     special = [(f"{group}/{env}", chosen[group]) for group in GROUPS if group != "env"]
     own_profile = (f"profile/{env}", profile)
     for group, name in [*general, *special]:

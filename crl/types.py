@@ -199,10 +199,15 @@ class Decision:
 
 @dataclass(frozen=True)
 class LearnBudget:
-    """What a learning session may spend: gradient steps, and whether it is the task's closing one."""
+    """What a learning session may spend: gradient steps; whether it is the task's closing one, or online.
+
+    Online sessions are those of a mission: they learn what the present episode shows of a body that changes, and for
+    this episode alone.
+    """
 
     steps: int
     closing: bool = False
+    online: bool = False
 
 
 @dataclass

@@ -30,9 +30,9 @@ TIMES = ("ms",)
 """Entries of a record that may differ between equal missions."""
 
 SMALL = (
-    "body.hidden=[24]",
-    "body.ensemble=2",
-    "body.lr=0.01",
+    "dynamics.hidden=[24]",
+    "dynamics.ensemble=2",
+    "learning.lr=0.01",
     "planner=mppi",
     "planner.samples=32",
     "planner.horizon=6",

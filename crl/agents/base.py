@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from crl.adaptation.refiners.base import Refiner
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
+from crl.errors import CrlError
 from crl.planning.planner import Model, Planner
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
@@ -62,6 +65,31 @@ class Agent(ABC):
     def actor(self) -> Agent:
         """The agent that decides: itself, or the one that it wraps."""
         return self
+
+    @property
+    def refiner(self) -> Refiner | None:
+        """What refines its planned actions now; ``None`` for an agent that refines none."""
+        return None
+
+    def tell(self, task: int) -> None:
+        """Say which task is in force from now on, by its index, where it may change within an episode."""
+        del task
+
+    def save_flow(self, folder: Path) -> None:
+        """Write the flow that it refines with to a folder.
+
+        Raises:
+            CrlError: It has none.
+        """
+        raise CrlError("the agent has no flow to write", "use refiner=afm or afm_learned")
+
+    def load_flow(self, folder: Path) -> None:
+        """Refine with a flow that `crl fit-flow` wrote to a folder.
+
+        Raises:
+            CrlError: The agent refines nothing by a flow, or the flow does not fit.
+        """
+        raise CrlError(f"the flow {folder} is of no use to this agent", "use refiner=afm or afm_learned")
 
     @property
     def milliseconds(self) -> Mapping[str, list[float]]:

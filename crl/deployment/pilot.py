@@ -46,12 +46,13 @@ class Pilot:
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
         self.deployment = deployment
-        self.agent = deployment.make_agent()
-        self.agent.make_learner = self._make_learner
+        self.agent, self.adaptation = deployment.make_agent()
+        self.adaptation.make_learner = self._make_learner
         self.learner_pid: int | None = None
         self._seed = seed
         self._rate = deployment.learner_rate if learner_rate is None else learner_rate
         self._process: LearnerProcess | None = None
+        self._remote: RemoteLearner | None = None
         self._mission = 0
         self._waypoints = 0
         self._decision: Decision | None = None
@@ -106,7 +107,7 @@ class Pilot:
 
     def poll(self) -> bool:
         """Take over newer weights, if there are any; whether there were."""
-        return self.agent.learn(LearnBudget(1)).steps > 0
+        return self.agent.learn(LearnBudget(1, online=True)).steps > 0
 
     # ------------------------------------------------------------------ learning on and off
     @property
@@ -179,21 +180,16 @@ class Pilot:
     def _alive(self) -> bool:
         return self._process is not None and self._process.alive
 
-    @property
-    def _remote(self) -> RemoteLearner | None:
-        online: Any = getattr(self.agent, "online", None)
-        return online if isinstance(online, RemoteLearner) else None
-
     def _start(self) -> None:
         """Start the learner's process, in the place of one that died."""
         if self._process is not None:
             self._process.close()
-        body, deployment = self.agent.body, self.deployment
+        body, deployment = self.adaptation.body, self.deployment
         self._process = LearnerProcess(
             deployment.folder,
             str(deployment.manifest["sha256"]),
-            weights=len(self.agent.model.weights),
-            numbers=body.inputs + deployment.task.action.size + body.changes,
+            weights=len(self.agent.knowledge.task_model(deployment.task.index).weights),
+            numbers=body.features + deployment.task.action.size + body.changes,
             rate=self._rate,
             seed=self._seed,
             gently=self._mission > 0,
@@ -206,12 +202,12 @@ class Pilot:
         self.agent.begin(self.deployment.task, derive(self._seed, "pilot", self._mission) % 2**31, False)
         self._decision = self._after = None
 
-    def _make_learner(self, config: Any, model: Any, nominal: Any, generator: Any) -> RemoteLearner:
+    def _make_learner(self, config: Any, model: Any, nominal: Any, generator: Any, **rest: Any) -> RemoteLearner:
         process = self._process if self._mission else None
-        made = RemoteLearner(config, model, nominal, generator, process=process, mission=self._mission)
+        self._remote = RemoteLearner(config, model, nominal, generator, process=process, mission=self._mission, **rest)
         if self._paused:
-            made.pause(True)
-        return made
+            self._remote.pause(True)
+        return self._remote
 
     def _warm_up(self) -> None:
         """Run every phase a few times on made-up numbers: first calls take many times longer than later ones."""

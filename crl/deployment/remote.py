@@ -20,7 +20,8 @@ from torch import Tensor
 from crl.config_missions import BodyConfig
 from crl.deployment.frames import ADD, ALARM, BEGIN, PAUSE, FrameSender
 from crl.deployment.shared_weights import SharedWeights
-from crl.dynamics.body_model import BodyModel, Rows
+from crl.dynamics.rows import Rows
+from crl.dynamics.task_model import TaskModel
 
 MODULE = "crl.deployment.learner"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -114,14 +115,15 @@ class RemoteLearner:
     def __init__(
         self,
         config: BodyConfig,
-        model: BodyModel,
+        model: TaskModel,
         nominal: Rows,
         generator: torch.Generator,
         *,
         process: LearnerProcess | None,
         mission: int,
+        clip: float = 5.0,
     ) -> None:
-        del config, nominal, generator
+        del config, nominal, generator, clip
         self.weights = model.weights.detach().clone()
         self.version = 0
         """Of the weights in force; 0: the nominal ones."""

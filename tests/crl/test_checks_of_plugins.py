@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent
 from crl.checks import CheckFailed, check_agent, check_planner, check_strategy
 from crl.config import Config
 from crl.continual.finetune import Finetune
@@ -240,7 +240,7 @@ def test_each_broken_promise_of_a_strategy_is_caught(strategy: type, expected: s
 
 
 # ---------------------------------------------------------------------- agents
-class Mine(MPCAgent):
+class Mine(PlanningAgent):
     """The package's agent as a user would make it, for the sequence of these tests."""
 
     def __init__(self, seed: int) -> None:

@@ -25,6 +25,8 @@ from crl.safety.command_filter import CommandFilter
 from crl.sequences import MissionEntry, TaskEntry, TaskSequence
 from crl.types import ActionSpec, LearnBudget, TaskSpec, Transition
 
+NOMINAL = 0
+"""The task of a sequence whose body missions begin with."""
 STANDING = 25
 """Steps that a mission goes on after it was given up, with the safe action."""
 SETTLED = 25
@@ -131,6 +133,7 @@ def fly(
         faulty: Whether the mission has a fault at all; else every alarm is a false one.
         told: Called after every step with the waypoints that are reached, and their number.
     """
+    task = replace(task, index=NOMINAL)
     watch = _Watch(task, config)
     limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
     wall = CommandFilter(limits, task.safe_action)
@@ -140,7 +143,7 @@ def fly(
         raise CrlError(f"mission {task.name} can't begin: {info['fault']}", "`crl check env=...` tries the environment")
     agent.begin(task, seed, False)
     watch.begin(info)
-    refiner: Refiner = getattr(agent, "refiner", NoRefiner(task.action))
+    refiner = agent.refiner or NoRefiner(task.action)
     done = False
     while not done:
         if refiner.is_told:
@@ -171,7 +174,7 @@ def fly(
                 terminated=bool(terminated),
             )
         )
-        agent.learn(LearnBudget(1))
+        agent.learn(LearnBudget(1, online=True))
         watch.step(executed, wrong, info, refiner, _distance(task, after))
         told(int(info["reached"]), int(info["waypoints"]))
         observation = after

@@ -52,8 +52,8 @@ class Talk:
 def rows(folder: Path, count: int, seed: int = 0) -> list[np.ndarray]:
     """Transitions of a body that turns twice as fast as the nominal one."""
     agent = load_deployment(folder).make_agent()
-    assert agent.fitted is not None
-    nominal = agent.fitted.rows
+    assert agent.adaptation.fitted is not None
+    nominal = agent.adaptation.fitted.rows
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randint(len(nominal), (count,), generator=generator)
     values = torch.cat([nominal.inputs[chosen], nominal.action[chosen], 1.5 * nominal.change[chosen]], dim=-1)
@@ -64,11 +64,13 @@ def test_it_learns_as_an_agents_own_learner_does(exported: Path) -> None:
     """To the bit, over an alarm and transitions that wait."""
     with learning(exported, seed=4) as (learner, memory):
         agent = load_deployment(exported).make_agent()
-        assert agent.fitted is not None
-        own = OnlineLearner(agent.config.body, agent.model, agent.fitted.rows, torch_generator(4, "learner", 3))
+        assert agent.adaptation.fitted is not None
+        own = OnlineLearner(
+            agent.config.body, agent.knowledge.model, agent.adaptation.fitted.rows, torch_generator(4, "learner", 3)
+        )
         talk = Talk(learner)
         talk.say(BEGIN, 3)
-        sizes = [agent.body.inputs, agent.body.commands or 2, agent.body.changes]
+        sizes = [agent.adaptation.body.inputs, agent.adaptation.body.commands or 2, agent.adaptation.body.changes]
         for number, row in enumerate(rows(exported, 120)):
             talk.say(ADD, 3, row, flag=1)
             own.add(*torch.from_numpy(row).split(sizes), wait=True)
@@ -146,7 +148,7 @@ def test_a_mission_begins_with_nothing_of_another(exported: Path) -> None:
         talk.say(ADD, 2, rows(exported, 1)[0])  # the frame with its begin was lost
         assert not learner.step(0.0)
         agent = load_deployment(exported).make_agent()
-        torch.testing.assert_close(learner._online.weights.detach(), agent.model.weights, rtol=0, atol=0)
+        torch.testing.assert_close(learner._online.weights.detach(), agent.knowledge.model.weights, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize("data", [b"x", b"", b"\x80\x04\x95" + bytes(200), bytes(24)])
@@ -179,8 +181,8 @@ def process(folder: Path, rate: float = 0.0) -> LearnerProcess:
     return LearnerProcess(
         folder,
         deployment.manifest["sha256"],
-        weights=len(agent.model.weights),
-        numbers=agent.body.inputs + 2 + agent.body.changes,
+        weights=len(agent.knowledge.model.weights),
+        numbers=agent.adaptation.body.inputs + 2 + agent.adaptation.body.changes,
         rate=rate,
         seed=0,
     )

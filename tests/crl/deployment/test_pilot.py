@@ -69,7 +69,7 @@ def test_late_commands_are_told_from_what_nothing_explains(exported: Path) -> No
 @pytest.mark.slow
 def test_it_learns_while_it_drives(exported: Path) -> None:
     with piloting(exported, learn=True, learner_rate=0.0) as pilot, unicycle(exported) as env:
-        nominal = pilot.agent.model.weights.clone()
+        nominal = pilot.agent.knowledge.model.weights.clone()
         drive = Drive(pilot, env)
         drive.until(lambda: drive.taken >= 3)
         status = pilot.status()
@@ -77,13 +77,16 @@ def test_it_learns_while_it_drives(exported: Path) -> None:
         assert status["learner_steps"] >= status["weights_steps"] > 0
         assert status["weights_version"] >= 3
         assert status["learner_loss"] is not None
-        moved = (pilot.agent.online.weights - nominal).abs().max()
+        moved = (pilot.agent.adaptation.online.weights - nominal).abs().max()
         assert 0 < moved < 1
         assert {"plan_ms_p50", "identify_ms_p99", "refine_ms_p50"} <= set(status)
         # A new mission begins with the nominal weights again, until it has learned some of its own.
         while status["mission"] == pilot.status()["mission"]:
             drive.step()
-        assert pilot.agent.online.version == 0 or pilot.agent.online.mission == pilot.status()["mission"]
+        assert (
+            pilot.agent.adaptation.online.version == 0
+            or pilot.agent.adaptation.online.mission == pilot.status()["mission"]
+        )
         taken = drive.taken
         drive.until(lambda: drive.taken > taken)
 
@@ -98,19 +101,19 @@ def test_a_killed_learner_leaves_the_last_good_weights(exported: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         wait(lambda: not pilot.status()["learner_alive"])
         pilot.poll()  # what it had published before
-        weights, version = pilot.agent.online.weights.clone(), pilot.status()["weights_version"]
+        weights, version = pilot.agent.adaptation.online.weights.clone(), pilot.status()["weights_version"]
         mission = pilot.status()["mission"]
         for _ in range(30):
             if pilot.status()["mission"] == mission:
                 drive.step()
         if pilot.status()["mission"] == mission:
-            assert (pilot.agent.online.weights == weights).all()
+            assert (pilot.agent.adaptation.online.weights == weights).all()
             assert pilot.status()["weights_version"] == version
             assert pilot.learner_pid == pid
             # Asked to learn again, it starts another one, and drives on with what it has meanwhile.
             pilot.learning = True
             assert pilot.learner_pid not in (None, pid)
-            assert (pilot.agent.online.weights == weights).all()
+            assert (pilot.agent.adaptation.online.weights == weights).all()
         drive.until(lambda: pilot.status()["learner_alive"] and pilot.status()["weights_version"] > 0)
 
 
@@ -124,7 +127,7 @@ def test_a_learner_that_stands_still_costs_transitions_and_no_time(exported: Pat
         os.kill(pid, signal.SIGSTOP)
         before, action = drive.observation, np.zeros(2, np.float32)
         for _ in range(6000):
-            pilot.agent.online.add(*_parts(pilot, before, action), wait=True)
+            pilot.agent.adaptation.online.add(*_parts(pilot, before, action), wait=True)
         drive.step()
         status = pilot.status()
         assert status["frames_dropped"] > 1000
@@ -137,7 +140,7 @@ def test_a_learner_that_stands_still_costs_transitions_and_no_time(exported: Pat
 def _parts(pilot: Pilot, observation: Any, action: Any) -> Any:
     import torch
 
-    body = pilot.agent.body
+    body = pilot.agent.adaptation.body
     seen = torch.from_numpy(observation)
     return body.encode(seen), torch.from_numpy(action), body.change(seen, seen)
 
@@ -242,7 +245,7 @@ with piloting(Path(sys.argv[1]), learn=False) as pilot, unicycle(Path(sys.argv[1
     Drive(pilot, env).step()
 from crl.deployment.learner import make_learner
 from crl.deployment.shared_weights import SharedWeights
-memory, descriptor = SharedWeights.create(len(pilot.agent.model.weights))
+memory, descriptor = SharedWeights.create(len(pilot.agent.knowledge.model.weights))
 make_learner(Path(sys.argv[1]), pilot.deployment.manifest["sha256"], descriptor, 0)
 print("clean")
 """

@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 
-from crl.agents.adaptive import AdaptiveAgent
+from crl.agents.planning import PlanningAgent
 from crl.errors import CrlError
 from crl.sequences import MissionEntry, load_sequence
 from crl.settings import compose
@@ -45,10 +45,10 @@ def one(tmp_path_factory: pytest.TempPathFactory, bend: Path) -> tuple[Path, lis
 def flow(one: tuple[Path, list[tuple[int, int, str]]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The flow of those missions in a folder of its own."""
     agent = load_run(one[0] / "fits" / "afm").agent
-    assert isinstance(agent, AdaptiveAgent)
-    assert agent.fitted is not None
+    assert isinstance(agent, PlanningAgent)
+    assert agent.adaptation.fitted is not None
     folder = tmp_path_factory.mktemp("fitted") / "flow"
-    agent.fitted.save_flow(folder)
+    agent.adaptation.fitted.save_flow(folder)
     return folder
 
 

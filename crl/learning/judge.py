@@ -32,7 +32,7 @@ class TaskJudge:
     @property
     def sizes(self) -> tuple[int, int]:
         """Sizes of an observation and of an action."""
-        return self._model.features.spec.size, self._model.actions
+        return self._model.features.size, self._model.actions
 
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """Mean loss of weights [P] on rows of a task; the number of rows is a multiple of the ensemble's."""

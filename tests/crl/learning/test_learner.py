@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent, planning_agent
 from crl.types import LearnBudget
 from tests.crl.point_mass import ACTION, OBSERVATION, episode, point_mass, small, train, transition
 from tests.crl.states import bits, differences
@@ -17,18 +17,18 @@ from tests.crl.states import bits, differences
 TASKS = [point_mass(0), point_mass(1)]
 
 
-def filled(episodes: int = 3, **changes: Any) -> MPCAgent:
+def filled(episodes: int = 3, **changes: Any) -> PlanningAgent:
     """An agent with data of the first task and nothing learned."""
-    agent = MPCAgent(small(**{"exploration": {"random_episodes": 100}, **changes}), OBSERVATION, ACTION)
+    agent = planning_agent(small(**{"exploration": {"random_episodes": 100}, **changes}), OBSERVATION, ACTION)
     for number in range(episodes):
         list(episode(agent, TASKS[0], number))
     return agent
 
 
-def rates(agent: MPCAgent) -> list[float]:
+def rates(agent: PlanningAgent) -> list[float]:
     """The factors of the learning rate at every step from now on."""
     seen: list[float] = []
-    step, scale = agent.strategy.step, agent.strategy.scale_lr
+    step, scale = agent.knowledge.strategy.step, agent.knowledge.strategy.scale_lr
     now = [1.0]
 
     def scale_lr(factor: float) -> None:
@@ -39,7 +39,7 @@ def rates(agent: MPCAgent) -> list[float]:
         seen.append(now[0])
         return step(loss)
 
-    agent.strategy.scale_lr, agent.strategy.step = scale_lr, stepped  # type: ignore[method-assign]
+    agent.knowledge.strategy.scale_lr, agent.knowledge.strategy.step = scale_lr, stepped  # type: ignore[method-assign]
     return seen
 
 
@@ -88,14 +88,14 @@ def test_nothing_to_learn_from_or_no_steps_is_an_empty_report() -> None:
 def test_reports_are_means_over_the_session() -> None:
     agent = filled()
     terms: list[float] = []
-    step = agent.strategy.step
+    step = agent.knowledge.strategy.step
 
     def stepped(loss: Any) -> Any:
         report = step(loss)
         terms.append(float(report["task"]))
         return report
 
-    agent.strategy.step = stepped  # type: ignore[method-assign]
+    agent.knowledge.strategy.step = stepped  # type: ignore[method-assign]
     report = agent.learn(LearnBudget(9))
     assert report.losses["task"] == pytest.approx(np.mean(terms), rel=1e-5)
     assert set(report.losses) == {"task"}
@@ -103,12 +103,12 @@ def test_reports_are_means_over_the_session() -> None:
     assert set(agent.learn(LearnBudget(3)).losses) >= {"task", "retain"}
 
 
-def poison(agent: MPCAgent) -> None:
+def poison(agent: PlanningAgent) -> None:
     """An enormous transition, whose squared error overflows float32; the normalisers don't see it."""
     huge = np.full(2, 3e30, np.float32)
     with np.errstate(over="ignore"):
-        agent.buffer.add(transition(TASKS[0], np.zeros(2, np.float32), np.zeros(1, np.float32), huge))
-    agent._normalised = len(agent.buffer)
+        agent.knowledge.buffer.add(transition(TASKS[0], np.zeros(2, np.float32), np.zeros(1, np.float32), huge))
+    agent.knowledge._normalised = len(agent.knowledge.buffer)
 
 
 @pytest.mark.parametrize("strategy", ["hypercrl", "finetune", "single"])
@@ -129,9 +129,9 @@ def test_a_loss_that_is_not_finite_moves_no_bound() -> None:
     agent = filled(dynamics={"out_var": True}, learning={"recent": 1.0, "recent_window": 1, "events": 0.0})
     agent.learn(LearnBudget(5))
     poison(agent)
-    before = bits(agent.model.bounds)
+    before = bits(agent.knowledge.model.bounds)
     agent.learn(LearnBudget(4))
-    assert bits(agent.model.bounds) == before
+    assert bits(agent.knowledge.model.bounds) == before
 
 
 def test_skipped_steps_are_told() -> None:
@@ -145,15 +145,15 @@ def test_skipped_steps_are_told() -> None:
 
 def test_bounds_are_learned_with_the_first_task_and_then_frozen() -> None:
     agent = filled(dynamics={"out_var": True})
-    initial = agent.model.bounds.clone()
+    initial = agent.knowledge.model.bounds.clone()
     agent.learn(LearnBudget(20))
-    learned = agent.model.bounds.clone()
+    learned = agent.knowledge.model.bounds.clone()
     assert (learned[0] > initial[0]).all()  # the penalty lifts it; nothing is so certain yet
     assert (learned[1] != initial[1]).all()
     train(agent, TASKS[1], range(1))
     train(agent, TASKS[0], range(10, 11))  # and when the first task comes back, others depend on them
-    assert bits(agent.model.bounds) == bits(learned)
-    assert not agent.model.bounds.requires_grad
+    assert bits(agent.knowledge.model.bounds) == bits(learned)
+    assert not agent.knowledge.model.bounds.requires_grad
 
 
 def test_sessions_draw_different_batches_and_the_same_in_every_run() -> None:
