@@ -167,11 +167,11 @@ class PlanningAgent(Agent):
                 return self.adaptation.learn(budget.steps) if self._adapting else LearnReport()
         if budget.steps <= 0:
             return LearnReport()
-        first = self.knowledge.task == self._nominal
-        rows = self.adaptation.training_rows(self.knowledge.buffer) if budget.closing and first else None
-        report = self.knowledge.learn(budget, rows)
-        if budget.closing and first:
-            report.losses.update(self.adaptation.fit(self.knowledge.buffer, budget.steps))
+        if not budget.closing or self.knowledge.task != self._nominal:
+            return self.knowledge.learn(budget)
+        losses = self.adaptation.fit(self.knowledge.buffer, budget.steps)  # first: it says whether the data suffice
+        report = self.knowledge.learn(budget, self.adaptation.training_rows(self.knowledge.buffer))
+        report.losses.update(losses)
         return report
 
     # ------------------------------------------------------------------ what it can tell
@@ -273,6 +273,7 @@ def planning_agent(
     action: ActionSpec,
     device: torch.device | str = "cpu",
     adaptation: MissionAdaptation | None = None,
+    kind: type[PlanningAgent] = PlanningAgent,
 ) -> PlanningAgent:
     """The planning agent that the settings describe.
 
@@ -282,6 +283,7 @@ def planning_agent(
         action: Elements of the action, the same for all tasks.
         device: Where tensors live. A body's networks are so small that a CPU is faster than any other device.
         adaptation: What is done about a body that changes; by default what ``config.refiner`` says.
+        kind: The class: one of a user's own changes what it overrides, and nothing else.
 
     Raises:
         CrlError: The observation is of no use for a moving body, or a setting does not fit it.
@@ -290,7 +292,7 @@ def planning_agent(
     if config.refiner.name != "off":
         device = "cpu"
         adapting = adaptation or MissionAdaptation(config, observation, action)
-    return PlanningAgent(
+    return kind(
         config,
         action,
         Knowledge(

@@ -69,7 +69,7 @@ def restored(config: Config, task: TaskSpec, state: Mapping[str, Any]) -> tuple[
     agent = planning_agent(config, task.observation, task.action, adaptation=adaptation)
     agent.load_state_dict(state)
     if adaptation.fitted is None:
-        raise CrlError("the agent was never fitted: its closing session had not taken place", "export a finished run")
+        raise CrlError("the agent is not fitted yet: its closing session has not taken place", "export a finished run")
     return agent, adaptation
 
 

@@ -54,7 +54,12 @@ def test_the_folder_says_all_and_its_checksums_are_right(exported: Path, run: Pa
     # Any program that knows the format reads the weights: they are the run's.
     weights = load_file(exported / "weights.safetensors")
     mine = load_run(run).agent.state_dict()
-    np.testing.assert_array_equal(weights["model/weights"], mine["model"]["weights"].numpy())
+    for name, part in mine["adaptation"]["fitted"]["one_step"]["scales"]["changes"].items():
+        if isinstance(part, torch.Tensor):
+            np.testing.assert_array_equal(weights[f"adaptation/fitted/one_step/scales/changes/{name}"], part.numpy())
+    own = mine["adaptation"]["fitted"]["one_step"]["weights"]
+    np.testing.assert_array_equal(weights["adaptation/fitted/one_step/weights"], own.numpy())
+    np.testing.assert_array_equal(weights["strategy/trunk"], mine["strategy"]["trunk"].numpy())
 
 
 def test_data_of_the_training_stays_at_home(exported: Path, run: Path) -> None:

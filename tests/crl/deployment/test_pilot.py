@@ -26,7 +26,7 @@ def test_without_learning_it_is_the_agent(exported: Path) -> None:
     with piloting(exported, learn=False, seed=7) as pilot, unicycle(exported) as env:
         deployment = load_deployment(exported)
         deployment.config.refiner.online = False
-        agent = deployment.make_agent()
+        agent, _ = deployment.make_agent()
         drive = Drive(pilot, env)
         agent.begin(deployment.task, derive(7, "pilot", 1) % 2**31, False)
         seen = set()
@@ -69,7 +69,7 @@ def test_late_commands_are_told_from_what_nothing_explains(exported: Path) -> No
 @pytest.mark.slow
 def test_it_learns_while_it_drives(exported: Path) -> None:
     with piloting(exported, learn=True, learner_rate=0.0) as pilot, unicycle(exported) as env:
-        nominal = pilot.agent.knowledge.model.weights.clone()
+        nominal = pilot.agent.knowledge.task_model(0).weights.clone()
         drive = Drive(pilot, env)
         drive.until(lambda: drive.taken >= 3)
         status = pilot.status()
@@ -245,7 +245,7 @@ with piloting(Path(sys.argv[1]), learn=False) as pilot, unicycle(Path(sys.argv[1
     Drive(pilot, env).step()
 from crl.deployment.learner import make_learner
 from crl.deployment.shared_weights import SharedWeights
-memory, descriptor = SharedWeights.create(len(pilot.agent.knowledge.model.weights))
+memory, descriptor = SharedWeights.create(len(pilot.agent.knowledge.task_model(0).weights))
 make_learner(Path(sys.argv[1]), pilot.deployment.manifest["sha256"], descriptor, 0)
 print("clean")
 """

@@ -117,12 +117,16 @@ class Pilot(Puppet):
 
     def __init__(self, refiner: Any = None, speed: float = 1.0) -> None:
         super().__init__(lambda pilot: [speed, 0.0])
-        self.refiner = refiner or NoRefiner(TASK.action)
+        self.own = refiner or NoRefiner(TASK.action)
+
+    @property
+    def refiner(self) -> Refiner:
+        return self.own
 
     def observe(self, transition: Any) -> None:
         super().observe(transition)
-        if isinstance(self.refiner, Tracking):
-            self.refiner.seen += 1
+        if isinstance(self.own, Tracking):
+            self.own.seen += 1
 
 
 @pytest.fixture
