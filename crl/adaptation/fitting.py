@@ -23,7 +23,7 @@ from crl.dynamics.body_model import Rows
 from crl.dynamics.buffer import Buffer
 from crl.errors import CrlError
 from crl.seeding import torch_generator
-from crl.types import ActionSpec
+from crl.types import ActionSpec, Told, untold
 
 HELD_OUT = 0.2
 """Share of the transitions, the newest, that the detection is calibrated on."""
@@ -52,7 +52,7 @@ def _steps_of(body: Body, buffer: Buffer, *, memory: bool) -> tuple[Tensor, Tens
 
 
 def fit_fitted(
-    config: Config, body: Body, buffer: Buffer, action: ActionSpec, steps: int
+    config: Config, body: Body, buffer: Buffer, action: ActionSpec, steps: int, told: Told = untold
 ) -> tuple[Fitted, dict[str, float]]:
     """Fit everything to the nominal transitions; returns it with the loss of each part.
 
@@ -62,6 +62,7 @@ def fit_fitted(
         buffer: Transitions of the nominal body.
         action: Elements of the action.
         steps: Gradient steps of each model.
+        told: Is told how far each part is.
 
     Raises:
         CrlError: There are too few transitions.
@@ -77,7 +78,7 @@ def fit_fitted(
     cut = round(len(each_step) * (1 - HELD_OUT))
     losses = {}
     one_step.normalise(each_step)
-    losses["tick"] = one_step.fit(each_step[:cut], steps, torch_generator(config.seed, "fit-tick"))
+    losses["tick"] = one_step.fit(each_step[:cut], steps, torch_generator(config.seed, "fit-tick"), told=told)
     rows, model = each_step, one_step
     if config.body.stride > 1 or config.body.memory or config.refiner.randomised:
         rows = rows_of(body, buffer, config.body.stride)
@@ -85,7 +86,7 @@ def fit_fitted(
             rows = randomised(config, rows, action, body.floor)
         model = body_model(config, body, action, PLAN)
         model.normalise(rows)
-        losses["task"] = model.fit(rows, steps, torch_generator(config.seed, "fit-plan"))
+        losses["task"] = model.fit(rows, steps, torch_generator(config.seed, "fit-plan"), told=told)
     else:
         losses["task"] = losses["tick"]
     measured = measured_fields(config, body, action)
@@ -97,7 +98,7 @@ def fit_fitted(
         simulator = ChannelRegimes(config.flow, fitted.nominal, Box.of(action), observation, scale)
         if kind == "published":
             fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
-            fitted.published.fit(simulator)
+            fitted.published.fit(simulator, told)
         else:
             margin = config.flow.margin
             calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence, margin=margin)
@@ -110,6 +111,7 @@ def fit_fitted(
                 train=config.refiner.kind == "flow",
                 nominal=fitted.nominal,
                 seed=config.seed,
+                told=told,
             )
     return fitted, losses
 

@@ -244,12 +244,14 @@ class AdaptiveAgent(Agent):
         self._rollout = None
         rows = rows_of(self.body, self.buffer, self.config.body.stride)
         if budget.closing:
-            self.fitted, losses = fit_fitted(self.config, self.body, self.buffer, self._action, budget.steps)
+            self.fitted, losses = fit_fitted(
+                self.config, self.body, self.buffer, self._action, budget.steps, budget.told
+            )
             self.model = self.fitted.model
             return LearnReport(budget.steps, losses)
         if not self.model.scale.frozen:
             self.model.normalise(rows)
-        loss = self.model.fit(rows, budget.steps, generator, final=0.3)
+        loss = self.model.fit(rows, budget.steps, generator, final=0.3, told=budget.told)
         return LearnReport(budget.steps, {"task": loss})
 
     def _learn_online(self, steps: int) -> LearnReport:

@@ -144,6 +144,7 @@ class MPCAgent(Agent):
             rate=rate,
             closing=budget.closing,
             train_bounds=len(self._learned_once | {self.learning_task}) == 1,
+            told=budget.told,
         )
         self._sessions += 1
         self._rollouts.clear()

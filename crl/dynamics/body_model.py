@@ -20,6 +20,7 @@ from crl.dynamics import gaussian
 from crl.dynamics.body import Body
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.normaliser import Normaliser
+from crl.types import Told, untold
 
 SEEN = 0.8
 """Probability that a row counts for a member."""
@@ -110,7 +111,9 @@ class BodyModel:
         error = (rows.change / self.scale.std - mean).square() * torch.exp(-log_variance) + log_variance
         return 0.5 * (error if counts is None else error * counts / counts.mean()).mean()
 
-    def fit(self, rows: Rows, steps: int, generator: torch.Generator, *, final: float = 0.02) -> float:
+    def fit(
+        self, rows: Rows, steps: int, generator: torch.Generator, *, final: float = 0.02, told: Told = untold
+    ) -> float:
         """Train on rows with a falling learning rate; returns the mean loss of the last tenth of the steps.
 
         Args:
@@ -118,6 +121,7 @@ class BodyModel:
             steps: Gradient steps.
             generator: Source of batches.
             final: Share of the learning rate that is left at the end.
+            told: Is told of every step.
         """
         config = self.config
         weights, bounds = (part.detach().clone().requires_grad_(True) for part in (self.weights, self.bounds))
@@ -135,6 +139,7 @@ class BodyModel:
             torch.nn.utils.clip_grad_norm_([weights, bounds], config.clip)
             optimiser.step()
             losses.append(float(loss.detach()))
+            told("model of the body", step + 1, steps)
         self.weights, self.bounds = weights.detach(), bounds.detach()
         tail = losses[-max(1, steps // 10) :]
         return sum(tail) / max(1, len(tail))
