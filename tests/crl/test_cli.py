@@ -171,7 +171,7 @@ class TestTrain:
         stand_in(monkeypatch, "crl.training.runner", train=train)
         assert crl("train", "env=door_open").exit_code == 130
 
-    def test_a_users_error_shows_what_and_how_to_mend_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_users_error_shows_what_and_how_to_fix_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def train(config: Config) -> dict[str, Any]:
             raise CrlError("the disk is full: " + "x" * 200, "free some space [in GB]")
 
