@@ -65,7 +65,7 @@ class TestNames:
             (["device=cdua"], "device cannot be 'cdua': did you mean 'cuda'?"),
         ],
     )
-    def test_one_message_with_its_mend_and_no_run(self, arguments: list[str], message: str, workplace: Path) -> None:
+    def test_one_message_with_its_hint_and_no_run(self, arguments: list[str], message: str, workplace: Path) -> None:
         done = CliRunner().invoke(app, ["train", *arguments])
         assert done.exit_code == 2
         assert message in done.stderr
