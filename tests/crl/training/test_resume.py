@@ -105,7 +105,7 @@ def test_stopped_after_every_unit(variant: str, tmp_path: Path) -> None:
 
 
 # The more updates an attempt may take, the fewer attempts there are: each begins with the last checkpoint.
-@pytest.mark.parametrize("updates", [14, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("updates", [8, pytest.param(5, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("env", KILLED)
 def test_killed_at_random_moments(env: str, updates: int, tmp_path: Path, repository: Path) -> None:
     asked = tiny.arguments(tmp_path, "checkpoint.seconds=0", *KILLED[env], env=env)
