@@ -150,7 +150,7 @@ def evaluate(
     from crl.training.runs.trust import asking
 
     with asking(trust):
-        results = evaluate_run(folder, episodes, task)
+        results = evaluate_run(folder, episodes, task, err)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
         return

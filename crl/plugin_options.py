@@ -38,7 +38,9 @@ def check_options(config: Config) -> None:
             split_path(name, group)
     callbacks = set(points(CALLBACKS)) if config.callbacks else set()
     for name in config.callbacks:
-        if name not in callbacks:
+        if is_path(name):
+            split_path(name, "callback")
+        elif name not in callbacks:
             raise SettingsError(f"unknown callback {name!r}{nearest(name, callbacks)}")
     for section, name, given in (
         ("continual", config.continual.name, config.continual.options),

@@ -17,7 +17,7 @@ from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
 from crl.learning.knowledge import Unroll, plain_rollout
 from crl.planning.planner import Plan, Planner
-from crl.types import ActionSpec, Array, LearnReport, TaskSpec, Transition
+from crl.types import ActionSpec, Array, LearnBudget, LearnReport, TaskSpec, Transition
 
 
 class Adaptation(ABC):
@@ -48,9 +48,9 @@ class Adaptation(ABC):
         del buffer
         return None
 
-    def fit(self, buffer: Buffer, steps: int) -> dict[str, float]:
+    def fit(self, buffer: Buffer, budget: LearnBudget) -> dict[str, float]:
         """Fit what adapting needs to the transitions of the body as it was learned; returns losses by name."""
-        del buffer, steps
+        del buffer, budget
         return {}
 
     def save_flow(self, folder: Path) -> None:

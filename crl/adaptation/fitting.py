@@ -27,7 +27,7 @@ from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
 from crl.learning.learner import Learner
 from crl.seeding import torch_generator
-from crl.types import ActionSpec, ObservationSpec
+from crl.types import ActionSpec, ObservationSpec, Told, untold
 
 HELD_OUT = 0.2
 """Share of the transitions, the newest, that the detection is calibrated on."""
@@ -48,7 +48,12 @@ def single_steps(body: Body, buffer: Buffer, *, memory: bool) -> Buffer:
 
 
 def fit_fitted(
-    config: Config, observation: ObservationSpec, action: ActionSpec, buffer: Buffer, steps: int
+    config: Config,
+    observation: ObservationSpec,
+    action: ActionSpec,
+    buffer: Buffer,
+    steps: int,
+    told: Told = untold,
 ) -> tuple[Fitted, dict[str, float]]:
     """Fit everything to the nominal transitions; returns it with the loss of each part.
 
@@ -58,6 +63,7 @@ def fit_fitted(
         action: Elements of the action.
         buffer: Transitions of the nominal body.
         steps: Gradient steps of the model of one control step.
+        told: Is told how far each part is.
 
     Raises:
         CrlError: There are too few transitions.
@@ -70,7 +76,7 @@ def fit_fitted(
     body = Body(observation, action)
     every = single_steps(body, buffer, memory=config.body.memory)
     cut = round(len(every) * (1 - HELD_OUT))
-    one_step, loss = fit_one_step(config, observation, action, every, cut, steps)
+    one_step, loss = fit_one_step(config, observation, action, every, cut, steps, told)
     seen, executed, after = every.tensors()
     change = body.change(seen, after)
     measured = measured_fields(config, body, action)
@@ -85,7 +91,7 @@ def fit_fitted(
         simulator = ChannelRegimes(config.flow, fitted.nominal, Box.of(action), seen, scale)
         if kind == "published":
             fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
-            fitted.published.fit(simulator)
+            fitted.published.fit(simulator, told)
         else:
             margin = config.flow.margin
             calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence, margin=margin)
@@ -98,12 +104,19 @@ def fit_fitted(
                 train=config.refiner.kind == "flow",
                 nominal=fitted.nominal,
                 seed=config.seed,
+                told=told,
             )
     return fitted, {"one_step": loss}
 
 
 def fit_one_step(
-    config: Config, observation: ObservationSpec, action: ActionSpec, every: Buffer, cut: int, steps: int
+    config: Config,
+    observation: ObservationSpec,
+    action: ActionSpec,
+    every: Buffer,
+    cut: int,
+    steps: int,
+    told: Told = untold,
 ) -> tuple[TaskModel, float]:
     """The model of one control step, learned from the first ``cut`` of its steps; normalised by all.
 
@@ -127,6 +140,7 @@ def fit_one_step(
         torch_generator(config.seed, "fit-one-step"),
         closing=True,
         train_bounds=True,
+        told=lambda _, done, total: told("model of one step", done, total),
     )
     return TaskModel(model, strategy.weights(0), scales), report.losses.get("task", math.nan)
 

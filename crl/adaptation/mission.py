@@ -38,7 +38,7 @@ from crl.errors import CrlError
 from crl.planning.body_rollout import BodyRollout
 from crl.planning.planner import Plan, Planner
 from crl.seeding import torch_generator
-from crl.types import ActionSpec, LearnReport, ObservationSpec, TaskSpec, Transition
+from crl.types import ActionSpec, LearnBudget, LearnReport, ObservationSpec, TaskSpec, Transition
 
 
 class MissionAdaptation(Adaptation):
@@ -88,9 +88,10 @@ class MissionAdaptation(Adaptation):
         steps = buffer if self.stride == 1 else buffer.strided(self.stride)
         return randomised(self.config, self.body, self._action, steps)
 
-    def fit(self, buffer: Buffer, steps: int) -> dict[str, float]:
+    def fit(self, buffer: Buffer, budget: LearnBudget) -> dict[str, float]:
         """Fit the model of one control step, the calibration and the flow."""
-        self.fitted, losses = fit_fitted(self.config, self._observation, self._action, buffer, steps)
+        steps, told = budget.steps, budget.told
+        self.fitted, losses = fit_fitted(self.config, self._observation, self._action, buffer, steps, told)
         return losses
 
     def save_flow(self, folder: Path) -> None:

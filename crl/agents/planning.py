@@ -169,7 +169,7 @@ class PlanningAgent(Agent):
             return LearnReport()
         if not budget.closing or self.knowledge.task != self._nominal:
             return self.knowledge.learn(budget)
-        losses = self.adaptation.fit(self.knowledge.buffer, budget.steps)  # first: it says whether the data suffice
+        losses = self.adaptation.fit(self.knowledge.buffer, budget)  # first: it says whether the data suffice
         report = self.knowledge.learn(budget, self.adaptation.training_rows(self.knowledge.buffer))
         report.losses.update(losses)
         return report

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from crl.commands.arguments import err, out, say
+from crl.commands.arguments import Trust, err, out, say
 from crl.console import PlainConsole
 from crl.cores import cores
 from crl.errors import SettingsError
@@ -41,7 +41,7 @@ def register(app: typer.Typer) -> None:
     app.command("eval-missions")(eval_missions)
 
 
-def eval_missions(settings: Words = None) -> None:
+def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     """Fly missions with several refiners and compare them: in parallel, resumable, with a table at the end.
 
     Lists are separated by commas. Refiners: afm, afm_learned, afm_published, oracle, none (online fine-tuning), frozen,
@@ -62,6 +62,7 @@ def eval_missions(settings: Words = None) -> None:
     from crl.training.missions.flying import mission_sequence
     from crl.training.missions.trials import Method, check_trials, plan_trials, read_trials, run_trials
     from crl.training.runs.provenance import commit
+    from crl.training.runs.trust import asking, require_trusted_run
 
     base = compose([*rest, "refiner=none"])
     sequence = load_sequence(base.env.name)
@@ -73,8 +74,12 @@ def eval_missions(settings: Words = None) -> None:
             raise SettingsError("flow=... is of no use here: no refiner has a flow", "add refiner=afm or afm_learned")
     trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
     check_trials(trials)
-    made_by = commit()  # before the missions: the checkout may change while they are flown
     folder = Path(own["out"] or f"missions/{base.env.name}")
+    with asking(trust):  # workers can't ask
+        for fit in sorted({method.fit for method in methods}):
+            if (folder / "fits" / fit / "config.yaml").exists():
+                require_trusted_run(folder / "fits" / fit)
+    made_by = commit()  # before the missions: the checkout may change while they are flown
     say(f"{counted(len(trials), 'mission')} of {sequence.name} by {counted(len(methods), 'method')}, in {folder}")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as shown:

@@ -148,6 +148,7 @@ class Knowledge:
             rate=rate,
             closing=budget.closing,
             train_bounds=len(self._learned_once | {self.task}) == 1,
+            told=budget.told,
         )
         self._sessions += 1
         self._forget()

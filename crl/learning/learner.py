@@ -10,7 +10,7 @@ from crl.continual.strategy import Strategy
 from crl.dynamics import gaussian
 from crl.dynamics.buffer import Buffer, WindowSampler
 from crl.dynamics.model import DynamicsModel, Scales
-from crl.types import LearnReport
+from crl.types import LearnReport, Told, untold
 
 
 class Learner:
@@ -39,6 +39,7 @@ class Learner:
         rate: float = 1.0,
         closing: bool = False,
         train_bounds: bool = False,
+        told: Told = untold,
     ) -> LearnReport:
         """Take ``steps`` gradient steps.
 
@@ -51,6 +52,7 @@ class Learner:
             rate: Learning rate of the session, as a share of the configured one.
             closing: Let the learning rate fall linearly to ``lr_final`` of itself over the session.
             train_bounds: Train the Gaussian head's bounds too (first task only).
+            told: Is told of every step.
 
         Returns:
             Steps taken and mean losses. A step whose loss is not finite moves nothing; such steps are left out of
@@ -90,6 +92,7 @@ class Learner:
             if bounds is not None and self._bounds_optimiser is not None:
                 self._bounds_optimiser.step()
                 self._bounds_optimiser.zero()
+            told("dynamics", index + 1, steps)
         if bounds is not None:
             model.bounds = bounds.detach()
         kept = int(counted)

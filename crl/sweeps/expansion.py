@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
@@ -17,6 +18,7 @@ from crl.sweeps.grammar import MOST, values
 from crl.sweeps.naming import make_unique, point_name
 from crl.sweeps.point import Point
 from crl.training.order import step_budgets, task_order
+from crl.training.runs.trust import require_trusted_run
 
 SHOWN = 5
 """Impossible points that an error lists."""
@@ -116,6 +118,8 @@ def _check(settings: Sequence[str]) -> tuple[Config, int]:
     quiet = () if any(item.startswith("videos=") for item in settings) else ("videos=false",)
     config = compose([*settings, *quiet])
     check_options(config)
+    if config.agent.run:  # workers can't ask
+        require_trusted_run(Path(config.agent.run))
     return config, sum(step_budgets(config, len(task_order(config, load_sequence(config.env.name)))))
 
 

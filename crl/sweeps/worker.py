@@ -135,8 +135,11 @@ def _train(config: Config, run: Path) -> None:
     train(config)
     if config.videos:
         from crl.reporting.replay.filming import record_all
+        from crl.training.runs.trust import asking
 
-        for said in record_all(run).notes:
+        with asking(False):  # the folder may hold what somebody else began
+            notes = record_all(run).notes
+        for said in notes:
             print(f"videos: {said}")
     note(run)
 

@@ -30,7 +30,7 @@ from crl.training.runs.log import RunLog
 from crl.training.runs.state import RunState
 from crl.training.showing.display import Display
 from crl.training.showing.progress import Progress
-from crl.types import LearnBudget, LearnReport, TaskSpec
+from crl.types import LearnBudget, LearnReport, TaskSpec, untold
 
 FAULTS_ALLOWED = 5
 DECISIONS_KEPT = 5000
@@ -101,7 +101,7 @@ class TrainingLoop:
         steps = self.config.learning.initial_steps
         self._display.learning()
         with self.clock.phase("learn"):
-            report = pretrain(self.agent, self._task(), recorded, steps)
+            report = pretrain(self.agent, self._task(), recorded, steps, self._display.learned)
         self.state.gradient_steps += report.steps
         taken = {"transitions": len(recorded.transitions), "stretches": recorded.stretches}
         self.log.write("data", 0, {**taken, "observations": recorded.messages, "left_out": recorded.left_out})
@@ -272,7 +272,9 @@ class TrainingLoop:
         if steps:
             self._display.learning()
         with self.clock.phase("learn"):
-            report = self.agent.learn(LearnBudget(steps, closing))
+            # Sessions between episodes are over in a moment.
+            told = self._display.learned if closing else untold
+            report = self.agent.learn(LearnBudget(steps, closing, told))
         self.state.gradient_steps += report.steps
         if report.steps:
             self._log_learning(report)

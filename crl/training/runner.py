@@ -38,7 +38,7 @@ from crl.training.runs.rescue import rescue
 from crl.training.runs.results import collect_results
 from crl.training.runs.results_file import read_results
 from crl.training.runs.settings import settings_to_go_on
-from crl.training.runs.trust import mark_as_own, require_trust
+from crl.training.runs.trust import mark_as_own, named_code, require_trust
 from crl.training.showing.progress import Progress
 from crl.training.trying import try_first
 
@@ -83,7 +83,7 @@ def train(
     folder, resumed = _folder(config)
     if folder.status() == "finished":
         return _finished(folder)
-    mark_as_own(folder.path, config.env.name)
+    mark_as_own(folder.path, named_code(config))
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock() as presence, callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
@@ -201,7 +201,7 @@ def resume(path: Path) -> dict[str, Any]:
     if folder.status() == "finished":
         return _finished(folder)
     config = settings_to_go_on(folder)
-    require_trust(folder.path, config.env.name)
+    require_trust(folder.path, named_code(config))
     config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
     return train(config)
 

@@ -65,7 +65,7 @@ class TestNames:
             (["device=cdua"], "device cannot be 'cdua': did you mean 'cuda'?"),
         ],
     )
-    def test_one_message_with_its_mend_and_no_run(self, arguments: list[str], message: str, workplace: Path) -> None:
+    def test_one_message_with_its_hint_and_no_run(self, arguments: list[str], message: str, workplace: Path) -> None:
         done = CliRunner().invoke(app, ["train", *arguments])
         assert done.exit_code == 2
         assert message in done.stderr
@@ -290,7 +290,7 @@ class TestSimulator:
         assert [visit["task"] for visit in results["visits"]] == ["slide_0", "slide_1"]
         assert results["matrix"][1][1] is not None
 
-    def test_it_still_fails_when_it_was_not_mended(self, tmp_path: Path) -> None:
+    def test_it_still_fails_when_it_was_not_fixed(self, tmp_path: Path) -> None:
         with pytest.raises(SimulatorFailed):
             train(tiny.settings(tmp_path, env="NAN", tasks="[0]"), tiny.quiet()[0])
         with pytest.raises(SimulatorFailed):

@@ -96,7 +96,7 @@ MAPS = {
 
 @pytest.mark.parametrize("case", MAPS)
 @pytest.mark.usefixtures("nothing_runs")
-def test_bad_maps_are_refused_with_file_line_and_mend(case: str, workplace: Path) -> None:
+def test_bad_maps_are_refused_with_file_line_and_hint(case: str, workplace: Path) -> None:
     text, message = MAPS[case]
     (workplace / "bad.csv").write_text(text)
     said = complaint("eval-missions", "env=ugv_mission", "waypoints=bad.csv", "refiner=none")
@@ -134,7 +134,7 @@ def test_bad_maps_are_refused_with_file_line_and_mend(case: str, workplace: Path
     ],
 )
 @pytest.mark.usefixtures("nothing_runs")
-def test_what_cannot_be_is_said_with_its_mend(words: list[str], messages: list[str], workplace: Path) -> None:
+def test_what_cannot_be_is_said_with_its_hint(words: list[str], messages: list[str], workplace: Path) -> None:
     extra = [] if any(word.startswith("refiner=") for word in words) else ["refiner=none"]
     said = complaint("eval-missions", *words, *extra)
     for message in messages:

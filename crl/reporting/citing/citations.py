@@ -20,7 +20,7 @@ from crl.settings import GROUPS
 from crl.training.order import task_order
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings
-from crl.training.runs.trust import require_trust
+from crl.training.runs.trust import UntrustedCodeError, named_code, require_trust
 from crl.version import __version__
 
 SIMULATORS = ("mujoco", "pybullet", "isaacsim", "genesis", "sapien", "dm_control", "brax", "robosuite")
@@ -144,7 +144,7 @@ def _environments(config: Config, notes: list[str], folder: Path | None) -> list
     kinds: dict[type, None] = {}
     try:
         if folder is not None:
-            require_trust(folder, config.env.name)
+            require_trust(folder, named_code(config))
         sequence: TaskSequence = load_sequence(config.env.name)
         order = dict.fromkeys(task_order(config, sequence))
     except CrlError as error:
@@ -175,7 +175,13 @@ def _reason(entry: Entry, facts: Mapping[str, object]) -> str | None:
 def _declared(config: Config, notes: list[str], folder: Path) -> Iterator[Citation]:
     """What plug-ins say about themselves: the attribute ``bibtex`` of their entry points and environments."""
     inner = _played(config, [])
-    for acting in (config, *([inner] if inner else [])):
+    runs = [(folder, config), *([(Path(config.agent.run), inner)] if inner and config.agent.run else [])]
+    for place_of, acting in runs:
+        try:
+            require_trust(place_of, named_code(acting))
+        except UntrustedCodeError as error:
+            notes.append(f"what its own code cites is not known: {'; '.join(str(error).splitlines())}")
+            continue
         for group, place in GROUPS.items():
             name = getattr(getattr(acting, group, None), "name", None)
             if group == "env" or (group != "agent" and not _plans(acting)):

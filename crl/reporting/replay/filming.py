@@ -11,12 +11,13 @@ from crl.errors import CrlError
 from crl.reporting.replay.fields import map_axes
 from crl.reporting.replay.frames import frames
 from crl.reporting.replay.pictures import no_pictures, rate
-from crl.reporting.replay.playing import Shoot, Told, played, take
+from crl.reporting.replay.playing import Shoot, played, take
 from crl.reporting.replay.progress import FilmProgress
 from crl.reporting.replay.recorded_episode import Take
 from crl.reporting.replay.video_file import Film
 from crl.training.load import LoadedRun, load_run
 from crl.training.runs.folder import RunFolder
+from crl.types import Told
 
 
 @dataclass

@@ -20,10 +20,7 @@ from crl.training.clock import Clock
 from crl.training.episode import play
 from crl.training.load import LoadedRun
 from crl.training.missions.flying import fly, mission_sequence
-from crl.types import Array, Decision, TaskSpec, Transition
-
-Told = Callable[[str, int, int], None]
-"""Is told what is done, at which step, of how many."""
+from crl.types import Array, Decision, TaskSpec, Told, Transition
 
 
 @dataclass

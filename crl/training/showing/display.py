@@ -10,7 +10,7 @@ from crl.sequences import TaskSequence
 from crl.training.missions.stage import MissionStage
 from crl.training.order import evaluation_episodes
 from crl.training.runs.state import RunState
-from crl.training.showing.progress import Activity, Progress, Stage
+from crl.training.showing.progress import EVALUATION, Activity, Progress, Stage
 
 PHASES: Mapping[str, Activity] = {"collect": "act", "close": "learn"}
 """What a stage of a run is called on the display; the others are evaluations."""
@@ -69,6 +69,10 @@ class Display:
         """Show that a learning session begins."""
         self._progress.turn_to("learn")
 
+    def learned(self, doing: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` steps of a part of a learning session are taken."""
+        self._progress.count(Stage("learning step", done, total, doing))
+
     def evaluated(self, state: RunState, done: int) -> None:
         """Show that ``done`` episodes of the present task's evaluation are played."""
         self._progress.count(self._evaluation(state, done))
@@ -87,4 +91,4 @@ class Display:
         left = [index for index in plan if index not in row]
         before = sum(episodes for index, episodes in plan.items() if index in row)
         about = self._sequence.spec(left[0]).name if left else ""
-        return Stage("evaluation episode", before + done, sum(plan.values()), about)
+        return Stage(EVALUATION, before + done, sum(plan.values()), about)

@@ -227,6 +227,20 @@ def test_missions_need_enough_data(folder: Path) -> None:
         agent.learn(LearnBudget(10, closing=True))
 
 
+def test_a_closing_session_tells_how_far_each_part_is(folder: Path) -> None:
+    few = ("flow.updates=12", "flow.encoder_updates=7", "flow.regimes=16", "body.stride=2")
+    agent = missions.blank(missions.config(folder, "refiner=afm_learned", *few))
+    missions.collect(agent)
+    told: list[tuple[str, int, int]] = []
+    agent.learn(LearnBudget(10, closing=True, told=lambda *words: told.append(words)))
+    steps = [("model of the body", 10), ("model of the body", 10), ("learned identifier", 7)]
+    assert told == [
+        *((part, done, count) for part, count in steps for done in range(1, count + 1)),
+        ("regimes of the flow", 16, 16),
+        *(("flow", done, 12) for done in range(1, 13)),
+    ]
+
+
 def test_a_model_that_is_learned_online_follows_the_body_and_the_frozen_one_does_not(
     folder: Path, state: dict[str, Any]
 ) -> None:

@@ -123,7 +123,7 @@ def test_weights_that_do_not_fit(change: Callable[[dict[str, Any]], None], spoil
     folder = spoiled()
     rewrite_state(folder, change)
     with pytest.raises(
-        DeploymentError, match="the weights do not fit the settings: (strategy|adaptation/fitted)"
+        DeploymentError, match=r"the weights do not fit the settings: (strategy|adaptation/fitted)"
     ) as caught:
         load_deployment(folder)
     assert caught.value.hint is not None and "crl deploy" in caught.value.hint

@@ -167,7 +167,7 @@ def _bad() -> Iterator[tuple[list[ObservationField], str]]:
 
 
 @pytest.mark.parametrize(("fields", "complaint"), list(_bad()))
-def test_fields_without_a_use_are_refused_with_the_mend(fields: list[ObservationField], complaint: str) -> None:
+def test_fields_without_a_use_are_refused_with_the_hint(fields: list[ObservationField], complaint: str) -> None:
     with pytest.raises(SpecError) as caught:
         Body(ObservationSpec(tuple(fields)), PUSH)
     assert re.search(complaint, str(caught.value), re.DOTALL), str(caught.value)

@@ -166,7 +166,7 @@ def test_sessions_draw_different_batches_and_the_same_in_every_run() -> None:
     assert losses() == one
 
 
-def test_an_episode_shorter_than_the_window_is_told_with_its_mend() -> None:
+def test_an_episode_shorter_than_the_window_is_told_with_its_hint() -> None:
     agent = filled(0, dynamics={"rollout": 3})
     agent.begin(TASKS[0], 0, explore=True)
     for step in range(2):

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
 from crl.agents.planning import PlanningAgent
 from crl.training.loop import SimulatorFailed, TrainingLoop
+from crl.training.showing import progress as showing
+from crl.training.showing.progress import Progress
 from crl.types import LearnBudget
 from tests import tiny
 from tests.tiny import EPISODE_STEPS, Puppet
@@ -73,6 +77,18 @@ class TestBudgets:
             tiny.finish(loop)
             said[steps] = text.getvalue().count("steps went to random episodes alone")
         assert said == {32: 2, 48: 0}
+
+    def test_the_closing_session_is_counted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(showing, "LINE_SECONDS", 0.0)
+        config = tiny.settings(tmp_path, "learning.final_steps=9", "budget.steps=[32]", tasks="[0]")
+        loop = tiny.make_loop(config, tmp_path / "loop")
+        text = io.StringIO()
+        progress = Progress(32, ["slide_0"], Console(file=text, width=200))
+        told = TrainingLoop(config, loop.sequence, loop.agent, loop.log, progress, loop.clock)
+        tiny.finish(told)
+        for done in range(2, 10):
+            assert text.getvalue().count(f"learn     learning step {done} of 9 (dynamics)") >= 1
+        assert text.getvalue().count("learning step") == 9  # no other session is counted
 
     def test_gradient_steps(self, tmp_path: Path) -> None:
         agent = Puppet()

@@ -333,7 +333,7 @@ def test_a_dataset_of_minari_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (observations.shape, actions.shape) == ((31, 10), (30, 2))
 
 
-def test_without_minari_the_mend_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_minari_the_hint_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "minari", None)
     with pytest.raises(CrlError, match=r"need the package minari\ninstall it: pip install 'crl\[minari\]'"):
         read_recorded(config(tmp_path, "data=minari:mine"), UNICYCLE, 0)

@@ -313,7 +313,7 @@ def test_others_may_be_chosen_and_the_sequences_own_map_kept(tmp_path: Path) -> 
     sequence.make(0).close()
 
 
-def test_a_sequence_without_missions_is_refused_with_the_mend(config: Config) -> None:
+def test_a_sequence_without_missions_is_refused_with_the_hint(config: Config) -> None:
     with pytest.raises(CrlError, match=r"small_ugv has no missions\nuse env=ugv_mission.*refiner=off"):
         mission_sequence(config, load_sequence("tests.tiny_missions:NO_MISSIONS"))
 
