@@ -23,13 +23,16 @@ class Belief:
 
     Attributes:
         hypothesis: The hypothesis in force.
-        explains: Whether it explains the window; of the nominal body nobody asks.
+        explains: Whether it explains the window, or leaves far less of it than the nominal body does while nothing
+            explains it; of the nominal body nobody asks.
+        forgiven: Mean square of a residual that an imperfect hypothesis is forgiven; 0: it explains all.
         aside: A proven context that was in force before, kept for the case that its fault has not ended.
     """
 
     hypothesis: Hypothesis
     explains: bool = False
     aside: Faulty | None = None
+    forgiven: float = 0.0
 
     def retired(self) -> Belief:
         """The same after an alarm: a proven context with information is set aside, and the hypothesis starts again."""
@@ -40,6 +43,7 @@ class Belief:
         return {
             "hypothesis": self.hypothesis.state_dict(),
             "explains": self.explains,
+            "forgiven": self.forgiven,
             "aside": None if self.aside is None else self.aside.state_dict(),
         }
 
@@ -47,7 +51,8 @@ class Belief:
     def from_state(cls, model: ContextModel, state: Mapping[str, Any]) -> Belief:
         """What :meth:`state_dict` described."""
         aside = None if state["aside"] is None else Faulty.from_state(model, state["aside"])
-        return cls(hypothesis_from_state(model, state["hypothesis"]), bool(state["explains"]), aside)
+        hypothesis = hypothesis_from_state(model, state["hypothesis"])
+        return cls(hypothesis, bool(state["explains"]), aside, float(state["forgiven"]))
 
 
 def decide(belief: Belief, rows: Sequence[Row], model: ContextModel, config: FlowConfig) -> Belief:
@@ -120,8 +125,29 @@ def select(belief: Belief, found: Faulty | None, delays: Sequence[Delayed], wind
     if late is not None:
         aside = best.hypothesis.kept() or aside
         best, limit = late, late.misfit
-    going_on = belief.explains and limit < window.worst and window.unsound(best) <= 2 * SOUND
-    return Belief(best.hypothesis, going_on or window.convinces(best), aside)
+    return judged(belief, best, aside, window)
+
+
+def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison) -> Belief:
+    """The belief in the best hypothesis: it explains the window, or it helps while nothing does, or neither.
+
+    A turned sign with a dead zone, say, is no gain. The best gain still leaves a tenth of what the nominal body leaves,
+    and not to apply it would be to drive the wrong way. The error that it leaves is then taken for usual, so that only
+    more than that contradicts it.
+
+    Args:
+        belief: What was believed so far.
+        best: The hypothesis that was selected.
+        aside: A proven context to keep.
+        window: Compares on the window.
+    """
+    going_on = belief.explains and best.misfit < window.worst and window.unsound(best) <= 2 * SOUND
+    imperfect = belief.explains and belief.forgiven > 0
+    if (going_on and not imperfect) or window.convinces(best):
+        return Belief(best.hypothesis, True, aside)
+    if not best.hypothesis.delay and (window.helps(best) or (imperfect and not window.fails(best))):
+        return Belief(best.hypothesis, True, aside, max(window.forgiven(best), belief.forgiven / 2))
+    return Belief(best.hypothesis, False, aside)
 
 
 def _favour(hypothesis: Hypothesis, chance: float) -> float:

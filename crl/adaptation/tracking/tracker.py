@@ -23,6 +23,7 @@ from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.decision import Belief, decide, nominal
 from crl.adaptation.tracking.hypotheses import Nominal
 from crl.adaptation.tracking.regime import Regime
+from crl.adaptation.tracking.trust import Trust
 from crl.adaptation.tracking.window import TransitionWindow
 from crl.config_missions import FlowConfig
 
@@ -39,6 +40,7 @@ class RegimeTracker:
 
     Attributes:
         belief: The hypothesis in force, and whether it explains the window.
+        trust: How well the corrections in force have predicted; while it is lost, nothing is acted upon.
     """
 
     def __init__(
@@ -49,17 +51,19 @@ class RegimeTracker:
         self._model = ContextModel(identifier, model, calibration, box)
         self._window = TransitionWindow(config.window, config.delays, model, calibration, box)
         self._alarms = Alarms(config, calibration)
+        self.trust = Trust(calibration.allowance)
         self.reset()
 
     def reset(self) -> None:
         """Believe in the nominal body again, and forget all evidence."""
         self._window.reset()
         self._alarms.reset()
+        self.trust.reset()
         self.belief = Belief(Nominal(self._model))
 
     @property
     def backing_off(self) -> bool:
-        """Whether nothing is acted upon for now, because alarms were repeated."""
+        """Whether less effort and care is spent on finding a context for now, because alarms were repeated."""
         return not self._alarms.backoff.over(self._window.now)
 
     @property
@@ -72,13 +76,14 @@ class RegimeTracker:
         """The regime in force."""
         force, explains = self.belief.hypothesis, self.belief.explains
         confident = force.delay == 0 and force.confidence >= self.config.min_confidence
-        active, delay = explains and confident and not self.backing_off, force.delay if explains else 0
+        active, delay = explains and confident and not self.trust.lost, force.delay if explains else 0
         return Regime(active, force.context, force.confidence, self._alarms.changes, delay, force.off)
 
     def observe(self, observation: Tensor, executed: Tensor, change: Tensor) -> Regime:
         """Take note of one executed transition: [S], [A] and the wrapped change [D]; one not finite is ignored."""
         if all(bool(torch.isfinite(part).all()) for part in (observation, executed, change)):
             self._remember(observation, executed, change)
+            self._judge()
             if due := self.belief.hypothesis.off and self._alarms.due(self._window.now):
                 self._decide()
             self._detect(decided=due)
@@ -91,10 +96,17 @@ class RegimeTracker:
         if row is not None and explains and force.remember(row, self.config.memory):
             self.belief = replace(self.belief, aside=None)
 
+    def _judge(self) -> None:
+        """Trust is gained or lost by what the context in force has predicted of the newest transition."""
+        force, newest = self.belief.hypothesis, self._window.rows[-1]
+        if force.off and self.belief.explains and not force.delay:
+            self.trust.predicted(*(float(part.square().mean()) for part in (force.residual(newest)[0], newest.nominal)))
+
     def _detect(self, *, decided: bool) -> None:
         """Raise an alarm if the newest transitions contradict the hypothesis in force."""
         force, newest = self.belief.hypothesis, self._window.rows[-1]
         residual, allowance = force.residual(newest)
+        allowance = allowance + self.belief.forgiven
         if self.belief.explains:
             if self.config.memory and not decided:
                 force.credit(0.5 * float((newest.nominal.square() - residual.square()).sum() / (1 + allowance)))
@@ -119,7 +131,7 @@ class RegimeTracker:
             self.belief = replace(self.belief, aside=None)
             return False
         residual, allowance = aside.residual(newest)
-        if not self._alarms.relapse.update(residual, newest.nominal, allowance) or self.backing_off:
+        if not self._alarms.relapse.update(residual, newest.nominal, allowance) or self.trust.lost:
             return False
         self._alarms.backoff.take_back()  # the alarm at the end
         self._change(self._alarms.relapse.steps)
@@ -141,10 +153,11 @@ class RegimeTracker:
     def state_dict(self) -> dict[str, Any]:
         """Evidence and what is believed of it, as plain data."""
         window, alarms, belief = (part.state_dict() for part in (self._window, self._alarms, self.belief))
-        return {"window": window, "alarms": alarms, "belief": belief}
+        return {"window": window, "alarms": alarms, "belief": belief, "trust": self.trust.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self._window.load_state_dict(state["window"])
         self._alarms.load_state_dict(state["alarms"])
+        self.trust.load_state_dict(state["trust"])
         self.belief = Belief.from_state(self._model, state["belief"])
