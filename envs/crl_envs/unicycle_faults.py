@@ -73,7 +73,11 @@ class UnicycleFault:
         return moved
 
     def answered(
-        self, command: NDArray[np.float64], half: NDArray[np.float64], motion: NDArray[np.float64], since: float,
+        self,
+        command: NDArray[np.float64],
+        half: NDArray[np.float64],
+        motion: NDArray[np.float64],
+        since: float,
         period: float,
     ) -> tuple[NDArray[np.float64], float]:
         """What the body makes of a command.

@@ -101,8 +101,12 @@ class Comparison:
         return claimed > FAR and self._share(fit) > STAY
 
     def forgiven(self, fit: Fit) -> float:
-        """Mean square that one transition may leave under a hypothesis which helps."""
-        return FORGIVEN * float(squares(fit.residuals).mean())
+        """Mean square that one transition may leave under a hypothesis which helps.
+
+        It is bounded by what a hypothesis may leave that begins to help. So a new regime contradicts an old context,
+        although its transitions come into the window by and by.
+        """
+        return FORGIVEN * min(float(squares(fit.residuals).mean()), FAR * float(squares(self._nominal).mean()))
 
     def _better(self, fit: Fit) -> bool:
         unusual = max(0.0, self.worst - len(self.rows) * self._calibration.usual)

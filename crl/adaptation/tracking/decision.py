@@ -26,6 +26,8 @@ class Belief:
         explains: Whether it explains the window, or leaves far less of it than the nominal body does while nothing
             explains it; of the nominal body nobody asks.
         forgiven: Mean square of a residual that an imperfect hypothesis is forgiven; 0: it explains all.
+        mixed: Whether the window may be of two regimes, because a hypothesis explained it and does so no longer, and no
+            alarm has cut it yet.
         aside: A proven context that was in force before, kept for the case that its fault has not ended.
     """
 
@@ -33,10 +35,12 @@ class Belief:
     explains: bool = False
     aside: Faulty | None = None
     forgiven: float = 0.0
+    mixed: bool = False
 
     def retired(self) -> Belief:
         """The same after an alarm: a proven context with information is set aside, and the hypothesis starts again."""
-        return replace(self, hypothesis=self.hypothesis.restarted(), aside=self.hypothesis.kept() or self.aside)
+        aside = self.hypothesis.kept() or self.aside
+        return replace(self, hypothesis=self.hypothesis.restarted(), aside=aside, mixed=False)
 
     def state_dict(self) -> dict[str, Any]:
         """The belief as plain data."""
@@ -44,6 +48,7 @@ class Belief:
             "hypothesis": self.hypothesis.state_dict(),
             "explains": self.explains,
             "forgiven": self.forgiven,
+            "mixed": self.mixed,
             "aside": None if self.aside is None else self.aside.state_dict(),
         }
 
@@ -52,7 +57,7 @@ class Belief:
         """What :meth:`state_dict` described."""
         aside = None if state["aside"] is None else Faulty.from_state(model, state["aside"])
         hypothesis = hypothesis_from_state(model, state["hypothesis"])
-        return cls(hypothesis, bool(state["explains"]), aside, float(state["forgiven"]))
+        return cls(hypothesis, bool(state["explains"]), aside, float(state["forgiven"]), bool(state["mixed"]))
 
 
 def decide(belief: Belief, rows: Sequence[Row], model: ContextModel, config: FlowConfig) -> Belief:
@@ -141,13 +146,16 @@ def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison) 
         aside: A proven context to keep.
         window: Compares on the window.
     """
-    going_on = belief.explains and best.misfit < window.worst and window.unsound(best) <= 2 * SOUND
     imperfect = belief.explains and belief.forgiven > 0
-    if (going_on and not imperfect) or window.convinces(best):
+    perfect = belief.explains and not imperfect
+    going_on = perfect and best.misfit < window.worst and window.unsound(best) <= 2 * SOUND
+    if going_on or window.convinces(best):
         return Belief(best.hypothesis, True, aside)
-    if not best.hypothesis.delay and (window.helps(best) or (imperfect and not window.fails(best))):
-        return Belief(best.hypothesis, True, aside, max(window.forgiven(best), belief.forgiven / 2))
-    return Belief(best.hypothesis, False, aside)
+    mixed = belief.mixed or perfect
+    helps = not mixed and window.helps(best)
+    if not best.hypothesis.delay and (helps or (imperfect and not window.fails(best))):
+        return Belief(best.hypothesis, True, aside, window.forgiven(best))
+    return Belief(best.hypothesis, False, aside, mixed=mixed)
 
 
 def _favour(hypothesis: Hypothesis, chance: float) -> float:

@@ -59,11 +59,12 @@ class RegimeTracker:
         self._window.reset()
         self._alarms.reset()
         self.trust.reset()
+        self._unexplained = 0
         self.belief = Belief(Nominal(self._model))
 
     @property
     def backing_off(self) -> bool:
-        """Whether less effort and care is spent on finding a context for now, because alarms were repeated."""
+        """Whether no care is taken for now, because alarms were repeated."""
         return not self._alarms.backoff.over(self._window.now)
 
     @property
@@ -84,9 +85,11 @@ class RegimeTracker:
         if all(bool(torch.isfinite(part).all()) for part in (observation, executed, change)):
             self._remember(observation, executed, change)
             self._judge()
-            if due := self.belief.hypothesis.off and self._alarms.due(self._window.now):
+            if due := self.belief.hypothesis.off and self._alarms.due(self._window.now, self._unexplained):
                 self._decide()
             self._detect(decided=due)
+            wanting = self.belief.hypothesis.off and not self.belief.explains
+            self._unexplained = self._unexplained + 1 if wanting else 0
         return self.regime
 
     def _remember(self, observation: Tensor, executed: Tensor, change: Tensor) -> None:
@@ -153,11 +156,18 @@ class RegimeTracker:
     def state_dict(self) -> dict[str, Any]:
         """Evidence and what is believed of it, as plain data."""
         window, alarms, belief = (part.state_dict() for part in (self._window, self._alarms, self.belief))
-        return {"window": window, "alarms": alarms, "belief": belief, "trust": self.trust.state_dict()}
+        return {
+            "window": window,
+            "alarms": alarms,
+            "belief": belief,
+            "trust": self.trust.state_dict(),
+            "unexplained": self._unexplained,
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self._window.load_state_dict(state["window"])
         self._alarms.load_state_dict(state["alarms"])
         self.trust.load_state_dict(state["trust"])
+        self._unexplained = int(state["unexplained"])
         self.belief = Belief.from_state(self._model, state["belief"])
