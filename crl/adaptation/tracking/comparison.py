@@ -85,12 +85,14 @@ class Comparison:
         """Whether it explains much more than the nominal body does, and enough."""
         return self._better(fit) and self.unsound(fit) <= SOUND
 
-    def helps(self, fit: Fit) -> bool:
+    def helps(self, fit: Fit, *, promising: bool = False) -> bool:
         """Whether it leaves far less than the nominal body does, though not little enough to explain the window.
 
-        A transition counts here by its squares, as it is. So those that show most of the fault decide.
+        A transition counts here by its squares, as it is. So those that show most of the fault decide. If it is
+        ``promising``, because contexts like it have predicted well, half is little enough.
         """
-        return len(self.rows) >= LEAST and self._better(fit) and self._share(fit) <= FAR
+        share = STAY if promising else FAR
+        return len(self.rows) >= LEAST and self._better(fit) and self._share(fit) <= share
 
     def fails(self, fit: Fit) -> bool:
         """Whether a context that helped does so no longer.

@@ -60,7 +60,9 @@ class Belief:
         return cls(hypothesis, bool(state["explains"]), aside, float(state["forgiven"]), bool(state["mixed"]))
 
 
-def decide(belief: Belief, rows: Sequence[Row], model: ContextModel, config: FlowConfig) -> Belief:
+def decide(
+    belief: Belief, rows: Sequence[Row], model: ContextModel, config: FlowConfig, *, promising: bool = False
+) -> Belief:
     """What to believe of the body that made a window, after something else was believed.
 
     Args:
@@ -68,12 +70,14 @@ def decide(belief: Belief, rows: Sequence[Row], model: ContextModel, config: Flo
         rows: The window, at least one transition.
         model: Predicts transitions under contexts, and has the identifier.
         config: Settings of the memory and of the delays to consider.
+        promising: Whether the contexts that were found of late have predicted well.
     """
     window = Comparison(rows, model)
     if nominal_explains(belief, window):
         return nominal(belief, model)
     found = identify(belief, rows, model, config.memory)
-    return select(belief, found, [Delayed(model, steps) for steps in range(1, config.delays + 1)], window)
+    delays = [Delayed(model, steps) for steps in range(1, config.delays + 1)]
+    return select(belief, found, delays, window, promising=promising)
 
 
 def identify(belief: Belief, rows: Sequence[Row], model: ContextModel, memory: int) -> Faulty | None:
@@ -100,7 +104,9 @@ def identify(belief: Belief, rows: Sequence[Row], model: ContextModel, memory: i
     return Faulty(model, context, float(estimate.confidence[0]), force.information, proof=force.proof)
 
 
-def select(belief: Belief, found: Faulty | None, delays: Sequence[Delayed], window: Comparison) -> Belief:
+def select(
+    belief: Belief, found: Faulty | None, delays: Sequence[Delayed], window: Comparison, *, promising: bool = False
+) -> Belief:
     """The hypothesis to believe in, among those that are not the nominal one. Nothing is changed.
 
     The hypothesis in force is replaced by a better one only, because an alarm may be due to a moment that no hypothesis
@@ -113,6 +119,7 @@ def select(belief: Belief, found: Faulty | None, delays: Sequence[Delayed], wind
         found: The context that was identified in the window.
         delays: Input delays to consider.
         window: Compares on the window.
+        promising: Whether the contexts that were found of late have predicted well.
     """
     force, aside = belief.hypothesis, belief.aside
     held = window.fit(force) if belief.explains or found is None else None
@@ -130,10 +137,10 @@ def select(belief: Belief, found: Faulty | None, delays: Sequence[Delayed], wind
     if late is not None:
         aside = best.hypothesis.kept() or aside
         best, limit = late, late.misfit
-    return judged(belief, best, aside, window)
+    return judged(belief, best, aside, window, promising=promising)
 
 
-def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison) -> Belief:
+def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison, *, promising: bool = False) -> Belief:
     """The belief in the best hypothesis: it explains the window, or it helps while nothing does, or neither.
 
     A turned sign with a dead zone, say, is no gain. The best gain still leaves a tenth of what the nominal body leaves,
@@ -145,6 +152,7 @@ def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison) 
         best: The hypothesis that was selected.
         aside: A proven context to keep.
         window: Compares on the window.
+        promising: Whether the contexts that were found of late have predicted well.
     """
     imperfect = belief.explains and belief.forgiven > 0
     perfect = belief.explains and not imperfect
@@ -152,7 +160,7 @@ def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison) 
     if going_on or window.convinces(best):
         return Belief(best.hypothesis, True, aside)
     mixed = belief.mixed or perfect
-    helps = not mixed and window.helps(best)
+    helps = not mixed and window.helps(best, promising=promising)
     if not best.hypothesis.delay and (helps or (imperfect and not window.fails(best))):
         return Belief(best.hypothesis, True, aside, window.forgiven(best))
     return Belief(best.hypothesis, False, aside, mixed=mixed)

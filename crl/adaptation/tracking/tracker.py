@@ -19,6 +19,7 @@ from crl.adaptation.calibration import Calibration, statistics
 from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.tracking.alarms import Alarms
+from crl.adaptation.tracking.comparison import LEAST
 from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.decision import Belief, decide, nominal
 from crl.adaptation.tracking.hypotheses import Nominal
@@ -102,8 +103,12 @@ class RegimeTracker:
     def _judge(self) -> None:
         """Trust is gained or lost by what the context in force has predicted of the newest transition."""
         force, newest = self.belief.hypothesis, self._window.rows[-1]
-        if force.off and self.belief.explains and not force.delay:
-            self.trust.predicted(*(float(part.square().mean()) for part in (force.residual(newest)[0], newest.nominal)))
+        if not force.off or self.belief.explains:
+            self.trust.settled()
+        if not force.off or force.delay:
+            return
+        note = self.trust.predicted if self.belief.explains else self.trust.tried
+        note(*(float(part.square().mean()) for part in (force.residual(newest)[0], newest.nominal)))
 
     def _detect(self, *, decided: bool) -> None:
         """Raise an alarm if the newest transitions contradict the hypothesis in force."""
@@ -122,7 +127,9 @@ class RegimeTracker:
             return
         if self._alarms.contradicts(statistics(residual, allowance)):
             self._alarms.backoff.alarm(self._window.now)
-            self._change(self._alarms.contradiction.since())
+            steps = self._alarms.contradiction.since()
+            # Nothing explained what came before either: keep enough to tell whether a context helps.
+            self._change(max(steps, LEAST) if force.off and not self.belief.explains else steps)
             # Two identifications in a step would delay the next command; after an alarm the next step decides again.
             if not decided:
                 self._decide()
@@ -149,7 +156,8 @@ class RegimeTracker:
 
     def _decide(self) -> None:
         """Decide on a hypothesis for the window."""
-        self.belief = decide(self.belief, self._window.rows, self._model, self.config)
+        promising = self.trust.promising
+        self.belief = decide(self.belief, self._window.rows, self._model, self.config, promising=promising)
         if not self.belief.hypothesis.off:
             self._alarms.end.reset()
 

@@ -11,6 +11,9 @@ the calibration takes for usual, the transition is worth
 by how many times the context left less than the nominal model did, as a logarithm of deviations. A residual of the
 usual size is worth nothing, however small the noise is, and one transition counts one at the most, so that neither a
 jerk nor a simulator without noise decides alone. Trust is the sum of s, kept between 0 and ``FULL``.
+
+While nothing explains the body, the same sum over the contexts that are found, from zero, is what they promise. From
+``ENOUGH`` on, one of them may be applied that explains little (:func:`~crl.adaptation.tracking.decision.judged`).
 """
 
 from __future__ import annotations
@@ -42,6 +45,7 @@ class Trust:
         """Trust again."""
         self.level = FULL
         self.lost = False
+        self.promise = 0.0
 
     def predicted(self, context: float, nominal: float) -> None:
         """Take note of a transition that the context in force has predicted before it was fitted to it.
@@ -50,17 +54,34 @@ class Trust:
             context: Mean square of the normalised residual under the context, at least 0; may be infinite or NaN.
             nominal: The same of the nominal body.
         """
-        worth = 0.5 * (_logarithm(nominal / self._usual) - _logarithm(context / self._usual))
-        self.level = min(max(self.level + min(max(worth, -1.0), 1.0), 0.0), FULL)
+        self.level = min(max(self.level + self._worth(context, nominal), 0.0), FULL)
         self.lost = self.level < ENOUGH if self.lost else self.level <= 0
 
+    def tried(self, context: float, nominal: float) -> None:
+        """Take note of what a context predicted that was found, and is not in force because it explains too little."""
+        self.promise = min(max(self.promise + self._worth(context, nominal), 0.0), FULL)
+
+    def settled(self) -> None:
+        """A hypothesis explains the body, or it is nominal: what was tried before counts no more."""
+        self.promise = 0.0
+
+    @property
+    def promising(self) -> bool:
+        """Whether the contexts that were tried have predicted well for long enough to be applied."""
+        return self.promise >= ENOUGH
+
+    def _worth(self, context: float, nominal: float) -> float:
+        worth = 0.5 * (_logarithm(nominal / self._usual) - _logarithm(context / self._usual))
+        return min(max(worth, -1.0), 1.0)
+
     def state_dict(self) -> dict[str, Any]:
-        """Level, and whether it is lost."""
-        return {"level": self.level, "lost": self.lost}
+        """Level, whether it is lost, and what contexts promise that were tried."""
+        return {"level": self.level, "lost": self.lost, "promise": self.promise}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned."""
         self.level, self.lost = float(state["level"]), bool(state["lost"])
+        self.promise = float(state["promise"])
 
 
 GREATEST = 1e12
