@@ -92,7 +92,7 @@ class Comparison:
         ``promising``, because contexts like it have predicted well, half is little enough.
         """
         share = STAY if promising else FAR
-        return len(self.rows) >= LEAST and self._better(fit) and self._share(fit) <= share
+        return len(self.rows) >= LEAST and self._better(fit) and self.share(fit) <= share
 
     def fails(self, fit: Fit) -> bool:
         """Whether a context that helped does so no longer.
@@ -100,7 +100,7 @@ class Comparison:
         A window in which it predicts nearly the same as the nominal body says nothing of it: commands are too small.
         """
         claimed = float(squares(self._nominal - fit.residuals).sum() / squares(self._nominal).sum())
-        return claimed > FAR and self._share(fit) > STAY
+        return claimed > FAR and self.share(fit) > STAY
 
     def forgiven(self, fit: Fit) -> float:
         """Mean square that one transition may leave under a hypothesis which helps.
@@ -114,7 +114,8 @@ class Comparison:
         unusual = max(0.0, self.worst - len(self.rows) * self._calibration.usual)
         return self.worst - fit.misfit > max(HALF * unusual, self.chance)
 
-    def _share(self, fit: Fit) -> float:
+    def share(self, fit: Fit) -> float:
+        """What it leaves of the nominal body's squares."""
         return float(squares(fit.residuals).sum() / squares(self._nominal).sum())
 
     def is_usual(self) -> bool:

@@ -126,6 +126,8 @@ def select(
     new = None if found is None else window.fit(found)
     again = None if aside is None else window.fit(aside)
     limit = held.misfit if held is not None and belief.explains else math.inf
+    if belief.forgiven and held is not None and new is not None and window.share(new) >= window.share(held):
+        new = None  # the misfit counts small effects the most, and an imperfect context is judged by the large ones
     least = new.misfit if new is not None else math.inf
     best = held
     if aside is not None and again is not None and again.misfit <= min(least, limit) + window.chance:

@@ -85,10 +85,10 @@ class RegimeTracker:
         """Take note of one executed transition: [S], [A] and the wrapped change [D]; one not finite is ignored."""
         if all(bool(torch.isfinite(part).all()) for part in (observation, executed, change)):
             self._remember(observation, executed, change)
-            self._judge()
+            foretold = self._judge()
             if due := self.belief.hypothesis.off and self._alarms.due(self._window.now, self._unexplained):
                 self._decide()
-            self._detect(decided=due)
+            self._detect(foretold, decided=due)
             wanting = self.belief.hypothesis.off and not self.belief.explains
             self._unexplained = self._unexplained + 1 if wanting else 0
         return self.regime
@@ -100,21 +100,34 @@ class RegimeTracker:
         if row is not None and explains and force.remember(row, self.config.memory):
             self.belief = replace(self.belief, aside=None)
 
-    def _judge(self) -> None:
-        """Trust is gained or lost by what the context in force has predicted of the newest transition."""
+    def _judge(self) -> tuple[Tensor, Tensor] | None:
+        """Trust is gained or lost by what the context in force has predicted of the newest transition.
+
+        Returns:
+            The residual of an imperfect hypothesis, [D], before it is fitted to the transition, and what it is allowed.
+        """
         force, newest = self.belief.hypothesis, self._window.rows[-1]
         if not force.off or self.belief.explains:
             self.trust.settled()
         if not force.off or force.delay:
-            return
-        note = self.trust.predicted if self.belief.explains else self.trust.tried
-        note(*(float(part.square().mean()) for part in (force.residual(newest)[0], newest.nominal)))
-
-    def _detect(self, *, decided: bool) -> None:
-        """Raise an alarm if the newest transitions contradict the hypothesis in force."""
-        force, newest = self.belief.hypothesis, self._window.rows[-1]
+            return None
         residual, allowance = force.residual(newest)
-        allowance = allowance + self.belief.forgiven
+        note = self.trust.predicted if self.belief.explains else self.trust.tried
+        note(float(residual.square().mean()), float(newest.nominal.square().mean()))
+        return (residual, allowance + self.belief.forgiven) if self.belief.forgiven else None
+
+    def _detect(self, foretold: tuple[Tensor, Tensor] | None, *, decided: bool) -> None:
+        """Raise an alarm if the newest transitions contradict the hypothesis in force.
+
+        An imperfect hypothesis is fitted to every window that it leaves little of, and would follow another regime step
+        by step. So it is judged by what it foretold.
+        """
+        force, newest = self.belief.hypothesis, self._window.rows[-1]
+        if foretold is not None and self.belief.forgiven:
+            residual, allowance = foretold
+        else:
+            residual, allowance = force.residual(newest)
+            allowance = allowance + self.belief.forgiven
         if self.belief.explains:
             if self.config.memory and not decided:
                 force.credit(0.5 * float((newest.nominal.square() - residual.square()).sum() / (1 + allowance)))
@@ -129,7 +142,8 @@ class RegimeTracker:
             self._alarms.backoff.alarm(self._window.now)
             steps = self._alarms.contradiction.since()
             # Nothing explained what came before either: keep enough to tell whether a context helps.
-            self._change(max(steps, LEAST) if force.off and not self.belief.explains else steps)
+            unknown = force.off and not self.belief.explains and not self.belief.mixed
+            self._change(max(steps, LEAST) if unknown else steps)
             # Two identifications in a step would delay the next command; after an alarm the next step decides again.
             if not decided:
                 self._decide()
