@@ -110,7 +110,7 @@ def test_contexts_that_predict_badly_lose_trust_and_are_not_acted_upon_until_one
     assert ours.regime.active
     right = ours.regime.context
     rng = np.random.default_rng(1)
-    for _ in range(10):  # put back in force, however often an alarm takes it away
+    for _ in range(20):  # put back in force, however often an alarm takes it away
         bodies.believe(ours, -right)
         _, state = bodies.drive(ours, (-1.0, 2.0), 1, rng, state)
     assert ours.trust.lost

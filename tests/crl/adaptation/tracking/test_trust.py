@@ -66,3 +66,18 @@ def test_trust_is_restored_and_reset() -> None:
     assert (other.level, other.lost) == (trust.level, trust.lost) == (2.0, True)
     trust.reset()
     assert (trust.level, trust.lost) == (FULL, False)
+
+
+def test_what_contexts_promise_that_were_tried_is_summed_up_from_zero_and_forgotten_when_settled() -> None:
+    trust = Trust(usual=1.0)
+    for _ in range(int(ENOUGH) - 1):
+        trust.tried(1.0, 1e6)
+    assert not trust.promising
+    trust.tried(1.0, 1e6)
+    assert trust.promising
+    assert trust.level == FULL
+    trust.settled()
+    assert not trust.promising
+    for _ in range(50):
+        trust.tried(1e6, 1e6)
+    assert not trust.promising
