@@ -73,6 +73,9 @@ class MissionConfig:
     patience: float = 120.0
     """Time (s) without a way towards the goal, off nominal, after which a mission is given up: the safe action from
     then on."""
+    departure: float = 20.0
+    """Time (s) for which the distance to the goal may grow, whatever is believed of the body. After it the mission is
+    given up, too, and a robot with this agent stops (:mod:`crl.safety.departure`)."""
 
 
 @dataclass

@@ -136,6 +136,7 @@ RANGES: Mapping[str, Range] = {
     "missions.seeds": Range(0, most=1e6),
     "missions.steps": COUNT,
     "missions.patience": CEILING,
+    "missions.departure": CEILING,
     "flow.window": Range(2, most=1e6),
     "flow.memory": Range(0, most=1e6),
     "flow.delays": Range(0, most=1e4),

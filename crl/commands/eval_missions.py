@@ -20,7 +20,7 @@ from crl.text import counted
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
 
-OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner", "flow")
+OWN = ("seeds", "waypoints", "faults", "gains", "suite", "classes", "out", "workers", "clipped", "refiner", "flow")
 PATHS = ("waypoints", "out", "flow")
 MOST = 1_000_000
 """Missions per fault, and workers, that are taken for meant."""
@@ -29,7 +29,7 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
-        help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE classes=A,B "
+        help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE suite=NAME classes=A,B "
         "'seeds={A: 5, B: 3}' 'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' flow=RUN/flow out=DIR workers=N, and "
         "any setting of `crl train`.",
     ),
@@ -45,8 +45,9 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     """Fly missions with several refiners and compare them: in parallel, resumable, with a table at the end.
 
     Lists are separated by commas. Refiners: afm, afm_learned, afm_published, oracle, none (online fine-tuning), frozen,
-    randomised. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (of
-    some `classes` only, if given), or `gains` or `faults` of your own; `seeds` is a number, or one for each class.
+    randomised. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's
+    (or those of one of its other suites, with `suite`; of some `classes` only, if given), or `gains` or `faults` of
+    your own; `seeds` is a number, or one for each class.
     Everything goes to `out`: results.json, table.md, paths.png, and a file per mission; the same command again goes on
     where it stopped. With `flow`, a folder that `crl fit-flow` wrote, that flow is flown with, and none is fitted.
     """
@@ -118,6 +119,7 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
         "workers": cores(),
         "out": None,
         "flow": None,
+        "suite": None,
         "classes": None,
         "gains": None,
         "faults": None,
@@ -138,7 +140,7 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
                 f"cannot read {shown(text)!r}: {error.message.partition(': ')[2]}",
                 "lists are separated by commas; faults are written as 'faults=[{gain: [-1, 2]}]'",
             ) from error
-    for key in ("seeds", "workers", "out", "flow"):
+    for key in ("seeds", "workers", "out", "flow", "suite"):
         own[key] = own[key][0] if isinstance(own[key], list) else own[key]
     if isinstance(own["seeds"], dict):
         own["seeds"] = {str(group): count for group, count in own["seeds"].items()}
@@ -179,14 +181,22 @@ def _missions(own: dict[str, Any], sequence: TaskSequence) -> list[MissionEntry]
             MissionEntry(name.replace(":", "_").replace(",", "_"), "given", fault)
             for name, fault in zip(names, given, strict=True)
         ]
+    missions = sequence.missions
+    if own["suite"] is not None:
+        if own["suite"] not in sequence.suites:
+            raise SettingsError(
+                f"{sequence.name} has no suite {own['suite']!r}",
+                f"it has {sorted(sequence.suites)}; without suite=... its own missions are flown",
+            )
+        missions = sequence.suites[own["suite"]]
     if own["classes"] is None:
-        return list(sequence.missions)
-    groups = {entry.group for entry in sequence.missions}
+        return list(missions)
+    groups = {entry.group for entry in missions}
     unknown = set(map(str, own["classes"])) - groups
     if unknown:
         missing = ", ".join(sorted(unknown))
         raise SettingsError(f"{sequence.name} has no faults of class {missing}", f"it has {sorted(groups)}")
-    return [entry for entry in sequence.missions if entry.group in own["classes"]]
+    return [entry for entry in missions if entry.group in own["classes"]]
 
 
 def _shown(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -274,7 +274,7 @@ class TrainingLoop:
         with self.clock.phase("learn"):
             # Sessions between episodes are over in a moment.
             told = self._display.learned if closing else untold
-            report = self.agent.learn(LearnBudget(steps, closing, told))
+            report = self.agent.learn(LearnBudget(steps, closing, told=told))
         self.state.gradient_steps += report.steps
         if report.steps:
             self._log_learning(report)

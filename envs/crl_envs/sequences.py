@@ -2,7 +2,8 @@
 
 A sequence is a dictionary ``{"name", "description", "tasks"}``; a task is ``{"name", "id", "kwargs"}``: its name,
 unique in the sequence, the registered environment, and what :func:`gymnasium.make` is given besides. A sequence of
-missions also has ``"missions"``, a list of ``{"name", "class", "fault"}`` (:mod:`crl_envs.missions.suites`).
+missions also has ``"missions"``, a list of ``{"name", "class", "fault"}`` (:mod:`crl_envs.missions.suites`), and may
+have ``"suites"``, more such lists by name.
 """
 
 from __future__ import annotations
@@ -119,6 +120,7 @@ UGV_MISSION: dict[str, Any] = {
         episode_steps=1500,
     ),
     "missions": list(suites.UNICYCLE),
+    "suites": {"nonlinear": list(suites.UNICYCLE_NONLINEAR)},
 }
 
 UGV_MISSION_HUSKY: dict[str, Any] = {

@@ -117,6 +117,8 @@ def test_bad_maps_are_refused_with_file_line_and_hint(case: str, workplace: Path
         (["env=ugv_mission", "refiner=afn"], ["unknown refiner 'afn'", "did you mean 'afm'?"]),
         (["env=ugv_mission", "waypoints=nowhere.csv"], ["nowhere.csv can't be read", "a map that ships"]),
         (["env=ugv_mission", "classes=Z"], ["no faults of class Z", "published"]),
+        (["env=ugv_mission", "suite=linear"], ["ugv_mission has no suite 'linear'", "nonlinear"]),
+        (["env=ugv_mission", "suite=nonlinear", "classes=published"], ["no faults of class published", "'A', 'C'"]),
         (["env=ugv_mission", "flow=nowhere", "refiner=afm"], ["there is no fitted flow", "fit it again"]),
         (["env=ugv_mission", "flow=nowhere", "refiner=none"], ["no refiner has a flow", "refiner=afm"]),
         (["env=ugv_mission", "seeds=0"], ["seeds=0: a whole number of at least 1"]),

@@ -22,6 +22,7 @@ from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.safety.command_filter import CommandFilter
+from crl.safety.departure import Departure
 from crl.sequences import MissionEntry, TaskEntry, TaskSequence
 from crl.types import ActionSpec, LearnBudget, TaskSpec, Transition
 
@@ -115,7 +116,7 @@ def fly(
     The record says:
 
     * ``completed``, ``reached``, ``waypoints``, ``reached_fraction``; ``steps`` and ``seconds``; ``crash`` (why, or
-      ``None``) and ``given_up``;
+      ``None``), ``given_up`` and ``stopped`` (why it was given up, or ``None``);
     * ``cross_track``: mean distance to the leg (m); ``cross_track_fault`` while the fault is on, ``cross_track_after``;
     * ``fault_came`` and ``fault_went`` (steps); ``steps_to_identify``: later, until a context is acted on;
       ``steps_to_clear``: until the body is taken for nominal again;
@@ -175,6 +176,7 @@ def fly(
             )
         )
         agent.learn(LearnBudget(1, online=True))
+        watch.departs(after)
         watch.step(executed, wrong, info, refiner, _distance(task, after))
         told(int(info["reached"]), int(info["waypoints"]))
         observation = after
@@ -190,6 +192,8 @@ class _Watch:
     def __init__(self, task: TaskSpec, config: Config) -> None:
         self._task = task
         self._patience = config.missions.patience / task.control_period
+        self._departure = Departure(task.observation, config.missions.departure, task.control_period)
+        self._stopped: str | None = None
         self._low, self._high = (np.asarray(end, dtype=np.float32) for end in (task.action.low, task.action.high))
         self.steps = 0
         self.path: list[NDArray[np.float64]] = []
@@ -225,6 +229,11 @@ class _Watch:
         off = self._follow(refiner, faulty)
         self._be_patient(off, int(info["reached"]), distance)
 
+    def departs(self, observation: NDArray[np.float32]) -> None:
+        """Take note of an observation: a robot that goes away from its goal for too long gives up."""
+        if not self.given_up:
+            self._stopped = self._departure.sees(observation)
+
     def _follow(self, refiner: Refiner, faulty: bool) -> bool:
         """What the refiner makes of the regime; whether it thinks the body off nominal."""
         # The oracle knows, and who has no refiner learns what it can: both may run out of patience under a fault.
@@ -246,8 +255,9 @@ class _Watch:
     def _be_patient(self, off: bool, reached: int, distance: float) -> None:
         if reached > self._reached or distance < self._best - 0.05 or not off:
             self._reached, self._best, self._since = reached, distance, self.steps
-        if self.given_up or self.steps - self._since > self._patience:
-            self.given_up += 1
+        if not self.given_up and self._stopped is None and self.steps - self._since > self._patience:
+            self._stopped = f"no way towards the goal for {self._patience * self._task.control_period:.0f} s"
+        self.given_up += self._stopped is not None
 
     def record(self, seed: int) -> dict[str, Any]:
         """All of it as plain data."""
@@ -263,6 +273,7 @@ class _Watch:
             "seconds": self.steps * self._task.control_period,
             "crash": info.get("crash"),
             "given_up": self.given_up > 0,
+            "stopped": self._stopped,
             "cross_track": _mean(every),
             "cross_track_fault": _mean(self._tracks["fault"]),
             "cross_track_after": _mean(self._tracks["after"]),

@@ -61,7 +61,13 @@ class MissionStage:
         self.ms.append(flight.record["ms"])
         state.evaluation_steps += flight.record["steps"]
         log.write("mission", state.env_steps, {k: v for k, v in record.items() if k != "fault"})
-        trouble = f", {record['crash']}" if record["crash"] else ", given up" if record["given_up"] else ""
+        trouble = (
+            f", {record['crash']}"
+            if record["crash"]
+            else f", given up: {record['stopped']}"
+            if record["stopped"]
+            else ""
+        )
         progress.message(
             f"mission {task.name}: {record['reached']} of {record['waypoints']} waypoints "
             f"in {record['steps']} steps{trouble}"

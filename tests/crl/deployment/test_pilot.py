@@ -61,9 +61,33 @@ def test_late_commands_are_told_from_what_nothing_explains(exported: Path) -> No
             (0, fault, "unexplained"),
         ):
             state = refiner.tracker.state_dict()
-            state["belief"] = {"hypothesis": said, "explains": delay > 0, "aside": None}
+            state["belief"] |= {"hypothesis": said, "explains": delay > 0}
             refiner.tracker.load_state_dict(state)
             assert (pilot.status()["regime"], pilot.status()["delay"]) == (regime, delay)
+
+
+def test_one_that_goes_away_from_its_goal_stands_and_says_so_until_the_next_mission(exported: Path) -> None:
+    with piloting(exported, learn=False) as pilot:
+        task = pilot.deployment.task
+        at = [
+            where
+            for field, where in zip(task.observation.fields, task.observation.offsets(), strict=True)
+            if field.role == "goal"
+        ]
+        pilot.begin(3)
+        seen = np.zeros(task.observation.size, np.float32)
+        steps = int(pilot.deployment.config.missions.departure / task.control_period) + 3
+        for step in range(steps):
+            away = seen.copy()
+            away[0], away[at[0]] = -0.1 * step, 2 + 0.1 * step
+            decision = pilot.act(away)
+        assert decision.reason is not None
+        assert "has grown" in decision.reason
+        np.testing.assert_array_equal(decision.action, task.safe_action)
+        assert pilot.status()["stopped"] == decision.reason
+        pilot.begin(3)
+        assert pilot.act(seen).reason is None
+        assert pilot.status()["stopped"] == ""
 
 
 @pytest.mark.slow
