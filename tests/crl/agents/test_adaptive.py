@@ -233,11 +233,12 @@ def test_a_closing_session_tells_how_far_each_part_is(folder: Path) -> None:
     missions.collect(agent)
     told: list[tuple[str, int, int]] = []
     agent.learn(LearnBudget(10, closing=True, told=lambda *words: told.append(words)))
-    steps = [("model of the body", 10), ("model of the body", 10), ("learned identifier", 7)]
+    steps = [("model of one step", 10), ("learned identifier", 7)]
     assert told == [
         *((part, done, count) for part, count in steps for done in range(1, count + 1)),
         ("regimes of the flow", 16, 16),
         *(("flow", done, 12) for done in range(1, 13)),
+        *(("dynamics", done, 10) for done in range(1, 11)),
     ]
 
 
