@@ -322,7 +322,7 @@ class TestModel:
         assert isinstance(agent.knowledge.strategy, HyperCRL)
         with torch.no_grad():
             agent.knowledge.strategy.parameters["head.bias"].fill_(torch.nan)
-        agent._rollouts.clear()
+        agent.knowledge._forget()
 
     @pytest.mark.parametrize("planner", ["icem", "cem", "mppi", "random_shooting"])
     def test_the_safe_action_with_its_reason(self, planner: str, tmp_path: Path) -> None:
@@ -363,7 +363,7 @@ class TestModel:
         before = agent.knowledge.strategy.weights(0)
         with torch.no_grad():
             agent.knowledge.strategy.trunk.fill_(torch.nan)  # type: ignore[attr-defined]
-        agent._rollouts.clear()
+        agent.knowledge._forget()
         tiny.finish(loop)
         assert torch.equal(agent.knowledge.strategy.weights(0), before)
         notes = {line["task"]: line.get("notes") for line in tiny.lines(tmp_path / "loop", "evaluation")}

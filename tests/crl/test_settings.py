@@ -276,7 +276,7 @@ class TestLimits:
 
     def test_pessimism_is_refused_where_nothing_reads_it(self) -> None:
         assert compose(["planner.pessimism=1", "dynamics.ensemble=2"]).planner.pessimism == 1
-        with pytest.raises(SettingsError, match="leave it at 0 with a refiner"):
+        with pytest.raises(SettingsError, match="must be 0 with a refiner"):
             compose(["env=ugv_mission", "refiner=afm", "planner.pessimism=1", "dynamics.ensemble=2"])
 
 

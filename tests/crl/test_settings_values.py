@@ -47,7 +47,10 @@ DIGITS = "9" * 5000
         ("seed=[1]", "seed cannot be [1]: it must be a whole number"),
         ("callbacks=null", "callbacks cannot be None: it must be one or several names"),
         ("continual.options=3", "continual.options cannot be 3: it must be settings in braces"),
-        ("dynamics.hidden=${oc.env:HOME}", "body.hidden cannot be ['/home/someone']: it must be one or several whole"),
+        (
+            "dynamics.hidden=${oc.env:HOME}",
+            "dynamics.hidden cannot be ['/home/someone']: it must be one or",
+        ),
         ("planner.std=${oc.env:HOME}", "planner.std cannot be '/home/someone': it must be a number"),
         ("seed=${oc.env:CRL_NOWHERE}", "can't be resolved: Environment variable 'CRL_NOWHERE' not found"),
         ("seed=${seed}", "seed=${seed} can't be resolved: Recursive interpolation detected"),
@@ -80,8 +83,8 @@ def test_one_clear_line(override: str, expected: str, monkeypatch: pytest.Monkey
         ("learning.lr=1", "learning.lr", 1.0),
         ("callbacks=wandb", "callbacks", ["wandb"]),
         ("flow.measured=x", "flow.measured", ["x"]),
-        ("dynamics.hidden=${dynamics.hidden}", "body.hidden", [64, 64]),
-        ("dynamics.hidden=${oc.decode:'[3,4]'}", "body.hidden", [3, 4]),
+        ("dynamics.hidden=${flow.hidden}", "dynamics.hidden", [128, 128, 128]),
+        ("dynamics.hidden=${oc.decode:'[3,4]'}", "dynamics.hidden", [3, 4]),
         ("seed=${oc.env:CRL_SEED}", "seed", 7),
         ("seed=${oc.env:CRL_NOWHERE,3}", "seed", 3),
         ("name=run_${oc.env:CRL_SEED}", "name", "run_7"),
@@ -169,8 +172,8 @@ class TestEveryNumber:
             assert kinds()[key].holds(value), key
 
     def test_an_object_of_another_type_is_named(self) -> None:
-        with pytest.raises(SettingsError, match=r"body\.hidden cannot be '/root': it must be one or several whole"):
-            validate(dataclasses.replace(Config(), body=dataclasses.replace(Config().body, hidden="/root")))
+        with pytest.raises(SettingsError, match=r"dynamics\.hidden cannot be '/root': it must be one or several whole"):
+            validate(dataclasses.replace(Config(), dynamics=dataclasses.replace(Config().dynamics, hidden="/root")))
 
 
 VALUES = st.one_of(
