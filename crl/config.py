@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from crl.agent_kinds import kind_of
 from crl.config_missions import BodyConfig, FlowConfig, MissionConfig, RefinerConfig
 
 
@@ -339,6 +340,4 @@ class Config:
     @property
     def method(self) -> str:
         """What tables group runs by: the refiner of missions, the retention strategy, or else the agent's name."""
-        if self.refiner.name != "off":
-            return f"refiner_{self.refiner.name}"
-        return self.continual.name if self.agent.name == "mpc" else self.agent.name
+        return kind_of(self).method(self.agent.name, self.continual.name, self.refiner.name)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from crl.agent_kinds import FROZEN, MPC, kind_of
 from crl.config import Config
 from crl.errors import SettingsError
 from crl.matching import nearest
@@ -244,14 +245,14 @@ RULES: tuple[_Rule, ...] = (
     ),
     (
         "planner.pessimism above 0 needs members that can disagree: dynamics.ensemble of at least 2",
-        lambda c: c.planner.pessimism == 0 or c.agent.name != "mpc" or c.dynamics.ensemble >= 2,
+        lambda c: c.planner.pessimism == 0 or kind_of(c) is not MPC or c.dynamics.ensemble >= 2,
     ),
     (
         "planner.pessimism is for the agent mpc, whose members are unrolled apart: leave it at 0 with a refiner",
-        lambda c: c.planner.pessimism == 0 or c.refiner.name == "off",
+        lambda c: c.planner.pessimism == 0 or not kind_of(c).flies_missions,
     ),
-    ("agent.run must name the run that agent=frozen plays", lambda c: c.agent.name != "frozen" or bool(c.agent.run)),
-    ("agent.run is for agent=frozen", lambda c: c.agent.name == "frozen" or c.agent.run is None),
+    ("agent.run must name the run that agent=frozen plays", lambda c: kind_of(c) is not FROZEN or bool(c.agent.run)),
+    ("agent.run is for agent=frozen", lambda c: kind_of(c) is FROZEN or c.agent.run is None),
     ("learning.recent + learning.events must not exceed 1", lambda c: c.learning.recent + c.learning.events <= 1),
     (
         "budget.mastery_successes must not exceed budget.mastery_window",
@@ -269,7 +270,7 @@ RULES: tuple[_Rule, ...] = (
     ("budget.steps must hold at least one number", lambda c: len(c.budget.steps) > 0),
     (
         "dynamics.hidden must name at least one layer, such as dynamics.hidden=[128,128]",
-        lambda c: c.agent.name != "mpc" or c.refiner.name != "off" or len(c.dynamics.hidden) > 0,
+        lambda c: kind_of(c) is not MPC or len(c.dynamics.hidden) > 0,
     ),
     (
         "dynamics.hypernetwork.hidden must name at least one layer, such as dynamics.hypernetwork.hidden=[50,50]",
@@ -277,7 +278,7 @@ RULES: tuple[_Rule, ...] = (
     ),
     (
         "body.hidden must name at least one layer, such as body.hidden=[64,64]",
-        lambda c: c.refiner.name == "off" or len(c.body.hidden) > 0,
+        lambda c: not kind_of(c).flies_missions or len(c.body.hidden) > 0,
     ),
     (
         "flow.hidden must name at least one layer, such as flow.hidden=[128,128]",

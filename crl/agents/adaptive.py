@@ -32,6 +32,7 @@ from crl.adaptation.online_learner import OnlineLearner
 from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.adaptation.refiners.making import make_refiner
 from crl.adaptation.tracking.disturbance import Disturbance
+from crl.agent_kinds import ADAPTIVE
 from crl.agents.base import Agent
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
@@ -75,6 +76,8 @@ class AdaptiveAgent(Agent):
         refiner: What refines planned actions.
         make_learner: Makes what learns during a mission; on a robot it is in another process.
     """
+
+    kind = ADAPTIVE
 
     def __init__(
         self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"

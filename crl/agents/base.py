@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+from crl.adaptation.fitted import Fitted
+from crl.adaptation.refiners.base import Refiner
+from crl.agent_kinds import AgentKind
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
+from crl.errors import CrlError
 from crl.planning.planner import Model, Planner
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
@@ -20,10 +25,16 @@ class Agent(ABC):
     """Base class of all agents.
 
     Attributes:
+        kind: What kind of agent it is.
         planner: The planner that it decides with; ``None`` for an agent that does not plan.
+        refiner: What refines planned actions in the present mission; ``None`` for an agent that refines none.
+        fitted: What its closing session has fitted for missions; ``None`` before, and for an agent that flies none.
     """
 
+    kind: ClassVar[AgentKind] = AgentKind("own")
     planner: Planner | None = None
+    refiner: Refiner | None = None
+    fitted: Fitted | None = None
 
     # ------------------------------------------------------------------ what every agent does
     @abstractmethod
@@ -98,6 +109,15 @@ class Agent(ABC):
     def old_rows_read(self) -> int | None:
         """Transitions of earlier tasks that learning looked at again, so far; ``None`` if it does not tell."""
         return None
+
+    def load_flow(self, folder: Path) -> None:
+        """Fly with a flow that ``crl fit-flow`` wrote to a folder.
+
+        Raises:
+            CrlError: It flies no missions, nothing is fitted yet, or the flow is one of another body or model.
+        """
+        del folder
+        raise CrlError(f"an agent of kind {self.kind.name} flies with no flow", "use refiner=afm or afm_learned")
 
     def plasticity(self) -> Plasticity | None:
         """State of the network that learns the current task; ``None`` where there is none to look at."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from crl.agent_kinds import kind_of
 from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import SettingsError
@@ -39,7 +40,7 @@ def make_agent(config: Config, task: TaskSpec) -> Agent:
         PluginError: There is no such agent, or it can't be loaded.
     """
     device = device_of(config.device)
-    if config.refiner.name != "off":
+    if kind_of(config).flies_missions:
         from crl.agents.adaptive import AdaptiveAgent
 
         return AdaptiveAgent(config, task.observation, task.action, device)

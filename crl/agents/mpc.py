@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from crl import restoring
+from crl.agent_kinds import MPC
 from crl.agents.base import Agent
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
@@ -51,6 +52,8 @@ class MPCAgent(Agent):
         action: Elements of the action, the same for all tasks.
         device: Where tensors live.
     """
+
+    kind = MPC
 
     def __init__(
         self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"

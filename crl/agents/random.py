@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from crl.agent_kinds import RANDOM
 from crl.agents.base import Agent
 from crl.agents.fingerprint import fingerprint_of
 from crl.config import Config
@@ -35,6 +36,8 @@ class RandomAgent(Agent):
         action: Elements of the action and their ranges.
         device: Not used; it computes nothing.
     """
+
+    kind = RANDOM
 
     def __init__(
         self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"

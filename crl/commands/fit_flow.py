@@ -29,15 +29,13 @@ def fit_flow(settings: Settings = None) -> None:
         raise SettingsError(f"refiner={config.refiner.name} has no flow to fit", "use refiner=afm or afm_learned")
     from pathlib import Path
 
-    from crl.agents.adaptive import AdaptiveAgent
     from crl.training.load import load_run
     from crl.training.runner import train
 
     results = train(config)
     folder = Path(results["run"])
-    agent = load_run(folder).agent
-    assert isinstance(agent, AdaptiveAgent)
-    assert agent.fitted is not None
-    agent.fitted.save_flow(folder / "flow")
+    fitted = load_run(folder).agent.fitted
+    assert fitted is not None, "the run is finished, so its closing session has fitted a flow"
+    fitted.save_flow(folder / "flow")
     say(f"flow: {folder / 'flow'}")
     say(f"run: {folder}")

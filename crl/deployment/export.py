@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from crl.agents.adaptive import AdaptiveAgent
+from crl.adaptation.fitted import Fitted
 from crl.config import Config
 from crl.deployment import files
 from crl.deployment.files import DeploymentError, write_folder
@@ -54,7 +54,7 @@ def export_run(run: Path, robot: str, folder: Path, learner_rate: float | None =
     kit = robot_kit()
     spec = kit.load(robot)
     loaded = load_run(run)
-    agent, config = _fitted(loaded), loaded.config
+    fitted, config = _fitted(loaded), loaded.config
     task = loaded.sequence.spec(0)
     check_robot(spec, task)
     _check_tested(spec, config, loaded.sequence.tasks[0])
@@ -66,7 +66,7 @@ def export_run(run: Path, robot: str, folder: Path, learner_rate: float | None =
     rate = spec.decision_rate if learner_rate is None else learner_rate
     if not (math.isfinite(rate) and rate >= 0):
         raise DeploymentError(f"learner_rate is {rate}", "give gradient steps per second, or 0 for as many as possible")
-    state = agent.state_dict()
+    state = loaded.agent.state_dict()
     # Data of the nominal body that the robot needs is in what was fitted; the rest stays at home.
     state["buffer"] = Buffer(task.observation.size, task.action.size).state_dict()
     tree, arrays = encode(state)
@@ -78,7 +78,7 @@ def export_run(run: Path, robot: str, folder: Path, learner_rate: float | None =
         "learner_rate": rate,
         "run": loaded.folder.path.name,
         "step": loaded.state.env_steps,
-        "weights": len(agent.model.weights),
+        "weights": len(fitted.model.weights),
         "observation": [{"name": item.name, "unit": item.unit} for item in spec.state],
         "action": _action(spec),
         "rates": {"decision": spec.decision_rate, "command": spec.command_rate},
@@ -108,24 +108,24 @@ def versions() -> dict[str, str]:
     }
 
 
-def _fitted(run: LoadedRun) -> AdaptiveAgent:
-    agent = run.agent
-    if not isinstance(agent, AdaptiveAgent):
+def _fitted(run: LoadedRun) -> Fitted:
+    agent, fitted = run.agent, run.agent.fitted
+    if not agent.kind.flies_missions:
         raise DeploymentError(
             f"{run.folder.path} has no agent of missions: refiner={run.config.refiner.name}",
             "train one with `crl train env=ugv_mission_husky refiner=afm` or another env of missions",
         )
-    if agent.fitted is None:
+    if fitted is None:
         raise DeploymentError(
             f"the agent of {run.folder.path} is not fitted yet: its closing session has not taken place",
             f"let the run go on: crl resume {shlex.quote(str(run.folder.path))}",
         )
-    for name, model in (("planner's", agent.fitted.model), ("detection's", agent.fitted.one_step)):
+    for name, model in (("planner's", fitted.model), ("detection's", fitted.one_step)):
         if not bool(torch.isfinite(model.weights).all()):
             raise DeploymentError(
                 f"the {name} model of {run.folder.path} has weights that are not finite", "train anew"
             )
-    return agent
+    return fitted
 
 
 def _check_tested(spec: RobotDescription, config: Config, entry: TaskEntry) -> None:

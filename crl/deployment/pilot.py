@@ -52,6 +52,7 @@ class Pilot:
         self._seed = seed
         self._rate = deployment.learner_rate if learner_rate is None else learner_rate
         self._process: LearnerProcess | None = None
+        self._remote: RemoteLearner | None = None  # of the present mission
         self._mission = 0
         self._waypoints = 0
         self._decision: Decision | None = None
@@ -179,11 +180,6 @@ class Pilot:
     def _alive(self) -> bool:
         return self._process is not None and self._process.alive
 
-    @property
-    def _remote(self) -> RemoteLearner | None:
-        online: Any = getattr(self.agent, "online", None)
-        return online if isinstance(online, RemoteLearner) else None
-
     def _start(self) -> None:
         """Start the learner's process, in the place of one that died."""
         if self._process is not None:
@@ -211,6 +207,7 @@ class Pilot:
         made = RemoteLearner(config, model, nominal, generator, process=process, mission=self._mission)
         if self._paused:
             made.pause(True)
+        self._remote = made
         return made
 
     def _warm_up(self) -> None:

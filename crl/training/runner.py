@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from crl.agent_kinds import kind_of
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
@@ -70,7 +71,7 @@ def train(
     # All that can be wrong with the settings is found out before there is a folder.
     tasks = [sequence.spec(index) for index in task_order(config, sequence)]
     budgets = step_budgets(config, len(tasks))
-    if config.refiner.name != "off":
+    if kind_of(config).flies_missions:
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
     tried = []

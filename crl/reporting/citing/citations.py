@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from crl.agent_kinds import FROZEN, kind_of
 from crl.config import Config
 from crl.errors import CrlError
 from crl.limits import leaves
@@ -81,8 +82,9 @@ def used(config: Config, results: Mapping[str, Any], notes: list[str], folder: P
     inner = _played(config, notes)
     acting = inner or config  # a frozen run used what the run that it plays has used
     facts: dict[str, object] = {"always": True, "report": True}
-    unread: tuple[str, ...] = () if _plans(acting) else _OF_A_MODEL
-    if acting.refiner.name != "off":  # missions: learned with a model of the body instead of a strategy
+    kind = kind_of(acting)
+    unread: tuple[str, ...] = () if kind.components else _OF_A_MODEL
+    if kind.flies_missions:  # learned with a model of the body instead of a strategy
         unread = ("continual", "dynamics")
     for key, value in leaves(acting):
         section = key.partition(".")[0]
@@ -91,7 +93,7 @@ def used(config: Config, results: Mapping[str, Any], notes: list[str], folder: P
     for group in GROUPS:
         if f"{group}.name" in facts:
             facts[group] = facts[f"{group}.name"]
-    facts["agent"] = frozenset({config.agent.name, _actor(acting)})
+    facts["agent"] = frozenset({config.agent.name, kind.name})
     facts["env"] = frozenset({config.env.name, acting.env.name})
     facts["simulator"] = frozenset(simulators(config, notes, folder))
     measured = {key for key, value in results.items() if value is not None}
@@ -116,18 +118,9 @@ def simulators(config: Config, notes: list[str], folder: Path | None = None) -> 
     return found
 
 
-def _actor(config: Config) -> str:
-    """Entry point of the agent that acts; missions have one of their own."""
-    return config.agent.name if config.refiner.name == "off" else "adaptive"
-
-
-def _plans(config: Config) -> bool:
-    return _actor(config) in ("mpc", "adaptive")
-
-
 def _played(config: Config, notes: list[str]) -> Config | None:
     """Settings of the run that ``agent=frozen`` plays."""
-    if config.agent.name != "frozen" or not config.agent.run:
+    if kind_of(config) is not FROZEN or not config.agent.run:
         return None
     try:
         played, complaint = read_settings(RunFolder.open(Path(config.agent.run)))
@@ -178,7 +171,7 @@ def _declared(config: Config, notes: list[str], folder: Path) -> Iterator[Citati
     for acting in (config, *([inner] if inner else [])):
         for group, place in GROUPS.items():
             name = getattr(getattr(acting, group, None), "name", None)
-            if group == "env" or (group != "agent" and not _plans(acting)):
+            if group == "env" or (group != "agent" and group not in kind_of(acting).components):
                 continue
             if not is_path(str(name)) and str(name) not in points(place):
                 continue  # a file of settings alone, such as refiner=off

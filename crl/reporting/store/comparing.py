@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crl.agent_kinds import recorded_kind
 from crl.reporting.store.entry import Entry
 
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "checkpoint.", "callbacks", "threads", "device")
@@ -17,11 +18,9 @@ MISSIONS = ("refiner.", "body.", "flow.", "missions.")
 
 def read_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
     """Settings by dotted key, without the sections that the run's agent does not read."""
-    unread: tuple[str, ...] = () if settings.get("refiner.name", "off") != "off" else MISSIONS
-    if settings.get("agent.name", "mpc") == "mpc":
-        unread += ("agent.",)
-    else:
-        unread += ("continual.", "planner.", "dynamics.")
+    kind = recorded_kind(settings)
+    unread: tuple[str, ...] = () if kind.flies_missions else MISSIONS
+    unread += ("agent.",) if kind.components else ("continual.", "planner.", "dynamics.")
     return {key: value for key, value in settings.items() if not key.startswith(unread)}
 
 

@@ -140,7 +140,7 @@ def fly(
         raise CrlError(f"mission {task.name} can't begin: {info['fault']}", "`crl check env=...` tries the environment")
     agent.begin(task, seed, False)
     watch.begin(info)
-    refiner: Refiner = getattr(agent, "refiner", NoRefiner(task.action))
+    refiner: Refiner = agent.actor.refiner or NoRefiner(task.action)
     done = False
     while not done:
         if refiner.is_told:

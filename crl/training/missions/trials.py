@@ -25,7 +25,6 @@ from typing import Any
 import numpy as np
 
 from crl.adaptation.flow_matching.persistence import TENSORS, check_flow
-from crl.agents.adaptive import AdaptiveAgent
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
@@ -254,7 +253,6 @@ def _fly(trial: Trial, folder: Path) -> str:
         agent = make_agent(config, run.sequence.spec(0))
         agent.load_state_dict(run.agent.state_dict())
         if trial.method.flow is not None:
-            assert isinstance(agent, AdaptiveAgent)
             agent.load_flow(trial.method.flow)
         _LOADED[trial.method.name] = config, run, agent
     config, run, agent = _LOADED[trial.method.name]

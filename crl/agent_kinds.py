@@ -1,0 +1,65 @@
+"""What kind of agent a configuration builds, and what each kind does: declared once, asked by everybody.
+
+PyTorch is not needed to know a kind, so that whoever lists or checks settings does not wait for it. The class of an
+agent names its kind (:attr:`crl.agents.base.Agent.kind`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from crl.config import Config
+
+NO_REFINER = "off"
+"""Value of ``refiner.name`` with which no missions are flown."""
+
+
+@dataclass(frozen=True)
+class AgentKind:
+    """A kind of agent.
+
+    Attributes:
+        name: What ``results.json`` and citations call it.
+        components: Groups of settings whose choice is a part of it, such as ``planner``.
+        flies_missions: Whether it learns the nominal body and then flies missions, instead of learning task by task.
+    """
+
+    name: str
+    components: tuple[str, ...] = ()
+    flies_missions: bool = False
+
+    def method(self, agent: str, continual: str, refiner: str) -> str:
+        """What tables group runs by, of the names that a run chose: refiner of missions, strategy, or agent."""
+        if self.flies_missions:
+            return f"refiner_{refiner}"
+        return continual if "continual" in self.components else agent
+
+
+MPC = AgentKind("mpc", ("continual", "planner"))
+ADAPTIVE = AgentKind("adaptive", ("planner", "refiner"), flies_missions=True)
+RANDOM = AgentKind("random")
+FROZEN = AgentKind("frozen")
+SB3 = "sb3_"
+"""Beginning of the names of agents that learn by an algorithm of Stable-Baselines3."""
+
+_KINDS: Mapping[str, AgentKind] = {kind.name: kind for kind in (MPC, RANDOM, FROZEN)}
+
+
+def kind_of(config: Config) -> AgentKind:
+    """The kind of agent that a configuration builds."""
+    return kind_named(config.agent.name, config.refiner.name)
+
+
+def recorded_kind(settings: Mapping[str, Any]) -> AgentKind:
+    """The kind of agent that recorded settings, by dotted key, describe; an old run's say less."""
+    return kind_named(str(settings.get("agent.name", MPC.name)), str(settings.get("refiner.name", NO_REFINER)))
+
+
+def kind_named(agent: str, refiner: str) -> AgentKind:
+    """The kind of agent by ``agent.name`` and ``refiner.name``; an agent that is not known here is one of its own."""
+    if refiner != NO_REFINER:
+        return ADAPTIVE
+    return _KINDS.get(agent, AgentKind(agent))
