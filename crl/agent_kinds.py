@@ -7,7 +7,7 @@ agent names its kind (:attr:`crl.agents.base.Agent.kind`).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,11 +25,14 @@ class AgentKind:
         name: What ``results.json`` and citations call it.
         components: Groups of settings whose choice is a part of it, such as ``planner``.
         flies_missions: Whether it learns the nominal body and then flies missions, instead of learning task by task.
+        settings: What it reads itself, beside what its components and every run read: dotted keys, or beginnings of
+            such. ``None``: it does not say, and so may read everything.
     """
 
     name: str
     components: tuple[str, ...] = ()
     flies_missions: bool = False
+    settings: tuple[str, ...] | None = None
 
     def method(self, agent: str, continual: str, refiner: str) -> str:
         """What tables group runs by, of the names that a run chose: refiner of missions, strategy, or agent."""
@@ -38,11 +41,55 @@ class AgentKind:
         return continual if "continual" in self.components else agent
 
 
-MPC = AgentKind("mpc", ("continual", "planner"))
-ADAPTIVE = AgentKind("adaptive", ("planner", "refiner"), flies_missions=True)
-RANDOM = AgentKind("random")
-FROZEN = AgentKind("frozen")
-SB3 = "sb3_"
+EXPLORATION = ("exploration.random_episodes", "exploration.noise", "exploration.noise_beta", "exploration.every")
+
+MPC = AgentKind(
+    "mpc",
+    ("continual", "planner"),
+    settings=(
+        *EXPLORATION,
+        "exploration.handover",
+        "dynamics.hidden",
+        "dynamics.activation",
+        "dynamics.ensemble",
+        "dynamics.out_var",
+        "dynamics.loss",
+        "dynamics.rollout",
+        "learning.batch",
+        "learning.clip",
+        "learning.lr_embedding",
+        "learning.lr_final",
+        "learning.lr_decay",
+        "learning.recent",
+        "learning.recent_window",
+        "learning.events",
+    ),
+)
+ADAPTIVE = AgentKind(
+    "adaptive",
+    ("planner", "refiner"),
+    flies_missions=True,
+    settings=(*EXPLORATION, "body", "missions", "flow.measured"),
+)
+RANDOM = AgentKind("random", settings=())
+FROZEN = AgentKind("frozen", settings=("agent.run",))
+SB3 = AgentKind(
+    "sb3",
+    settings=(
+        "agent.hidden",
+        "agent.lr",
+        "agent.batch",
+        "agent.gamma",
+        "agent.tau",
+        "agent.noise",
+        "agent.reward_scale",
+        "agent.buffer",
+        "agent.keep_buffer",
+        "agent.renew_entropy",
+        "agent.options",
+    ),
+)
+SB3_NAMES = "sb3_"
 """Beginning of the names of agents that learn by an algorithm of Stable-Baselines3."""
 
 _KINDS: Mapping[str, AgentKind] = {kind.name: kind for kind in (MPC, RANDOM, FROZEN)}
@@ -62,4 +109,6 @@ def kind_named(agent: str, refiner: str) -> AgentKind:
     """The kind of agent by ``agent.name`` and ``refiner.name``; an agent that is not known here is one of its own."""
     if refiner != NO_REFINER:
         return ADAPTIVE
+    if agent.startswith(SB3_NAMES):
+        return replace(SB3, name=agent)
     return _KINDS.get(agent, AgentKind(agent))

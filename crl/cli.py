@@ -229,10 +229,10 @@ def _show_warning(
 
 def _compose(settings: list[str] | None) -> Config:
     from crl.plugin_options import check_options
-    from crl.settings import compose
+    from crl.settings import compose, given_keys
 
     config = compose(settings or [])
-    check_options(config)
+    check_options(config, given_keys(settings or []))
     return config
 
 

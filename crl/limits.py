@@ -248,6 +248,10 @@ RULES: tuple[_Rule, ...] = (
         lambda c: c.planner.pessimism == 0 or kind_of(c) is not MPC or c.dynamics.ensemble >= 2,
     ),
     (
+        "a refiner is for agent=mpc, whose missions it flies: leave out refiner, or agent",
+        lambda c: not kind_of(c).flies_missions or c.agent.name == MPC.name,
+    ),
+    (
         "planner.pessimism is for the agent mpc, whose members are unrolled apart: leave it at 0 with a refiner",
         lambda c: c.planner.pessimism == 0 or not kind_of(c).flies_missions,
     ),

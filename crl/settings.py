@@ -30,7 +30,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from crl.config import Config, EnvConfig
 from crl.errors import SettingsError
-from crl.fingerprints import digest
+from crl.fingerprints import digest, forms
 from crl.limits import leaves, validate
 from crl.made_by import of_another_version
 from crl.matching import nearest
@@ -39,6 +39,7 @@ from crl.plugins import is_path
 from crl.reading.yaml_text import read_yaml
 from crl.setting_kinds import kinds
 from crl.setting_values import FREE, assign, first_line, resolved
+from crl.settings_read import refuse_unread
 from crl.text import shown
 
 ALIASES: Mapping[str, str] = {
@@ -71,9 +72,6 @@ REFUSED: Mapping[str, str] = {
     "sb3_a2c": "A2C is on-policy: it can't learn from a replay buffer",
 }
 """Names of agents that a user may expect, and why there is none."""
-
-READ_BY: Mapping[str, tuple[str, ...]] = {"mpc": (), "random": (), "frozen": ("agent.run",)}
-"""Agents that read few of the settings in ``agent``: those that each reads."""
 
 _SCHEMA = "crl_schema"
 ConfigStore.instance().store(name=_SCHEMA, node=Config)
@@ -117,18 +115,19 @@ def keys() -> list[str]:
     return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", "data", *GROUPS})
 
 
-def compose(overrides: Sequence[str] = ()) -> Config:
+def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     """Compose and validate the configuration of a run.
 
     Args:
         overrides: ``key=value`` in Hydra's grammar, such as ``env=door_open``, ``planner.samples=64``.
+        unread: Take settings that nothing reads, too: those that are shared with other methods, which read them.
 
     Returns:
         The configuration: dataclasses, lists, dicts and plain values only.
 
     Raises:
-        SettingsError: An unknown key or value (the message names the nearest valid one), a wrong type, or a
-            value out of range.
+        SettingsError: An unknown key or value (the message names the nearest valid one), a wrong type, a value out of
+            range, or a setting that nothing reads.
     """
     request = _read(overrides)
     chosen = _chosen(request)
@@ -137,7 +136,6 @@ def compose(overrides: Sequence[str] = ()) -> Config:
             raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
         if name not in names(group) and not is_path(name):
             raise SettingsError(f"unknown {group} {shown(name)!r}{nearest(name, names(group))}")
-    _refuse_unread(request, chosen["agent"])
     profile = request.choices.get("profile", Config().profile)
     if profile not in profiles():
         raise SettingsError(f"unknown profile {shown(profile)!r}{nearest(profile, profiles())}")
@@ -157,7 +155,19 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     given = {key for key, _ in request.values}
     if "env.tasks" in given and "budget.steps" not in given:
         config.budget.steps = _steps_for(config.env.tasks, profiled, config.budget.steps)
+    if not unread:
+        refuse_unread(config, [*request.choices, *(key for key, _ in request.values)])
     return config
+
+
+def given_keys(overrides: Sequence[str]) -> list[str]:
+    """Keys that overrides set, without aliases; a group's name stands for the choice of a component.
+
+    Raises:
+        SettingsError: An override can't be read, or its key is unknown.
+    """
+    request = _read(overrides)
+    return [*request.choices, *(key for key, _ in request.values)]
 
 
 def origins(overrides: Sequence[str] = ()) -> tuple[list[tuple[str, str]], list[str]]:
@@ -235,6 +245,11 @@ def fingerprint(config: Config) -> str:
     return digest(to_plain(config))
 
 
+def fingerprints(config: Config) -> tuple[str, ...]:
+    """Every fingerprint that a run with these settings may have: this version's, and those of earlier ones."""
+    return forms(to_plain(config))
+
+
 def _read(overrides: Sequence[str]) -> _Request:
     """Parse overrides, resolve aliases and refuse unknown keys."""
     request = _Request()
@@ -272,23 +287,6 @@ def _chosen(request: _Request) -> dict[str, str]:
     """The option of every group: the user's, or the default."""
     defaults = Config()
     return {group: request.choices.get(group, getattr(defaults, group).name) for group in GROUPS}
-
-
-def _refuse_unread(request: _Request, agent: str) -> None:
-    """Refuse what a user set for another agent than the chosen one: it would do nothing, without a word."""
-    given = [*request.choices, *(key for key, _ in request.values)]
-    if agent != "mpc":
-        method = [key for key in given if key.split(".")[0] == "continual" or key in ("planner", "refiner")]
-        if method:
-            raise SettingsError(
-                f"{method[0]} has no meaning for agent={agent}: only agent=mpc has a strategy, a planner and a refiner",
-                f"leave out {method[0]}, or agent={agent}",
-            )
-    unread = [key for key in given if key.startswith("agent.") and key not in READ_BY.get(agent, (key,))]
-    if unread:
-        raise SettingsError(
-            f"{unread[0]} has no meaning for agent={agent}", f"leave it out, or choose another agent: {names('agent')}"
-        )
 
 
 def is_text(key: str) -> bool:

@@ -78,6 +78,7 @@ class AdaptiveAgent(Agent):
     """
 
     kind = ADAPTIVE
+    SETTINGS = ADAPTIVE.settings
 
     def __init__(
         self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"

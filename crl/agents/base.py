@@ -26,12 +26,15 @@ class Agent(ABC):
 
     Attributes:
         kind: What kind of agent it is.
+        SETTINGS: Settings that it reads itself, beside its components, as dotted keys or beginnings of such; ``None``:
+            it does not say, and is taken to read everything.
         planner: The planner that it decides with; ``None`` for an agent that does not plan.
         refiner: What refines planned actions in the present mission; ``None`` for an agent that refines none.
         fitted: What its closing session has fitted for missions; ``None`` before, and for an agent that flies none.
     """
 
     kind: ClassVar[AgentKind] = AgentKind("own")
+    SETTINGS: ClassVar[tuple[str, ...] | None] = None
     planner: Planner | None = None
     refiner: Refiner | None = None
     fitted: Fitted | None = None

@@ -23,6 +23,7 @@ class Frozen(Agent):
     """
 
     kind = FROZEN
+    SETTINGS = FROZEN.settings
 
     def __init__(self, agent: Agent, known: Mapping[str, int] | None = None) -> None:
         self.agent = agent

@@ -54,6 +54,7 @@ class MPCAgent(Agent):
     """
 
     kind = MPC
+    SETTINGS = MPC.settings
 
     def __init__(
         self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"

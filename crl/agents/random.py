@@ -38,6 +38,7 @@ class RandomAgent(Agent):
     """
 
     kind = RANDOM
+    SETTINGS = RANDOM.settings
 
     def __init__(
         self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"

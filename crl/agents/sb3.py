@@ -23,7 +23,7 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
 from crl import restoring
-from crl.agent_kinds import AgentKind
+from crl.agent_kinds import SB3
 from crl.agents.base import Agent
 from crl.agents.exploration import WhiteExploration
 from crl.agents.fingerprint import fingerprint_of
@@ -71,7 +71,8 @@ class SB3Agent(Agent):
         CrlError: No algorithm of that name serves, or an option is unknown.
     """
 
-    kind = AgentKind("sb3")
+    kind = SB3
+    SETTINGS = SB3.settings
 
     def __init__(
         self,

@@ -39,11 +39,11 @@ def print_config(
     """
     from crl.plugin_options import check_options
     from crl.sequences import load_sequence
-    from crl.settings import compose, to_yaml
+    from crl.settings import compose, given_keys, to_yaml
     from crl.training.order import step_budgets, task_order
 
     config = compose(settings or [])
-    check_options(config)
+    check_options(config, given_keys(settings or []))
     step_budgets(config, len(task_order(config, load_sequence(config.env.name))))
     if changed or (out.is_terminal if table is None else table):
         from crl.limits import leaves

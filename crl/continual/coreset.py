@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
+from crl.components import STRATEGIES
 from crl.config import Config
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage
@@ -29,6 +30,8 @@ class Coreset(SharedNetwork):
     Attributes:
         kept: The kept windows of every finished task.
     """
+
+    SETTINGS = STRATEGIES["coreset"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

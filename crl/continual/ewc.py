@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
+from crl.components import STRATEGIES
 from crl.config import Config
 from crl.continual.fisher import diagonal_fisher
 from crl.continual.shared import SharedNetwork
@@ -29,6 +30,8 @@ class EWC(SharedNetwork):
     Attributes:
         protected: For every finished task: its Fisher information and its trunk, [2, trunk].
     """
+
+    SETTINGS = STRATEGIES["ewc"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
+from crl.components import STRATEGIES
 from crl.config import Config
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage
@@ -30,6 +31,8 @@ class GradientProjection(SharedNetwork):
     Attributes:
         bases: For every protected layer and ensemble member, orthonormal directions [in + 1, k], by "layer member".
     """
+
+    SETTINGS = STRATEGIES["gradient_projection"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
+from crl.components import STRATEGIES
 from crl.config import Config
 from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
@@ -40,6 +41,8 @@ class HyperCRL(Strategy):
     Attributes:
         protected: The earlier tasks that R sums over in the present step, in the order of its rows.
     """
+
+    SETTINGS = STRATEGIES["hypercrl"]
 
     kept_once: ClassVar[tuple[str, ...]] = ("parameters", "anchor")
 

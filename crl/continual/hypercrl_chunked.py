@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import torch
 
+from crl.components import STRATEGIES
 from crl.config import Config
 from crl.continual.hypercrl import HyperCRL
 from crl.dynamics.network import TargetNetwork
@@ -17,6 +18,8 @@ from crl.dynamics.network import TargetNetwork
 
 class HyperCRLChunked(HyperCRL):
     """HyperCRL whose hypernetwork makes the weights piece by piece, whatever ``dynamics.hypernetwork.kind`` says."""
+
+    SETTINGS = STRATEGIES["hypercrl_chunked"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
+from crl.components import STRATEGIES
 from crl.config import Config
 from crl.continual.hypercrl_weighted import WeightedHyperCRL
 from crl.continual.si import XI
@@ -27,6 +28,8 @@ class HyperCRLSI(WeightedHyperCRL):
         path: omega of the current task so far, [P].
         start, before, gradient: The weights when the task began and in the last step, and that step's gradient, [P].
     """
+
+    SETTINGS = STRATEGIES["hypercrl_si"]
 
     kept_once: ClassVar[tuple[str, ...]] = (*WeightedHyperCRL.kept_once, "path", "start", "before", "gradient")
 

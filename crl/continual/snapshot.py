@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
+from crl.components import STRATEGIES
 from crl.config import Config
 from crl.continual.finetune import Finetune
 from crl.continual.strategy import Storage
@@ -26,6 +27,8 @@ class Snapshot(Finetune):
     Attributes:
         finished: Weights [P] of every finished task.
     """
+
+    SETTINGS = STRATEGIES["snapshot"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -10,6 +10,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crl.components import PLANNERS
 from crl.config import PlannerConfig
 from crl.planning.colour import colouring
 from crl.planning.planner import Model, Plan, Planner, best_of
@@ -18,6 +19,8 @@ from crl.types import ActionSpec, Reward
 
 class ICEM(Planner):
     """iCEM with a warm start; see the module's text."""
+
+    SETTINGS = PLANNERS["icem"]
 
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         super().__init__(config, action, device)

@@ -20,7 +20,7 @@ from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.errors import CrlError, Interrupted
 from crl.sequences import SequenceError, load_sequence
-from crl.settings import fingerprint, to_plain, to_yaml
+from crl.settings import fingerprint, fingerprints, to_plain, to_yaml
 from crl.training.callbacks.base import Callback, RunStart, load_callbacks
 from crl.training.checkpoints.names import step_and_revision
 from crl.training.checkpoints.proving import prove
@@ -167,7 +167,7 @@ def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> Non
 def _folder(config: Config) -> tuple[RunFolder, bool]:
     """The folder to work in, and whether it is an older run's."""
     root = Path(config.run_dir)
-    mark = fingerprint(config)
+    mark, *earlier = fingerprints(config)
     if config.resume:
         if config.name is not None and (root / config.name / "config.yaml").exists():
             folder = RunFolder.open(root / config.name)
@@ -178,7 +178,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
                     f"continue it with its own: {resume_command(folder)}",
                 )
             return folder, True
-        found = find_unfinished(root, mark) if config.name is None else None
+        found = find_unfinished(root, (mark, *earlier)) if config.name is None else None
         if found is not None:
             folder = RunFolder.open(found)
             settings_to_go_on(folder)

@@ -18,6 +18,7 @@ from crl.reading.json_text import read_json
 from crl.reporting.citing.bibliography import BibliographyError, Entry, holds, keys_of, read_bibliography
 from crl.sequences import TaskSequence, load_sequence
 from crl.settings import GROUPS
+from crl.settings_read import settings_read
 from crl.training.order import task_order
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings
@@ -82,13 +83,10 @@ def used(config: Config, results: Mapping[str, Any], notes: list[str], folder: P
     inner = _played(config, notes)
     acting = inner or config  # a frozen run used what the run that it plays has used
     facts: dict[str, object] = {"always": True, "report": True}
-    kind = kind_of(acting)
-    unread: tuple[str, ...] = () if kind.components else _OF_A_MODEL
-    if kind.flies_missions:  # learned with a model of the body instead of a strategy
-        unread = ("continual", "dynamics")
+    kind, read = kind_of(acting), settings_read(acting)
+    unread = ("env",) if kind.components else ("env", *_OF_A_MODEL)
     for key, value in leaves(acting):
-        section = key.partition(".")[0]
-        if section not in unread and section != "env":
+        if key in read and key.partition(".")[0] not in unread:
             facts[key] = value
     for group in GROUPS:
         if f"{group}.name" in facts:
