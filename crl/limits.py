@@ -217,6 +217,10 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
 }
 
 
+def _plans_by(config: Config, *names: str) -> bool:
+    return "planner" in kind_of(config).components and config.planner.name in names
+
+
 def _is_folder_name(name: str) -> bool:
     return name not in ("", ".", "..", "latest") and not set(name) & set("/\\\0\n")
 
@@ -237,11 +241,11 @@ _Rule = tuple[str, Callable[[Config], bool]]
 RULES: tuple[_Rule, ...] = (
     (
         "planner.elites must not exceed planner.samples",
-        lambda c: c.planner.name not in ("icem", "cem") or c.planner.elites <= c.planner.samples,
+        lambda c: not _plans_by(c, "icem", "cem") or c.planner.elites <= c.planner.samples,
     ),
     (
         "planner.keep must not exceed planner.elites",
-        lambda c: c.planner.name != "icem" or c.planner.keep <= c.planner.elites,
+        lambda c: not _plans_by(c, "icem") or c.planner.keep <= c.planner.elites,
     ),
     (
         "planner.pessimism above 0 needs members that can disagree: dynamics.ensemble of at least 2",

@@ -96,7 +96,7 @@ def hashes(state: Any) -> list[str]:
 def run(words: list[str]) -> dict[str, Any]:
     """What one run leaves."""
     with tempfile.TemporaryDirectory() as folder:
-        train(compose(arguments(Path(folder), words)), tiny.quiet()[0])
+        train(compose(arguments(Path(folder), words), unread=True), tiny.quiet()[0])
         path = Path(folder) / "run"
         state = CheckpointStore(path / "checkpoints").load_latest().state
         metrics = [plain(json.loads(line)) for line in (path / "metrics.jsonl").read_text().splitlines()]
