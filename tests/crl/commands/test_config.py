@@ -47,6 +47,14 @@ def test_only_what_differs_from_the_defaults(narrow: Console) -> None:
     assert " default   " not in text
 
 
+def test_what_nothing_reads_is_marked(narrow: Console) -> None:
+    assert crl("--table", "planner=mppi").exit_code == 0
+    lines = narrow.export_text().splitlines()
+    assert all("not read" in line for line in lines if line.startswith(" elites "))
+    assert not any("not read" in line for line in lines if line.startswith(" temperature "))
+    assert any(line.startswith(" elites ") for line in lines)
+
+
 def test_a_table_where_there_is_no_terminal() -> None:
     done = crl("--table")
     assert done.exit_code == 0
