@@ -19,10 +19,10 @@ from rich.console import Console
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.config.composing import compose, given_keys
+from crl.config.reading import unread_of
 from crl.errors import CrlError
 from crl.sequences import load_sequence
-from crl.settings import compose, given_keys
-from crl.settings_read import unread_of
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop

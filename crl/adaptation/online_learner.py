@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crl.config_missions import BodyConfig
+from crl.config.missions import BodyConfig
 from crl.dynamics.body_model import BodyModel, Rows
 
 WAIT = 8

@@ -32,11 +32,11 @@ from crl.adaptation.online_learner import OnlineLearner
 from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.adaptation.refiners.making import make_refiner
 from crl.adaptation.tracking.disturbance import Disturbance
-from crl.agent_kinds import ADAPTIVE
 from crl.agents.base import Agent
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.config import Config
+from crl.config.agents import ADAPTIVE
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel
 from crl.dynamics.buffer import Buffer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from crl.agent_kinds import kind_of
 from crl.agents.base import Agent
 from crl.config import Config
+from crl.config.agents import kind_of
 from crl.errors import SettingsError
 from crl.plugins import load_plugin
 from crl.types import TaskSpec

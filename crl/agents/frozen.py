@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from crl.agent_kinds import FROZEN
 from crl.agents.base import Agent
+from crl.config.agents import FROZEN
 from crl.continual.strategy import Storage
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition, as_array
 

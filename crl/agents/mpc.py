@@ -10,13 +10,13 @@ import numpy as np
 import torch
 
 from crl import restoring
-from crl.agent_kinds import MPC
 from crl.agents.base import Agent
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.judge import TaskJudge
 from crl.agents.learner import Learner
 from crl.config import Config
+from crl.config.agents import MPC
 from crl.continual.strategy import Storage, Strategy, make_strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel, Scales

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from crl.agent_kinds import RANDOM
 from crl.agents.base import Agent
 from crl.agents.fingerprint import fingerprint_of
 from crl.config import Config
+from crl.config.agents import RANDOM
 from crl.continual.strategy import Storage
 from crl.seeding import numpy_generator
 from crl.types import (

@@ -23,7 +23,6 @@ from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from torch import Tensor
 
 from crl import restoring
-from crl.agent_kinds import SB3
 from crl.agents.base import Agent
 from crl.agents.exploration import WhiteExploration
 from crl.agents.fingerprint import fingerprint_of
@@ -32,6 +31,7 @@ from crl.agents.sb3_plasticity import critic_plasticity
 from crl.agents.sb3_replay import Replay
 from crl.agents.sb3_state import is_finite, load_model_state, model_state
 from crl.config import Config
+from crl.config.agents import SB3
 from crl.continual.strategy import Storage
 from crl.dynamics.features import FeatureMap
 from crl.dynamics.normaliser import Normaliser

@@ -39,17 +39,17 @@ def print_config(
     unit, and what it may be. Settings that nothing reads with this choice of components are dim, and "not read" stands
     beside them. What `crl train` refuses, this refuses too.
     """
-    from crl.plugin_options import check_options
+    from crl.config.composing import compose, given_keys, to_yaml
+    from crl.config.plugins import check_options
     from crl.sequences import load_sequence
-    from crl.settings import compose, given_keys, to_yaml
     from crl.training.order import step_budgets, task_order
 
     config = compose(settings or [])
     check_options(config, given_keys(settings or []))
     step_budgets(config, len(task_order(config, load_sequence(config.env.name))))
     if changed or (out.is_terminal if table is None else table):
-        from crl.limits import leaves
-        from crl.settings_read import settings_read
+        from crl.config.limits import leaves
+        from crl.config.reading import settings_read
 
         _show(dict(leaves(config)), settings_read(config), settings or [], changed)
     else:
@@ -59,7 +59,7 @@ def print_config(
 def _show(values: dict[str, Any], read: Collection[str], settings: list[str], changed: bool) -> None:
     """One table per section."""
     from crl.config import Config
-    from crl.limits import leaves
+    from crl.config.limits import leaves
     from crl.reporting.explaining.settings_meaning import allowed, meanings, sections
     from crl.reporting.explaining.settings_sources import sources
 

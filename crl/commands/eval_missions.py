@@ -54,10 +54,10 @@ def eval_missions(settings: Words = None) -> None:
     env = [text for text in rest if text.startswith(("env=", "env.name="))]
     if not env:
         raise SettingsError("eval-missions needs env=...", "for instance env=ugv_mission or env=quadrotor_mission")
+    from crl.config.composing import compose
     from crl.reporting.pages.mission_plots import path_plot
     from crl.reporting.pages.mission_tables import missions_markdown, missions_table, summarise_missions
     from crl.sequences import load_sequence
-    from crl.settings import compose
     from crl.training.durable import replace_file
     from crl.training.missions.flying import mission_sequence
     from crl.training.missions.trials import Method, check_trials, plan_trials, read_trials, run_trials
@@ -102,7 +102,7 @@ def eval_missions(settings: Words = None) -> None:
 
 def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     """The command's own settings, checked, and those of a run."""
-    from crl.overrides import at_home, parse_override
+    from crl.config.overrides import at_home, parse_override
     from crl.text import shown
 
     own: dict[str, Any] = {

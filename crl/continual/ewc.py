@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.components import STRATEGIES
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.fisher import diagonal_fisher
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage

@@ -5,7 +5,7 @@ The control experiment of every retention claim. All tasks share the same weight
 
 from __future__ import annotations
 
-from crl.components import STRATEGIES
+from crl.config.components import STRATEGIES
 from crl.continual.shared import SharedNetwork
 
 

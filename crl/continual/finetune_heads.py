@@ -6,7 +6,7 @@ What a head of its own is worth without any protection: the control of ``ewc``, 
 
 from __future__ import annotations
 
-from crl.components import STRATEGIES
+from crl.config.components import STRATEGIES
 from crl.continual.shared import SharedNetwork
 
 

@@ -26,8 +26,8 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.components import STRATEGIES
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
 from crl.dynamics.hypernetwork import make_hypernetwork

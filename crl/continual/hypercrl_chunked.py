@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import torch
 
-from crl.components import STRATEGIES
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.hypercrl import HyperCRL
 from crl.dynamics.network import TargetNetwork
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crl.components import STRATEGIES
+from crl.config.components import STRATEGIES
 from crl.continual.fisher import diagonal_fisher
 from crl.continual.hypercrl_weighted import WeightedHyperCRL
 from crl.dynamics.windows import Windows

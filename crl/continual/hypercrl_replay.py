@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.components import STRATEGIES
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.hypercrl import HyperCRL
 from crl.continual.strategy import Storage
 from crl.continual.task_memory import TaskMemory

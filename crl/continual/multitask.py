@@ -6,7 +6,7 @@ Steps are those of coreset replay with an unlimited memory.
 
 from __future__ import annotations
 
-from crl.components import STRATEGIES
+from crl.config.components import STRATEGIES
 from crl.continual.coreset import Coreset
 
 

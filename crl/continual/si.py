@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.components import STRATEGIES
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.shared import SharedNetwork
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows

@@ -5,7 +5,7 @@ The reference for transfer and for normalised scores (``R[single, j]``).
 
 from __future__ import annotations
 
-from crl.components import STRATEGIES
+from crl.config.components import STRATEGIES
 from crl.continual.snapshot import Snapshot
 
 

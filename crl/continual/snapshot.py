@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.components import STRATEGIES
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.finetune import Finetune
 from crl.continual.strategy import Storage
 from crl.dynamics.network import TargetNetwork

@@ -16,12 +16,12 @@ import torch
 
 from crl.adaptation.fitted import Fitted
 from crl.config import Config
+from crl.config.composing import to_yaml
 from crl.deployment import files
 from crl.deployment.files import DeploymentError, write_folder
 from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
 from crl.dynamics.buffer import Buffer
 from crl.sequences import TaskEntry
-from crl.settings import to_yaml
 from crl.training.checkpoints.format import encode, safetensors_parts
 from crl.training.load import LoadedRun, load_run
 from crl.version import __version__

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from crl.config_missions import BodyConfig
+    from crl.config.missions import BodyConfig
     from crl.deployment.frames import Frame
     from crl.deployment.shared_weights import SharedWeights
     from crl.dynamics.body_model import BodyModel, Rows

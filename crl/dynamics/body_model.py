@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config_missions import BodyConfig
+from crl.config.missions import BodyConfig
 from crl.dynamics import gaussian
 from crl.dynamics.body import Body
 from crl.dynamics.network import TargetNetwork

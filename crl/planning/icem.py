@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from crl.components import PLANNERS
 from crl.config import PlannerConfig
+from crl.config.components import PLANNERS
 from crl.planning.colour import colouring
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import ActionSpec, Reward

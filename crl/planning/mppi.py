@@ -14,8 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from crl.components import PLANNERS
 from crl.config import PlannerConfig
+from crl.config.components import PLANNERS
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed
 from crl.types import ActionSpec, Reward
 

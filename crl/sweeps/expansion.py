@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from hydra.core.override_parser.types import Override
 
 from crl.config import Config
+from crl.config.composing import compose, fingerprints, given_keys, to_yaml
+from crl.config.plugins import check_options
+from crl.config.reading import refuse_unread, unread_of
 from crl.errors import CrlError, SettingsError
-from crl.plugin_options import check_options
 from crl.sequences import load_sequence
-from crl.settings import compose, fingerprints, given_keys, to_yaml
-from crl.settings_read import refuse_unread, unread_of
 from crl.sweeps.grammar import MOST, values
 from crl.sweeps.naming import make_unique, point_name
 from crl.sweeps.point import Point

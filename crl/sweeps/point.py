@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crl.fingerprints import WITHOUT_EFFECT
+from crl.config.fingerprints import WITHOUT_EFFECT
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Point:
     Attributes:
         name: Name of its run folder, unique in the sweep.
         settings: What the user set, as ``key=value``, one value each.
-        fingerprint: Fingerprint of the composed settings (:func:`crl.settings.fingerprint`).
+        fingerprint: Fingerprint of the composed settings (:func:`crl.config.composing.fingerprint`).
         budget: Environment steps it may cost.
         threads: PyTorch threads of its process.
         earlier: Fingerprints that earlier versions gave these settings.

@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crl.config import Config
+from crl.config.composing import fingerprints, load_yaml
 from crl.errors import CrlError, Interrupted
-from crl.settings import fingerprints, load_yaml
 from crl.sweeps import record as records
 from crl.sweeps.code_version import code_version
 from crl.sweeps.folder import SweepFolder

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from crl.agent_kinds import kind_of
 from crl.config import Config
+from crl.config.agents import kind_of
 from crl.errors import CrlError
 from crl.sequences import TaskSequence
 

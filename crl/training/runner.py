@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 
-from crl.agent_kinds import kind_of
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.config.agents import kind_of
+from crl.config.composing import fingerprint, fingerprints, to_plain, to_yaml
 from crl.errors import CrlError, Interrupted
 from crl.sequences import SequenceError, load_sequence
-from crl.settings import fingerprint, fingerprints, to_plain, to_yaml
 from crl.training.callbacks.base import Callback, RunStart, load_callbacks
 from crl.training.checkpoints.names import step_and_revision
 from crl.training.checkpoints.proving import prove

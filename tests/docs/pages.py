@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 from crl.commands.eval_missions import OWN
-from crl.settings import compose
+from crl.config.composing import compose
 from crl.sweeps.expansion import expand
 from crl.sweeps.options import read as read_options
 

@@ -24,7 +24,7 @@ from crl.adaptation.tracking.decision import Belief, decide, nominal
 from crl.adaptation.tracking.hypotheses import Nominal
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.window import TransitionWindow
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 
 
 class RegimeTracker:

@@ -9,16 +9,16 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from crl.agent_kinds import FROZEN, kind_of
 from crl.config import Config
+from crl.config.agents import FROZEN, kind_of
+from crl.config.composing import GROUPS
+from crl.config.limits import leaves
+from crl.config.reading import settings_read
 from crl.errors import CrlError
-from crl.limits import leaves
 from crl.plugins import is_path, load_plugin, points
 from crl.reading.json_text import read_json
 from crl.reporting.citing.bibliography import BibliographyError, Entry, holds, keys_of, read_bibliography
 from crl.sequences import TaskSequence, load_sequence
-from crl.settings import GROUPS
-from crl.settings_read import settings_read
 from crl.training.order import task_order
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings

@@ -10,7 +10,7 @@ from dataclasses import fields, is_dataclass
 from typing import Any
 
 from crl.config import Config
-from crl.limits import CHOICES, RANGES
+from crl.config.limits import CHOICES, RANGES
 
 
 def meanings() -> dict[str, str]:

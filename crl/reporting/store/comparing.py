@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crl.config.reading import read_of
 from crl.reporting.store.entry import Entry
-from crl.settings_read import read_of
 
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "checkpoint.", "callbacks", "threads", "device")
 """Settings that do not decide what a run learns; they are left out unless asked for."""

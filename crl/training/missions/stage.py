@@ -5,9 +5,9 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-from crl.agent_kinds import kind_of
 from crl.agents.base import Agent
 from crl.config import Config
+from crl.config.agents import kind_of
 from crl.sequences import TaskSequence
 from crl.training.missions.flying import fly, mission_sequence
 from crl.training.runs.log import RunLog

@@ -7,9 +7,9 @@ from typing import Any
 
 import torch
 
-from crl.agent_kinds import kind_of
 from crl.config import Config
-from crl.settings import fingerprint
+from crl.config.agents import kind_of
+from crl.config.composing import fingerprint
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
 from crl.training.metrics.matrix import Matrix, average_performance, forgetting, forgetting_from_best

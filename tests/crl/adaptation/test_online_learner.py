@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.online_learner import LEAST, WAIT, OnlineLearner
-from crl.config_missions import BodyConfig
+from crl.config.missions import BodyConfig
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel, Rows
 from crl.types import ActionSpec, ObservationField, ObservationSpec

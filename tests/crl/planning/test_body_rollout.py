@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from crl.config_missions import BodyConfig
+from crl.config.missions import BodyConfig
 from crl.dynamics.body import Body
 from crl.dynamics.body_model import BodyModel, Rows
 from crl.planning.body_rollout import BodyRollout

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from crl.config.composing import compose, fingerprint
 from crl.errors import SettingsError
-from crl.settings import compose, fingerprint
 from crl.sweeps import options
 from crl.sweeps.expansion import expand
 from crl.sweeps.naming import LONGEST, make_unique, point_name

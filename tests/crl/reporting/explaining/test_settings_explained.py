@@ -7,10 +7,10 @@ import itertools
 import pytest
 
 from crl.config import Config
-from crl.limits import RANGES, leaves
+from crl.config.composing import compose, names, profiles
+from crl.config.limits import RANGES, leaves
 from crl.reporting.explaining.settings_meaning import allowed, meanings, sections
 from crl.reporting.explaining.settings_sources import COMMAND_LINE, DEFAULT, set_by, sources
-from crl.settings import compose, names, profiles
 
 
 @pytest.mark.parametrize(("env", "profile"), list(itertools.product(names("env"), profiles())))

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from crl.config.composing import compose, fingerprint, to_plain
 from crl.errors import SettingsError
-from crl.settings import compose, fingerprint, to_plain
 from crl.training.callbacks import base as callbacks
 from crl.training.callbacks.base import RunStart, figures, flat_settings, numbers
 from crl.training.runner import resume, train

@@ -18,10 +18,10 @@ pytest.importorskip("rosbags")
 
 from crl.adaptation.fitting import rows_of
 from crl.agents.adaptive import AdaptiveAgent
+from crl.config.composing import compose, fingerprint
 from crl.dynamics.buffer import Buffer
 from crl.errors import CrlError, SettingsError
 from crl.sequences import load_sequence
-from crl.settings import compose, fingerprint
 from crl.training.clock import Clock
 from crl.training.data.minari import MinariData
 from crl.training.data.recorded import pretrain, read_recorded, reader_of

@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 
 from crl.agents.adaptive import AdaptiveAgent
+from crl.config.composing import compose
 from crl.errors import CrlError
 from crl.sequences import MissionEntry, load_sequence
-from crl.settings import compose
 from crl.training.load import load_run
 from crl.training.missions.trials import FIRST_SEED, Method, Trial, check_trials, plan_trials, read_trials, run_trials
 from tests import tiny_missions

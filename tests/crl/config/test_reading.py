@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 
-from crl import agent_kinds
 from crl.agents.factory import make_agent
-from crl.components import PLANNERS, REFINERS, STRATEGIES
 from crl.config import Config
+from crl.config import agents as agent_kinds
+from crl.config.components import PLANNERS, REFINERS, STRATEGIES
+from crl.config.composing import GROUPS, compose, fingerprint, fingerprints, to_plain
+from crl.config.fingerprints import digest_before, fits
+from crl.config.reading import defaults, settings_read, unread_of
 from crl.errors import SettingsError
-from crl.fingerprints import digest_before, fits
 from crl.plugins import load_plugin, points
 from crl.sequences import load_sequence
-from crl.settings import GROUPS, compose, fingerprint, fingerprints, to_plain
-from crl.settings_read import defaults, settings_read, unread_of
 from crl.training.runner import train
 from tests import tiny, tiny_missions
-from tests.crl.recording import recording
+from tests.crl.config.recording import recording
 
 AGENTS = {"mpc": agent_kinds.MPC, "random": agent_kinds.RANDOM, "sb3_sac": agent_kinds.SB3}
 

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
-from crl.agent_kinds import FROZEN, MPC, kind_of
-from crl.config import Config
+from crl.config.agents import FROZEN, MPC, kind_of
+from crl.config.schema import Config
+from crl.config.types import kinds
 from crl.errors import SettingsError
 from crl.matching import nearest
-from crl.setting_kinds import kinds
 from crl.text import shown
 
 TINY = 1e-30

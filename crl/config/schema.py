@@ -1,6 +1,6 @@
 """Every setting of a run, typed, with its default, unit and source. The only place with defaults.
 
-``configs/`` holds per-sequence overrides and profiles; :mod:`crl.settings` composes and validates them.
+``configs/`` holds per-sequence overrides and profiles; :mod:`crl.config.composing` composes and validates them.
 Nothing below the runner sees an OmegaConf object.
 """
 
@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from crl.agent_kinds import kind_of
-from crl.config_missions import BodyConfig, FlowConfig, MissionConfig, RefinerConfig
+from crl.config.agents import kind_of
+from crl.config.missions import BodyConfig, FlowConfig, MissionConfig, RefinerConfig
 
 
 @dataclass

@@ -28,18 +28,18 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from crl.config import Config, EnvConfig
+from crl.config.fingerprints import digest, forms
+from crl.config.limits import leaves, validate
+from crl.config.overrides import at_home, how_to_quote, parse_override
+from crl.config.reading import refuse_unread
+from crl.config.schema import Config, EnvConfig
+from crl.config.types import kinds
+from crl.config.values import FREE, assign, first_line, resolved
 from crl.errors import SettingsError
-from crl.fingerprints import digest, forms
-from crl.limits import leaves, validate
 from crl.made_by import of_another_version
 from crl.matching import nearest
-from crl.overrides import at_home, how_to_quote, parse_override
 from crl.plugins import is_path
 from crl.reading.yaml_text import read_yaml
-from crl.setting_kinds import kinds
-from crl.setting_values import FREE, assign, first_line, resolved
-from crl.settings_read import refuse_unread
 from crl.text import shown
 
 ALIASES: Mapping[str, str] = {
@@ -91,7 +91,7 @@ def config_dir() -> Path:
     Raises:
         SettingsError: The folder is missing, which means that the installation is incomplete.
     """
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     for folder in (here / "configs", here.parent / "configs"):
         if (folder / "config.yaml").is_file():
             return folder

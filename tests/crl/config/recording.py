@@ -9,7 +9,7 @@ from typing import Any
 
 from crl.config import Config
 
-IGNORED = ("dataclasses", "copy", "omegaconf", "tests", "crl.config", "crl.limits", "crl.setting", "crl.fingerprints")
+IGNORED = ("dataclasses", "copy", "omegaconf", "tests", "crl.config")
 """Modules that look at every setting, whatever it is for: to copy, write, check or compare them all."""
 
 

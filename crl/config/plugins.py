@@ -11,13 +11,13 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from crl.agent_kinds import SB3_NAMES, AgentKind, kind_of
-from crl.config import Config
+from crl.config.agents import SB3_NAMES, AgentKind, kind_of
+from crl.config.composing import GROUPS
+from crl.config.reading import OF_PLUGINS, refuse_unread
+from crl.config.schema import Config
 from crl.errors import SettingsError
 from crl.matching import nearest
 from crl.plugins import is_path, load_plugin, points, split_path
-from crl.settings import GROUPS
-from crl.settings_read import OF_PLUGINS, refuse_unread
 
 CALLBACKS = "crl.callbacks"
 """Entry points of callbacks; whether their libraries are installed is found out when they are made."""
@@ -31,7 +31,7 @@ def check_options(config: Config, given: Iterable[str] = ()) -> None:
 
     Args:
         config: The run's settings.
-        given: Keys that a user set (:func:`crl.settings.given_keys`).
+        given: Keys that a user set (:func:`crl.config.composing.given_keys`).
 
     Raises:
         SettingsError: An option or a callback is unknown, with the nearest; or nothing reads a setting that was given.

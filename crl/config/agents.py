@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from crl.config import Config
+    from crl.config.schema import Config
 
 NO_REFINER = "off"
 """Value of ``refiner.name`` with which no missions are flown."""

@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from crl import agent_kinds
-from crl.agent_kinds import AgentKind, kind_named
-from crl.components import PLANNERS, REFINERS, STRATEGIES, Settings, refiner_settings
-from crl.config import Config
+from crl.config import agents as agent_kinds
+from crl.config.agents import AgentKind, kind_named
+from crl.config.components import PLANNERS, REFINERS, STRATEGIES, Settings, refiner_settings
+from crl.config.limits import leaves
+from crl.config.schema import Config
 from crl.errors import SettingsError
-from crl.limits import leaves
 
 EVERY_RUN = (
     "env",

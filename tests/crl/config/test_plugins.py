@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from crl import plugins
 from crl.cli import app
 from crl.config import AgentConfig, Config, ContinualConfig
+from crl.config.plugins import check_options
 from crl.errors import SettingsError
-from crl.plugin_options import check_options
 
 
 class Says:
