@@ -3,22 +3,24 @@
 ``from crl.config import Config`` gives the dataclasses. :mod:`crl.config.composing` composes and checks them.
 """
 
-from crl.config.missions import BodyConfig, FlowConfig, MissionConfig, RefinerConfig
-from crl.config.schema import (
+from crl.config.methods import (
     AgentConfig,
-    BudgetConfig,
-    CheckpointConfig,
-    Config,
     ContinualConfig,
-    DataConfig,
     DynamicsConfig,
-    EnvConfig,
-    EvaluationConfig,
     ExplorationConfig,
     HypernetworkConfig,
     LearningConfig,
-    MonitorConfig,
     PlannerConfig,
+)
+from crl.config.missions import BodyConfig, FlowConfig, MissionConfig, RefinerConfig
+from crl.config.schema import (
+    BudgetConfig,
+    CheckpointConfig,
+    Config,
+    DataConfig,
+    EnvConfig,
+    EvaluationConfig,
+    MonitorConfig,
 )
 
 __all__ = [

@@ -2,219 +2,38 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
+from dataclasses import fields, is_dataclass
+from typing import Any, get_type_hints
 
 from crl.config.agents import FROZEN, MPC, kind_of
+from crl.config.ranges import Meaning, Range, meaning_of
 from crl.config.schema import Config
 from crl.config.types import kinds
 from crl.errors import SettingsError
 from crl.matching import nearest
 from crl.text import shown
 
-TINY = 1e-30
-"""Least distance from a bound that is excluded: single precision knows hardly any smaller number."""
-
-
-@dataclass(frozen=True)
-class Range:
-    """Numbers from ``low`` to ``high``; ``above`` excludes ``low`` itself.
-
-    Attributes:
-        low: Least number.
-        high: Greatest number that has a meaning, or infinity.
-        above: Whether ``low`` itself is excluded.
-        most: Greatest number that is taken for meant, where any has a meaning: beyond it computers fail.
-    """
-
-    low: float
-    high: float = math.inf
-    above: bool = False
-    most: float = 1e12
-
-    def __contains__(self, value: float) -> bool:
-        # An integer of any size compares exactly, and has no form as a float.
-        finite = isinstance(value, int) or math.isfinite(value)
-        inside = self.low <= value <= min(self.high, self.most)
-        return finite and inside and not (self.above and value < self.low + TINY)
-
-    def __str__(self) -> str:
-        lower = f"more than {self.low:.10g}" if self.above else f"at least {self.low:.10g}"
-        if self.high == math.inf:
-            return lower
-        if self.above:
-            return f"{lower} and at most {self.high:.10g}"
-        return f"between {self.low:.10g} and {self.high:.10g}"
-
-    def wanted(self, value: float) -> str:
-        """What a number outside of the range must be."""
-        if self.high == math.inf and self.most < value < math.inf:
-            return f"at most {self.most:,.10g}"
-        if self.above and self.low < value < self.low + TINY:
-            return f"at least {self.low + TINY:.10g}"
-        return str(self)
-
-
-COUNT = Range(1)
-WHOLE = Range(0)
-WIDTH = Range(1, most=1e6)
-FEW = Range(1, most=1e4)
-BATCH = Range(1, most=1e8)
-ROWS = Range(1, most=1e9)
-POSITIVE = Range(0, above=True)
-CEILING = Range(0, above=True, most=1e30)
-NOT_NEGATIVE = Range(0)
-SHARE = Range(0, 1)
-SEED = Range(0, 2**31 - 1)
-EXPONENT = Range(0, most=100)
-ACTIVATIONS = ("elu", "relu", "silu", "tanh")
-
-RANGES: Mapping[str, Range] = {
-    "env.tasks": Range(0, most=1e6),
-    "dynamics.hidden": WIDTH,
-    "dynamics.ensemble": FEW,
-    "dynamics.rollout": FEW,
-    "dynamics.hypernetwork.embedding": WIDTH,
-    "dynamics.hypernetwork.hidden": WIDTH,
-    "dynamics.hypernetwork.head_scale": NOT_NEGATIVE,
-    "dynamics.hypernetwork.chunk": ROWS,
-    "dynamics.hypernetwork.chunk_embedding": WIDTH,
-    "learning.lr": POSITIVE,
-    "learning.lr_embedding": POSITIVE,
-    "learning.lr_final": Range(0, 1, above=True),
-    "learning.lr_decay": Range(0, 1),
-    "learning.batch": BATCH,
-    "learning.clip": CEILING,
-    "learning.initial_steps": WHOLE,
-    "learning.steps_per_env_step": NOT_NEGATIVE,
-    "learning.final_steps": WHOLE,
-    "learning.recent": SHARE,
-    "learning.recent_window": ROWS,
-    "learning.events": SHARE,
-    "learning.average": Range(0, 0.999999),
-    "agent.hidden": WIDTH,
-    "agent.lr": POSITIVE,
-    "agent.batch": BATCH,
-    "agent.gamma": SHARE,
-    "agent.tau": Range(0, 1, above=True),
-    "agent.noise": NOT_NEGATIVE,
-    "agent.reward_scale": POSITIVE,
-    "agent.buffer": ROWS,
-    "continual.beta": NOT_NEGATIVE,
-    "continual.protect": WHOLE,
-    "monitor.probes": Range(0, most=1e6),
-    "monitor.window": COUNT,
-    "monitor.tolerance": NOT_NEGATIVE,
-    "continual.ewc_lambda": NOT_NEGATIVE,
-    "continual.si_c": NOT_NEGATIVE,
-    "continual.fisher_rows": ROWS,
-    "continual.memory": ROWS,
-    "continual.replay_weight": NOT_NEGATIVE,
-    "continual.energy": SHARE,
-    "planner.samples": Range(1, most=1e7),
-    "planner.horizon": Range(1, most=1e5),
-    "planner.rounds": Range(1, most=1e6),
-    "planner.elites": Range(1, most=1e7),
-    "planner.keep": Range(0, most=1e7),
-    "planner.decay": Range(1),
-    "planner.std": POSITIVE,
-    "planner.beta": EXPONENT,
-    "planner.momentum": Range(0, 0.999999),
-    "planner.temperature": POSITIVE,
-    "planner.smoothing": Range(0, 0.999999),
-    "planner.shift": SHARE,
-    "planner.pessimism": NOT_NEGATIVE,
-    "body.hidden": WIDTH,
-    "body.ensemble": FEW,
-    "body.stride": FEW,
-    "body.lr": POSITIVE,
-    "body.batch": BATCH,
-    "body.clip": CEILING,
-    "body.online_lr": POSITIVE,
-    "body.online_batch": Range(2, most=1e8),
-    "body.online_buffer": ROWS,
-    "body.nominal": Range(0, 0.9),
-    "body.disturbance": NOT_NEGATIVE,
-    "missions.inject": SHARE,
-    "missions.remove": SHARE,
-    "missions.seeds": Range(0, most=1e6),
-    "missions.steps": COUNT,
-    "missions.patience": CEILING,
-    "flow.window": Range(2, most=1e6),
-    "flow.memory": Range(0, most=1e6),
-    "flow.delays": Range(0, most=1e4),
-    "flow.evidence": Range(1, most=1e6),
-    "flow.false_alarms": Range(0, 0.1, above=True),
-    "flow.margin": POSITIVE,
-    "flow.relative_error": NOT_NEGATIVE,
-    "flow.relative_error_learned": NOT_NEGATIVE,
-    "flow.prior_gain": POSITIVE,
-    "flow.prior_coupling": POSITIVE,
-    "flow.prior_bias": POSITIVE,
-    "flow.price_coupling": POSITIVE,
-    "flow.prior_response": POSITIVE,
-    "flow.gain_low": POSITIVE,
-    "flow.gain_high": POSITIVE,
-    "flow.bias": NOT_NEGATIVE,
-    "flow.hidden": WIDTH,
-    "flow.regimes": BATCH,
-    "flow.actions": BATCH,
-    "flow.updates": COUNT,
-    "flow.batch": BATCH,
-    "flow.lr": POSITIVE,
-    "flow.noise": NOT_NEGATIVE,
-    "flow.box_scale": Range(1),
-    "flow.context": WIDTH,
-    "flow.encoder_hidden": WIDTH,
-    "flow.encoder_updates": COUNT,
-    "flow.encoder_batch": BATCH,
-    "flow.solver_steps": Range(1, most=1e6),
-    "flow.solver_tolerance": POSITIVE,
-    "flow.max_correction": Range(0, most=1e30),
-    "flow.min_confidence": SHARE,
-    "exploration.random_episodes": COUNT,
-    "exploration.noise": NOT_NEGATIVE,
-    "exploration.noise_beta": EXPONENT,
-    "exploration.every": COUNT,
-    "exploration.handover": SHARE,
-    "budget.steps": COUNT,
-    "budget.mastery_window": COUNT,
-    "budget.mastery_successes": WHOLE,
-    "budget.mastery_steps": WHOLE,
-    "budget.validation_episodes": Range(1, most=1e6),
-    "budget.validation_successes": WHOLE,
-    "budget.after_success": Range(-1),
-    "evaluation.episodes": Range(1, most=1e6),
-    "evaluation.episodes_between": Range(0, most=1e6),
-    "evaluation.seed": SEED,
-    "checkpoint.seconds": Range(0, most=1e30),
-    "checkpoint.keep": COUNT,
-    "seed": SEED,
-    "threads": Range(1, most=4096),
-}
-"""Range of every number, and of every entry of a list of numbers."""
-
-LONGEST: Mapping[str, int] = {"env.tasks": 1_000_000, "budget.steps": 1_000_000}
-"""Most entries of a list, where it may have more than :data:`LAYERS`."""
-LAYERS = 1000
 MOST_WEIGHTS = 10**10
 MOST_PLANNED = 10**8
 
-CHOICES: Mapping[str, tuple[str, ...]] = {
-    "dynamics.hypernetwork.kind": ("full", "chunked"),
-    "dynamics.hypernetwork.activation": ACTIVATIONS,
-    "dynamics.hypernetwork.init": ("base", "xavier"),
-    "dynamics.activation": ACTIVATIONS,
-    "continual.heads": ("task", "shared"),
-    "dynamics.loss": ("mse", "smooth_l1"),
-    "refiner.kind": ("none", "flow", "inverse", "box", "replan", "oracle"),
-    "refiner.identifier": ("structured", "learned", "published"),
-    "flow.structure": ("gains", "gains_bias", "matrix", "affine"),
-    "flow.solver": ("midpoint", "euler", "rk4", "dopri5"),
-    "device": ("auto", "cpu", "cuda"),
-}
+
+def _meanings(node: type, prefix: str = "") -> Iterator[tuple[str, Meaning]]:
+    kinds_of = get_type_hints(node)
+    for item in fields(node):
+        kind = kinds_of[item.name]
+        if isinstance(kind, type) and is_dataclass(kind):
+            yield from _meanings(kind, f"{prefix}{item.name}.")
+        else:
+            yield f"{prefix}{item.name}", meaning_of(item)
+
+
+MEANINGS: Mapping[str, Meaning] = dict(_meanings(Config))
+"""What every setting means and may be, by dotted key: the metadata of its field."""
+RANGES: Mapping[str, Range] = {key: said.limits for key, said in MEANINGS.items() if said.limits is not None}
+"""Range of every number, and of every entry of a list of numbers."""
+CHOICES: Mapping[str, tuple[str, ...]] = {key: said.choices for key, said in MEANINGS.items() if said.choices}
+"""What a setting may be, where that is a few words."""
 
 
 def _plans_by(config: Config, *names: str) -> bool:
@@ -352,8 +171,8 @@ def _check(key: str, value: Any) -> None:
         raise SettingsError(f"{key} cannot be {shown(repr(value))}{nearest(str(value), CHOICES[key])}")
     if isinstance(value, str) and ("\0" in value or "${" in value):
         raise SettingsError(f"{key} cannot be {shown(value)!r}: no text holds a null character or '${{'")
-    if kind.listed and len(value or ()) > LONGEST.get(key, LAYERS):
-        raise SettingsError(f"{key} has {len(value):,} entries: at most {LONGEST.get(key, LAYERS):,} are possible")
+    if kind.listed and len(value or ()) > MEANINGS[key].longest:
+        raise SettingsError(f"{key} has {len(value):,} entries: at most {MEANINGS[key].longest:,} are possible")
     if key in RANGES and value is not None:
         for number in value if kind.listed else [value]:
             if number not in RANGES[key]:

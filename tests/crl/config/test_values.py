@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from crl.cli import app
 from crl.config import Config
 from crl.config.composing import compose, keys, load_yaml, to_yaml
-from crl.config.limits import LONGEST, RANGES, leaves, validate
+from crl.config.limits import MEANINGS, RANGES, leaves, validate
 from crl.config.types import kinds
 from crl.errors import CrlError, SettingsError
 from crl.sequences import SequenceError, load_sequence
@@ -144,7 +144,7 @@ def test_a_file_is_no_module_either(workplace: Path) -> None:
 class TestEveryNumber:
     def test_it_has_a_finite_range(self) -> None:
         numbers = {key for key, kind in kinds().items() if kind.scalar in (int, float)}
-        assert numbers == set(RANGES), "a new number in crl/config/schema.py needs a range in crl/config/limits.py"
+        assert numbers == set(RANGES), "a new number needs a range in its field"
         for key, limits in RANGES.items():
             assert math.isfinite(limits.low), key
             assert math.isfinite(min(limits.high, limits.most)), key
@@ -160,7 +160,7 @@ class TestEveryNumber:
             node: Any = config
             for part in section.split("."):
                 node = getattr(node, part)
-            setattr(node, name, [1] * (LONGEST.get(key, 1000) + 1))
+            setattr(node, name, [1] * (MEANINGS[key].longest + 1))
             with pytest.raises(SettingsError, match="entries: at most"):
                 validate(config)
 
