@@ -103,7 +103,7 @@ def check_taken(line: Line, page: str) -> None:
         assert request.kind == "tune" or expand(request.overrides).points, said
     elif command == "eval-missions":
         own = tuple(f"{key}=" for key in OWN)
-        compose([word for word in settings if not word.startswith(own)])
+        compose([word for word in settings if not word.startswith(own)], unread=True)
 
 
 @dataclass

@@ -103,8 +103,13 @@ def test_one_clear_line(override: str, expected: str, monkeypatch: pytest.Monkey
 def test_what_is_meant(override: str, key: str, value: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, text in (("HOME", "/home/someone"), ("CRL_SEED", "7"), ("CRL_SEQUENCE", "door_open")):
         monkeypatch.setenv(name, text)
-    frozen = ["agent=frozen"] if key == "agent.run" else []
-    config = compose([*frozen, override])
+    reads = {
+        "agent.run": ["agent=frozen"],
+        "flow": ["refiner=afm"],
+        "body": ["refiner=afm"],
+        "missions": ["refiner=afm"],
+    }
+    config = compose([*reads.get(key, reads.get(key.partition(".")[0], [])), override])
     assert dict(leaves(config))[key] == value
     (tmp_path / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     assert load_yaml(tmp_path / "config.yaml") == config
