@@ -10,13 +10,15 @@ from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.config import agents as agent_kinds
 from crl.config.components import PLANNERS, REFINERS, STRATEGIES
-from crl.config.composing import GROUPS, compose, fingerprint, fingerprints, to_plain
+from crl.config.composing import GROUPS, compose, fingerprint, fingerprints, to_plain, to_yaml
 from crl.config.fingerprints import digest_before, fits
 from crl.config.reading import defaults, settings_read, unread_of
 from crl.errors import SettingsError
 from crl.plugins import load_plugin, points
 from crl.sequences import load_sequence
 from crl.training.runner import train
+from crl.training.runs.folder import RunFolder, find_unfinished
+from crl.training.runs.settings import settings_to_go_on
 from tests import tiny, tiny_missions
 from tests.crl.config.recording import recording
 
@@ -138,3 +140,12 @@ def test_runs_of_earlier_versions_are_known_by_their_fingerprints() -> None:
     assert fingerprints(config) == (fingerprint(config), before)
     assert fits(before, plain, plain)
     assert not fits(before, to_plain(compose(["env=door_open", "seed=1"])), plain | {"seed": 1})
+
+
+def test_an_unfinished_run_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
+    config = compose(["env=door_open", "seed=4"])
+    folder = RunFolder.create(tmp_path, "old", digest_before(to_plain(config)))
+    folder.write_text(folder.config, to_yaml(config))
+    assert find_unfinished(tmp_path, fingerprints(config)) == folder.path
+    assert find_unfinished(tmp_path, fingerprints(compose(["env=door_open", "seed=5"]))) is None
+    assert settings_to_go_on(folder) == config
