@@ -128,9 +128,9 @@ def test_settings_are_composed_for_each_method_and_not_for_each_mission(
     """290 missions took a minute to begin: composing takes a tenth of a second."""
     composed: list[list[str]] = []
 
-    def counted(settings: list[str]) -> Any:
+    def counted(settings: list[str], **more: bool) -> Any:
         composed.append(settings)
-        return compose(settings)
+        return compose(settings, **more)
 
     monkeypatch.setattr("crl.training.missions.trials.compose", counted)
     trials = planned(bend) * 20
