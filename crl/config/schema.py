@@ -1,5 +1,6 @@
-"""Every setting of a run, typed, with its default, unit and source. The only place with defaults.
+"""The settings of a run as a whole: budget, evaluation, data, sequence, and the sections that stand in other modules.
 
+Defaults stand in these dataclasses alone, here, in :mod:`crl.config.methods` and in :mod:`crl.config.missions`.
 ``configs/`` holds per-sequence overrides and profiles; :mod:`crl.config.composing` composes and validates them.
 Nothing below the runner sees an OmegaConf object.
 """
