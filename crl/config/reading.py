@@ -159,14 +159,15 @@ def refuse_unread(config: Config, given: Iterable[str], own: Mapping[str, Settin
         return
     setting = values_of(config)
     read = settings_read(config)
-    said, hints = [], []
+    said = []
     by_reason: dict[str, list[str]] = {}
+    advised: dict[str, list[str]] = {}
     for key in keys:
         by_reason.setdefault(_without(key, setting), []).append(key.removesuffix(".name"))
-        hints.append(f"{key.removesuffix('.name')}: {_advice(key, config, read)}")
+        advised.setdefault(_advice(key, config, read), []).append(key.removesuffix(".name"))
     for reason, mine in by_reason.items():
         said.append(f"{_listed(mine)} {'has' if len(mine) == 1 else 'have'} no meaning for {reason}")
-    raise SettingsError("; ".join(said), "\n".join(dict.fromkeys(hints)))
+    raise SettingsError("; ".join(said), "\n".join(f"{_listed(mine)}: {advice}" for advice, mine in advised.items()))
 
 
 def _listed(keys: list[str]) -> str:
@@ -194,7 +195,10 @@ def _advice(key: str, config: Config, read: frozenset[str]) -> str:
     leaf = key.rpartition(".")[2]
     alike = [other for other in sorted(read) if other.partition(".")[0] in METHODS and other.rpartition(".")[2] == leaf]
     alike = [] if leaf == "name" else alike
-    readers = _readers(key, agent_kinds.kind_of(config))
+    kind = agent_kinds.kind_of(config)
+    readers = _readers(key, kind)
+    if any(reader.partition("=")[0] in kind.components for reader in readers):
+        alike = []  # another choice in the same group reads it, so it was not mistaken for another setting
     parts = []
     if alike:
         parts.append(f"did you mean {' or '.join(alike)}?")
@@ -218,7 +222,7 @@ METHODS = (
     "missions",
 )
 """Sections of settings that say how something is learned or done: a setting of the same name there may be meant."""
-MOST_NAMED = 5
+MOST_NAMED = 3
 """Components that a hint names."""
 
 
