@@ -228,11 +228,11 @@ def _show_warning(
 
 
 def _compose(settings: list[str] | None) -> Config:
-    from crl.plugin_options import check_options
-    from crl.settings import compose
+    from crl.config.composing import compose, given_keys
+    from crl.config.plugins import check_options
 
     config = compose(settings or [])
-    check_options(config)
+    check_options(config, given_keys(settings or []))
     return config
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from crl.adaptation.refiners.base import Refiner
+from crl.config.agents import AgentKind
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.errors import CrlError
@@ -23,10 +24,17 @@ class Agent(ABC):
     """Base class of all agents.
 
     Attributes:
+        kind: What kind of agent it is.
+        SETTINGS: Settings that it reads itself, beside its components, as dotted keys or beginnings of such; ``None``:
+            it does not say, and is taken to read everything.
         planner: The planner that it decides with; ``None`` for an agent that does not plan.
+        refiner: What refines planned actions in the present mission; ``None`` for an agent that refines none.
     """
 
+    kind: AgentKind = AgentKind("own")
+    SETTINGS: ClassVar[tuple[str, ...] | None] = None
     planner: Planner | None = None
+    refiner: Refiner | None = None
 
     # ------------------------------------------------------------------ what every agent does
     @abstractmethod
@@ -65,11 +73,6 @@ class Agent(ABC):
     def actor(self) -> Agent:
         """The agent that decides: itself, or the one that it wraps."""
         return self
-
-    @property
-    def refiner(self) -> Refiner | None:
-        """What refines its planned actions now; ``None`` for an agent that refines none."""
-        return None
 
     def tell(self, task: int) -> None:
         """Say which task is in force from now on, by its index, where it may change within an episode."""

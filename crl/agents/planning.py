@@ -25,6 +25,7 @@ from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.stopwatch import Stopwatch
 from crl.config import Config
+from crl.config.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.learning.knowledge import Knowledge
@@ -60,6 +61,8 @@ class PlanningAgent(Agent):
         adaptation: What is done about a body that changes.
     """
 
+    SETTINGS = PILOT.settings
+
     def __init__(
         self,
         config: Config,
@@ -76,6 +79,8 @@ class PlanningAgent(Agent):
         self.adaptation = adaptation
         self._action = action
         self._nominal = -1
+        self.kind = kind_of(config)
+        self.refiner: Refiner | None = adaptation.refiner
         self._told = -1
         self._explore = self._adapting = False
         self._watch = Stopwatch(PHASES)
@@ -118,6 +123,7 @@ class PlanningAgent(Agent):
         self._adapting = not self._explore and self.adaptation.ready and task == self._nominal
         if self._adapting:
             self.adaptation.begin(self.knowledge.task_model(task), self.task, self._episode)
+        self.refiner = self.adaptation.refiner
 
     def act(self, observation: Array) -> Decision:
         """Decide on an action; the task's safe action, with the reason, where no plan can be trusted."""
@@ -175,11 +181,6 @@ class PlanningAgent(Agent):
         return report
 
     # ------------------------------------------------------------------ what it can tell
-    @property
-    def refiner(self) -> Refiner:
-        """What refines planned actions now."""
-        return self.adaptation.refiner
-
     def save_flow(self, folder: Path) -> None:
         """Write the flow that it refines with to a folder."""
         self.adaptation.save_flow(folder)
@@ -289,7 +290,7 @@ def planning_agent(
         CrlError: The observation is of no use for a moving body, or a setting does not fit it.
     """
     adapting: Adaptation = NoAdaptation(action) if adaptation is None else adaptation
-    if config.refiner.name != "off":
+    if kind_of(config).flies_missions:
         device = "cpu"
         adapting = adaptation or MissionAdaptation(config, observation, action)
     return kind(

@@ -117,7 +117,7 @@ def _deploy(robot: str, run: str | None, place: Path) -> Path:
 
 
 def _train(robot: str, place: Path) -> Path:
-    from crl.settings import compose
+    from crl.config.composing import compose
     from crl.training.runner import train
 
     if robot not in ENVS:

@@ -55,17 +55,18 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     env = [text for text in rest if text.startswith(("env=", "env.name="))]
     if not env:
         raise SettingsError("eval-missions needs env=...", "for instance env=ugv_mission or env=quadrotor_mission")
+    from crl.config.composing import compose, given_keys
+    from crl.config.reading import refuse_unread, unread_of
     from crl.reporting.pages.mission_plots import path_plot
     from crl.reporting.pages.mission_tables import missions_markdown, missions_table, summarise_missions
     from crl.sequences import load_sequence
-    from crl.settings import compose
     from crl.training.durable import replace_file
     from crl.training.missions.flying import mission_sequence
     from crl.training.missions.trials import Method, check_trials, plan_trials, read_trials, run_trials
     from crl.training.runs.provenance import commit
     from crl.training.runs.trust import asking, require_trusted_run
 
-    base = compose([*rest, "refiner=none"])
+    base = compose([*rest, "refiner=none"], unread=True)
     sequence = load_sequence(base.env.name)
     mission_sequence(base, sequence, [])  # says so if there are no missions
     methods = [Method(name, clipped, tuple(rest)) for clipped in own["clipped"] for name in own["refiner"]]
@@ -73,6 +74,9 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
         methods = [replace(method, flow=Path(own["flow"])) if method.has_flow else method for method in methods]
         if not any(method.flow for method in methods):
             raise SettingsError("flow=... is of no use here: no refiner has a flow", "add refiner=afm or afm_learned")
+    given = given_keys(rest)
+    never = set.intersection(*(set(unread_of(method.config(), given)) for method in methods))
+    refuse_unread(methods[0].config(), sorted(never))  # what one refiner reads may be given to all
     trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
     check_trials(trials)
     folder = Path(own["out"] or f"missions/{base.env.name}")
@@ -108,7 +112,7 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
 
 def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     """The command's own settings, checked, and those of a run."""
-    from crl.overrides import at_home, parse_override
+    from crl.config.overrides import at_home, parse_override
     from crl.text import shown
 
     own: dict[str, Any] = {

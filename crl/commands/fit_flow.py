@@ -22,7 +22,7 @@ def fit_flow(settings: Settings = None, trust: Trust = False) -> None:
     given = list(settings or [])
     if not any(text.startswith(("refiner=", "refiner.name=")) for text in given):
         given.append("refiner=afm")
-    from crl.settings import compose
+    from crl.config.composing import compose
 
     config = compose([*given, "missions.seeds=0", "videos=false"])
     if config.refiner.kind != "flow":

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from crl.config import Config
+from crl.config.composing import to_yaml
 from crl.deployment import files
 from crl.deployment.files import DeploymentError, write_folder
 from crl.deployment.load import restored
@@ -23,7 +24,6 @@ from crl.dynamics.buffer import Buffer
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
 from crl.sequences import TaskEntry
-from crl.settings import to_yaml
 from crl.training.checkpoints.format import encode, safetensors_parts
 from crl.training.load import LoadedRun, load_run
 from crl.version import __version__
@@ -113,7 +113,7 @@ def versions() -> dict[str, str]:
 
 def _fitted(run: LoadedRun) -> TaskModel:
     """The planner's model of the nominal body."""
-    if run.config.refiner.name == "off":
+    if not run.agent.kind.flies_missions:
         raise DeploymentError(
             f"{run.folder.path} has no agent of missions: refiner={run.config.refiner.name}",
             "train one with `crl train env=ugv_mission_husky refiner=afm` or another env of missions",

@@ -13,12 +13,12 @@ from typing import Any
 from crl.adaptation.mission import MissionAdaptation
 from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
+from crl.config.composing import load_yaml
 from crl.deployment.files import AGAIN, CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
 from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
 from crl.errors import CrlError
 from crl.reading.json_text import parse_json
 from crl.sequences import load_sequence
-from crl.settings import load_yaml
 from crl.training.checkpoints.format import decode, read_safetensors, read_tree
 from crl.training.checkpoints.store import FORMAT_ERRORS
 from crl.types import Reward, Success, TaskSpec, Terminated

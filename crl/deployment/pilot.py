@@ -149,7 +149,7 @@ class Pilot:
         for), ``weights_refused`` (not finite), ``stopped`` (why it has given the mission up and stands; empty: it has
         not), and CPU milliseconds of recent steps, ``PHASE_ms_p50`` and ``_p99``.
         """
-        refiner, remote = self.agent.refiner, self._remote
+        refiner, remote = self.adaptation.refiner, self._remote
         regime, changes, delay = "unwatched", 0, 0
         if refiner.tracks:
             found = refiner.regime

@@ -13,6 +13,7 @@ import torch
 
 from crl import restoring
 from crl.config import Config
+from crl.config.agents import MPC
 from crl.continual.strategy import Storage, Strategy, make_strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.features import Features
@@ -54,6 +55,9 @@ class Knowledge:
         buffer: Transitions of the current task.
         task: The task that is learned; -1 before the first.
     """
+
+    kind = MPC
+    SETTINGS = MPC.settings
 
     def __init__(
         self,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
+from crl.config.components import PLANNERS
 from crl.planning.colour import colouring
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import ActionSpec, Reward
@@ -18,6 +19,8 @@ from crl.types import ActionSpec, Reward
 
 class ICEM(Planner):
     """iCEM with a warm start; see the module's text."""
+
+    SETTINGS = PLANNERS["icem"]
 
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         super().__init__(config, action, device)

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
+from crl.config.components import PLANNERS
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed
 from crl.types import ActionSpec, Reward
 
@@ -29,6 +30,8 @@ LEAST_SPREAD = 1e-8
 
 class MPPI(Planner):
     """MPPI with a warm start; see the module's text."""
+
+    SETTINGS = PLANNERS["mppi"]
 
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         super().__init__(config, action, device)

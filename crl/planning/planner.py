@@ -8,6 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -49,7 +50,13 @@ class Planner(ABC):
         config: Samples, horizon, rounds and the planner's own settings.
         action: Range of the actions; every sample is clipped to it, and the model sees the clipped one.
         device: Where tensors live.
+
+    Attributes:
+        SETTINGS: Settings that it reads, as dotted keys; ``None``: it does not say, and is taken to read all of
+            ``planner``.
     """
+
+    SETTINGS: ClassVar[tuple[str, ...] | None] = None
 
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         self.config = config

@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crl.config import Config
+from crl.config.composing import fingerprints, load_yaml
 from crl.errors import CrlError, Interrupted
-from crl.settings import fingerprint, load_yaml
 from crl.sweeps import record as records
 from crl.sweeps.code_version import code_version
 from crl.sweeps.folder import SweepFolder
@@ -105,7 +105,7 @@ def _load(folder: SweepFolder, name: str) -> tuple[Point, Config]:
     if point is None:
         raise CrlError(f"{folder.point(name)} holds no point", "start the sweep again: it writes its points first")
     config = load_yaml(folder.point(name) / "settings.yaml")
-    if fingerprint(config) != point.fingerprint:
+    if not any(point.is_of(mark) for mark in fingerprints(config)):
         raise CrlError(
             f"{folder.point(name)}/settings.yaml and point.json tell of different settings",
             "start the sweep again: it writes its points first",

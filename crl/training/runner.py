@@ -17,9 +17,10 @@ import torch
 
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.config.agents import kind_of
+from crl.config.composing import fingerprint, fingerprints, to_plain, to_yaml
 from crl.errors import CrlError, Interrupted
 from crl.sequences import SequenceError, load_sequence
-from crl.settings import fingerprint, to_plain, to_yaml
 from crl.training.callbacks.base import Callback, RunStart, load_callbacks
 from crl.training.checkpoints.names import step_and_revision
 from crl.training.checkpoints.proving import prove
@@ -70,7 +71,7 @@ def train(
     # All that can be wrong with the settings is found out before there is a folder.
     tasks = [sequence.spec(index) for index in task_order(config, sequence)]
     budgets = step_budgets(config, len(tasks))
-    if config.refiner.name != "off":
+    if kind_of(config).flies_missions:
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
     tried = []
@@ -166,7 +167,7 @@ def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> Non
 def _folder(config: Config) -> tuple[RunFolder, bool]:
     """The folder to work in, and whether it is an older run's."""
     root = Path(config.run_dir)
-    mark = fingerprint(config)
+    mark, *earlier = fingerprints(config)
     if config.resume:
         if config.name is not None and (root / config.name / "config.yaml").exists():
             folder = RunFolder.open(root / config.name)
@@ -177,7 +178,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
                     f"continue it with its own: {resume_command(folder)}",
                 )
             return folder, True
-        found = find_unfinished(root, mark) if config.name is None else None
+        found = find_unfinished(root, (mark, *earlier)) if config.name is None else None
         if found is not None:
             folder = RunFolder.open(found)
             settings_to_go_on(folder)

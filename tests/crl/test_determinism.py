@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from crl.agents.planning import PlanningAgent
+from crl.config.composing import names
 from crl.continual.strategy import GROUP as STRATEGIES
 from crl.planning.planner import GROUP as PLANNERS
-from crl.settings import names
 from crl.training.clock import Clock
 from tests import tiny
 from tests.crl.states import differences

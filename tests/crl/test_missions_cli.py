@@ -34,7 +34,8 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """One small evaluation."""
     folder = tmp_path_factory.mktemp("evaluated")
     where = tiny_missions.write_map(folder / "bend.csv")
-    words = [UGV, *tiny_missions.SMALL, *BRIEF, f"waypoints={where}", "refiner=none,oracle", "gains=[[-1,2]]"]
+    small = [word for word in (*tiny_missions.SMALL, *BRIEF) if not word.startswith("flow.")]  # neither has a flow
+    words = [UGV, *small, f"waypoints={where}", "refiner=none,oracle", "gains=[[-1,2]]"]
     return folder / "out", crl("eval-missions", *words, "workers=1", f"out={folder / 'out'}")
 
 
@@ -181,3 +182,8 @@ def test_a_run_looks_at_its_missions_before_it_learns(what: str, workplace: Path
     said = complaint("train", "env=ugv_mission", "refiner=none", wrong)
     assert ("line 3" if what == "map" else "inject") in said
     assert not (workplace / "runs").exists()
+
+
+def test_a_setting_that_no_refiner_reads_is_refused() -> None:
+    said = complaint("eval-missions", UGV, "refiner=none,oracle", "flow.window=9")
+    assert "flow.window has no meaning for refiner=none" in said

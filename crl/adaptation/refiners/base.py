@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -22,9 +22,12 @@ class Refiner(ABC):
 
     Attributes:
         tracks: Whether it looks for regimes; if not, :attr:`regime` says nothing of the body.
+        SETTINGS: Settings that one of a user's own reads, as dotted keys or beginnings of such; ``None``: it does not
+            say, and is taken to read all of ``refiner``, ``flow`` and ``body``.
         is_told: Whether it has to be told what the body makes of its commands (:meth:`tell`) before every decision.
     """
 
+    SETTINGS: ClassVar[tuple[str, ...] | None] = None
     tracks = False
     is_told = False
 

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crl.config.agents import kind_of
 from crl.errors import CrlError
 from crl.reporting.replay.fields import map_axes
 from crl.reporting.replay.frames import frames
@@ -71,7 +72,7 @@ def record_all(folder: Path, progress: FilmProgress | None = None) -> Filmed:
     made = Filmed()
     try:
         run = _load(folder)
-        tasks = [0] if run.config.refiner.name != "off" else run.tasks
+        tasks = [0] if kind_of(run.config).flies_missions else run.tasks
     except Exception as error:  # see above
         return Filmed(notes=[_said(error)])
     for number, task in enumerate(tasks, 1):

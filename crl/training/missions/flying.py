@@ -144,7 +144,7 @@ def fly(
         raise CrlError(f"mission {task.name} can't begin: {info['fault']}", "`crl check env=...` tries the environment")
     agent.begin(task, seed, False)
     watch.begin(info)
-    refiner = agent.refiner or NoRefiner(task.action)
+    refiner = agent.actor.refiner or NoRefiner(task.action)
     done = False
     while not done:
         if refiner.is_told:

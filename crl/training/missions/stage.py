@@ -7,6 +7,7 @@ from typing import Any
 
 from crl.agents.base import Agent
 from crl.config import Config
+from crl.config.agents import kind_of
 from crl.sequences import TaskSequence
 from crl.training.missions.flying import fly, mission_sequence
 from crl.training.runs.log import RunLog
@@ -18,7 +19,7 @@ class MissionStage:
     """Flies all faults of a sequence with the first seed, then all with the second, and so on.
 
     Args:
-        config: Settings; with ``refiner.name`` = ``off`` there are no missions.
+        config: Settings; the agent of some kinds flies no missions.
         sequence: The task sequence.
 
     Raises:
@@ -30,7 +31,7 @@ class MissionStage:
         """What each mission flown took (CPU milliseconds): all that differs between two equal missions."""
         self._config = config
         self._entries = sequence.missions
-        self._missions = mission_sequence(config, sequence) if config.refiner.name != "off" else None
+        self._missions = mission_sequence(config, sequence) if kind_of(config).flies_missions else None
 
     def left(self, state: RunState) -> int:
         """Number of missions that have not been flown yet."""

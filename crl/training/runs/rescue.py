@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from crl.config import Config
+from crl.config.composing import fingerprint, to_yaml
 from crl.errors import CrlError
-from crl.settings import fingerprint, to_yaml
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.loop import TrainingLoop
 from crl.training.runs.folder import RunFolder, RunFolderError

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from crl.config import Config
-from crl.settings import fingerprint
+from crl.config.agents import kind_of
+from crl.config.composing import fingerprint
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
 from crl.training.metrics.matrix import Matrix, average_performance, forgetting, forgetting_from_best
@@ -25,7 +26,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
     without a notion of success have ``None`` there.
     Rows of a matrix are visits in order; columns are tasks in the order of their first visit (``matrix_tasks``).
     """
-    state, sequence = loop.state, loop.sequence
+    state, sequence, kind = loop.state, loop.sequence, kind_of(config)
     columns = list(dict.fromkeys(loop.order))
     learned_at = [max(visit for visit, task in enumerate(loop.order) if task == column) for column in columns]
     names = [sequence.spec(index).name for index in columns]
@@ -34,9 +35,9 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
     final = state.rows[-1] if state.rows else {}
     return {
         "env": config.env.name,
-        "agent": config.agent.name,
+        "agent": kind.name,
         "strategy": config.method,
-        "planner": config.planner.name if config.agent.name == "mpc" else None,
+        "planner": config.planner.name if "planner" in kind.components else None,
         "profile": config.profile,
         "seed": config.seed,
         "run": folder,

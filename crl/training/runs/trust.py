@@ -33,8 +33,8 @@ from pathlib import Path
 from typing import Any
 
 from crl.config import Config
+from crl.config.limits import leaves
 from crl.errors import CrlError
-from crl.limits import leaves
 from crl.plugins import is_path
 from crl.reading.plain import read_bytes, read_text
 from crl.training.durable import replace_file

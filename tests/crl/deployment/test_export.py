@@ -14,10 +14,10 @@ import torch
 import yaml
 from safetensors.numpy import load_file
 
+from crl.config.composing import load_yaml, to_yaml
 from crl.deployment.export import export_run
 from crl.deployment.files import FILES, MANIFEST, DeploymentError
 from crl.errors import CrlError
-from crl.settings import load_yaml, to_yaml
 from crl.training.load import load_run
 from crl.training.runner import train
 from crl_robots.spec_file import SPECS

@@ -14,7 +14,7 @@ from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.decision import Belief, decide, identify, select
 from crl.adaptation.tracking.hypotheses import PROVEN, Delayed, Faulty, Nominal, hypothesis_from_state
 from crl.adaptation.tracking.window import Row, TransitionWindow, nominal_residuals
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle
 

@@ -14,7 +14,7 @@ from crl.adaptation.identification.transitions import Window
 from crl.adaptation.tracking.alarms import OLD
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.errors import CrlError
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from crl.config.composing import compose
 from crl.errors import CrlError, RenderingError
 from crl.reporting.replay import ink, video_file
 from crl.reporting.replay.fields import map_axes, shown_fields
@@ -22,7 +23,6 @@ from crl.reporting.replay.pictures import compress, decompress
 from crl.reporting.replay.playing import Shoot, take
 from crl.reporting.replay.recorded_episode import Take
 from crl.reporting.replay.video_file import Film
-from crl.settings import compose
 from crl.training.load import evaluate_run, load_run
 from crl.training.runner import train
 from tests import tiny

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from crl.config.composing import compose, fingerprint, to_plain
 from crl.errors import SettingsError
 from crl.plugins import PluginError
-from crl.settings import compose, fingerprint, to_plain
 from crl.training.callbacks import base as callbacks
 from crl.training.callbacks.base import RunStart, figures, flat_settings, numbers
 from crl.training.runner import resume, train

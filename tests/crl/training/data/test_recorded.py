@@ -16,10 +16,10 @@ import pytest
 pytest.importorskip("rosbags")
 
 from crl.agents.planning import PlanningAgent, planning_agent
+from crl.config.composing import compose, fingerprint
 from crl.dynamics.buffer import Buffer
 from crl.errors import CrlError, SettingsError
 from crl.sequences import load_sequence
-from crl.settings import compose, fingerprint
 from crl.training.clock import Clock
 from crl.training.data.minari import MinariData
 from crl.training.data.recorded import pretrain, read_recorded, reader_of

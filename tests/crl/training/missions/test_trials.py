@@ -11,9 +11,9 @@ from typing import Any, cast
 import pytest
 
 from crl.agents.planning import PlanningAgent
+from crl.config.composing import compose
 from crl.errors import CrlError
 from crl.sequences import MissionEntry, load_sequence
-from crl.settings import compose
 from crl.training.load import load_run
 from crl.training.missions.trials import FIRST_SEED, Method, Trial, check_trials, plan_trials, read_trials, run_trials
 from tests import tiny_missions
@@ -128,9 +128,9 @@ def test_settings_are_composed_for_each_method_and_not_for_each_mission(
     """290 missions took a minute to begin: composing takes a tenth of a second."""
     composed: list[list[str]] = []
 
-    def counted(settings: list[str]) -> Any:
+    def counted(settings: list[str], **more: bool) -> Any:
         composed.append(settings)
-        return compose(settings)
+        return compose(settings, **more)
 
     monkeypatch.setattr("crl.training.missions.trials.compose", counted)
     trials = planned(bend) * 20

@@ -9,7 +9,7 @@ from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from crl.config import Config
+from crl.config.schema import Config
 
 _WORDS: dict[type, tuple[str, str]] = {
     bool: ("true or false", "one or several of true and false"),

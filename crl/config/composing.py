@@ -29,17 +29,19 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from crl.config import Config, EnvConfig
+from crl.config.agents import NO_REFINER, NOMINAL_STRATEGY
+from crl.config.fingerprints import digest, forms
+from crl.config.limits import leaves, validate
+from crl.config.overrides import at_home, how_to_quote, parse_override
+from crl.config.reading import refuse_unread
+from crl.config.schema import Config, EnvConfig
+from crl.config.types import kinds
+from crl.config.values import FREE, assign, first_line, resolved
 from crl.errors import SettingsError
-from crl.fingerprints import digest
-from crl.limits import leaves, validate
 from crl.made_by import of_another_version
 from crl.matching import nearest
-from crl.overrides import at_home, how_to_quote, parse_override
 from crl.plugins import is_path
 from crl.reading.yaml_text import read_yaml
-from crl.setting_kinds import kinds
-from crl.setting_values import FREE, assign, first_line, resolved
 from crl.text import shown
 
 ALIASES: Mapping[str, str] = {
@@ -75,9 +77,6 @@ GROUPS: Mapping[str, str] = {
 PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints")
 """Settings that may name a file or folder: ``~`` at the beginning of one is the home folder."""
 
-NOMINAL_STRATEGY = "single"
-"""The strategy of runs with a refiner, unless the user names one: they learn one body, and retain nothing else."""
-
 MISSIONS = ("missions", "model")
 """The file with what the model of a moving body needs, whichever it is."""
 
@@ -87,9 +86,6 @@ REFUSED: Mapping[str, str] = {
     "sb3_a2c": "A2C is on-policy: it can't learn from a replay buffer",
 }
 """Names of agents that a user may expect, and why there is none."""
-
-READ_BY: Mapping[str, tuple[str, ...]] = {"mpc": (), "random": (), "frozen": ("agent.run",)}
-"""Agents that read few of the settings in ``agent``: those that each reads."""
 
 _SCHEMA = "crl_schema"
 ConfigStore.instance().store(name=_SCHEMA, node=Config)
@@ -109,7 +105,7 @@ def config_dir() -> Path:
     Raises:
         SettingsError: The folder is missing, which means that the installation is incomplete.
     """
-    here = Path(__file__).resolve().parent
+    here = Path(__file__).resolve().parents[1]
     for folder in (here / "configs", here.parent / "configs"):
         if (folder / "config.yaml").is_file():
             return folder
@@ -133,18 +129,19 @@ def keys() -> list[str]:
     return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", "data", *GROUPS})
 
 
-def compose(overrides: Sequence[str] = ()) -> Config:
+def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     """Compose and validate the configuration of a run.
 
     Args:
         overrides: ``key=value`` in Hydra's grammar, such as ``env=door_open``, ``planner.samples=64``.
+        unread: Take settings that nothing reads, too: those that are shared with other methods, which read them.
 
     Returns:
         The configuration: dataclasses, lists, dicts and plain values only.
 
     Raises:
-        SettingsError: An unknown key or value (the message names the nearest valid one), a wrong type, or a
-            value out of range.
+        SettingsError: An unknown key or value (the message names the nearest valid one), a wrong type, a value out of
+            range, or a setting that nothing reads.
     """
     request = _read(overrides)
     chosen = _chosen(request)
@@ -153,7 +150,6 @@ def compose(overrides: Sequence[str] = ()) -> Config:
             raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
         if name not in names(group) and not is_path(name):
             raise SettingsError(f"unknown {group} {shown(name)!r}{nearest(name, names(group))}")
-    _refuse_unread(request, chosen["agent"])
     profile = request.choices.get("profile", Config().profile)
     if profile not in profiles():
         raise SettingsError(f"unknown profile {shown(profile)!r}{nearest(profile, profiles())}")
@@ -173,7 +169,19 @@ def compose(overrides: Sequence[str] = ()) -> Config:
     given = {key for key, _ in request.values}
     if "env.tasks" in given and "budget.steps" not in given:
         config.budget.steps = _steps_for(config.env.tasks, profiled, config.budget.steps)
+    if not unread:
+        refuse_unread(config, [*request.choices, *(key for key, _ in request.values)])
     return config
+
+
+def given_keys(overrides: Sequence[str]) -> list[str]:
+    """Keys that overrides set, without aliases; a group's name stands for the choice of a component.
+
+    Raises:
+        SettingsError: An override can't be read, or its key is unknown.
+    """
+    request = _read(overrides)
+    return [*request.choices, *(key for key, _ in request.values)]
 
 
 def origins(overrides: Sequence[str] = ()) -> tuple[list[tuple[str, str]], list[str]]:
@@ -251,6 +259,11 @@ def fingerprint(config: Config) -> str:
     return digest(to_plain(config))
 
 
+def fingerprints(config: Config) -> tuple[str, ...]:
+    """Every fingerprint that a run with these settings may have: this version's, and those of earlier ones."""
+    return forms(to_plain(config))
+
+
 def _read(overrides: Sequence[str]) -> _Request:
     """Parse overrides, resolve aliases and refuse unknown keys."""
     request = _Request()
@@ -288,26 +301,9 @@ def _chosen(request: _Request) -> dict[str, str]:
     """The option of every group: the user's, or the default."""
     defaults = Config()
     chosen = {group: request.choices.get(group, getattr(defaults, group).name) for group in GROUPS}
-    if chosen["refiner"] != "off" and "continual" not in request.choices:
+    if chosen["refiner"] != NO_REFINER and "continual" not in request.choices:
         chosen["continual"] = NOMINAL_STRATEGY
     return chosen
-
-
-def _refuse_unread(request: _Request, agent: str) -> None:
-    """Refuse what a user set for another agent than the chosen one: it would do nothing, without a word."""
-    given = [*request.choices, *(key for key, _ in request.values)]
-    if agent != "mpc":
-        method = [key for key in given if key.split(".")[0] == "continual" or key in ("planner", "refiner")]
-        if method:
-            raise SettingsError(
-                f"{method[0]} has no meaning for agent={agent}: only agent=mpc has a strategy, a planner and a refiner",
-                f"leave out {method[0]}, or agent={agent}",
-            )
-    unread = [key for key in given if key.startswith("agent.") and key not in READ_BY.get(agent, (key,))]
-    if unread:
-        raise SettingsError(
-            f"{unread[0]} has no meaning for agent={agent}", f"leave it out, or choose another agent: {names('agent')}"
-        )
 
 
 def is_text(key: str) -> bool:
@@ -339,7 +335,7 @@ def _layers(chosen: Mapping[str, str], profile: str) -> Iterator[tuple[str, str]
     """(Group, option) of every YAML file that applies, in the order of composition."""
     env = chosen["env"]
     general = [(group, chosen[group]) for group in GROUPS]
-    if chosen["refiner"] != "off":
+    if chosen["refiner"] != NO_REFINER:
         general.insert(-1, MISSIONS)
     special = [(f"{group}/{env}", chosen[group]) for group in GROUPS if group != "env"]
     own_profile = (f"profile/{env}", profile)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from crl.config import AgentConfig, Config
+from crl.config.composing import compose, config_dir, fingerprint, load_yaml, names, to_yaml
 from crl.errors import SettingsError
-from crl.settings import compose, config_dir, fingerprint, load_yaml, names, to_yaml
 
 MODEL_FREE = ("sb3_sac", "sb3_td3", "sb3_ddpg")
 

@@ -11,12 +11,12 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from crl import settings
 from crl.config import Config
+from crl.config import composing as settings
+from crl.config.composing import compose, fingerprint, load_yaml, to_plain, to_yaml
+from crl.config.fingerprints import WITHOUT_EFFECT
+from crl.config.limits import CHOICES, RANGES, leaves, validate
 from crl.errors import CrlError, SettingsError
-from crl.fingerprints import WITHOUT_EFFECT
-from crl.limits import CHOICES, RANGES, leaves, validate
-from crl.settings import compose, fingerprint, load_yaml, to_plain, to_yaml
 
 
 def everything_in(value: Any) -> list[Any]:
@@ -156,7 +156,9 @@ class TestResult:
             assert hydra_compose("config").seed == Config().seed
 
     def test_importing_the_module_imports_neither_torch_nor_a_simulator(self) -> None:
-        code = "import sys, crl.settings; print([m for m in ('torch', 'mujoco', 'pybullet') if m in sys.modules])"
+        code = (
+            "import sys, crl.config.composing; print([m for m in ('torch', 'mujoco', 'pybullet') if m in sys.modules])"
+        )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == "[]"
 
@@ -254,7 +256,7 @@ def test_a_wrong_setting_is_explained(override: str, expected: str) -> None:
 
 class TestLimits:
     def test_every_number_has_a_range_and_every_name_exists(self) -> None:
-        """A new number in crl/config.py needs a range in crl/limits.py."""
+        """A new number needs a range in its field."""
         known = dict(leaves(Config()))
         numbers = {
             key
@@ -340,6 +342,6 @@ class TestFingerprint:
         assert set(WITHOUT_EFFECT) <= set(to_plain(Config()))
 
     def test_it_is_the_same_in_every_process(self) -> None:
-        code = "from crl.settings import *; print(fingerprint(compose(['env=door_open'])))"
+        code = "from crl.config.composing import *; print(fingerprint(compose(['env=door_open'])))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == fingerprint(compose(["env=door_open"]))

@@ -8,28 +8,33 @@ with one can still be continued and evaluated: there it is a fact, and does no h
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from crl.config import Config
+from crl.config.agents import SB3_NAMES, AgentKind, kind_of
+from crl.config.composing import GROUPS
+from crl.config.reading import OF_PLUGINS, refuse_unread
+from crl.config.schema import Config
 from crl.errors import SettingsError
 from crl.matching import nearest
 from crl.plugins import is_path, load_plugin, points, split_path
-from crl.settings import GROUPS
 
 CALLBACKS = "crl.callbacks"
 """Entry points of callbacks; whether their libraries are installed is found out when they are made."""
-CHECKED_BY_THEMSELVES = "sb3_"
-"""Beginning of the agents of this package that refuse what their algorithm does not know."""
 
 
-def check_options(config: Config) -> None:
+def check_options(config: Config, given: Iterable[str] = ()) -> None:
     """Refuse options that what they are for does not have, callbacks that are not installed, and files as modules.
 
-    A plug-in that does not say which options it has is warned about.
+    A plug-in that does not say which options it has is warned about. One that says what it reads (an attribute
+    ``SETTINGS``) is held to it.
+
+    Args:
+        config: The run's settings.
+        given: Keys that a user set (:func:`crl.config.composing.given_keys`).
 
     Raises:
-        SettingsError: An option or a callback is unknown; the message names the nearest.
+        SettingsError: An option or a callback is unknown, with the nearest; or nothing reads a setting that was given.
         PluginError: A name is neither one nor of the form ``package.module:Name``.
     """
     for group in GROUPS:
@@ -42,14 +47,39 @@ def check_options(config: Config) -> None:
             split_path(name, "callback")
         elif name not in callbacks:
             raise SettingsError(f"unknown callback {name!r}{nearest(name, callbacks)}")
-    for section, name, given in (
+    for section, name, options in (
         ("continual", config.continual.name, config.continual.options),
         ("agent", config.agent.name, config.agent.options),
     ):
-        if not given or (section == "agent" and name.startswith(CHECKED_BY_THEMSELVES)):
+        if not options or (section == "agent" and name.startswith(SB3_NAMES)):
             continue
         if is_path(name) or name in points(GROUPS[section]):
-            _check(section, name, given)
+            _check(section, name, options)
+    declared = _declared(config) if (keys := list(given)) else {}
+    if declared:
+        refuse_unread(config, keys, declared)
+
+
+def _declared(config: Config) -> dict[str, tuple[str, ...]]:
+    """What the chosen plug-ins say that they read, by group."""
+    found: dict[str, tuple[str, ...]] = {}
+    for group in ("agent", *kind_of(config).components):
+        name = getattr(config, group).name
+        if not (is_path(name) or _is_foreign(group, name)):
+            continue
+        component = load_plugin(GROUPS[group], name, group)  # a function may stand behind a name as well
+        says = getattr(component, "SETTINGS", None)
+        if says is None:
+            continue
+        inside = getattr(component, "kind", AgentKind(name)).components if group == "agent" else ()
+        found[group] = (*says, *(section for part in inside for section in OF_PLUGINS[part]))
+    return found
+
+
+def _is_foreign(group: str, name: str) -> bool:
+    """Whether an entry point of another package has a name."""
+    point = points(GROUPS[group]).get(name)
+    return point is not None and point.dist is not None and point.dist.name != "crl"
 
 
 def _check(section: str, name: str, given: Mapping[str, Any]) -> None:

@@ -16,11 +16,11 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 from crl.config import Config
+from crl.config.composing import compose, keys, load_yaml, to_yaml
+from crl.config.limits import MEANINGS, RANGES, leaves, validate
+from crl.config.types import kinds
 from crl.errors import CrlError, SettingsError
-from crl.limits import LONGEST, RANGES, leaves, validate
 from crl.sequences import SequenceError, load_sequence
-from crl.setting_kinds import kinds
-from crl.settings import compose, keys, load_yaml, to_yaml
 
 DIGITS = "9" * 5000
 
@@ -106,8 +106,13 @@ def test_one_clear_line(override: str, expected: str, monkeypatch: pytest.Monkey
 def test_what_is_meant(override: str, key: str, value: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, text in (("HOME", "/home/someone"), ("CRL_SEED", "7"), ("CRL_SEQUENCE", "door_open")):
         monkeypatch.setenv(name, text)
-    frozen = ["agent=frozen"] if key == "agent.run" else []
-    config = compose([*frozen, override])
+    reads = {
+        "agent.run": ["agent=frozen"],
+        "flow": ["refiner=afm"],
+        "body": ["refiner=afm"],
+        "missions": ["refiner=afm"],
+    }
+    config = compose([*reads.get(key, reads.get(key.partition(".")[0], [])), override])
     assert dict(leaves(config))[key] == value
     (tmp_path / "config.yaml").write_text(to_yaml(config), encoding="utf-8")
     assert load_yaml(tmp_path / "config.yaml") == config
@@ -147,7 +152,7 @@ def test_a_file_is_no_module_either(workplace: Path) -> None:
 class TestEveryNumber:
     def test_it_has_a_finite_range(self) -> None:
         numbers = {key for key, kind in kinds().items() if kind.scalar in (int, float)}
-        assert numbers == set(RANGES), "a new number in crl/config.py needs a range in crl/limits.py"
+        assert numbers == set(RANGES), "a new number needs a range in its field"
         for key, limits in RANGES.items():
             assert math.isfinite(limits.low), key
             assert math.isfinite(min(limits.high, limits.most)), key
@@ -163,7 +168,7 @@ class TestEveryNumber:
             node: Any = config
             for part in section.split("."):
                 node = getattr(node, part)
-            setattr(node, name, [1] * (LONGEST.get(key, 1000) + 1))
+            setattr(node, name, [1] * (MEANINGS[key].longest + 1))
             with pytest.raises(SettingsError, match="entries: at most"):
                 validate(config)
 

@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 from crl import plugins
 from crl.cli import app
 from crl.config import AgentConfig, Config, ContinualConfig
+from crl.config.plugins import check_options
 from crl.errors import SettingsError
-from crl.plugin_options import check_options
 
 
 class Says:
@@ -76,3 +76,17 @@ def test_callbacks_are_checked_wherever_settings_are(workplace: Path) -> None:
         done = CliRunner().invoke(app, [command, "env=cartpole_length", "callbacks=wandbb"])
         assert done.exit_code == 2, done.output
         assert "unknown callback 'wandbb': did you mean 'wandb'?" in done.stderr
+
+
+class Reads(Says):
+    """A plug-in's class that says what it reads."""
+
+    SETTINGS = ("continual.options", "continual.beta", "learning.lr")
+
+
+def test_a_plug_in_is_held_to_what_it_says_that_it_reads() -> None:
+    config = strategy(f"{__name__}:Reads")
+    check_options(config, ["continual", "continual.beta", "learning.lr", "learning.batch", "planner.samples"])
+    with pytest.raises(SettingsError, match=r"continual\.energy and learning\.average have no meaning for continual="):
+        check_options(config, ["continual.beta", "continual.energy", "learning.average"])
+    check_options(strategy(f"{__name__}:Says"), ["continual.energy", "learning.average"])

@@ -7,8 +7,8 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from crl.config.types import kinds
 from crl.errors import SettingsError
-from crl.setting_kinds import kinds
 from crl.text import shown
 
 FREE = ("continual.options.", "agent.options.")

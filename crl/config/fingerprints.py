@@ -1,11 +1,17 @@
-"""Fingerprints of settings: equal if a run may continue the other, and the proof that a settings file is untouched."""
+"""Fingerprints of settings: equal if a run may continue the other, and the proof that a settings file is untouched.
+
+A fingerprint covers the settings that a run reads. Earlier versions took it of nearly all settings
+(:func:`digest_before`); runs that they made are still known by it.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from crl.config.reading import covers, declared, defaults, recorded_values
 
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "check", "videos", "callbacks", "checkpoint")
 """Settings that do not decide a run's result: a run may be continued with other values of these."""
@@ -22,7 +28,26 @@ ADDED: Mapping[tuple[str, str], Any] = {
 
 
 def digest(plain: Mapping[str, Any]) -> str:
-    """SHA-256 over the settings that decide a run's result, given as nested dicts.
+    """SHA-256 over the settings that a run reads and that decide its result, given as nested dicts.
+
+    Raises:
+        TypeError: A value is none that settings have, such as a date.
+    """
+    flat = dict(_flat(plain, ""))
+    read = declared(recorded_values(flat))
+    added = {f"{section}.{name}": default for (section, name), default in ADDED.items()}
+    kept = {
+        key: value
+        for key, value in flat.items()
+        if covers(read, key)
+        and key.partition(".")[0] not in WITHOUT_EFFECT
+        and (key not in added or value != added[key])
+    }
+    return _sha(["settings that are read", kept])
+
+
+def digest_before(plain: Mapping[str, Any]) -> str:
+    """The fingerprint that version 0.1.0 gave, over all sections but those that no agent of this kind reads.
 
     Settings of an older version lack some; their digest is the one that they had then.
 
@@ -45,7 +70,12 @@ def digest(plain: Mapping[str, Any]) -> str:
             kept[section] = {key: value for key, value in inside.items() if key != name}
     for section in unread:
         kept.pop(section, None)
-    return hashlib.sha256(json.dumps(kept, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    return _sha(kept)
+
+
+def forms(plain: Mapping[str, Any]) -> tuple[str, ...]:
+    """Every fingerprint that a run with these settings may have, this version's first."""
+    return digest(plain), digest_before(plain)
 
 
 def fits(recorded: str, settings: Mapping[str, Any], written: Mapping[str, Any]) -> bool:
@@ -56,7 +86,21 @@ def fits(recorded: str, settings: Mapping[str, Any], written: Mapping[str, Any])
         settings: All settings as nested dicts, defaults included.
         written: What the file itself says. A file of an older version says less, and its fingerprint covers less.
     """
-    return recorded in (digest(settings), digest(_as_written(settings, written)))
+    return recorded in (*forms(settings), *forms(_as_written(settings, written)))
+
+
+def _sha(plain: Any) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _flat(node: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Dotted keys of nested dicts, down to the settings, and what stands there."""
+    for name, value in node.items():
+        key = f"{prefix}{name}"
+        if isinstance(value, Mapping) and key not in defaults():
+            yield from _flat(value, f"{key}.")
+        else:
+            yield key, value
 
 
 def _inside(plain: Mapping[str, Any], section: str, key: str, default: str | None) -> Any:
