@@ -88,12 +88,12 @@ class Fitted:
     def from_state(
         cls, config: Config, observation: ObservationSpec, action: ActionSpec, state: Mapping[str, Any]
     ) -> Fitted:
-        """What :meth:`state_dict` described."""
+        """What :meth:`state_dict` described; without a flow that this refiner has no use for."""
         body = Body(observation, action)
         with restoring.part("one_step"):
             one_step = TaskModel.from_state(one_step_dynamics(config, observation, action), state["one_step"])
         flow, measured = None, measured_fields(config, body, action)
-        if state["flow"] is not None:
+        if state["flow"] is not None and config.refiner.identifies:
             with restoring.part("flow/calibration"):
                 calibration = Calibration.from_state(state["flow"]["calibration"], body.changes)
             kind = config.refiner.identifier
@@ -104,7 +104,7 @@ class Fitted:
             with restoring.part("flow"):
                 flow.load_state_dict(state["flow"])
         published = None
-        if state.get("published") is not None:
+        if state.get("published") is not None and config.refiner.identifies:
             with restoring.part("published"):
                 published = PublishedFlow.from_state(config.flow, action, state["published"], body.changes)
         like = one_step.weights.new_empty(body.changes)
