@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,9 +14,37 @@ from crl.agents.base import Agent
 from crl.safety.command_filter import CommandFilter
 from crl.task_functions import TaskFunctionFailed
 from crl.training.clock import Clock
-from crl.types import TaskSpec, Transition
+from crl.types import ActionSpec, Array, Decision, LearnBudget, TaskSpec, Transition
 
-Watcher = Callable[[Transition], None]
+
+class Observer:
+    """Follows an episode, and may have a say in it; each method does nothing by default.
+
+    Attributes:
+        limits: Range of the actions that are let through; ``None``: the task's.
+    """
+
+    limits: ActionSpec | None = None
+
+    def begin(self, env: gymnasium.Env[Any, Any], info: Mapping[str, Any]) -> None:
+        """The episode begins, with what the environment said."""
+
+    def deciding(self) -> None:
+        """The agent is about to decide."""
+
+    def sent(self, decision: Decision) -> Array:
+        """The action [A] to send for a decision."""
+        return decision.action
+
+    def ends(self) -> bool:
+        """Whether the episode ends with the present step, which has been taken."""
+        return False
+
+    def step(self, transition: Transition, info: Mapping[str, Any]) -> None:
+        """A step was taken, and shown to the agent."""
+
+    def fault(self, executed: Array, info: Mapping[str, Any]) -> None:
+        """The environment broke in a step; the agent is not shown it."""
 
 
 @dataclass
@@ -52,7 +80,8 @@ def play(
     steps: int | None = None,
     after_success: int = -1,
     until_success: bool = False,
-    watch: Watcher | None = None,
+    online: bool = False,
+    observer: Observer | None = None,
 ) -> EpisodeResult:
     """Play one episode, of ``task.episode_steps`` at most.
 
@@ -61,7 +90,7 @@ def play(
     is such a fault, too.
 
     Args:
-        agent: Who acts; it observes the transitions if ``explore``.
+        agent: Who acts; it observes the transitions if ``explore`` or ``online``.
         env: The task's environment, as its sequence makes it.
         task: The task.
         episode: Number of the episode, for the agent's randomness.
@@ -71,10 +100,11 @@ def play(
         steps: End the episode after this many steps at most.
         after_success: End the episode this many steps after its success; -1 plays it to its end.
         until_success: End the episode at its success (for validations, which ask nothing else).
-        watch: Called with every transition.
+        online: Whether the agent observes each transition and then learns, as in a mission.
+        observer: Who follows the episode.
     """
-    result = EpisodeResult()
-    command = CommandFilter(task.action, task.safe_action)
+    result, following = EpisodeResult(), observer or Observer()
+    command = CommandFilter(following.limits or task.action, task.safe_action)
     most = task.episode_steps if steps is None else min(steps, task.episode_steps)
     with clock.phase("simulate"):
         observation, info = env.reset(seed=seed)
@@ -82,8 +112,10 @@ def play(
     if "fault" in info:
         result.fault = str(info["fault"])
         return result
+    following.begin(env, info)
     left, done = math.inf, False
     while not done:
+        following.deciding()
         started = time.process_time()
         try:
             with clock.phase("plan"):
@@ -93,7 +125,7 @@ def play(
             break
         if decision.sequences:
             result.decision_ms.append(1e3 * (time.process_time() - started))
-        executed = command(decision.action)
+        executed = command(following.sent(decision))
         for reason in (decision.reason, executed.reason):
             if reason is not None:
                 result.reasons[reason] = result.reasons.get(reason, 0) + 1
@@ -102,13 +134,14 @@ def play(
         result.steps += 1
         if "fault" in info:
             result.fault = str(info["fault"])
+            following.fault(executed.action, info)
             break
         result.total += float(reward)
         left = left - 1
         if info.get("is_success") and not result.success:
             result.success = True
             left = 0 if until_success else after_success if after_success >= 0 else math.inf
-        done = bool(terminated or truncated or left <= 0 or result.steps >= most)
+        done = bool(terminated or truncated or left <= 0 or result.steps >= most or following.ends())
         transition = Transition(
             task=task.index,
             observation=observation,
@@ -122,13 +155,14 @@ def play(
             terminated=bool(terminated),
         )
         try:
-            if explore:
+            if explore or online:
                 agent.observe(transition)
+            if online:
+                agent.learn(LearnBudget(1, online=True))
         except TaskFunctionFailed as error:
             result.fault = error.message
             break
-        if watch is not None:
-            watch(transition)
+        following.step(transition, info)
         observation = after
     # The environment's last word: some tasks judge success over the end of the episode only.
     result.success = result.success if result.fault else bool(info.get("is_success", result.success))

@@ -13,7 +13,7 @@ from crl.reporting.replay.watch import WatchedAgent
 from crl.training.clock import Clock
 from crl.training.episode import play
 from crl.training.load import LoadedRun
-from crl.training.missions.flying import fly, mission_sequence
+from crl.training.missions.flying import fly, labels, mission_sequence
 from crl.types import Array, Decision, Transition
 
 
@@ -74,5 +74,7 @@ def live(run: LoadedRun, task: int, episode: int) -> bool:
     with closing(sequence.make(task, render_mode="human")) as env:
         agent = WatchedAgent(run.agent, _Window(env, spec.control_period))
         if missions:
-            return bool(fly(agent, env, spec, seed, config).record["completed"])
+            return bool(
+                fly(agent, env, spec, seed, config, label=labels(run.sequence).get(spec.name)).record["completed"]
+            )
         return play(agent, env, spec, episode=seed, seed=seed, explore=False, clock=Clock()).success

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -18,9 +18,9 @@ from crl.reporting.replay.recorded_episode import Moment, Take
 from crl.reporting.replay.watch import WatchedAgent, WatchedPlanner, watched_planner
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
-from crl.training.episode import play
+from crl.training.episode import Observer, play
 from crl.training.load import LoadedRun
-from crl.training.missions.flying import fly, mission_sequence
+from crl.training.missions.flying import fly, labels, mission_sequence
 from crl.types import Array, Decision, TaskSpec, Told, Transition
 
 
@@ -39,6 +39,18 @@ class Shoot:
     keep: Callable[[Picture], None] | None = None
     needed: bool = False
     told: Told | None = None
+
+
+class _Steps(Observer):
+    """Shows every step of an episode to a listener."""
+
+    def __init__(self, listener: _Listener) -> None:
+        self._listener = listener
+
+    def step(self, transition: Transition, info: Mapping[str, Any]) -> None:
+        """Show a step."""
+        del info
+        self._listener.happened(transition)
 
 
 class _Listener:
@@ -117,11 +129,11 @@ def take(run: LoadedRun, task: int, episode: int, shoot: Shoot | None = None, *,
             listener = _Listener(made, env, planner if imagine else None, shoot)
             agent: Any = WatchedAgent(run.agent, listener)
             if missions:
-                record = fly(agent, env, spec, seed, config).record
+                record = fly(agent, env, spec, seed, config, label=labels(run.sequence).get(spec.name)).record
                 made.success, made.fault = bool(record["completed"]), record["crash"]
             else:
-                watch = listener.happened
-                result = play(agent, env, spec, episode=seed, seed=seed, explore=False, clock=Clock(), watch=watch)
+                clock, steps = Clock(), _Steps(listener)
+                result = play(agent, env, spec, episode=seed, seed=seed, explore=False, clock=clock, observer=steps)
                 made.success, made.fault = result.success, result.fault
         listener.ended()
     if not made.moments:

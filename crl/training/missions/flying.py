@@ -21,10 +21,11 @@ from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
-from crl.safety.command_filter import CommandFilter
 from crl.safety.departure import Departure
 from crl.sequences import MissionEntry, TaskEntry, TaskSequence
-from crl.types import ActionSpec, LearnBudget, TaskSpec, Transition
+from crl.training.clock import Clock
+from crl.training.episode import Observer, play
+from crl.types import ActionSpec, Array, Decision, TaskSpec, Transition, as_array
 
 NOMINAL = 0
 """The task of a sequence whose body missions begin with."""
@@ -82,6 +83,11 @@ def mission_sequence(
     return TaskSequence(sequence.name, sequence.description, tasks)
 
 
+def labels(sequence: TaskSequence) -> dict[str, int]:
+    """The tasks of a sequence by name: a mission of that name has the body of that task while its fault is on."""
+    return {entry.name: index for index, entry in enumerate(sequence.tasks)}
+
+
 def check_missions(config: Config, sequence: TaskSequence, chosen: Sequence[MissionEntry] | None = None) -> None:
     """Make every mission's environment once, so that what is wrong with a map or a fault is said before anything runs.
 
@@ -110,6 +116,7 @@ def fly(
     *,
     faulty: bool = True,
     told: Callable[[int, int], None] = lambda reached, waypoints: None,
+    label: int | None = None,
 ) -> Flight:
     """Fly one mission.
 
@@ -133,64 +140,36 @@ def fly(
         config: Settings.
         faulty: Whether the mission has a fault at all; else every alarm is a false one.
         told: Called after every step with the waypoints that are reached, and their number.
+        label: The task whose body the fault makes, if there is one: an agent that has learned it is told of it.
     """
     task = replace(task, index=NOMINAL)
-    watch = _Watch(task, config)
-    limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
-    wall = CommandFilter(limits, task.safe_action)
-    described: Any = env.unwrapped
-    observation, info = env.reset(seed=seed)
-    if "fault" in info:
-        raise CrlError(f"mission {task.name} can't begin: {info['fault']}", "`crl check env=...` tries the environment")
-    agent.begin(task, seed, False)
-    watch.begin(info)
-    refiner = agent.actor.refiner or NoRefiner(task.action)
-    done = False
-    while not done:
-        if refiner.is_told:
-            matrix, bias = described.command_effect()
-            refiner.tell(torch.tensor(matrix), torch.tensor(bias))
-        wrong = faulty and bool(info["fault_active"])
-        decision = agent.act(observation)
-        wanted = task.safe_action if watch.given_up else decision.action  # the safe action from then on
-        executed = wall(wanted).action
-        before = info
-        after, reward, terminated, truncated, info = env.step(executed)
-        ended = terminated or truncated or watch.steps + 1 >= task.episode_steps
-        done = bool(ended) or watch.given_up >= STANDING
-        if "fault" in info:
-            watch.step(executed, wrong, {**before, **info, "crash": info["fault"]}, refiner, math.inf)
-            break
-        agent.observe(
-            Transition(
-                task=task.index,
-                observation=observation,
-                planned=decision.planned,
-                refined=decision.action,
-                executed=executed,
-                reward=float(reward),
-                next_observation=after,
-                first=watch.steps == 0,
-                last=done,
-                terminated=bool(terminated),
-            )
-        )
-        agent.learn(LearnBudget(1, online=True))
-        watch.departs(after)
-        watch.step(executed, wrong, info, refiner, _distance(task, after))
-        told(int(info["reached"]), int(info["waypoints"]))
-        observation = after
+    watch = _Watch(agent, task, config, faulty=faulty, told=told, label=label)
+    result = play(agent, env, task, episode=seed, seed=seed, explore=False, clock=Clock(), online=True, observer=watch)
+    if watch.steps == 0:
+        raise CrlError(f"mission {task.name} can't begin: {result.fault}", "`crl check env=...` tries the environment")
     record = watch.record(seed)
     record["ms"] = summarise(agent.milliseconds, watch.steps)
+    described: Any = env.unwrapped
     points = described.progress.mission.points + described.origin
     return Flight(record, np.array(watch.path, dtype=np.float32), np.asarray(points, dtype=np.float32))
 
 
-class _Watch:
-    """Counts what happens during a mission."""
+class _Watch(Observer):
+    """Counts what happens during a mission, tells what may be told, and stops the robot that has given up."""
 
-    def __init__(self, task: TaskSpec, config: Config) -> None:
-        self._task = task
+    def __init__(
+        self,
+        agent: Agent,
+        task: TaskSpec,
+        config: Config,
+        *,
+        faulty: bool,
+        told: Callable[[int, int], None],
+        label: int | None,
+    ) -> None:
+        self.limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
+        self._agent, self._task, self._faulty, self._told = agent, task, faulty, told
+        self._label = label if label is not None and agent.actor.knows(label) else None
         self._patience = config.missions.patience / task.control_period
         self._departure = Departure(task.observation, config.missions.departure, task.control_period)
         self._stopped: str | None = None
@@ -207,15 +186,47 @@ class _Watch:
         self._best, self._since, self._reached = math.inf, 0, 0
         self._info: dict[str, Any] = {}
 
-    def begin(self, info: Mapping[str, Any]) -> None:
+    @property
+    def _refiner(self) -> Refiner:
+        return self._agent.actor.refiner or NoRefiner(self._task.action)
+
+    def begin(self, env: gymnasium.Env[Any, Any], info: Mapping[str, Any]) -> None:
         """Take note of the start."""
+        self._env: Any = env.unwrapped
         self._info = dict(info)
         self.path.append(np.asarray(info["position"], dtype=np.float64))
 
-    def step(
-        self, executed: NDArray[np.float32], faulty: bool, info: Mapping[str, Any], refiner: Refiner, distance: float
-    ) -> None:
-        """Take note of a step in which the fault was on or not."""
+    def deciding(self) -> None:
+        """Tell an oracle what the body makes of its commands, and whom it concerns which learned task is in force."""
+        self._wrong = self._faulty and bool(self._info["fault_active"])
+        if self._label is not None:
+            self._agent.actor.tell(self._label if self._wrong else NOMINAL)
+        if self._refiner.is_told:
+            matrix, bias = self._env.command_effect()
+            self._refiner.tell(torch.tensor(matrix), torch.tensor(bias))
+
+    def sent(self, decision: Decision) -> Array:
+        """What was decided; the safe action from when the mission was given up."""
+        return as_array(self._task.safe_action) if self.given_up else decision.action
+
+    def ends(self) -> bool:
+        """Whether the robot has been standing for long enough after it gave up."""
+        return self.given_up >= STANDING
+
+    def step(self, transition: Transition, info: Mapping[str, Any]) -> None:
+        """Take note of a step."""
+        after = transition.next_observation
+        if not self.given_up:
+            self._stopped = self._departure.sees(after)
+        self._count(transition.executed, info, _distance(self._task, after))
+        self._told(int(info["reached"]), int(info["waypoints"]))
+
+    def fault(self, executed: Array, info: Mapping[str, Any]) -> None:
+        """Take note of a step in which the environment broke."""
+        self._count(executed, {**self._info, **info, "crash": info["fault"]}, math.inf)
+
+    def _count(self, executed: Array, info: Mapping[str, Any], distance: float) -> None:
+        faulty = self._wrong
         self.steps += 1
         self._info = dict(info)
         self.path.append(np.asarray(info["position"], dtype=np.float64))
@@ -226,13 +237,8 @@ class _Watch:
         phase = "fault" if faulty else "before" if self._came is None else "after"
         self._tracks[phase].append(float(info["cross_track"]))
         self._beyond += bool((executed < self._low - 1e-6).any() or (executed > self._high + 1e-6).any())
-        off = self._follow(refiner, faulty)
+        off = self._follow(self._refiner, faulty)
         self._be_patient(off, int(info["reached"]), distance)
-
-    def departs(self, observation: NDArray[np.float32]) -> None:
-        """Take note of an observation: a robot that goes away from its goal for too long gives up."""
-        if not self.given_up:
-            self._stopped = self._departure.sees(observation)
 
     def _follow(self, refiner: Refiner, faulty: bool) -> bool:
         """What the refiner makes of the regime; whether it thinks the body off nominal."""

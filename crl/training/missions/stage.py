@@ -9,7 +9,7 @@ from crl.agents.base import Agent
 from crl.config import Config
 from crl.config.agents import kind_of
 from crl.sequences import TaskSequence
-from crl.training.missions.flying import fly, mission_sequence
+from crl.training.missions.flying import fly, labels, mission_sequence
 from crl.training.runs.log import RunLog
 from crl.training.runs.state import RunState
 from crl.training.showing.progress import MISSION, Progress, Stage
@@ -31,6 +31,7 @@ class MissionStage:
         """What each mission flown took (CPU milliseconds): all that differs between two equal missions."""
         self._config = config
         self._entries = sequence.missions
+        self._labels = labels(sequence)
         self._missions = mission_sequence(config, sequence) if kind_of(config).flies_missions else None
 
     def left(self, state: RunState) -> int:
@@ -49,13 +50,14 @@ class MissionStage:
         round_, index = divmod(len(state.missions), len(self._missions))
         task = self._missions.spec(index)
         entry, seed = self._entries[index], self._config.evaluation.seed + round_
+        label = self._labels.get(entry.name)
         with closing(self._missions.make(index)) as env:
 
             def told(reached: int, waypoints: int) -> None:
                 about = f"{task.name}, waypoint {min(reached + 1, waypoints)} of {waypoints}"
                 progress.count(self.stage(state, about))
 
-            flight = fly(agent, env, task, seed, self._config, faulty=bool(entry.fault), told=told)
+            flight = fly(agent, env, task, seed, self._config, faulty=bool(entry.fault), told=told, label=label)
         taken = {key: value for key, value in flight.record.items() if key != "ms"}
         record = {"mission": entry.name, "class": entry.group, "fault": dict(entry.fault), **taken}
         state.missions.append({**record, "path": flight.path, "points": flight.waypoints})

@@ -9,9 +9,19 @@ import pytest
 
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
-from crl.training.episode import EpisodeResult, play
-from crl.types import Transition
+from crl.training.episode import EpisodeResult, Observer, play
+from crl.types import Array, Decision, LearnBudget, Transition
 from tests.tiny import EPISODE_STEPS, Puppet
+
+
+class Watcher(Observer):
+    """Keeps every transition."""
+
+    def __init__(self, seen: list[Transition]) -> None:
+        self.seen = seen
+
+    def step(self, transition: Transition, info: Any) -> None:
+        self.seen.append(transition)
 
 
 def once(agent: Puppet, env: str = "SLIDES", *, task: int = 0, seed: int = 0, **options: Any) -> EpisodeResult:
@@ -23,7 +33,7 @@ def once(agent: Puppet, env: str = "SLIDES", *, task: int = 0, seed: int = 0, **
 
 def test_the_agent_sees_every_step_in_order() -> None:
     agent, watched = Puppet(lambda puppet: [0.1 * len(puppet.seen) - 0.5]), list[Transition]()
-    result = once(agent, watch=watched.append)
+    result = once(agent, observer=Watcher(watched))
     assert agent.begun == [("slide_0", 7, True)]
     assert agent.seen == watched
     assert result.steps == len(watched) == EPISODE_STEPS == len(result.decision_ms)
@@ -49,7 +59,7 @@ def test_an_end_is_told_from_a_cut() -> None:
 
 def test_an_episode_that_is_no_training_is_watched_but_not_observed() -> None:
     agent, watched = Puppet(), list[Transition]()
-    once(agent, explore=False, watch=watched.append)
+    once(agent, explore=False, observer=Watcher(watched))
     assert agent.begun == [("slide_0", 7, False)]
     assert len(watched) == EPISODE_STEPS
     assert agent.seen == []
@@ -178,3 +188,42 @@ def test_the_tiny_environment_keeps_the_contract() -> None:
     from crl.checks import check_task_sequence
 
     check_task_sequence("tests.tiny:SLIDES")
+
+
+class Meddler(Observer):
+    """Halves what is decided, and ends the episode with its fourth step."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    def begin(self, env: Any, info: Any) -> None:
+        self.called.append("begin")
+
+    def deciding(self) -> None:
+        self.called.append("deciding")
+
+    def sent(self, decision: Decision) -> Array:
+        return decision.action / 2
+
+    def ends(self) -> bool:
+        return self.called.count("deciding") == 4
+
+    def step(self, transition: Transition, info: Any) -> None:
+        self.called.append("step")
+
+
+def test_an_observer_may_change_what_is_sent_and_end_the_episode() -> None:
+    agent, meddler = Puppet(lambda puppet: [0.5]), Meddler()
+    result = once(agent, observer=meddler)
+    assert result.steps == 4
+    assert meddler.called == ["begin", *(["deciding", "step"] * 4)]
+    assert [float(step.executed[0]) for step in agent.seen] == [0.25] * 4
+    assert [float(step.refined[0]) for step in agent.seen] == [0.5] * 4
+    assert [step.last for step in agent.seen] == [False] * 3 + [True]
+
+
+def test_online_every_step_is_observed_and_followed_by_a_learning_step() -> None:
+    agent = Puppet()
+    once(agent, explore=False, online=True)
+    assert len(agent.seen) == EPISODE_STEPS
+    assert agent.budgets == [LearnBudget(1, online=True)] * EPISODE_STEPS
