@@ -30,6 +30,7 @@ from crl.training.runs.log import RunLog
 from crl.training.runs.state import RunState
 from crl.training.showing.display import Display
 from crl.training.showing.progress import Progress
+from crl.training.visit_budget import VisitBudget
 from crl.types import LearnBudget, LearnReport, TaskSpec, untold
 
 FAULTS_ALLOWED = 5
@@ -62,13 +63,13 @@ class TrainingLoop:
         self.progress = progress
         self.clock = clock
         self.order = task_order(config, sequence)
-        self.budgets = step_budgets(config, len(self.order))
+        self.budget = VisitBudget(config, step_budgets(config, len(self.order)))
         self.state = RunState()
         self.decision_ms: list[float] = []
         self._best: dict[str, Any] | None = None
         self.monitor = ReachMonitor(config.monitor)
         self.missions = MissionStage(config, sequence)
-        self._display = Display(config, sequence, self.order, self.budgets, self.missions, progress)
+        self._display = Display(config, sequence, self.order, self.budget.steps, self.missions, progress)
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
         self._loss: float | None = None
 
@@ -123,7 +124,7 @@ class TrainingLoop:
             seed=seed,
             explore=True,
             clock=self.clock,
-            steps=max(1, self._left()),
+            steps=max(1, self.budget.left(self.state)),
             after_success=config.budget.after_success,
         )
         state.task_episodes[task.index] = number + 1
@@ -143,7 +144,7 @@ class TrainingLoop:
         elif state.episodes > random:
             self._learn(round(result.steps * config.learning.steps_per_env_step))
         self._watch()
-        if self._mastered() or self._spent():
+        if self.budget.mastered(self.state) or self.budget.spent(self.state):
             state.stage = "close"
             if state.episodes <= random:
                 self.progress.message(
@@ -168,7 +169,7 @@ class TrainingLoop:
         self._watch()
         state.validated = []
         state.tried = state.episodes
-        if self._validates() and self._fits():
+        if self.budget.validates and self.budget.fits(self.state, self._task()):
             state.stage = "validate"
         else:
             self._finish(0)
@@ -193,7 +194,7 @@ class TrainingLoop:
         state.env_steps += result.steps
         state.validated.append(result.success)
         self._log_episode("validation", task, result)
-        if not self._judged_enough() and self._fits():
+        if not self.budget.judged_enough(self.state) and self.budget.fits(self.state, self._task()):
             return
         successes = sum(state.validated)
         if successes > state.best:
@@ -204,7 +205,9 @@ class TrainingLoop:
             f"{task.name}: validation {successes} of {len(state.validated)} after {state.task_steps} steps"
         )
         # What is learned after the last validation that fits is kept only where no snapshot succeeded at all.
-        if not mastered and (self._fits() or (state.best <= 0 and not self._spent())):
+        if not mastered and (
+            self.budget.fits(self.state, self._task()) or (state.best <= 0 and not self.budget.spent(self.state))
+        ):
             state.stage = "collect"
             return
         self._finish(successes)
@@ -292,43 +295,6 @@ class TrainingLoop:
         if change is not None:
             values = {"task": change.task, "distance": change.distance, "moved": change.moved}
             self.log.write("change", state.env_steps, values)
-
-    def _left(self) -> int:
-        """Environment steps that are left of the visit's own budget; validation counts, too.
-
-        With ``budget.carry`` what earlier visits left unspent comes on top.
-        """
-        if self.config.budget.carry:
-            return sum(self.budgets[: self.state.visit + 1]) - self.state.env_steps
-        return self.budgets[self.state.visit] - self.state.task_steps
-
-    def _spent(self) -> bool:
-        """Whether the visit's budget is used up: the last training episode is cut where it ends."""
-        return self._left() <= 0
-
-    def _fits(self) -> bool:
-        """Whether a whole episode fits into what is left: one that is cut says nothing of a snapshot."""
-        return self._left() >= self._task().episode_steps
-
-    def _judged_enough(self) -> bool:
-        """Whether the validation has all its episodes, or more failures than a confirmed snapshot may have."""
-        budget, played = self.config.budget, len(self.state.validated)
-        lost = played - sum(self.state.validated) > budget.validation_episodes - budget.validation_successes
-        return played >= budget.validation_episodes or (budget.validation_stop and lost)
-
-    def _validates(self) -> bool:
-        return self.config.budget.validation_episodes > 0 and self.config.budget.mastery
-
-    def _mastered(self) -> bool:
-        """Whether the newest training episodes make a validation worth while."""
-        state, budget = self.state, self.config.budget
-        if not budget.mastery or state.episodes < self.config.exploration.random_episodes + 1:
-            return False
-        if state.task_steps < budget.mastery_steps:
-            return False
-        if state.tried and state.episodes - state.tried < budget.mastery_window // 2:
-            return False
-        return sum(state.outcomes[-budget.mastery_window :]) >= budget.mastery_successes
 
     def _log_episode(self, kind: str, task: TaskSpec, result: EpisodeResult) -> None:
         values: dict[str, Any] = {
