@@ -26,6 +26,19 @@ UGV: dict[str, Any] = {
     ],
     "missions": [{"name": "nominal", "class": "none", "fault": {}}, FLIP],
 }
+LABELLED: dict[str, Any] = {
+    **UGV,
+    "name": "labelled_ugv",
+    "tasks": [
+        *UGV["tasks"],
+        {
+            "name": FLIP["name"],
+            "id": "crl/UGVMission-v0",
+            "kwargs": {"body": "kinematic", "fault": FLIP["fault"], "inject": 0.0, "remove": 1.0, "episode_steps": 120},
+        },
+    ],
+}
+"""The sign flip as a task of its own, so that an agent may learn it and be told of it."""
 NO_MISSIONS = {**UGV, "missions": []}
 TIMES = ("ms",)
 """Entries of a record that may differ between equal missions."""
