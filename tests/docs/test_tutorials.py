@@ -31,7 +31,7 @@ def small(words: list[str]) -> list[str]:
     """Further arguments for a command, so that it takes seconds."""
     env = next((word.partition("=")[2] for word in words if word.startswith("env=")), "")
     if words[1] == "train":
-        return list(MINIMAL[env])
+        return tiny.read_with(MINIMAL[env], *(word for word in words if "=" in word))
     if words[1] == "eval-missions":
         return [*MINIMAL[env], "seeds=1", "workers=1"]
     return ["--episodes", "1"] if words[1] == "eval" else []

@@ -128,6 +128,15 @@ while True:
 """
 
 
+def complaint(folder: Path) -> str | None:
+    """What is said of a bag that can't be read."""
+    try:
+        list(read_bag(folder))
+    except RobotError as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize("most", [50, 2500])
 def test_killing_the_recorder_loses_no_message(tmp_path: Path, repository: Path, most: int) -> None:
     """SIGKILL while it writes: everything that it had acknowledged is there, in files that readers open."""
@@ -149,8 +158,8 @@ def test_killing_the_recorder_loses_no_message(tmp_path: Path, repository: Path,
     if most > 100:
         assert len(files) > 1
     else:
-        with pytest.raises(RobotError, match=f"crl salvage {files[-1]} --out NEW"):
-            list(read_bag(tmp_path))
+        said = complaint(tmp_path)  # none if the kill came when a file had just been ended
+        assert said is None or f"crl salvage {files[-1]} --out NEW" in said
     salvage(tmp_path, tmp_path / "whole")
     places = [message.pose.pose.position.x for *_, message in read_bag(tmp_path / "whole")]
     assert places == pytest.approx([0.1 * n for n in range(1, len(places) + 1)])
