@@ -1,0 +1,24 @@
+# Images for training on a CPU and for ROS 2. Continuous integration does not build them.
+#   docker build --target train -t crl .
+#   docker run --rm -it -v "$PWD/runs:/work/runs" crl train env=door_open
+#   docker build --target ros -t crl-ros .
+
+FROM python:3.11-slim AS train
+# For films without a display (EGL).
+RUN apt-get update \
+    && apt-get install --yes --no-install-recommends libegl1 libopengl0 libgl1 libgl1-mesa-dri \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/crl
+COPY . .
+# PyTorch from its CPU index: the default one brings about 6 GB of CUDA libraries.
+ENV PIP_NO_CACHE_DIR=1 PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu OMP_NUM_THREADS=1
+RUN pip install --constraint constraints.txt .
+WORKDIR /work
+ENTRYPOINT ["crl"]
+CMD ["doctor"]
+
+# ROS 2 as wheels (x86-64), as `make test-ros` installs it. A robot runs its own ROS 2.
+FROM train AS ros
+RUN cd /opt/crl && pip install --constraint constraints.txt ".[ros,bags]" ./ros_ws/src/crl_ros
+ENTRYPOINT []
+CMD ["python", "-m", "crl_ros.bringup", "--help"]
