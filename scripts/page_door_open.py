@@ -78,7 +78,7 @@ def findings(groups: Groups) -> list[str]:
         pairs = [final([run for run in group if run.results["seed"] in shared]) for group in (ours, theirs)]
         lines.append(
             f"- `{name}` opens it in {percent(final(theirs))} % on average and in "
-            f"{percent(final(theirs)[:, 0])} % on the first door. HyperCRL less `{name}`, "
+            f"{percent(final(theirs)[:, 0])} % on the first door. HyperCRL minus `{name}`, "
             f"{'same ' * (len(shared) > 1)}{counted(len(shared), 'seed')}: "
             f"{percent(pairs[0] - pairs[1])} points."
         )

@@ -69,7 +69,7 @@ def _forgetting(summary: Summary) -> Block:
         (
             "forward_transfer",
             "Forward transfer",
-            "score just learned, less a new model's (more is better)",
+            "score just learned, minus a new model's (more is better)",
         ),
         ("curve_transfer", "Transfer while learning", "share of the area that a new model leaves (more is better)"),
     )

@@ -33,14 +33,14 @@ def differences(base: str, comparisons: Mapping[str, Comparison]) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for name, found in comparisons.items():
         kinds.setdefault(_outcome(found), []).append(f"`{name}` ({_evidence(found)})")
-    unsure = "which so few seeds do not show: only the bootstrap's interval excludes zero, not the t interval."
+    unsure = "The seeds are too few to be sure: only the bootstrap interval excludes zero, not the t interval."
     words = {
         "above": f"`{base}` is above {{}}: both intervals of the paired difference exclude zero.",
         "below": f"`{base}` is below {{}}: both intervals of the paired difference exclude zero.",
-        "tends above": f"`{base}` tends to be above {{}}, {unsure}",
-        "tends below": f"`{base}` tends to be below {{}}, {unsure}",
+        "tends above": f"`{base}` tends to be above {{}}. {unsure}",
+        "tends below": f"`{base}` tends to be below {{}}. {unsure}",
         "open": f"No difference is shown between `{base}` and {{}}.",
-        "one seed": f"One shared seed shows nothing about `{base}` less {{}}.",
+        "one seed": f"One shared seed shows nothing about `{base}` minus {{}}.",
         "no seed": f"`{base}` shares no seed with {{}}; the difference is not estimated.",
     }
     return [text.format(", ".join(kinds[kind])) for kind, text in words.items() if kind in kinds]
@@ -103,10 +103,10 @@ def plasticity(measured: Measured, base: str) -> list[str]:
         word = "faster" if found.value > 1 else "slower"
     else:
         word = "no difference is shown"
-    by_t = f", by t {bracket(student)}" if student.known else ""
+    beside = f", 95 % t interval {bracket(student)}" if student.known else ""
     return [
         f"Learning speed of `{base}` on the tasks after the first, against a fresh model's (1 is as fast): "
-        f"{found.format(3)}{by_t}: {word}."
+        f"{found.format(3)}{beside}: {word}."
     ]
 
 

@@ -39,7 +39,7 @@ ORDER = (
 
 @dataclass(frozen=True)
 class Comparison:
-    """The average score of one method less that of another.
+    """The average score of one method minus that of another.
 
     Attributes:
         seeds: Seeds that both have.
@@ -47,7 +47,7 @@ class Comparison:
         student: The same with Student's interval.
         higher: In how many of the seeds the first is higher.
         improvement: Probability that a run of the first is higher on a task than one of the second, all runs.
-        less_lost: Forgetting of the second less that of the first, paired; ``None`` where it is not known.
+        less_lost: Forgetting of the second minus that of the first, paired; ``None`` where it is not known.
         apart: Whether the two methods' own intervals (all seeds) have no number in common; ``None``: not both known.
     """
 
@@ -177,8 +177,8 @@ def differences_table(base: str, comparisons: Mapping[str, Comparison]) -> list[
         higher = f"{found.higher} of {len(found.seeds)}"
         apart = "-" if found.apart is None else "yes" if found.apart else "no"
         rows.append([name, higher, difference, bracket(found.student), found.improvement.format(2), apart, lost])
-    head = ["strategy", f"seeds with {base} higher", f"{base} less it", "by t", "probability of improvement"]
-    return markdown_table([*head, "intervals apart", f"forgetting less {base}'s"], rows)
+    head = ["strategy", f"seeds with {base} higher", f"{base} minus it", "95 % t interval", "probability of improvement"]
+    return markdown_table([*head, "intervals apart", f"its forgetting minus {base}'s"], rows)
 
 
 def tasks_table(measured: Measured, scale: Scale) -> list[str]:

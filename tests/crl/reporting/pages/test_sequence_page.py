@@ -83,9 +83,9 @@ def test_differences(page: str) -> None:
     assert found["finetune"]["intervals apart"] == "yes"
     assert found["finetune"]["probability of improvement"].startswith("0.")
     assert found["sb3_sac"]["seeds with hypercrl higher"] == "1 of 1"
-    assert found["sb3_sac"]["by t"] == "-"
+    assert found["sb3_sac"]["95 % t interval"] == "-"
     assert "- `hypercrl` is above `finetune` (0." in page
-    assert "- One shared seed shows nothing about `hypercrl` less `sb3_sac` (0." in page
+    assert "- One shared seed shows nothing about `hypercrl` minus `sb3_sac` (0." in page
     assert "One seed only, so no interval and no conclusion: `sb3_sac`." in page
     assert "the bootstrap of 2 runs stays within their range, and holds the true mean in about 50 %" in page
 
@@ -225,14 +225,14 @@ class TestWhatADifferenceShows:
         assert said.startswith("No difference is shown between `ours` and `theirs`")
 
     def test_one_seed_and_none(self) -> None:
-        assert self.say([1.0, 1.1], [0.5]) == "One shared seed shows nothing about `ours` less `theirs` (0.500)."
+        assert self.say([1.0, 1.1], [0.5]) == "One shared seed shows nothing about `ours` minus `theirs` (0.500)."
         assert "shares no seed with `theirs`" in self.say([1.0], [0.5], first=4)
 
     def test_alike_are_named_together(self) -> None:
         ours, theirs = ([Measures(0, (x,), None, (), (), (), {"forgetting": None})] for x in (1.0, 0.5))  # type: ignore[arg-type]
         found = compare(ours, theirs)
         assert differences("ours", {"a": found, "b": found}) == [
-            "One shared seed shows nothing about `ours` less `a` (0.500), `b` (0.500)."
+            "One shared seed shows nothing about `ours` minus `a` (0.500), `b` (0.500)."
         ]
 
 
