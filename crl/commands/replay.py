@@ -14,7 +14,7 @@ from crl.errors import CrlError
 if TYPE_CHECKING:
     from crl.reporting.replay.filming import Replayed
     from crl.reporting.replay.progress import FilmProgress
-    from crl.reporting.replay.recorded_episode import Take
+    from crl.reporting.replay.recorded_episode import RecordedEpisode
 
 _RUN = "A run (its folder, its name in runs/, or `latest`), or a recorded bag: a .mcap file, or a folder of them."
 
@@ -81,16 +81,16 @@ def replay(
         if live:
             _live(folders, bool(bags), task or 0, episode, out_file, rerun)
         elif bags:
-            from crl.reporting.replay.recording import film_path, take_of_recording
+            from crl.reporting.replay.recording import episode_of_recording, film_path
 
-            takes = [take_of_recording(path, reader, robot, odom, cmd_vel) for path, reader in bags]
-            _recorded(takes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
+            episodes = [episode_of_recording(path, reader, robot, odom, cmd_vel) for path, reader in bags]
+            _recorded(episodes, folders, task or 0, episode, out_file or film_path(bags[0][0]), rerun, overlay)
         elif rerun is not None:
-            from crl.reporting.replay.filming import takes_of
+            from crl.reporting.replay.filming import recorded_episodes_of
 
             with _progress() as shown:
-                takes = takes_of(folders, task or 0, episode, told=shown.step)
-            _rerun(takes, rerun)
+                episodes = recorded_episodes_of(folders, task or 0, episode, told=shown.step)
+            _rerun(episodes, rerun)
         else:
             from crl.reporting.replay.filming import film
 
@@ -114,27 +114,33 @@ def _live(
 
 
 def _recorded(
-    takes: list[Take], folders: list[Path], task: int, episode: int, out: Path, rerun: Path | None, overlay: bool
+    episodes: list[RecordedEpisode],
+    folders: list[Path],
+    task: int,
+    episode: int,
+    out: Path,
+    rerun: Path | None,
+    overlay: bool,
 ) -> None:
     """Recordings, and a run beside one; the recording is on the left."""
-    from crl.reporting.replay.filming import check_alike, film_of, takes_of
+    from crl.reporting.replay.filming import check_alike, film_of, recorded_episodes_of
 
     with _progress() as shown:
-        takes += takes_of(folders, task, episode, overlay, shown.step) if folders else []
-    check_alike(takes)
+        episodes += recorded_episodes_of(folders, task, episode, overlay, shown.step) if folders else []
+    check_alike(episodes)
     if rerun is not None:
-        _rerun(takes, rerun)
+        _rerun(episodes, rerun)
         return
     with _progress() as shown:
-        made = film_of(takes, out, overlay=overlay, told=shown.step)
+        made = film_of(episodes, out, overlay=overlay, told=shown.step)
     _tell(made)
 
 
-def _rerun(takes: list[Take], path: Path) -> None:
+def _rerun(episodes: list[RecordedEpisode], path: Path) -> None:
     from crl.reporting.replay.rerun import write_rerun
 
-    written = write_rerun(takes, path)
-    for made in takes:
+    written = write_rerun(episodes, path)
+    for made in episodes:
         for note in made.notes:
             _note(note)
     say(str(written))

@@ -64,7 +64,8 @@ PLANNERS: Mapping[str, Settings] = {
 """By ``planner.name``."""
 
 REFINERS = (
-    "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_published", "box", "inverse", "replan",
+    "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_published", "afm_unguided",
+    "regression", "box", "inverse", "replan",
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
@@ -108,6 +109,8 @@ _TRAINED = (
     "flow.batch",
     "flow.lr",
     "flow.noise",
+    "flow.objective",
+    "flow.guess",
     "flow.box_scale",
     "flow.solver",
     "flow.solver_steps",

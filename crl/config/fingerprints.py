@@ -23,6 +23,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("budget", "carry"): False,
     ("continual", "protect"): 0,
     ("data", "cmd_vel"): None,
+    ("flow", "objective"): "matching",
+    ("flow", "guess"): True,
 }
 """Settings that came after the first runs, and their defaults, which do what was done before."""
 

@@ -215,6 +215,15 @@ class FlowConfig:
     batch: int = setting(512, "Pairs per gradient step.", BATCH)
     lr: float = setting(2e-3, "Learning rate at the start; it falls to zero along a half cosine.", POSITIVE)
     noise: float = setting(0.05, "Deviation of the noise on x_t, in flow coordinates.", NOT_NEGATIVE)
+    objective: str = setting(
+        "matching",
+        (
+            "``matching``: flow matching. ``regression``: the same network learns the corrected action itself, by "
+            "squared error, and one step gives it."
+        ),
+        choices=("matching", "regression"),
+    )
+    guess: bool = setting(True, "Whether the correction begins at the inverse command of the context.")
     box_scale: float = setting(
         1.0,
         (

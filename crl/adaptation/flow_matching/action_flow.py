@@ -57,9 +57,12 @@ class ActionFlow:
         with torch.no_grad():
             start = self.box.to_flow(action)
             config = self.config
-            guess = self.box.scaled(config.box_scale).clip(self.identifier.inverse_command(action, context))
+            guess = self.identifier.inverse_command(action, context) if config.guess else action
+            guess = self.box.scaled(config.box_scale).clip(guess)
             seen = self.identifier.features(context) if features is None else features
             velocity = self.field.conditioned(start, self.box.to_flow(guess), seen)
+            if config.objective == "regression":
+                return self.box.from_flow(start + velocity(start.new_zeros(()), start))
             end = transport(
                 velocity, start, solver=config.solver, steps=config.solver_steps, tolerance=config.solver_tolerance
             )

@@ -12,9 +12,9 @@ from crl.errors import CrlError
 from crl.reporting.replay.fields import map_axes
 from crl.reporting.replay.frames import frames
 from crl.reporting.replay.pictures import no_pictures, rate
-from crl.reporting.replay.playing import Shoot, played, take
+from crl.reporting.replay.playing import Shoot, played, record_episode
 from crl.reporting.replay.progress import FilmProgress
-from crl.reporting.replay.recorded_episode import Take
+from crl.reporting.replay.recorded_episode import RecordedEpisode
 from crl.reporting.replay.video_file import Film
 from crl.training.load import LoadedRun, load_run
 from crl.training.runs.folder import RunFolder
@@ -94,7 +94,7 @@ def record(run: LoadedRun, task: int, episode: int = 0, out: Path | None = None,
     _, spec = played(run, task)
     path = out or _place(run.folder.path, spec.name, task, episode, "")
     with Film(path, rate(spec.control_period), blank=False) as sheet:
-        made = take(run, task, episode, Shoot(keep=sheet.add, needed=True, told=told), imagine=False)
+        made = record_episode(run, task, episode, Shoot(keep=sheet.add, needed=True, told=told), imagine=False)
         if not made.pictured:
             if map_axes(made) is None:
                 raise no_pictures(spec.name)
@@ -131,26 +131,26 @@ def film(
     """
     if not overlay and len(folders) == 1:
         return record(_load(folders[0]), task, episode, out, told)
-    takes = takes_of(folders, task, episode, overlay, told)
+    episodes = recorded_episodes_of(folders, task, episode, overlay, told)
     beside = "".join(f"_beside_{folder.name}" for folder in folders[1:])
     more = f"_overlay{beside}" if overlay else beside
     return film_of(
-        takes, out or _place(folders[0], takes[0].spec.name, task, episode, more), overlay=overlay, told=told
+        episodes, out or _place(folders[0], episodes[0].spec.name, task, episode, more), overlay=overlay, told=told
     )
 
 
-def film_of(takes: list[Take], path: Path, *, overlay: bool = True, told: Told | None = None) -> Replayed:
-    """Film one take, or several beside each other; see :func:`film`."""
-    with Film(path, takes[0].fps) as sheet:
-        _draw(sheet, takes, overlay, told)
+def film_of(episodes: list[RecordedEpisode], path: Path, *, overlay: bool = True, told: Told | None = None) -> Replayed:
+    """Film one recorded episode, or several beside each other; see :func:`film`."""
+    with Film(path, episodes[0].fps) as sheet:
+        _draw(sheet, episodes, overlay, told)
     return Replayed(
-        sheet.written, list(dict.fromkeys([*(note for made in takes for note in made.notes), *sheet.notes]))
+        sheet.written, list(dict.fromkeys([*(note for made in episodes for note in made.notes), *sheet.notes]))
     )
 
 
-def takes_of(
+def recorded_episodes_of(
     folders: list[Path], task: int, episode: int, overlay: bool = True, told: Told | None = None
-) -> list[Take]:
+) -> list[RecordedEpisode]:
     """Play the same episode of several runs.
 
     Args:
@@ -165,22 +165,22 @@ def takes_of(
         CrlError: A run has not learned the task, or the runs do not fit each other.
     """
     shoot = Shoot(needed=not overlay, told=told)
-    takes = [take(_load(folder), task, episode, shoot, imagine=overlay) for folder in folders]
-    for made in takes:
+    episodes = [record_episode(_load(folder), task, episode, shoot, imagine=overlay) for folder in folders]
+    for made in episodes:
         if not overlay and not made.pictured and map_axes(made) is None:
             raise no_pictures(made.spec.name)
-    check_alike(takes)
-    return takes
+    check_alike(episodes)
+    return episodes
 
 
-def check_alike(takes: list[Take]) -> None:
+def check_alike(episodes: list[RecordedEpisode]) -> None:
     """Refuse episodes that can't be seen beside each other: they must have one time step.
 
     Raises:
         CrlError: They have not.
     """
-    first = takes[0]
-    for other in takes[1:]:
+    first = episodes[0]
+    for other in episodes[1:]:
         if other.spec.control_period != first.spec.control_period:
             raise CrlError(
                 f"{first.title} and {other.title} can't be seen beside each other: their control periods are "
@@ -189,9 +189,9 @@ def check_alike(takes: list[Take]) -> None:
             )
 
 
-def _draw(sheet: Film, takes: list[Take], overlay: bool, told: Told | None) -> None:
-    count = max(len(made.shown()) for made in takes)
-    for number, picture in enumerate(frames(takes, overlay), 1):
+def _draw(sheet: Film, episodes: list[RecordedEpisode], overlay: bool, told: Told | None) -> None:
+    count = max(len(made.shown()) for made in episodes)
+    for number, picture in enumerate(frames(episodes, overlay), 1):
         sheet.add(picture)
         if told is not None:
             told("drawing", number, count)

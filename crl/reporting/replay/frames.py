@@ -11,7 +11,7 @@ from crl.reporting.replay.ink import Canvas
 from crl.reporting.replay.map import Map
 from crl.reporting.replay.panel import Panel
 from crl.reporting.replay.pictures import Picture, decompress, no_pictures, padded, scaled
-from crl.reporting.replay.recorded_episode import Take
+from crl.reporting.replay.recorded_episode import RecordedEpisode
 
 HEIGHT = 480
 PANEL = 480
@@ -20,21 +20,23 @@ BELOW = 416
 INSET = 200
 
 
-def frames(takes: Sequence[Take], overlay: bool) -> Iterator[Picture]:
+def frames(episodes: Sequence[RecordedEpisode], overlay: bool) -> Iterator[Picture]:
     """Pictures of a film, all of one size.
 
     Args:
-        takes: One episode, or several to be seen beside each other; what ends first stands still at its end.
+        episodes: One episode, or several to be seen beside each other; what ends first stands still at its end.
         overlay: Draw what was imagined, chosen and missed; otherwise only the pictures.
 
     Raises:
         RenderingError: There is nothing to be shown: no overlay, no pictures and no map.
     """
-    beside = len(takes) > 1
-    makers = [_Frame(take, overlay, [other for other in takes if other is not take]) for take in takes]
-    longest = max(takes, key=lambda take: len(take.moments))
+    beside = len(episodes) > 1
+    makers = [
+        _Frame(recorded, overlay, [other for other in episodes if other is not recorded]) for recorded in episodes
+    ]
+    longest = max(episodes, key=lambda recorded: len(recorded.moments))
     for index in longest.shown():
-        parts = [maker.picture(min(index, len(maker.take.moments))) for maker in makers]
+        parts = [maker.picture(min(index, len(maker.episode.moments))) for maker in makers]
         tallest = max(part.shape[0] for part in parts)
         columns = [padded(part, tallest, part.shape[1]) for part in parts]
         joined = np.concatenate(columns, axis=1) if beside else columns[0]
@@ -42,29 +44,29 @@ def frames(takes: Sequence[Take], overlay: bool) -> Iterator[Picture]:
 
 
 class _Frame:
-    """Frames of one take."""
+    """Frames of one recorded episode."""
 
-    def __init__(self, take: Take, overlay: bool, others: Sequence[Take]) -> None:
-        self.take, self._overlay, self._beside = take, overlay, bool(others)
+    def __init__(self, recorded: RecordedEpisode, overlay: bool, others: Sequence[RecordedEpisode]) -> None:
+        self.episode, self._overlay, self._beside = recorded, overlay, bool(others)
         beside = self._beside
-        self._has_pictures = take.moments[0].jpeg is not None
-        mapped = map_axes(take) is not None
+        self._has_pictures = recorded.moments[0].jpeg is not None
+        mapped = map_axes(recorded) is not None
         if not (overlay or self._has_pictures or mapped):
-            raise no_pictures(take.spec.name)
+            raise no_pictures(recorded.spec.name)
         self._map: Map | None = None
         if overlay:
-            alike = [other for other in others if _fields(other) == _fields(take)]
-            self._panel = Panel(take, COLUMN if beside else PANEL, BELOW if beside else HEIGHT, alike)
+            alike = [other for other in others if _fields(other) == _fields(recorded)]
+            self._panel = Panel(recorded, COLUMN if beside else PANEL, BELOW if beside else HEIGHT, alike)
         if mapped and not self._has_pictures:
-            self._map = Map(take, COLUMN if beside else HEIGHT + 160, HEIGHT)
+            self._map = Map(recorded, COLUMN if beside else HEIGHT + 160, HEIGHT)
         elif mapped and overlay:
-            self._map = Map(take, INSET, INSET)
+            self._map = Map(recorded, INSET, INSET)
 
     def picture(self, index: int) -> Picture:
         """The frame at step ``index``; the number of steps is the final state."""
         parts = [] if (scene := self._scene(index)) is None else [scene]
         if not self._overlay:
-            return _titled(parts[0], self.take) if self._beside else parts[0]
+            return _titled(parts[0], self.episode) if self._beside else parts[0]
         parts.append(self._panel.draw(index).picture())
         if self._beside:
             width = max(part.shape[1] for part in parts)
@@ -76,9 +78,9 @@ class _Frame:
         """The simulator's picture with the map in its corner, or the map; ``None`` where there is neither."""
         if not self._has_pictures:
             return None if self._map is None else self._map.draw(index).picture()
-        moments, every = self.take.moments, self.take.every
+        moments, every = self.episode.moments, self.episode.every
         latest = moments[min(index, len(moments) - 1) // every * every].jpeg
-        jpeg = latest if index < len(moments) or self.take.last_jpeg is None else self.take.last_jpeg
+        jpeg = latest if index < len(moments) or self.episode.last_jpeg is None else self.episode.last_jpeg
         assert jpeg is not None
         picture = decompress(jpeg)
         if self._overlay or self._beside:
@@ -91,8 +93,8 @@ class _Frame:
         return picture
 
 
-def _fields(take: Take) -> list[tuple[str, str]]:
-    return [(field.name, field.unit) for field in take.spec.observation.fields]
+def _fields(recorded: RecordedEpisode) -> list[tuple[str, str]]:
+    return [(field.name, field.unit) for field in recorded.spec.observation.fields]
 
 
 def _fitted(picture: Picture, width: int | None, height: int | None) -> Picture:
@@ -103,7 +105,7 @@ def _fitted(picture: Picture, width: int | None, height: int | None) -> Picture:
     return scaled(picture, factor)
 
 
-def _titled(picture: Picture, take: Take) -> Picture:
+def _titled(picture: Picture, recorded: RecordedEpisode) -> Picture:
     canvas = Canvas(picture.shape[1], 32)
-    canvas.fitted(8, 8, f"{take.title}  {take.spec.name}", picture.shape[1] - 16, 13)
+    canvas.fitted(8, 8, f"{recorded.title}  {recorded.spec.name}", picture.shape[1] - 16, 13)
     return np.concatenate([canvas.picture(), picture], axis=0)

@@ -9,26 +9,26 @@ import numpy as np
 from crl.reporting.replay import ink
 from crl.reporting.replay.fields import heading_at, map_axes
 from crl.reporting.replay.ink import Canvas
-from crl.reporting.replay.recorded_episode import Take
+from crl.reporting.replay.recorded_episode import RecordedEpisode
 
 
 class Map:
-    """Draws the map of one take at any of its steps.
+    """Draws the map of one recorded episode at any of its steps.
 
     Args:
-        take: An episode of a body that moves over a map.
+        recorded: An episode of a body that moves over a map.
         width: In pixels.
         height: In pixels.
     """
 
-    def __init__(self, take: Take, width: int, height: int) -> None:
-        axes = map_axes(take)
+    def __init__(self, recorded: RecordedEpisode, width: int, height: int) -> None:
+        axes = map_axes(recorded)
         assert axes is not None, "a body that moves over a map has positions"
-        self.take, self.width, self.height, self._axes = take, width, height, list(axes)
-        at = heading_at(take)
-        self._headings = None if at is None else take.observations()[:, at]
-        self._path = take.observations()[:, self._axes].astype(np.float64)
-        points = self._path if take.waypoints is None else np.concatenate([self._path, take.waypoints[:, :2]])
+        self.episode, self.width, self.height, self._axes = recorded, width, height, list(axes)
+        at = heading_at(recorded)
+        self._headings = None if at is None else recorded.observations()[:, at]
+        self._path = recorded.observations()[:, self._axes].astype(np.float64)
+        points = self._path if recorded.waypoints is None else np.concatenate([self._path, recorded.waypoints[:, :2]])
         low, high = points.min(axis=0), points.max(axis=0)
         margin = 24.0
         room = np.array([width - 2 * margin, height - 2 * margin])
@@ -39,13 +39,13 @@ class Map:
         """The map at step ``index`` of the episode; its length shows the final state."""
         canvas = Canvas(self.width, self.height)
         canvas.box((0, 0, self.width, self.height), ink.FIELD)
-        moment = self.take.moments[min(index, len(self.take.moments) - 1)]
+        moment = self.episode.moments[min(index, len(self.episode.moments) - 1)]
         self._waypoints(canvas, moment.reached or 0)
-        if moment.imagination is not None and index < len(self.take.moments):
+        if moment.imagination is not None and index < len(self.episode.moments):
             for other in moment.imagination.others:
                 canvas.line(self._to_pixels(other[:, self._axes]), ink.OTHER, 1.0)
         canvas.line(self._to_pixels(self._path[: index + 1]), ink.REAL, 1.5)
-        if moment.imagination is not None and index < len(self.take.moments):
+        if moment.imagination is not None and index < len(self.episode.moments):
             canvas.line(self._to_pixels(moment.imagination.chosen[:, self._axes]), ink.PLAN, 2.5)
         self._robot(canvas, min(index, len(self._path) - 1), moment.faulty)
         self._scale(canvas)
@@ -57,9 +57,9 @@ class Map:
         return [(self.width / 2 + float(x), self.height / 2 - float(y)) for x, y in moved]
 
     def _waypoints(self, canvas: Canvas, reached: int) -> None:
-        if self.take.waypoints is None:
+        if self.episode.waypoints is None:
             return
-        places = self._to_pixels(self.take.waypoints[:, :2])
+        places = self._to_pixels(self.episode.waypoints[:, :2])
         canvas.line(places, ink.GRID, 1.0)
         for number, (x, y) in enumerate(places):
             done, next_one = number < reached, number == reached

@@ -20,7 +20,7 @@ import numpy as np
 from crl.reporting.replay import ink
 from crl.reporting.replay.fields import ShownField, shown_fields
 from crl.reporting.replay.ink import Box, Canvas
-from crl.reporting.replay.recorded_episode import Moment, Take
+from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.types import Array
 
 LEFT, RIGHT = 12.0, 12.0
@@ -34,38 +34,42 @@ SMALL = 9
 
 
 class Panel:
-    """Draws the panel of one take at any of its steps.
+    """Draws the panel of one recorded episode at any of its steps.
 
     Args:
-        take: The episode.
+        recorded: The episode.
         width: In pixels.
         height: In pixels.
-        beside: Other takes that are shown with the same fields on the same scale.
+        beside: Other recorded episodes that are shown with the same fields on the same scale.
     """
 
-    def __init__(self, take: Take, width: int, height: int, beside: Sequence[Take] = ()) -> None:
-        self.take, self.width, self.height = take, width, height
-        self._seen = take.observations()
-        self._errors = take.errors()
-        self._of_plans = take.errors(planned=True) if _corrected(take) else None
+    def __init__(
+        self, recorded: RecordedEpisode, width: int, height: int, beside: Sequence[RecordedEpisode] = ()
+    ) -> None:
+        self.episode, self.width, self.height = recorded, width, height
+        self._seen = recorded.observations()
+        self._errors = recorded.errors()
+        self._of_plans = recorded.errors(planned=True) if _corrected(recorded) else None
         every = np.concatenate([self._errors, *(other.errors() for other in beside)])
         known = every[np.isfinite(every)]
         self._worst = max(float(np.percentile(known, 99)) if known.size else 1.0, 1e-3) * 1.15
-        self._total = np.cumsum([0.0 if m.transition is None else m.transition.reward for m in take.moments])
-        self._rows = take.spec.action.size
-        self._planned = any(moment.imagination is not None for moment in take.moments)
+        self._total = np.cumsum([0.0 if m.transition is None else m.transition.reward for m in recorded.moments])
+        self._rows = recorded.spec.action.size
+        self._planned = any(moment.imagination is not None for moment in recorded.moments)
         self._top = HEADER + (LEGEND if self._planned else 0.0)
-        room = height - self._top - (0 if take.recorded else TRACE + 22) - 26 - self._rows * ROW - TIMES
-        self._fields = shown_fields([take, *beside], max(1, min(5, int(room // 44))))
+        room = height - self._top - (0 if recorded.recorded else TRACE + 22) - 26 - self._rows * ROW - TIMES
+        self._fields = shown_fields([recorded, *beside], max(1, min(5, int(room // 44))))
         self._strip = min(110.0, room / max(1, len(self._fields)))
-        horizon = max((len(m.imagination.chosen) - 1 for m in take.moments if m.imagination is not None), default=10)
-        self._ahead = horizon * take.stride
+        horizon = max(
+            (len(m.imagination.chosen) - 1 for m in recorded.moments if m.imagination is not None), default=10
+        )
+        self._ahead = horizon * recorded.stride
         self._behind = max(2 * self._ahead, 30)
 
     def draw(self, index: int) -> Canvas:
         """The panel at step ``index`` of the episode; its length shows the final state."""
         canvas = Canvas(self.width, self.height)
-        moment = self.take.moments[min(index, len(self.take.moments) - 1)]
+        moment = self.episode.moments[min(index, len(self.episode.moments) - 1)]
         self._header(canvas, moment, index)
         if self._planned:
             self._legend(canvas)
@@ -77,25 +81,25 @@ class Panel:
             self._times(canvas, top - 2)
             top += TIMES
         top = self._actions(canvas, moment, top + 4)
-        if not self.take.recorded:
+        if not self.episode.recorded:
             self._trace(canvas, index, top + 8)
         return canvas
 
     def _header(self, canvas: Canvas, moment: Moment, index: int) -> None:
-        take, width = self.take, self.width - LEFT - RIGHT
-        canvas.fitted(LEFT, 8, take.title, width, 13)
+        recorded, width = self.episode, self.width - LEFT - RIGHT
+        canvas.fitted(LEFT, 8, recorded.title, width, 13)
         total = float(self._total[min(index, len(self._total)) - 1]) if index else 0.0
-        time = index * take.spec.control_period
-        step = f"{time:.1f} s   step {index} of {len(take.moments)}"
-        line = f"{take.spec.name}   episode {take.episode}   {step}   return {total:.4g}"
-        canvas.fitted(LEFT, 25, f"{take.spec.name}   {step}" if take.recorded else line, width, 12, ink.FAINT)
-        if index >= len(take.moments):
-            judged = take.spec.has_success or take.success
-            word = take.fault or ("success" if take.success else "ended without success" if judged else "ended")
-            colour = ink.ERROR if take.fault or judged else ink.FAINT
-            canvas.fitted(LEFT, 40, word, width, 12, ink.GOOD if take.success else colour)
+        time = index * recorded.spec.control_period
+        step = f"{time:.1f} s   step {index} of {len(recorded.moments)}"
+        line = f"{recorded.spec.name}   episode {recorded.episode}   {step}   return {total:.4g}"
+        canvas.fitted(LEFT, 25, f"{recorded.spec.name}   {step}" if recorded.recorded else line, width, 12, ink.FAINT)
+        if index >= len(recorded.moments):
+            judged = recorded.spec.has_success or recorded.success
+            word = recorded.fault or ("success" if recorded.success else "ended without success" if judged else "ended")
+            colour = ink.ERROR if recorded.fault or judged else ink.FAINT
+            canvas.fitted(LEFT, 40, word, width, 12, ink.GOOD if recorded.success else colour)
         elif moment.decision.reason is not None:
-            word = "stopped" if take.recorded else "safe action"
+            word = "stopped" if recorded.recorded else "safe action"
             canvas.fitted(LEFT, 40, f"{word}: {moment.decision.reason}", width, 12, ink.ERROR)
         elif moment.faulty:
             canvas.text(LEFT, 40, "the body's fault is on", 12, ink.ERROR)
@@ -104,9 +108,9 @@ class Panel:
             text = f"plan: {imagined.tried} sequences tried, predicted return {imagined.value:.4g}"
             canvas.fitted(LEFT, 40, text, width, 12, ink.FAINT)
         else:
-            points = take.waypoints
+            points = recorded.waypoints
             reached = "recorded" if points is None else f"waypoints reached: {moment.reached} of {len(points)}"
-            canvas.text(LEFT, 40, reached if take.recorded else "nothing planned", 12, ink.FAINT)
+            canvas.text(LEFT, 40, reached if recorded.recorded else "nothing planned", 12, ink.FAINT)
 
     @staticmethod
     def _legend(canvas: Canvas) -> None:
@@ -119,7 +123,7 @@ class Panel:
 
     def _times(self, canvas: Canvas, y: float) -> None:
         """The strips' time axis, from now (s)."""
-        period = self.take.spec.control_period
+        period = self.episode.spec.control_period
         right = self.width - RIGHT
         now = self._x((LEFT, 0.0, right, 0.0), 0, 0)
         canvas.text(LEFT, y, f"{-self._behind * period:.3g} s", SMALL, ink.FAINT)
@@ -135,13 +139,13 @@ class Panel:
         self._axes(canvas, box, shown.low, shown.high, index)
         start = max(0, index - self._behind)
         real = self._seen[start : index + 1, shown.at]
-        if moment.imagination is not None and index < len(self.take.moments):
+        if moment.imagination is not None and index < len(self.episode.moments):
             for other in moment.imagination.others:
                 canvas.line(
-                    self._points(box, shown, other[:, shown.at], index, self.take.stride, index), ink.OTHER, 1.0
+                    self._points(box, shown, other[:, shown.at], index, self.episode.stride, index), ink.OTHER, 1.0
                 )
             chosen = moment.imagination.chosen[:, shown.at]
-            canvas.line(self._points(box, shown, chosen, index, self.take.stride, index), ink.PLAN, 2.0)
+            canvas.line(self._points(box, shown, chosen, index, self.episode.stride, index), ink.PLAN, 2.0)
         canvas.line(self._points(box, shown, real, start, 1, index), ink.REAL, 1.6)
         canvas.dot(
             *self._points(box, shown, self._seen[[min(index, len(self._seen) - 1)], shown.at], index, 1, index)[0],
@@ -178,7 +182,7 @@ class Panel:
 
     def _actions(self, canvas: Canvas, moment: Moment, top: float) -> float:
         """Bars of the action; returns where they end."""
-        spec = self.take.spec.action
+        spec = self.episode.spec.action
         at = self.width - RIGHT
         for word, colour in reversed(self._actors()):
             at -= canvas.length(word, 11)
@@ -204,10 +208,10 @@ class Panel:
 
     def _actors(self) -> list[tuple[str, ink.Colour]]:
         """Who had a hand in the action, with their colours."""
-        if self.take.recorded:
+        if self.episode.recorded:
             return [("sent", ink.REAL)]
         first = "planned" if self._planned else "chosen"
-        refined = [("refined", ink.REFINED)] if self.take.refined else []
+        refined = [("refined", ink.REFINED)] if self.episode.refined else []
         return [(first, ink.PLANNED), *refined, ("executed", ink.REAL)]
 
     def _bar(
@@ -222,11 +226,11 @@ class Panel:
         planned, refined, executed = values
         zero = x(min(max(0.0, low), high))
         canvas.box((left, y + 2, right, y + 13), ink.FIELD)
-        colour = ink.REFINED if self.take.refined else ink.SENT if self.take.recorded else ink.PLANNED
+        colour = ink.REFINED if self.episode.refined else ink.SENT if self.episode.recorded else ink.PLANNED
         canvas.box((min(zero, x(refined)), y + 4, max(zero, x(refined)), y + 11), colour)
         canvas.line([(zero, y + 1), (zero, y + 14)], ink.GRID, 1.0)
         canvas.line([(x(executed), y + 1), (x(executed), y + 14)], ink.REAL, 2.5)
-        if self.take.refined:
+        if self.episode.refined:
             canvas.dot(x(planned), y + 7.5, 4.5, None, ink.PLANNED)
 
     def _trace(self, canvas: Canvas, index: int, top: float) -> None:
@@ -253,9 +257,9 @@ class Panel:
         canvas.line([(at, box[1]), (at, box[3])], ink.GRID, 1.0)
 
 
-def _corrected(take: Take) -> bool:
+def _corrected(recorded: RecordedEpisode) -> bool:
     """Whether anything changed a planned action."""
-    decisions = [moment.decision for moment in take.moments]
+    decisions = [moment.decision for moment in recorded.moments]
     return any(not np.array_equal(decision.planned, decision.action) for decision in decisions)
 
 

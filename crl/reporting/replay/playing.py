@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from crl.config.agents import kind_of
 from crl.errors import CrlError, RenderingError
 from crl.reporting.replay.pictures import Picture, cannot_render, compress, offers_pictures, picture_of
-from crl.reporting.replay.recorded_episode import Moment, Take
+from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.reporting.replay.watch import WatchedAgent, WatchedPlanner, watched_planner
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
@@ -56,12 +56,12 @@ class _Steps(Observer):
 class _Listener:
     """Collects the moments of an episode."""
 
-    def __init__(self, take: Take, env: Any, planner: WatchedPlanner | None, shoot: Shoot) -> None:
-        self._take, self._env, self._planner, self._shoot = take, env, planner, shoot
+    def __init__(self, recorded: RecordedEpisode, env: Any, planner: WatchedPlanner | None, shoot: Shoot) -> None:
+        self._episode, self._env, self._planner, self._shoot = recorded, env, planner, shoot
         self._progress = getattr(env.unwrapped, "progress", None)
 
     def decided(self, observation: Array, decision: Decision) -> None:
-        made = self._take
+        made = self._episode
         moment = Moment(observation.copy(), decision)
         if self._planner is not None:
             moment.imagination, self._planner.last = self._planner.last, None
@@ -74,19 +74,19 @@ class _Listener:
             self._shoot.told("playing", len(made.moments), made.spec.episode_steps)
 
     def happened(self, transition: Transition) -> None:
-        moment = self._take.moments[-1]
+        moment = self._episode.moments[-1]
         moment.transition = transition
         if moment.imagination is not None:
             moment.expected = moment.imagination.predict(transition.observation, transition.executed)
 
     def ended(self) -> None:
         """Take a picture of the final state."""
-        if self._take.fault is None:
-            self._take.last_jpeg = self._picture()
+        if self._episode.fault is None:
+            self._episode.last_jpeg = self._picture()
 
     def _picture(self) -> bytes | None:
         """The present state; once that fails there are no pictures at all."""
-        made, keep = self._take, self._shoot.keep
+        made, keep = self._episode, self._shoot.keep
         if not made.pictured or (keep is not None and not made.moments):
             return None
         try:
@@ -100,7 +100,9 @@ class _Listener:
         return None
 
 
-def take(run: LoadedRun, task: int, episode: int, shoot: Shoot | None = None, *, imagine: bool = True) -> Take:
+def record_episode(
+    run: LoadedRun, task: int, episode: int, shoot: Shoot | None = None, *, imagine: bool = True
+) -> RecordedEpisode:
     """Play an episode as an evaluation does: the same seeds, without noise.
 
     A run with missions flies the mission ``task`` (a fault) of the round ``episode``, learning as it goes, as it did.
@@ -121,7 +123,7 @@ def take(run: LoadedRun, task: int, episode: int, shoot: Shoot | None = None, *,
     sequence, spec = played(run, task)
     seed = config.evaluation.seed + episode
     who = config.method if kind_of(config).components else f"agent={config.agent.name}"
-    made = Take(f"{run.folder.path.name}  ({config.env.name}, {who})", spec, episode, seed)
+    made = RecordedEpisode(f"{run.folder.path.name}  ({config.env.name}, {who})", spec, episode, seed)
     made.stride, made.refined = config.body.stride if missions else 1, missions
     with closing(_make(sequence, task, made, shoot)) as env:
         made.waypoints = _waypoints(env)
@@ -156,7 +158,7 @@ def played(run: LoadedRun, task: int) -> tuple[TaskSequence, TaskSpec]:
     return missions, missions.spec(task)
 
 
-def _make(sequence: TaskSequence, task: int, made: Take, shoot: Shoot) -> gymnasium.Env[Any, Any]:
+def _make(sequence: TaskSequence, task: int, made: RecordedEpisode, shoot: Shoot) -> gymnasium.Env[Any, Any]:
     """The environment, ready to draw where it offers to and can."""
     env = sequence.make(task)
     if not shoot.pictures or not offers_pictures(env):

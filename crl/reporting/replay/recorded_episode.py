@@ -41,7 +41,7 @@ class Moment:
 
 
 @dataclass
-class Take:
+class RecordedEpisode:
     """An episode as it was played.
 
     Attributes:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from crl.errors import CrlError
-from crl.reporting.replay.recorded_episode import Moment, Take
+from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.types import Decision, TaskSpec, Transition
 
 GROUP = "crl.recordings"
@@ -56,9 +56,9 @@ def film_path(path: Path) -> Path:
     return path / f"{path.name}.mp4" if path.is_dir() else path.with_suffix(".mp4")
 
 
-def take_of_recording(
+def episode_of_recording(
     path: Path, reader: RecordingReader, robot: str | None = None, odom: str = "odom", cmd_vel: str | None = None
-) -> Take:
+) -> RecordedEpisode:
     """A recording as an episode.
 
     What was sent stands for the planned, the refined and the executed action: a recording does not tell them apart.
@@ -82,7 +82,7 @@ def take_of_recording(
         )
     spec = _spec(told, len(states) - 1)
     name = path.resolve().name
-    made = Take(f"{name}  (recorded)", spec, 0, 0, waypoints=told["waypoints"], notes=list(told["notes"]))
+    made = RecordedEpisode(f"{name}  (recorded)", spec, 0, 0, waypoints=told["waypoints"], notes=list(told["notes"]))
     made.recorded = True
     made.success = spec.has_success and told["reached"][-1] >= len(told["waypoints"])
     for index, (before, after) in enumerate(zip(states, states[1:], strict=False)):

@@ -11,15 +11,15 @@ import numpy as np
 
 from crl.errors import CrlError
 from crl.reporting.replay.fields import map_axes
-from crl.reporting.replay.recorded_episode import Moment, Take
+from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.types import WIDTH, Array
 
 
-def write_rerun(takes: Sequence[Take], path: Path) -> Path:
+def write_rerun(episodes: Sequence[RecordedEpisode], path: Path) -> Path:
     """Write episodes as one recording: pictures, fields, actions, model errors, plans and maps along ``step`` and time.
 
     Args:
-        takes: Episodes; each gets a branch of its own, named by its run.
+        episodes: Episodes; each gets a branch of its own, named by its run.
         path: The .rrd to write.
 
     Raises:
@@ -29,10 +29,10 @@ def write_rerun(takes: Sequence[Take], path: Path) -> Path:
     beside = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        recording = rerun.RecordingStream("crl", recording_id=f"{takes[0].title} {takes[0].spec.name}")
+        recording = rerun.RecordingStream("crl", recording_id=f"{episodes[0].title} {episodes[0].spec.name}")
         recording.save(str(beside))
-        for number, take in enumerate(takes):
-            _log(rerun, recording, take, _branch(take, number))
+        for number, recorded in enumerate(episodes):
+            _log(rerun, recording, recorded, _branch(recorded, number))
         recording.flush()
         recording.disconnect()
         beside.replace(path)
@@ -50,33 +50,33 @@ def _rerun() -> Any:
         ) from error
 
 
-def _branch(take: Take, number: int) -> str:
-    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in take.title.split()[0])
+def _branch(recorded: RecordedEpisode, number: int) -> str:
+    name = "".join(c if c.isalnum() or c in "_-" else "_" for c in recorded.title.split()[0])
     return f"{number}_{name}" if number else name
 
 
-def _log(rerun: Any, recording: Any, take: Take, branch: str) -> None:
-    errors = take.errors()
-    axes = map_axes(take)
-    if axes is not None and take.waypoints is not None:
-        points = _upright(take.waypoints[:, :2])
+def _log(rerun: Any, recording: Any, recorded: RecordedEpisode, branch: str) -> None:
+    errors = recorded.errors()
+    axes = map_axes(recorded)
+    if axes is not None and recorded.waypoints is not None:
+        points = _upright(recorded.waypoints[:, :2])
         recording.log(f"{branch}/map/waypoints", rerun.Points2D(points, radii=0.1), static=True)
         recording.log(f"{branch}/map/route", rerun.LineStrips2D([points]), static=True)
-    for index, moment in enumerate(take.moments):
+    for index, moment in enumerate(recorded.moments):
         recording.set_time("step", sequence=index)
-        recording.set_time("time", duration=index * take.spec.control_period)
+        recording.set_time("time", duration=index * recorded.spec.control_period)
         if moment.jpeg is not None:
             image = rerun.EncodedImage(contents=moment.jpeg, media_type="image/jpeg")
             recording.log(f"{branch}/picture", image)
-        for name, value in _numbers(take, moment, float(errors[index])):
+        for name, value in _numbers(recorded, moment, float(errors[index])):
             recording.log(f"{branch}/{name}", rerun.Scalars(value))
         if axes is not None:
-            _log_map(rerun, recording, take, index, branch, axes)
+            _log_map(rerun, recording, recorded, index, branch, axes)
 
 
-def _numbers(take: Take, moment: Moment, error: float) -> Iterator[tuple[str, float]]:
+def _numbers(recorded: RecordedEpisode, moment: Moment, error: float) -> Iterator[tuple[str, float]]:
     """Names and values of everything that is a number at a step."""
-    for field, at in zip(take.spec.observation.fields, take.spec.observation.offsets(), strict=True):
+    for field, at in zip(recorded.spec.observation.fields, recorded.spec.observation.offsets(), strict=True):
         for part in range(WIDTH[field.kind]):
             name = field.name if WIDTH[field.kind] == 1 else f"{field.name}_{part}"
             yield f"observation/{name}", float(moment.observation[at + part])
@@ -87,7 +87,7 @@ def _numbers(take: Take, moment: Moment, error: float) -> Iterator[tuple[str, fl
         actions["executed"] = moment.transition.executed
         yield "reward", moment.transition.reward
     for kind, action in actions.items():
-        for name, value in zip(take.spec.action.names, action, strict=True):
+        for name, value in zip(recorded.spec.action.names, action, strict=True):
             yield f"action/{name}/{kind}", float(value)
     if np.isfinite(error):
         yield "model_error", error
@@ -95,10 +95,12 @@ def _numbers(take: Take, moment: Moment, error: float) -> Iterator[tuple[str, fl
         yield "predicted_return", moment.imagination.value
 
 
-def _log_map(rerun: Any, recording: Any, take: Take, index: int, branch: str, axes: tuple[int, int]) -> None:
-    moment = take.moments[index]
+def _log_map(
+    rerun: Any, recording: Any, recorded: RecordedEpisode, index: int, branch: str, axes: tuple[int, int]
+) -> None:
+    moment = recorded.moments[index]
     places = list(axes)
-    path = np.stack([m.observation[places] for m in take.moments[: index + 1]])
+    path = np.stack([m.observation[places] for m in recorded.moments[: index + 1]])
     recording.log(f"{branch}/map/robot", rerun.Points2D(_upright(path[-1:]), radii=0.2))
     if len(path) > 1:
         recording.log(f"{branch}/map/path", rerun.LineStrips2D([_upright(path[-200:])]))

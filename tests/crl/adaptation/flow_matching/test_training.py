@@ -194,3 +194,44 @@ def test_a_nominal_context_leaves_actions_as_they_are() -> None:
     action = bodies.BOX.sample(200, torch.Generator().manual_seed(1))
     refined = bodies.BOX.clip(flow.refine(action, torch.zeros(200, 2)))
     assert float(((refined - action) / bodies.BOX.half).abs().mean()) < 0.05
+
+
+def test_a_regression_learns_the_quotient_in_one_step() -> None:
+    trainer, gains = one_channel(FlowConfig(**SMALL, objective="regression"))  # type: ignore[arg-type]
+    trainer.fit()
+    for gain in (-2.0, -1.0, 0.6, 1.7):
+        action = torch.linspace(-1, 1, 41).unsqueeze(1)
+        velocity = trainer.field.conditioned(action, action, torch.full((41, 1), gain))
+        end = action + velocity(torch.zeros(()), action)
+        assert float((end - (action / gain).clamp(-1, 1)).abs().mean()) < 0.1
+    assert gains.shape == (512, 1)
+
+
+def test_where_two_answers_are_right_a_regression_learns_their_mean() -> None:
+    """Half the pairs say +0.8 and half -0.8: by squared error the best single answer is 0, which nobody said."""
+    generator = torch.Generator().manual_seed(1)
+    start = 0.1 * torch.randn(512, 16, 1, generator=generator)
+    target = torch.where(torch.rand(512, 16, 1, generator=generator) < 0.5, -0.8, 0.8)
+    pairs = Pairs(start, target, start, torch.zeros(512, 1))
+    config = FlowConfig(**{**SMALL, "updates": 400}, objective="regression")  # type: ignore[arg-type]
+    trainer = FlowTrainer(config, VelocityField(1, 1, config.hidden, torch.Generator().manual_seed(0)), pairs, seed=0)
+    trainer.fit()
+    action = torch.linspace(-0.1, 0.1, 11).unsqueeze(1)
+    end = action + trainer.field.conditioned(action, action, torch.zeros(11, 1))(torch.zeros(()), action)
+    assert float(end.abs().max()) < 0.3
+
+
+@pytest.mark.parametrize("objective", ["matching", "regression"])
+def test_without_its_guess_a_flow_still_learns_what_its_network_can(objective: str) -> None:
+    config = FlowConfig(**SMALL, guess=False, objective=objective)  # type: ignore[arg-type]
+    simulator = bodies.simulator(config)
+    flow = fit_flow(config, unicycle.ACTION, simulator, bodies.calibration())
+    generator = torch.Generator().manual_seed(3)
+    context = flow.identifier.describes(simulator.regimes(200, generator))
+    assert context is not None
+    action = 0.5 * flow.box.sample(200, generator)
+    wanted = flow.box.clip(flow.identifier.inverse_command(action, context))
+    error = (flow.box.clip(flow.refine(action, context)) - wanted).abs().mean()
+    assert float(error) < 0.5 * float((action - wanted).abs().mean())
+    untrained = fit_flow(config, unicycle.ACTION, simulator, bodies.calibration(), train=False)
+    assert torch.allclose(untrained.refine(action, context), action, atol=1e-6)  # it begins at the plan

@@ -22,7 +22,7 @@ from crl.reporting.replay.filming import film, record_all, replay
 from crl.reporting.replay.frames import frames
 from crl.reporting.replay.pictures import padded, picture_of, rate, stride
 from crl.reporting.replay.progress import FilmProgress
-from crl.reporting.replay.recorded_episode import Take
+from crl.reporting.replay.recorded_episode import RecordedEpisode
 from crl.reporting.replay.video_file import Film
 from crl.training.load import load_run
 from crl.training.runner import train
@@ -43,8 +43,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def taken(run: Path) -> Take:
-    return playing.take(load_run(run), 2, 0)
+def taken(run: Path) -> RecordedEpisode:
+    return playing.record_episode(load_run(run), 2, 0)
 
 
 class Painter:
@@ -101,11 +101,11 @@ class TestPicturesPerSecond:
         assert (stride(period), rate(period)) == (steps, per_second)
 
     def test_a_fast_robot_is_not_drawn_at_every_step(self, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(Take, "every", property(lambda take: 3))
+        monkeypatch.setattr(RecordedEpisode, "every", property(lambda recorded: 3))
         drawn: list[int] = []
         render = tiny.Slide.render
         monkeypatch.setattr(tiny.Slide, "render", lambda env: (drawn.append(env.steps), render(env))[1])
-        made = playing.take(load_run(run), 2, 0)
+        made = playing.record_episode(load_run(run), 2, 0)
         assert drawn == [0, 3, 6, 9, 12, 15, 16]
         assert made.shown() == drawn
         assert len(list(frames([made], overlay=True))) == len(drawn)
@@ -219,7 +219,7 @@ class TestFailures:
             return render(env)
 
         monkeypatch.setattr(tiny.Slide, "render", breaks)
-        made = playing.take(load_run(run), 2, 0)
+        made = playing.record_episode(load_run(run), 2, 0)
         assert [moment.jpeg for moment in made.moments] == [None] * tiny.EPISODE_STEPS
         assert len(made.notes) == 1
 

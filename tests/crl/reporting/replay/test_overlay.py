@@ -20,8 +20,8 @@ from crl.reporting.replay.frames import frames
 from crl.reporting.replay.map import Map
 from crl.reporting.replay.panel import Panel, share
 from crl.reporting.replay.pictures import compress, decompress
-from crl.reporting.replay.playing import Shoot, take
-from crl.reporting.replay.recorded_episode import Take
+from crl.reporting.replay.playing import Shoot, record_episode
+from crl.reporting.replay.recorded_episode import RecordedEpisode
 from crl.reporting.replay.video_file import Film
 from crl.training.load import evaluate_run, load_run
 from crl.training.runner import train
@@ -47,18 +47,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def taken(run: Path) -> Take:
-    return take(load_run(run), 2, 1)
+def taken(run: Path) -> RecordedEpisode:
+    return record_episode(load_run(run), 2, 1)
 
 
 class TestTake:
-    def test_watching_changes_nothing(self, run: Path, taken: Take) -> None:
-        plain = take(load_run(run), 2, 1, Shoot(pictures=False), imagine=False)
+    def test_watching_changes_nothing(self, run: Path, taken: RecordedEpisode) -> None:
+        plain = record_episode(load_run(run), 2, 1, Shoot(pictures=False), imagine=False)
         assert np.array_equal(plain.observations(), taken.observations())
         assert all(moment.imagination is None for moment in plain.moments)
         rewards = [moment.transition.reward for moment in taken.moments if moment.transition is not None]
         row = evaluate_run(run, 2, 2)["tasks"][0]
-        first = take(load_run(run), 2, 0, Shoot(pictures=False))
+        first = record_episode(load_run(run), 2, 0, Shoot(pictures=False))
         both = [sum(rewards), sum(m.transition.reward for m in first.moments if m.transition is not None)]
         assert row["mean_return"] == pytest.approx(sum(both) / 2)
 
@@ -66,10 +66,10 @@ class TestTake:
         loaded = load_run(run)
         agent: Any = loaded.agent
         planner = agent.planner
-        take(loaded, 0, 0)
+        record_episode(loaded, 0, 0)
         assert agent.planner is planner
 
-    def test_what_was_imagined_is_what_the_model_says(self, taken: Take) -> None:
+    def test_what_was_imagined_is_what_the_model_says(self, taken: RecordedEpisode) -> None:
         assert len(taken.moments) == tiny.EPISODE_STEPS
         for moment in taken.moments:
             imagined = moment.imagination
@@ -84,7 +84,7 @@ class TestTake:
             assert moment.expected is not None
             assert np.allclose(again, moment.expected, atol=1e-6), "nothing changed the planned action"
 
-    def test_errors_are_those_of_the_next_step_in_deviations_of_the_changes(self, taken: Take) -> None:
+    def test_errors_are_those_of_the_next_step_in_deviations_of_the_changes(self, taken: RecordedEpisode) -> None:
         seen = taken.observations().astype(np.float64)
         deviation = np.diff(seen, axis=0).std(axis=0, ddof=1)
         expected = []
@@ -94,7 +94,9 @@ class TestTake:
         assert np.allclose(taken.errors(), expected, rtol=1e-4)
         assert np.allclose(taken.errors(planned=True), expected, rtol=1e-3)
 
-    def test_a_perfect_model_has_no_error_and_a_longer_planned_step_is_compared_with_its_end(self, taken: Take) -> None:
+    def test_a_perfect_model_has_no_error_and_a_longer_planned_step_is_compared_with_its_end(
+        self, taken: RecordedEpisode
+    ) -> None:
         seen = taken.observations()
         moments = [
             replace(moment, expected=seen[min(index + 2, len(seen) - 1)]) for index, moment in enumerate(taken.moments)
@@ -105,7 +107,7 @@ class TestTake:
 
     def test_an_agent_without_a_planner(self, tmp_path: Path) -> None:
         train(tiny.settings(tmp_path, "agent=random"), tiny.quiet()[0])
-        made = take(load_run(tmp_path / "run"), 0, 0)
+        made = record_episode(load_run(tmp_path / "run"), 0, 0)
         assert all(moment.imagination is None for moment in made.moments)
         assert np.isnan(made.errors()).all()
         assert len(list(frames([made], overlay=True))) == tiny.EPISODE_STEPS + 1
@@ -113,7 +115,7 @@ class TestTake:
     def test_a_frozen_agent_shows_the_plans_of_the_inner_one(self, run: Path, tmp_path: Path) -> None:
         chosen = ["agent=frozen", f"agent.run={run}"]
         train(tiny.settings(tmp_path, *chosen, tasks="[2]"), tiny.quiet()[0])
-        made = take(load_run(tmp_path / "run"), 2, 0, Shoot(pictures=False))
+        made = record_episode(load_run(tmp_path / "run"), 2, 0, Shoot(pictures=False))
         assert all(moment.imagination is not None for moment in made.moments)
 
     def test_pictures_survive_compression(self) -> None:
@@ -123,22 +125,22 @@ class TestTake:
 
 
 class TestFields:
-    def test_what_the_reward_depends_on_comes_first(self, taken: Take) -> None:
+    def test_what_the_reward_depends_on_comes_first(self, taken: RecordedEpisode) -> None:
         assert [shown.name for shown in shown_fields([taken], 5)] == ["x", "v"]
         other = replace(taken, spec=replace(taken.spec, reward=lambda before, action, after: after[..., 1] ** 2))
         assert [shown.name for shown in shown_fields([other], 1)] == ["v"]
 
-    def test_two_takes_share_a_scale(self, taken: Take) -> None:
+    def test_two_takes_share_a_scale(self, taken: RecordedEpisode) -> None:
         moments = [replace(moment, observation=moment.observation + 7) for moment in taken.moments]
         [alone], [both] = shown_fields([taken], 1), shown_fields([taken, replace(taken, moments=moments)], 1)
         assert both.high > alone.high + 5
 
-    def test_a_slide_has_no_map(self, taken: Take) -> None:
+    def test_a_slide_has_no_map(self, taken: RecordedEpisode) -> None:
         assert map_axes(taken) is None
 
 
 class TestPanel:
-    def test_plans_the_action_and_the_error_are_drawn_in_their_colours(self, taken: Take) -> None:
+    def test_plans_the_action_and_the_error_are_drawn_in_their_colours(self, taken: RecordedEpisode) -> None:
         picture = Panel(taken, 480, 480).draw(5).picture()
         assert picture.shape == (480, 480, 3)
         for colour in (ink.REAL, ink.PLAN, ink.PLANNED, ink.ERROR):
@@ -150,7 +152,7 @@ class TestPanel:
         end = Panel(taken, 480, 480).draw(len(taken.moments)).picture()
         assert near(end, ink.PLAN) < near(picture, ink.PLAN) / 3, "at the end nothing is planned: the legend is left"
 
-    def test_the_bar_is_as_long_as_the_refined_action(self, taken: Take) -> None:
+    def test_the_bar_is_as_long_as_the_refined_action(self, taken: RecordedEpisode) -> None:
         def green(value: float) -> int:
             action = np.array([value], np.float32)
             decision = replace(taken.moments[3].decision, action=action)
@@ -162,7 +164,7 @@ class TestPanel:
         assert full - words == pytest.approx(2 * (half - words), rel=0.15)
         assert half > words + 100
 
-    def test_strips_have_a_legend_a_scale_and_a_time_axis(self, taken: Take) -> None:
+    def test_strips_have_a_legend_a_scale_and_a_time_axis(self, taken: RecordedEpisode) -> None:
         words = Panel(taken, 480, 480).draw(5).words
         assert {"observed", "planned", "other plans tried", "executed", "now"} <= set(words)
         assert "refined" not in words
@@ -170,7 +172,7 @@ class TestPanel:
             assert {f"{shown.low:.3g}", f"{shown.high:.3g}"} <= set(words)
         assert {"-3 s", "+0.4 s"} <= set(words), "30 steps behind and 4 ahead, of 0.1 s"
 
-    def test_who_has_no_planner_has_no_legend_of_plans(self, taken: Take) -> None:
+    def test_who_has_no_planner_has_no_legend_of_plans(self, taken: RecordedEpisode) -> None:
         moments = [replace(moment, imagination=None, expected=None) for moment in taken.moments]
         words = Panel(replace(taken, moments=moments), 480, 480).draw(5).words
         assert "chosen" in words
@@ -184,7 +186,7 @@ class TestPanel:
     def test_an_error_is_a_share_of_the_usual_change(self, value: float, text: str) -> None:
         assert share(value) == text
 
-    def test_a_safe_action_says_why(self, taken: Take) -> None:
+    def test_a_safe_action_says_why(self, taken: RecordedEpisode) -> None:
         plain = Panel(taken, 480, 480).draw(2).picture()
         decision = replace(taken.moments[2].decision, reason="no finite plan")
         moments = [*taken.moments[:2], replace(taken.moments[2], decision=decision), *taken.moments[3:]]
@@ -214,7 +216,7 @@ class TestFilms:
         assert plain[0].shape[0] < both[0].shape[0]
         assert len(plain) == len(both)
 
-    def test_what_ends_first_stands_still(self, taken: Take) -> None:
+    def test_what_ends_first_stands_still(self, taken: RecordedEpisode) -> None:
         grey = [compress(np.full((32, 48, 3), 12 * index, np.uint8)) for index in range(len(taken.moments))]
         moments = [replace(moment, jpeg=jpeg) for moment, jpeg in zip(taken.moments, grey, strict=True)]
         long, short = replace(taken, moments=moments), replace(taken, moments=moments[:5])
@@ -224,7 +226,7 @@ class TestFilms:
         assert np.array_equal(shown[6][:, half:], shown[16][:, half:])
         assert not np.array_equal(shown[6][:, :half], shown[10][:, :half])
 
-    def test_runs_with_other_time_steps_do_not_fit(self, taken: Take) -> None:
+    def test_runs_with_other_time_steps_do_not_fit(self, taken: RecordedEpisode) -> None:
         with pytest.raises(CrlError, match=r"control periods are 0\.1 s and 0\.2 s"):
             check_alike([taken, replace(taken, spec=replace(taken.spec, control_period=0.2))])
 
@@ -274,12 +276,12 @@ def flyer(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def flown(flyer: Path) -> Take:
-    return take(load_run(flyer), 1, 0)
+def flown(flyer: Path) -> RecordedEpisode:
+    return record_episode(load_run(flyer), 1, 0)
 
 
 class TestMissions:
-    def test_a_mission_is_flown_and_shown_on_a_map(self, flown: Take) -> None:
+    def test_a_mission_is_flown_and_shown_on_a_map(self, flown: RecordedEpisode) -> None:
         assert len(flown.moments) <= 15
         assert flown.waypoints is not None
         assert map_axes(flown) == (0, 1)
@@ -288,7 +290,7 @@ class TestMissions:
         assert len({picture.shape for picture in shown}) == 1
         assert near(shown[3], ink.PLAN, 40) > 20
 
-    def test_the_map_shows_the_robot_where_it_is(self, flown: Take) -> None:
+    def test_the_map_shows_the_robot_where_it_is(self, flown: RecordedEpisode) -> None:
         drawn = Map(flown, 320, 320)
         picture = drawn.draw(0).picture()
         rows, columns = np.nonzero(np.abs(picture.astype(int) - ink.PLANNED).max(axis=2) <= 24)
@@ -298,7 +300,7 @@ class TestMissions:
 
     def test_there_is_no_such_mission(self, flyer: Path) -> None:
         with pytest.raises(CrlError, match=r"there is no mission 99\nthe run's missions are: 0 nominal, 1 "):
-            take(load_run(flyer), 99, 0)
+            record_episode(load_run(flyer), 99, 0)
 
     def test_where_the_environment_draws_nothing_the_map_is_the_picture(
         self, flyer: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
