@@ -15,7 +15,7 @@ from crl.matching import nearest
 
 STRUCTURES = ("gains", "gains_bias", "matrix", "affine")
 GAIN, BIAS = 2.0, 6.0
-"""BIC penalties of a deviation of each kind, in halves of the logarithm of the data's number. That of a coupling is
+"""k in the BIC penalty ``k ln(n) / 2`` of a deviation of each kind, with n data. A coupling's is
 ``flow.price_coupling``."""
 DAMPING = 0.02
 """Gains well below this magnitude count as dead: their inverse falls to zero and does not grow without bound."""

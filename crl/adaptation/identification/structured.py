@@ -31,8 +31,8 @@ from crl.errors import CrlError
 
 ITERATIONS = 3
 RESPONSE = 4.0
-"""BIC penalty of a slow response, in halves of the logarithm of the data's number. A gain's is smaller, since a gain
-can be corrected."""
+"""k in the BIC penalty ``k ln(n) / 2`` of a slow response, with n data. A gain's is smaller, since a gain can be
+corrected."""
 ENOUGH = 1e-3
 """Greatest change of a parameter (dimensionless) at which the iteration stops."""
 
