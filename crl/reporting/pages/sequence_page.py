@@ -159,10 +159,10 @@ def _against(base: str, comparisons: Mapping[str, tables.Comparison]) -> list[st
     return [
         *tables.differences_table(base, comparisons),
         "",
-        "Differences of average scores are paired by seed. *95 % t interval*: Student's interval of the same difference. "
-        f"*Probability of improvement*: that a run of `{base}` beats one of the other on a task (0.5: alike), over all "
-        "pairs of runs. *Intervals apart*: the 95 % intervals of the two averages have no number in common. One seed "
-        "gives no interval.",
+        "Differences of average scores are paired by seed. *95 % t interval*: Student's interval of the same "
+        f"difference. *Probability of improvement*: that a run of `{base}` beats one of the other on a task (0.5: "
+        "alike), over all pairs of runs. *Intervals apart*: the 95 % intervals of the two averages have no number in "
+        "common. One seed gives no interval.",
     ]
 
 

@@ -177,8 +177,9 @@ def differences_table(base: str, comparisons: Mapping[str, Comparison]) -> list[
         higher = f"{found.higher} of {len(found.seeds)}"
         apart = "-" if found.apart is None else "yes" if found.apart else "no"
         rows.append([name, higher, difference, bracket(found.student), found.improvement.format(2), apart, lost])
-    head = ["strategy", f"seeds with {base} higher", f"{base} minus it", "95 % t interval", "probability of improvement"]
-    return markdown_table([*head, "intervals apart", f"its forgetting minus {base}'s"], rows)
+    head = ["strategy", f"seeds with {base} higher", f"{base} minus it", "95 % t interval"]
+    head += ["probability of improvement", "intervals apart", f"its forgetting minus {base}'s"]
+    return markdown_table(head, rows)
 
 
 def tasks_table(measured: Measured, scale: Scale) -> list[str]:
