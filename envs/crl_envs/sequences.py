@@ -121,6 +121,12 @@ UGV_MISSION: dict[str, Any] = {
     "missions": list(suites.UNICYCLE),
 }
 
+UGV_LIFE: dict[str, Any] = {
+    "name": "ugv_life",
+    "description": "a unicycle follows waypoints for ever while its body changes, unannounced, among many regimes",
+    "tasks": [{"name": "life", "id": "crl/UGVLife-v0", "kwargs": {}}],
+}
+
 UGV_MISSION_HUSKY: dict[str, Any] = {
     "name": "ugv_mission_husky",
     "description": "a four-wheeled husky follows waypoints with faulty sides, loads and floors (PyBullet)",
