@@ -42,7 +42,7 @@ def main() -> None:
             env.close()
             if not asked.timeline:
                 del record["timeline"]
-            shown = {key: value for key, value in record.items() if key not in ("by_regime", "timeline")}
+            shown = {key: value for key, value in record.items() if key not in ("by_regime", "timeline", "events")}
             print(json.dumps({k: round(v, 3) if isinstance(v, float) else v for k, v in shown.items()}), flush=True)
             for regime, part in record["by_regime"].items():
                 print(f"    {regime:32s} {part['steps']:5d} {part['reward']:7.3f} {part['right']:6.2f}", flush=True)

@@ -28,6 +28,7 @@ from torch import Tensor
 from crl.memory.bridge import Bridge
 from crl.memory.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square, recall
 from crl.memory.memory import NOMINAL, Memory
+from crl.memory.merging import dense_grid, twin
 from crl.memory.regime import Standing
 from crl.memory.steps import Steps
 from crl.memory.watch import NONE, Alarm, Watch
@@ -96,6 +97,7 @@ class Belief:
         self.memory, self.units = memory, units
         self.config = config or BeliefConfig()
         self._bridge, self._neutral = bridge, neutral
+        self._grid = dense_grid(bridge.box)
         self._limit = limit_log_likelihood(memory.size)
         self.watch = Watch()
         self.now = 0
@@ -199,9 +201,10 @@ class Belief:
             self.watch.reset(alarm.regime)
             self._go_on()
             return
-        self._leave(alarm.since)
         self._changed = alarm.since
+        self._leave(alarm.since)
         self._note("alarm", alarm.regime)
+        found, nearest = self._recall(alarm.since)  # what was left may be gone
         if found is not None:
             self._enter(found)
         else:
@@ -225,8 +228,9 @@ class Belief:
     def _leave(self, since: int) -> None:
         """What was in force is over since a step: strike what it was blamed for, and drop what has not proved itself."""
         regimes = self.memory.regimes
+        bridged = self.phase is not Phase.KNOWN and self.opening is None
         left = self.opening if self.opening is not None else self.force.regime
-        if left in regimes:
+        if not bridged:
             errors = [raw for step, raw, _ in self._errors if step < since]
             entry = regimes[left]
             if self.phase is Phase.KNOWN and len(errors) >= self.config.recent:
@@ -234,9 +238,19 @@ class Belief:
             if entry.standing is Standing.PROVISIONAL:
                 self.memory.drop(left)
                 self._note("dropped", left)
+            elif left != NOMINAL and self._window:
+                self._merge(left)
         self._waiting = deque(item for item in self._waiting if item[0] >= since)
         self.memory.rest()
         self._fresh()
+
+    def _merge(self, left: int) -> None:
+        """Make a regime that is left one with what it can't be told from: the older one stays."""
+        other = twin(self.memory, left, self.units, self._window[-1][1][0], self._grid)
+        if other is not None:
+            kept, gone = sorted((left, other))
+            self.memory.merge(kept, gone)
+            self._note("merged", gone)
 
     def _fresh(self) -> None:
         self.opening = None
@@ -297,9 +311,9 @@ class Belief:
         if not rows:
             return
         known, nearest = self._recall(self._changed)
-        if known is not None and len(rows) >= 2 and self._better(known, rows):
+        if known is not None and len(rows) >= 2 and self._no_better():
             self._leave(self._changed)
-            self._enter(known)
+            self._enter(known if known in self.memory.regimes else self._recall(self._changed)[1])
             return
         steps = Steps.stacked([row for row, _ in rows])
         self._identify(steps, torch.stack([effect for _, effect in rows]), nearest)
@@ -323,9 +337,8 @@ class Belief:
             self._changed = self.now
             self._fresh()
 
-    def _better(self, known: int, rows: list[tuple[Row, Tensor]]) -> bool:
-        """Whether a known regime explains the whole window as well as a learned one beside it does."""
-        del known, rows
+    def _no_better(self) -> bool:
+        """Whether no regime that is being learned explains the newest transitions already."""
         if self.opening is None or len(self._rivals) < self.config.recent:
             return True
         return sum(learned for learned, _ in self._rivals) / len(self._rivals) > FIT

@@ -25,6 +25,8 @@ FIT = 2.5
 """Mean squared residual in common units up to which a regime explains a window."""
 GROSS = 6.0
 """Residuals beyond so many units count as this in a mean square, so that one outlier does not decide."""
+FARTHEST = 50.0
+"""The same in a likelihood."""
 TELLING = 2.0
 """A transition is informative if a command's effect, seen or predicted, is at least so many units (root mean square)
 beyond what is forgiven of it."""
@@ -53,9 +55,9 @@ class Units:
 def log_likelihood(scaled: Tensor, freedom: float = FREEDOM) -> Tensor:
     """Log-likelihood [...] of residuals in common units [..., D] under Student's t, less a constant.
 
-    What is not finite is as unlikely as a residual of 1e6 units.
+    A residual beyond 50 units, or one that is not finite, counts as 50: no transition decides alone.
     """
-    bounded = torch.nan_to_num(scaled.abs(), nan=1e6, posinf=1e6).clamp_max(1e6)
+    bounded = torch.nan_to_num(scaled.abs(), nan=FARTHEST, posinf=FARTHEST).clamp_max(FARTHEST)
     return -0.5 * (freedom + 1) * torch.log1p(bounded.square() / freedom).sum(dim=-1)
 
 

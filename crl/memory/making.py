@@ -51,6 +51,7 @@ def make_lifelong(config: Config, settings: MemoryConfig, fitted: Fitted, action
     body = fitted.model.body
     small = replace(config.body, hidden=list(settings.hidden), ensemble=1)
     model = BodyModel(small, body, action.size, torch_generator(config.seed, "memory-base"))
+    model.weights[: sum(model.network.tensor_sizes[:2])] *= settings.curved
     rows = fitted.rows
     cut = round(len(rows) * (1 - HELD_OUT))
     model.normalise(rows)
@@ -76,7 +77,7 @@ def make_memory(config: Config, settings: MemoryConfig, base: BaseModel, bridge:
     if settings.kind == "networks":
         return NetworkMemory(base, settings.most, lr=settings.lr, batch=settings.batch)
     hyper = replace(config.dynamics.hypernetwork, kind="full", embedding=settings.embedding, init="base")
-    learning = replace(config.learning, lr=settings.lr, lr_embedding=settings.lr, average=0.0)
+    learning = replace(config.learning, lr=settings.lr_hyper, lr_embedding=settings.lr_hyper, average=0.0)
     own = replace(
         config,
         dynamics=replace(config.dynamics, hypernetwork=hyper),

@@ -184,7 +184,8 @@ class LifelongArm(PlanningArm):
     def summary(self) -> dict[str, Any]:
         """See :class:`Arm`."""
         memory = self.lifelong.memory
-        return {"opened": memory.opened, "regimes": len(memory.regimes)}
+        events = [list(event) for event in self.lifelong.belief.events]
+        return {"opened": memory.opened, "regimes": len(memory.regimes), "events": events}
 
 
 class AdaptiveArm(Arm):

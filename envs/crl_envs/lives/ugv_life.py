@@ -105,12 +105,14 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         return self._observation.copy(), self._info(0.0, np.zeros(2))
 
     def _begin(self) -> None:
-        rng = self.np_random
-        drawn = rng if self._regime_seed is None else np.random.default_rng(self._regime_seed)
+        # Sources of their own: which regime comes when does not depend on what the robot does.
+        self._changes, self._places, drawn = self.np_random.spawn(3)
+        if self._regime_seed is not None:
+            drawn = np.random.default_rng(self._regime_seed)
         self.regimes = draw_regimes(self.stream.count, self._others, drawn)
-        self.stream.begin(rng)
-        self.way.begin(rng)
-        self._state = rng.normal(0.0, START_STD, size=3)
+        self.stream.begin(self._changes)
+        self.way.begin(self._places)
+        self._state = self.np_random.normal(0.0, START_STD, size=3)
         self._alive, self._steps, self._crashes = True, 0, 0
 
     def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
@@ -123,9 +125,9 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         before, regime = self._observation, self.regimes[self.stream.regime]
         effect = self.effect(clip_command(command))
         self._state = step_unicycle(self._state, effect, rng=self.np_random, noise=regime.noise)
-        beside = self.way.advance((self._state[0], self._state[1]), self.np_random)
+        beside = self.way.advance((self._state[0], self._state[1]), self._places)
         info_regime = self.stream.regime
-        self.stream.advance(self.np_random)
+        self.stream.advance(self._changes)
         self._steps += 1
         self._observation = self._observe()
         reward = float(self.reward(before, command, self._observation))
@@ -171,7 +173,7 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
             "regimes": [{**vars(regime), "matrix": [list(row) for row in regime.matrix]} for regime in self.regimes],
             "stream": self.stream.get_state(),
             "way": self.way.get_state(),
-            "random": self.np_random.bit_generator.state,
+            "random": [rng.bit_generator.state for rng in (self.np_random, self._changes, self._places)],
         }
 
     def set_episode_state(self, state: dict[str, Any]) -> None:
@@ -182,5 +184,7 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         self.regimes = [CommandRegime(**{**plain, "matrix": tuple(map(tuple, plain["matrix"]))}) for plain in state["regimes"]]
         self.stream.set_state(state["stream"])
         self.way.set_state(state["way"])
-        self.np_random.bit_generator.state = state["random"]
+        self._changes, self._places = np.random.default_rng(), np.random.default_rng()
+        for rng, kept in zip((self.np_random, self._changes, self._places), state["random"], strict=True):
+            rng.bit_generator.state = kept
         self._alive = True

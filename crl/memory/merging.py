@@ -1,0 +1,58 @@
+"""Which regimes can't be told apart: by their predictions on a dense grid of commands.
+
+The grid has to be dense: a coarse one can't tell a dead zone from plain gains.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.quasirandom import SobolEngine
+
+from crl.adaptation.box import Box
+from crl.memory.likelihood import FIT, Units, mean_square
+from crl.memory.memory import Memory
+
+POINTS = 512
+"""Commands of the grid."""
+
+
+def dense_grid(box: Box, points: int = POINTS) -> Tensor:
+    """At least ``points`` commands [N, A] that fill a box: a lattice for two elements at most, else a Sobol sequence."""
+    if box.size <= 2:
+        axis = torch.linspace(-1, 1, math.ceil(points ** (1 / box.size)))
+        unit = torch.cartesian_prod(*[axis] * box.size).view(-1, box.size)
+    else:
+        unit = 2 * SobolEngine(box.size).draw(points) - 1
+    return box.middle + box.half * unit
+
+
+def apart(memory: Memory, regime: int, units: Units, observation: Tensor, actions: Tensor) -> dict[int, float]:
+    """How far every other regime is from one: mean squares of the differences of their predictions.
+
+    In common units, with the same share of the command's effect forgiven as in recall.
+
+    Args:
+        memory: The regimes.
+        regime: The one.
+        units: Common units.
+        observation: Where the commands are given, [S].
+        actions: The grid, [N, A].
+    """
+    rows = observation.expand(len(actions), -1)
+    predicted = memory.predict(rows, actions)
+    own = predicted[memory.order.index(regime)]
+    effect = own - own.mean(dim=0)
+    distances = mean_square(units.scaled(predicted - own, effect)).tolist()
+    return {index: value for index, value in zip(memory.order, distances, strict=True) if index != regime}
+
+
+def twin(memory: Memory, regime: int, units: Units, observation: Tensor, actions: Tensor) -> int | None:
+    """The nearest regime that can't be told from one; ``None`` if there is none. See :func:`apart`."""
+    distances = apart(memory, regime, units, observation, actions)
+    if not distances:
+        return None
+    nearest = min(distances, key=lambda index: distances[index])
+    return nearest if distances[nearest] <= FIT else None
