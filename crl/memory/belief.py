@@ -64,6 +64,13 @@ class BeliefConfig:
     """Share of the bridge's error below which a learned regime takes over."""
     learned: int = 512
     """Transitions of the present visit that are learned from."""
+    again: int = 8
+    """Transitions of a visit after which a kept regime is learned on."""
+    good: float = 1.0
+    """Mean squared residual up to which a kept regime is not learned on."""
+    rehearsed: int = 64
+    """Commands at which a kept regime that is learned on also learns what it predicted when it was recalled: a visit
+    shows few of all commands, and the rest must not be forgotten."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +117,7 @@ class Belief:
         self._errors: deque[tuple[int, Tensor, Tensor]] = deque(maxlen=64)
         self._rivals: deque[tuple[float, float]] = deque(maxlen=self.config.recent)
         self._changed = 0
+        self._rehearsed: Steps | None = None
         self._enter(NOMINAL)
 
     # ------------------------------------------------------------------ what is seen
@@ -254,6 +262,7 @@ class Belief:
 
     def _fresh(self) -> None:
         self.opening = None
+        self._rehearsed = None
         self._learned.clear()
         self._errors.clear()
         self._rivals.clear()
@@ -268,6 +277,12 @@ class Belief:
         self.phase = Phase.KNOWN
         self.force = InForce(regime, self.memory.context(regime))
         self._note("known", regime)
+        if regime != NOMINAL and entry.standing is Standing.KEPT and self._window and not self._learned:
+            every = max(1, len(self._grid) // self.config.rehearsed)
+            grid = self._grid[::every]
+            observation = self._window[-1][1][0].expand(len(grid), -1)
+            predicted = self.memory.predict(observation, grid)[self.memory.order.index(regime)]
+            self._rehearsed = Steps(observation, grid, predicted)
 
     def _prove(self) -> None:
         """A regime in force that explains what it sees is kept; a provisional one that does not is dropped in time."""
@@ -391,7 +406,12 @@ class Belief:
         regime = self.opening if self.opening is not None else self.force.regime
         if regime == NOMINAL or not self._learned or (self.opening is None and self.phase is not Phase.KNOWN):
             return None
-        loss = self.memory.learn(regime, Steps.stacked(self._learned), count, generator)
+        steps = Steps.stacked(self._learned)
+        if self._rehearsed is not None:
+            if len(steps) < self.config.again or self._error() <= self.config.good:
+                return None
+            steps = self._rehearsed.plus(steps)
+        loss = self.memory.learn(regime, steps, count, generator)
         if self.phase is Phase.KNOWN and self.force.regime == regime:
             self.force = InForce(regime, self.memory.context(regime))
         return loss
@@ -419,6 +439,7 @@ class Belief:
             "errors": [[step, raw.clone(), scaled.clone()] for step, raw, scaled in self._errors],
             "rivals": [list(pair) for pair in self._rivals],
             "changed": self._changed,
+            "rehearsed": None if self._rehearsed is None else [part.clone() for part in self._rehearsed.parts],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -435,6 +456,8 @@ class Belief:
         self._waiting = deque((int(step), _row(row)) for step, row in state["waiting"])
         self._learned = deque((_row(row) for row in state["learned"]), self.config.learned)
         self._errors = deque(((int(step), raw.clone(), scaled.clone()) for step, raw, scaled in state["errors"]), 64)
+        kept = state["rehearsed"]
+        self._rehearsed = None if kept is None else Steps(*_row(kept))
         self._rivals = deque(((float(a), float(b)) for a, b in state["rivals"]), self.config.recent)
 
 

@@ -27,3 +27,12 @@ class Steps:
     def stacked(cls, rows: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Steps:
         """Rows of an observation [S], an action [A] and a change [D] each; at least one."""
         return cls(*(torch.stack(column) for column in zip(*rows, strict=True)))
+
+    @property
+    def parts(self) -> tuple[Tensor, Tensor, Tensor]:
+        """All three."""
+        return self.observation, self.action, self.change
+
+    def plus(self, other: Steps) -> Steps:
+        """These, and others after them."""
+        return Steps(*(torch.cat(pair) for pair in zip(self.parts, other.parts, strict=True)))
