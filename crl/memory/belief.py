@@ -26,6 +26,7 @@ import torch
 from torch import Tensor
 
 from crl.memory.bridge import Bridge
+from crl.memory.coverage import add, widening
 from crl.memory.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square, recall
 from crl.memory.memory import NOMINAL, Memory
 from crl.memory.merging import dense_grid, twin
@@ -68,9 +69,6 @@ class BeliefConfig:
     """Transitions of a visit after which a kept regime is learned on."""
     good: float = 1.0
     """Mean squared residual up to which a kept regime is not learned on."""
-    rehearsed: int = 64
-    """Commands at which a kept regime that is learned on also learns what it predicted when it was recalled: a visit
-    shows few of all commands, and the rest must not be forgotten."""
 
 
 @dataclass(frozen=True)
@@ -153,11 +151,14 @@ class Belief:
         residual = self.units.scaled(row[2] - torch.cat([predicted, force.unsqueeze(0)]), effect)
         likelihood = log_likelihood(residual).tolist()
         error = float(mean_square(residual[-1:]))
-        beside = None if self.opening is None else float(mean_square(residual[order.index(self.opening)].unsqueeze(0)))
         held = likelihood[-1]
-        if beside is not None:
-            self._rivals.append((beside, error))
+        if self.opening is not None:
+            self._rivals.append((float(mean_square(residual[order.index(self.opening)].unsqueeze(0))), error))
             held = max(held, likelihood[order.index(self.opening)])
+        elif self.phase is Phase.KNOWN:
+            entry, at = self.memory.regimes[self.force.regime], (row[0].unsqueeze(0), row[1].unsqueeze(0))
+            wider = widening(entry, self._bridge.base, *at)[0]
+            held = float(log_likelihood(self.units.scaled(row[2] - force, effect, wider)))
         self._errors.append((self.now, row[2] - force, residual[-1]))
         own = {self.opening} | ({self.force.regime} if self.phase is Phase.KNOWN else set())
         others = [(index, value) for index, value in zip(order, likelihood, strict=False) if index not in own]
@@ -234,7 +235,7 @@ class Belief:
         return known, order[nearest]
 
     def _leave(self, since: int) -> None:
-        """What was in force is over since a step: strike what it was blamed for, and drop what has not proved itself."""
+        """What was in force is over since a step: strike what it was blamed for, drop what has not proved itself."""
         regimes = self.memory.regimes
         bridged = self.phase is not Phase.KNOWN and self.opening is None
         left = self.opening if self.opening is not None else self.force.regime
@@ -254,7 +255,7 @@ class Belief:
 
     def _merge(self, left: int) -> None:
         """Make a regime that is left one with what it can't be told from: the older one stays."""
-        other = twin(self.memory, left, self.units, self._window[-1][1][0], self._grid)
+        other = twin(self.memory, left, self._bridge.base, self.units, self._window[-1][1][0], self._grid)
         if other is not None:
             kept, gone = sorted((left, other))
             self.memory.merge(kept, gone)
@@ -277,12 +278,9 @@ class Belief:
         self.phase = Phase.KNOWN
         self.force = InForce(regime, self.memory.context(regime))
         self._note("known", regime)
-        if regime != NOMINAL and entry.standing is Standing.KEPT and self._window and not self._learned:
-            every = max(1, len(self._grid) // self.config.rehearsed)
-            grid = self._grid[::every]
-            observation = self._window[-1][1][0].expand(len(grid), -1)
-            predicted = self.memory.predict(observation, grid)[self.memory.order.index(regime)]
-            self._rehearsed = Steps(observation, grid, predicted)
+        if entry.standing is Standing.KEPT and entry.seen is not None and not self._learned:
+            predicted = self.memory.predict(*entry.seen)[self.memory.order.index(regime)]
+            self._rehearsed = Steps(*entry.seen, predicted)
 
     def _prove(self) -> None:
         """A regime in force that explains what it sees is kept; a provisional one that does not is dropped in time."""
@@ -379,6 +377,8 @@ class Belief:
             self._note("gone", gone)
         self.phase = Phase.OPENING
         self._rivals.clear()
+        for row in self._learned:
+            self._cover(row)
         self._note("opened", self.opening)
 
     def _hands_over(self, *, kept: bool) -> bool:
@@ -398,8 +398,15 @@ class Belief:
             step, row = self._waiting.popleft()
             if step >= self._changed:
                 self._learned.append(row)
+                self._cover(row)
         while len(self._waiting) > 4 * self.config.window:  # what is suspected for ever
             self._waiting.popleft()
+
+    def _cover(self, row: Row) -> None:
+        """Note where the regime that is being learned was seen."""
+        regime = self.opening if self.opening is not None else self.force.regime
+        if regime != NOMINAL and (self.opening is not None or self.phase is Phase.KNOWN):
+            add(self.memory.regimes[regime], self._bridge.base, row[0], row[1])
 
     def learn(self, count: int, generator: torch.Generator) -> float | None:
         """Take learning steps on the regime that is being learned; returns the loss, ``None`` if there is nothing."""

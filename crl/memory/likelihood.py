@@ -42,10 +42,17 @@ class Units:
 
     unit: Tensor
 
-    def scaled(self, residual: Tensor, effect: Tensor) -> Tensor:
-        """Residuals [..., N, D] in common units, each transition's widened by its command's effect [N, D]."""
+    def scaled(self, residual: Tensor, effect: Tensor, wider: Tensor | None = None) -> Tensor:
+        """Residuals [..., N, D] in common units, each transition's widened by its command's effect [N, D].
+
+        Args:
+            residual: Residuals.
+            effect: Effects of the commands.
+            wider: What the deviations are widened by beside, [D].
+        """
         square = (effect / self.unit).square().mean(dim=-1, keepdim=True)
-        return residual / (self.unit * (1 + FORGIVEN**2 * square).sqrt())
+        unit = self.unit * (1 + FORGIVEN**2 * square).sqrt()
+        return residual / (unit if wider is None else unit + wider)
 
     def informative(self, effects: Tensor) -> Tensor:
         """Which transitions say something, bool [N], by effects of their commands [R, N, D], seen and predicted."""

@@ -58,9 +58,10 @@ def make_lifelong(config: Config, settings: MemoryConfig, fitted: Fitted, action
     model.fit(rows[:cut], settings.base_steps, torch_generator(config.seed, "memory-fit"))
     base = BaseModel.of(model)
     held = rows[cut:]
-    residuals = held.change - model.outputs(model.weights, held.inputs, held.action, model.bounds)[0].mean(
-        dim=0
-    ) * model.scale.std
+    residuals = (
+        held.change
+        - model.outputs(model.weights, held.inputs, held.action, model.bounds)[0].mean(dim=0) * model.scale.std
+    )
     calibration = calibrate(residuals.detach(), FLOOR * base.scale, rate=config.flow.false_alarms)
     flow = replace(config.flow, structure=settings.structure)
     box = Box.of(action)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -64,9 +65,9 @@ class NetworkMemory(Memory):
             loss = self.base.loss(self._moving, rows)
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()
-            if bool(torch.isfinite(self._moving.grad).all()):  # type: ignore[union-attr]  # backward has made one
+            if math.isfinite(value := float(loss.detach())):
                 self._optimiser.step()
-            total += float(loss.detach())
+            total += value
         self._weights[regime] = self._moving.detach().clone()
         self._stacked = None
         return total / count

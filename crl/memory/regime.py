@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
@@ -38,6 +38,7 @@ class Regime:
         last: Step at which it was met last.
         standing: Whether it is kept.
         scale: Robust deviation (MAD) of its residuals, [D], zero before any is known.
+        seen: Where it was seen: a few observations [K, S] and actions [K, A] that cover what it was learned from.
     """
 
     index: int
@@ -48,10 +49,11 @@ class Regime:
     first: int = 0
     last: int = 0
     standing: Standing = Standing.PROVISIONAL
-    scale: Tensor = None  # type: ignore[assignment]  # set below, by the size
+    scale: Tensor = field(default_factory=lambda: torch.zeros(0))
+    seen: tuple[Tensor, Tensor] | None = None
 
     def __post_init__(self) -> None:
-        if self.scale is None:
+        if not len(self.scale):
             self.scale = torch.zeros(self.size)
 
     def judge(self, residuals: Tensor) -> None:
@@ -60,7 +62,8 @@ class Regime:
 
     def state_dict(self) -> dict[str, Any]:
         """The entry as plain data."""
-        return {**vars(self), "standing": self.standing.value, "scale": self.scale.clone()}
+        seen = None if self.seen is None else [part.clone() for part in self.seen]
+        return {**vars(self), "standing": self.standing.value, "scale": self.scale.clone(), "seen": seen}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], size: int) -> Regime:
@@ -73,7 +76,12 @@ class Regime:
             scale = restoring.tensor(state["scale"], "scale", torch.zeros(size))
             counts = {key: int(state[key]) for key in ("index", "visits", "transitions", "first", "last")}
             name = None if state["name"] is None else str(state["name"])
-            return cls(size=size, name=name, standing=Standing(state["standing"]), scale=scale, **counts)
+            seen = None
+            if state["seen"] is not None:
+                like = torch.zeros(0)
+                first, second = (restoring.tensor(part, "seen", like, (None, None)) for part in state["seen"])
+                seen = (first, second)
+            return cls(size=size, name=name, standing=Standing(state["standing"]), scale=scale, seen=seen, **counts)
 
 
 def robust_scale(residuals: Tensor) -> Tensor:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import crl_envs
 import gymnasium
 import numpy as np
 import pytest
 import torch
+from gymnasium.utils.env_checker import check_env
+
+import crl_envs
 from crl_envs.lives.endless import EndlessWay
 from crl_envs.lives.regimes import NOMINAL, CommandRegime, draw_regimes
 from crl_envs.lives.stream import RegimeStream
 from crl_envs.lives.ugv_life import HALF, LOST
 from crl_envs.missions import MissionError
-from gymnasium.utils.env_checker import check_env
 
 ACTIONS = np.random.default_rng(0).uniform(-1, 1, size=(400, 2)).astype(np.float32)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from functools import partial
 from typing import Any
 
 import gymnasium
@@ -37,11 +38,12 @@ def live(arm: Arm, env: gymnasium.Env[Any, Any], task: TaskSpec, steps: int, see
     met: list[bool] = []
     seen: set[int] = set()
     timeline: list[tuple[int, int, int | None, str]] = []
-    visit, first, false_alarms, before = -1, True, 0, (None, "")
+    visit, first, false_alarms = -1, True, 0
+    before: int | None = None
     for step in range(steps):
         if arm.is_told:
             arm.tell(described.effect)
-        action = timed(arm, "decide", lambda seen=observation: arm.act(seen))
+        action = timed(arm, "decide", partial(arm.act, observation))
         executed = wall(action).action
         expected = arm.predict(observation, executed)
         after, reward, terminated, truncated, info = env.step(executed)
@@ -60,11 +62,11 @@ def live(arm: Arm, env: gymnasium.Env[Any, Any], task: TaskSpec, steps: int, see
         transition = Transition(
             task.index, observation, action, action, executed, float(reward), after, first, ended, bool(terminated)
         )
-        timed(arm, "learn", lambda shown=transition: arm.observe(shown))
+        timed(arm, "learn", partial(arm.observe, transition))
         now = arm.known()
-        if now[0] != before[0] and len(visits[-1]) > 15 and all(visits[-1][-4:-1]):
+        if now[0] != before and len(visits[-1]) > 15 and all(visits[-1][-4:-1]):
             false_alarms += 1
-        before = now
+        before = now[0]
         timeline.append((step, regime, *now))
         observation, first = after, ended
         if ended:
@@ -98,11 +100,9 @@ def live(arm: Arm, env: gymnasium.Env[Any, Any], task: TaskSpec, steps: int, see
     }
 
 
-def _delay(right: list[bool]) -> int | None:
+def _delay(right: list[bool]) -> float | None:
     """Steps of a visit until the expectation is right three times in a row; ``None``: it never is."""
     for step in range(len(right) - SETTLED + 1):
         if all(right[step : step + SETTLED]):
-            return step
+            return float(step)
     return None
-
-

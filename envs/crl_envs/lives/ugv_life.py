@@ -181,7 +181,9 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         self._state = np.array(state["pose"], dtype=np.float64)
         self._observation = np.array(state["observation"], dtype=np.float32)
         self._steps, self._crashes = int(state["steps"]), int(state["crashes"])
-        self.regimes = [CommandRegime(**{**plain, "matrix": tuple(map(tuple, plain["matrix"]))}) for plain in state["regimes"]]
+        self.regimes = [
+            CommandRegime(**{**plain, "matrix": tuple(map(tuple, plain["matrix"]))}) for plain in state["regimes"]
+        ]
         self.stream.set_state(state["stream"])
         self.way.set_state(state["way"])
         self._changes, self._places = np.random.default_rng(), np.random.default_rng()

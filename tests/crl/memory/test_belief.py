@@ -15,7 +15,7 @@ EACH = pytest.mark.parametrize("kind", KINDS)
 NOMINAL_BODY, FLIPPED = gains(1, 1), gains(1, -1)
 
 
-def show(belief: Belief, effect, action: torch.Tensor, count: int) -> None:  # noqa: ANN001
+def show(belief: Belief, effect, action: torch.Tensor, count: int) -> None:
     """Show it one command again and again."""
     change = torch.stack([effect(action)[0] * 0.2, torch.tensor(0.0), effect(action)[1] * 0.2])
     for _ in range(count):

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from crl.errors import CrlError
-from crl.memory.merging import dense_grid, twin
 from crl.memory.memory import Memory
+from crl.memory.merging import dense_grid, twin
 from crl.memory.regime import Standing, robust_scale
 from crl.memory.settings import KINDS
 from tests.crl.memory.unicycle import BOX, PERIOD, Effect, drive, fitted, gains, make_bridge, memory_of, squared, units
@@ -129,13 +129,13 @@ def test_merged_regimes_are_one_and_their_counts_add_up(kind: str) -> None:
 def test_only_regimes_that_can_not_be_told_apart_are_twins(kind: str) -> None:
     memory, index = learned(kind)
     grid, observation = dense_grid(BOX), torch.zeros(10)
-    assert twin(memory, index, units(), observation, grid) is None
+    assert twin(memory, index, make_bridge().base, units(), observation, grid) is None
     generator = torch.Generator().manual_seed(0)
     steps = drive(gains(-1, 0.7), 60, 7)
     second, _ = memory.open(index, steps, now=50)
     for _ in range(20):
         memory.learn(second, steps, 10, generator)
-    assert twin(memory, second, units(), observation, grid) == index
+    assert twin(memory, second, make_bridge().base, units(), observation, grid) == index
 
 
 def test_a_dense_grid_fills_the_box() -> None:
