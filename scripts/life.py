@@ -1,6 +1,6 @@
 """Lives of the unicycle: every arm lives the same life, from one fit of the nominal body.
 
-    python scripts/life.py FIT [--arms oracle afm ...] [--steps 3000] [--seeds 1] [--out FILE] [--timeline]
+    python scripts/life.py FIT [--arms oracle afm ...] [--steps 3000] [--seeds 1] [--out FILE] [--timeline] [--memory beta=5]
 
 FIT is the folder of a run of `crl train env=ugv_mission refiner=afm`.
 """
@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
+from crl.memory.settings import MemoryConfig
 from crl.sequences import load_sequence
 from crl.training.lives.arms import ARMS, make_arm
 from crl.training.lives.living import live
@@ -28,7 +30,10 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--out", type=Path)
     parser.add_argument("--timeline", action="store_true")
+    parser.add_argument("--memory", nargs="*", default=[], metavar="NAME=VALUE", help="settings of the memory")
     asked = parser.parse_args()
+    pairs = dict(entry.split("=", 1) for entry in asked.memory)
+    settings = replace(MemoryConfig(), **{name: json.loads(value) for name, value in pairs.items()})
     torch.set_num_threads(1)
     run = load_run(asked.fit)
     state = run.agent.state_dict()
@@ -36,7 +41,7 @@ def main() -> None:
     task = sequence.spec(0)
     for seed in asked.seeds:
         for name in asked.arms:
-            arm = make_arm(name, run.config, task, state)
+            arm = make_arm(name, run.config, task, state, settings)
             env = sequence.make(0)
             record = {"arm": name, **live(arm, env, task, asked.steps, seed)}
             env.close()

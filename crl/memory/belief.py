@@ -65,6 +65,8 @@ class BeliefConfig:
     """Share of the bridge's error below which a learned regime takes over."""
     learned: int = 512
     """Transitions of the present visit that are learned from."""
+    near: float = 4.0
+    """A regime that explains a window but for commands at which it was never seen may leave so many times as much."""
     again: int = 8
     """Transitions of a visit after which a kept regime is learned on."""
     good: float = 1.0
@@ -223,14 +225,17 @@ class Belief:
         """The known regime that explains the window since a step, and the one that is nearest to it."""
         rows = [(row, effect) for step, row, effect in self._window if step >= since]
         steps = Steps.stacked([row for row, _ in rows])
-        predicted = self.memory.predict(steps.observation, steps.action)
-        scaled = self.units.scaled(steps.change - predicted, torch.stack([effect for _, effect in rows]))
-        told = recall(scaled, torch.ones(len(rows), dtype=torch.bool))
-        order = self.memory.order
-        misfit = told.misfit.clone()
-        if self.opening is not None:
-            misfit[order.index(self.opening)] = torch.inf
-        best, nearest = told.best(), int(misfit.argmin())
+        effects, order = torch.stack([effect for _, effect in rows]), self.memory.order
+        residual = steps.change - self.memory.predict(steps.observation, steps.action)
+        told = recall(self.units.scaled(residual, effects), torch.ones(len(rows), dtype=torch.bool))
+        candidates = [at for at, index in enumerate(order) if index != self.opening]
+        nearest = min(candidates, key=lambda at: float(told.misfit[at]))
+        best = told.best()
+        if best is None and float(told.misfit[nearest]) <= self.config.near * FIT:
+            # It is the nearest by far too little; but it may never have been seen at commands like these.
+            entry = self.memory.regimes[order[nearest]]
+            wider = widening(entry, self._bridge.base, steps.observation, steps.action)
+            best = nearest if float(mean_square(self.units.scaled(residual[nearest], effects, wider))) <= FIT else None
         known = None if best is None or order[best] == self.opening else order[best]
         return known, order[nearest]
 
