@@ -1,6 +1,6 @@
 """Lives of the unicycle: every arm lives the same life, from one fit of the nominal body.
 
-    python scripts/life.py FIT [--arms oracle afm ...] [--steps 3000] [--seeds 1] [--out FILE] [--timeline] [--memory beta=5]
+    python scripts/life.py FIT [--arms oracle afm ...] [--steps 3000] [--seeds 1] [--out FILE] [--memory beta=5]
 
 FIT is the folder of a run of `crl train env=ugv_mission refiner=afm`.
 """

@@ -19,10 +19,15 @@ from crl.config import Config
 from crl.continual.hypercrl import HyperCRL
 from crl.memory.base_model import BaseModel
 from crl.memory.memory import NOMINAL, Memory
+from crl.memory.regime import Standing
 from crl.memory.steps import Steps
 
 BESIDE = 0.3
 """Deviation of a new embedding from its neighbour's."""
+LEAST = 60
+"""Learning steps below which what a visit to a kept regime taught is undone. A fresh optimiser's first steps move every
+parameter alike, and the regulariser, which resists only what has moved already, has not pulled the others back by then:
+many short visits would wear them away. What a dropped regime taught is always undone."""
 
 
 class HyperMemory(Memory):
@@ -60,6 +65,10 @@ class HyperMemory(Memory):
         self._strategy.embeddings[NOMINAL] = torch.zeros(config.dynamics.hypernetwork.embedding)
         self._stacked: Tensor | None = None
         self._learning = NOMINAL
+        self._taken = 0
+        self._again = False
+        self._before = self._values()
+        self._own = torch.zeros(config.dynamics.hypernetwork.embedding)
 
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
         """See :class:`Memory`; regimes beyond the cache are generated in turn."""
@@ -94,33 +103,60 @@ class HyperMemory(Memory):
             return None
         if regime != self._learning:
             self._learning = regime
+            self._taken = 0
+            self._before, self._again = self._values(), self.regimes[regime].standing is Standing.KEPT
+            self._own = self._strategy.embeddings[regime].detach().clone()
             self._strategy.begin_task(regime)
         total = 0.0
         for _ in range(count):
+            self._taken += 1
             rows = steps[torch.randint(len(steps), (min(self._batch, len(steps)),), generator=generator)]
             total += float(self._strategy.step(lambda weights, rows=rows: self.base.loss(weights, rows))["task"])  # type: ignore[misc]
         self._stacked = None
         return total / count
 
+    def _values(self) -> dict[str, Tensor]:
+        """Copies of all parameters."""
+        return {name: value.detach().clone() for name, value in self._strategy.parameters.items()}
+
+    def _undo(self) -> None:
+        """Make the parameters what they were when the present learning began."""
+        with torch.no_grad():
+            for name, value in self._strategy.parameters.items():
+                value.copy_(self._before[name])
+        self._stacked = None
+
     def rest(self) -> None:
-        """See :class:`Memory`."""
+        """See :class:`Memory`; what was learned too briefly is undone."""
+        if self._learning != NOMINAL and self._again and self._taken < LEAST:
+            self._undo()
+            with torch.no_grad():
+                self._strategy.embeddings[self._learning].copy_(self._own)
         self._learning = NOMINAL
 
     def _drop(self, regime: int) -> None:
         del self._strategy.embeddings[regime]
         self._stacked = None
         if regime == self._learning:
-            self.rest()
+            self._undo()
+            self._learning = NOMINAL
         if self._strategy.task == regime:
             self._strategy.begin_task(NOMINAL)
 
     def _state(self) -> dict[str, Any]:
-        return {"strategy": self._strategy.state_dict(), "learning": self._learning}
+        before = {name: value.clone() for name, value in self._before.items()}
+        learning = {"regime": self._learning, "taken": self._taken, "again": self._again, "own": self._own.clone()}
+        return {"strategy": self._strategy.state_dict(), "learning": learning, "before": before}
 
     def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
         with restoring.part("strategy"):
             self._strategy.load_state_dict(state["strategy"])
         if sorted(self._strategy.embeddings) != sorted(regimes):
             raise restoring.UnfitStateError("embeddings are of other regimes than those of the memory")
-        self._learning = int(state["learning"])
+        self._before = restoring.same(state["before"], "before", self._strategy.parameters)
+        with restoring.part("learning"):
+            learning = state["learning"]
+            self._own = restoring.tensor(learning["own"], "own", self._own)
+            self._learning, self._taken = int(learning["regime"]), int(learning["taken"])
+            self._again = bool(learning["again"])
         self._stacked = None

@@ -29,7 +29,7 @@ class MemoryConfig:
     """Learning steps per control step."""
     lr: float = 1e-2
     """Learning rate of a network (``networks``)."""
-    lr_hyper: float = 2e-3
+    lr_hyper: float = 1e-3
     """Learning rate of the hypernetwork and of its embeddings (``hypercrl``)."""
     batch: int = 64
     """Transitions per learning step."""

@@ -201,3 +201,19 @@ def test_a_hypernetwork_generates_what_is_beyond_its_cache() -> None:
     whole = memory.predict(steps.observation, steps.action)
     memory._cache, memory._stacked = 2, None  # type: ignore[attr-defined]
     assert torch.allclose(memory.predict(steps.observation, steps.action), whole, atol=1e-6)
+
+
+def test_many_short_visits_do_not_wear_the_others_away() -> None:
+    memory, index = learned("hypercrl")
+    memory.rest()
+    memory.regimes[index].standing = Standing.KEPT
+    steps = drive(gains(1, -1), 12, 1)
+    before = memory.predict(steps.observation, steps.action)
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(5):
+        other, _ = memory.open(0, steps, 0)
+        memory.learn(other, steps, 10, generator)
+        memory.drop(other)
+        memory.learn(index, steps, 10, generator)
+        memory.rest()
+    assert torch.equal(memory.predict(steps.observation, steps.action), before)
