@@ -124,7 +124,7 @@ UGV_MISSION: dict[str, Any] = {
 UGV_LIFE: dict[str, Any] = {
     "name": "ugv_life",
     "description": "a unicycle follows waypoints for ever while its body changes, unannounced, among many regimes",
-    "tasks": [{"name": "life", "id": "crl/UGVLife-v0", "kwargs": {}}],
+    "tasks": [{"name": "ugv_life", "id": "crl/UGVLife-v0", "kwargs": {}}],
 }
 
 UGV_MISSION_HUSKY: dict[str, Any] = {
