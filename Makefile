@@ -1,12 +1,14 @@
 # Needs only Python 3.11 and make; everything else goes into .venv.
 #   make train    learn to open three doors in sequence (quick profile), then show the table
-#   make test     the tests, without the slow ones
+#   make test     the tests, without the slow ones, on all cores (at most 8)
 # Another interpreter: make PYTHON=python3.12 ...    More settings: make train ARGS="seed=1 profile=full"
 
 PYTHON ?= python3.11
 VENV ?= .venv
 ARGS ?=
 PYTEST_ARGS ?=
+# Processes that share the tests: one for each core that may be used. WORKERS=0 runs them in one process.
+WORKERS ?= $(shell $(BIN)/python -c "from crl.cores import cores; print(min(cores(), 8))")
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -50,7 +52,7 @@ train: $(VENV)/.installed
 	$(BIN)/crl train env=door_open $(ARGS)
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow" -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)

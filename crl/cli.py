@@ -26,6 +26,7 @@ from crl.commands import (
     eval_missions,
     fit_flow,
     formal,
+    live,
     replay,
     report,
     runs,
@@ -56,7 +57,7 @@ INTERRUPTED = 130
 OUT_OF_MEMORY = ("can't allocate memory", "not enough memory", "out of memory")
 """Words of PyTorch's errors, which are no MemoryErrors."""
 SMALLER = (
-    "ask for less: fewer planner.samples, smaller networks (dynamics.hidden, body.hidden, agent.hidden), a smaller "
+    "ask for less: fewer planner.samples, smaller networks (dynamics.hidden, agent.hidden), a smaller "
     "agent.buffer; what was learned before is in the last checkpoint"
 )
 
@@ -150,7 +151,7 @@ def evaluate(
     from crl.training.runs.trust import asking
 
     with asking(trust):
-        results = evaluate_run(folder, episodes, task)
+        results = evaluate_run(folder, episodes, task, err)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
         return
@@ -184,6 +185,7 @@ for command in (
     eval_missions,
     fit_flow,
     formal,
+    live,
     replay,
     report,
     runs,
@@ -228,11 +230,11 @@ def _show_warning(
 
 
 def _compose(settings: list[str] | None) -> Config:
-    from crl.plugin_options import check_options
-    from crl.settings import compose
+    from crl.config.composing import compose, given_keys
+    from crl.config.plugins import check_options
 
     config = compose(settings or [])
-    check_options(config)
+    check_options(config, given_keys(settings or []))
     return config
 
 

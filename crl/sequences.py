@@ -32,7 +32,7 @@ from crl.types import TaskSpec
 GROUP = "crl.task_sequences"
 ENVIRONMENTS = "gymnasium.envs"
 _KEYS = {"name", "description", "tasks"}
-_OPTIONAL = {"missions"}
+_OPTIONAL = {"missions", "suites", "life"}
 _HINTS = {
     "pybullet": "it has wheels up to Python 3.11, and this is Python "
     f"{sys.version_info.major}.{sys.version_info.minor}: use Python 3.11, where it is installed with this package, or "
@@ -72,12 +72,16 @@ class TaskSequence:
         description: One line about it.
         tasks: The tasks in order. An entry may come again (a cycle): it is the same task then, with the same spec.
         missions: Faults to fly missions with, if the sequence has any; the first task then is the nominal body.
+        suites: More such faults, by the suite's name; they are flown when they are asked for.
+        life: Arguments of the first task's environment with which it is a life; ``None``: the sequence has none.
     """
 
     name: str
     description: str
     tasks: tuple[TaskEntry, ...]
     missions: tuple[MissionEntry, ...] = ()
+    suites: Mapping[str, tuple[MissionEntry, ...]] = field(default_factory=dict)
+    life: Mapping[str, Any] | None = None
     _specs: dict[int, TaskSpec] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -262,7 +266,12 @@ def _parse(plain: Any, source: str) -> TaskSequence:
                 "give each task its own name; only a task that comes again repeats its name",
             )
     missions = tuple(_mission(entry, source) for entry in plain.get("missions", ()))
-    return TaskSequence(str(plain["name"]), str(plain["description"]), tuple(tasks), missions)
+    suites = {
+        str(name): tuple(_mission(entry, source) for entry in entries)
+        for name, entries in dict(plain.get("suites", {})).items()
+    }
+    life = None if plain.get("life") is None else dict(plain["life"])
+    return TaskSequence(str(plain["name"]), str(plain["description"]), tuple(tasks), missions, suites, life)
 
 
 def _mission(entry: Any, source: str) -> MissionEntry:

@@ -20,6 +20,8 @@ Array = NDArray[np.float32]
 Reward = Callable[[Any, Any, Any], Any]
 Success = Callable[[Any], Any]
 Terminated = Callable[[Any], Any]
+Told = Callable[[str, int, int], None]
+"""Is told of work that takes long: what is done, how many steps of it, and how many there are in all."""
 Kind = Literal["linear", "angle", "quaternion"]
 KINDS: tuple[Kind, ...] = ("linear", "angle", "quaternion")
 Role = Literal["state", "position", "heading", "velocity", "command", "goal", "fixed"]
@@ -197,12 +199,22 @@ class Decision:
     sequences: int = 0
 
 
+def untold(doing: str, done: int, total: int) -> None:
+    """Tell nobody (:data:`Told`)."""
+
+
 @dataclass(frozen=True)
 class LearnBudget:
-    """What a learning session may spend: gradient steps, and whether it is the task's closing one."""
+    """What a learning session may spend: gradient steps; whether it is the task's closing one, or online.
+
+    Online sessions are those of a mission: they learn what the present episode shows of a body that changes, and for
+    this episode alone. ``told`` may be told how far the session is; an agent need not.
+    """
 
     steps: int
     closing: bool = False
+    online: bool = False
+    told: Told = field(default=untold, compare=False, repr=False)
 
 
 @dataclass

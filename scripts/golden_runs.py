@@ -26,7 +26,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from crl.settings import compose
+from crl.config.composing import compose
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.runner import train
 from tests import tiny, tiny_missions
@@ -96,7 +96,7 @@ def hashes(state: Any) -> list[str]:
 def run(words: list[str]) -> dict[str, Any]:
     """What one run leaves."""
     with tempfile.TemporaryDirectory() as folder:
-        train(compose(arguments(Path(folder), words)), tiny.quiet()[0])
+        train(compose(arguments(Path(folder), words), unread=True), tiny.quiet()[0])
         path = Path(folder) / "run"
         state = CheckpointStore(path / "checkpoints").load_latest().state
         metrics = [plain(json.loads(line)) for line in (path / "metrics.jsonl").read_text().splitlines()]

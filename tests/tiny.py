@@ -19,8 +19,10 @@ from rich.console import Console
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.config.composing import compose, given_keys
+from crl.config.reading import unread_of
+from crl.errors import CrlError
 from crl.sequences import load_sequence
-from crl.settings import compose
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
@@ -207,7 +209,17 @@ def settings(runs: Path, *overrides: str, env: str = "SLIDES", tasks: str = "[0,
 def arguments(runs: Path, *overrides: str, env: str = "SLIDES", tasks: str = "[0,1]") -> list[str]:
     """The command line's arguments for :func:`settings`."""
     name = env if env.islower() else f"tests.tiny:{env}"
-    return [f"env={name}", f"tasks={tasks}", f"run_dir={runs}", "name=run", *SMALL, *overrides]
+    chosen = [f"env={name}", f"tasks={tasks}", f"run_dir={runs}", "name=run"]
+    return [*chosen, *read_with(SMALL, *chosen, *overrides), *overrides]
+
+
+def read_with(small: Sequence[str], *chosen: str) -> list[str]:
+    """Those of some settings (``key=value``) that the components read which others choose; all, if they choose none."""
+    try:
+        config = compose([*small, *chosen], unread=True)
+    except CrlError:  # whoever gave it looks for the error
+        return list(small)
+    return [word for word in small if not unread_of(config, given_keys([word]))]
 
 
 def quiet() -> tuple[Progress, io.StringIO]:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from crl.config import Config
-from crl.settings import compose
+from crl.config.composing import compose
 from crl.training.missions.trials import Trial
+from tests.tiny import read_with
 
 POINTS = ((0.0, 0.0), (1.2, 0.0), (2.4, 0.3), (2.6, 1.5), (1.4, 1.8), (0.3, 1.4))
 """A short way with a bend (m)."""
@@ -30,9 +31,9 @@ TIMES = ("ms",)
 """Entries of a record that may differ between equal missions."""
 
 SMALL = (
-    "body.hidden=[24]",
-    "body.ensemble=2",
-    "body.lr=0.01",
+    "dynamics.hidden=[24]",
+    "dynamics.ensemble=2",
+    "learning.lr=0.01",
     "planner=mppi",
     "planner.samples=32",
     "planner.horizon=6",
@@ -71,7 +72,9 @@ def write_map(path: Path, points: Any = POINTS) -> Path:
 def arguments(folder: Path, *overrides: str, env: str = "tests.tiny_missions:UGV") -> list[str]:
     """The command line's arguments for a run in ``folder``/run that flies the map ``folder``/bend.csv."""
     where = write_map(folder / "bend.csv")
-    return [f"env={env}", f"run_dir={folder}", "name=run", *SMALL, f"missions.waypoints={where}", *overrides]
+    chosen = [f"env={env}", f"run_dir={folder}", "name=run"]
+    small = [*SMALL, f"missions.waypoints={where}"]
+    return [*chosen, *read_with(small, *chosen, *overrides), *overrides]
 
 
 def settings(folder: Path, *overrides: str, env: str = "tests.tiny_missions:UGV") -> Config:

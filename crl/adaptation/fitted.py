@@ -20,33 +20,32 @@ from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
 from crl.dynamics.body import Body
-from crl.dynamics.body_model import BodyModel, Rows
+from crl.dynamics.model import DynamicsModel
+from crl.dynamics.rows import Rows
+from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
 from crl.matching import nearest
-from crl.seeding import torch_generator
-from crl.types import ActionSpec
-
-PLAN, ONE_STEP = 0, 1
+from crl.types import ActionSpec, ObservationSpec
 
 
 @dataclass
 class Fitted:
-    """What missions need.
+    """What missions need, beside the planner's model.
 
     Attributes:
-        model: The planner's model, of ``body.stride`` control steps.
         one_step: The model of one control step that regimes are identified with; it never learns again.
-        rows: NominalModel rows of the planner's model.
+        rows: Nominal rows of the planner's model, which learning during a mission rehearses.
         spread: Deviation of the nominal residuals, [D].
+        body: What is read and predicted.
         measured: For every element of an action, where in an observation its counterpart is, -1 for none.
         flow: The fitted flow, if the refiner has one.
         published: The flow conditioned as published, if the refiner is that one.
     """
 
-    model: BodyModel
-    one_step: BodyModel
+    one_step: TaskModel
     rows: Rows
     spread: Tensor
+    body: Body
     measured: tuple[int, ...] = ()
     flow: ActionFlow | None = None
     published: PublishedFlow | None = None
@@ -54,7 +53,7 @@ class Fitted:
     @property
     def nominal(self) -> NominalModel:
         """The model of one control step as regimes are identified with it."""
-        return lagged(self.one_step, self.measured)
+        return lagged(self.one_step, self.body, self.measured)
 
     @property
     def fingerprint(self) -> str:
@@ -78,7 +77,6 @@ class Fitted:
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {
-            "model": self.model.state_dict(),
             "one_step": self.one_step.state_dict(),
             "rows": [self.rows.inputs, self.rows.action, self.rows.change],
             "spread": self.spread,
@@ -87,43 +85,44 @@ class Fitted:
         }
 
     @classmethod
-    def from_state(cls, config: Config, body: Body, action: ActionSpec, state: Mapping[str, Any]) -> Fitted:
-        """What :meth:`state_dict` described."""
-        model, one_step = (body_model(config, body, action, part) for part in (PLAN, ONE_STEP))
-        step_state = state["one_step"] if "one_step" in state else state["tick"]  # as it was called before
-        for name, part, saved in (("model", model, state["model"]), ("one_step", one_step, step_state)):
-            with restoring.part(name):
-                part.load_state_dict(saved)
+    def from_state(
+        cls, config: Config, observation: ObservationSpec, action: ActionSpec, state: Mapping[str, Any]
+    ) -> Fitted:
+        """What :meth:`state_dict` described; without a flow that this refiner has no use for."""
+        body = Body(observation, action)
+        with restoring.part("one_step"):
+            one_step = TaskModel.from_state(one_step_dynamics(config, observation, action), state["one_step"])
         flow, measured = None, measured_fields(config, body, action)
-        if state["flow"] is not None:
+        if state["flow"] is not None and config.refiner.identifies:
             with restoring.part("flow/calibration"):
                 calibration = Calibration.from_state(state["flow"]["calibration"], body.changes)
             kind = config.refiner.identifier
             box = Box.of(action)
-            identifier = make_identifier(kind, config.flow, box, lagged(one_step, measured), calibration, config.seed)
+            nominal = lagged(one_step, body, measured)
+            identifier = make_identifier(kind, config.flow, box, nominal, calibration, config.seed)
             flow = ActionFlow(config.flow, action, identifier, calibration, config.seed)
             with restoring.part("flow"):
                 flow.load_state_dict(state["flow"])
         published = None
-        if state.get("published") is not None:
+        if state.get("published") is not None and config.refiner.identifies:
             with restoring.part("published"):
                 published = PublishedFlow.from_state(config.flow, action, state["published"], body.changes)
-        like = model.weights.new_empty(body.changes)
+        like = one_step.weights.new_empty(body.changes)
         spread = restoring.tensor(state["spread"], "spread", like)
         inputs, commands, changes = state["rows"]
-        widths = (body.inputs, action.size, body.changes)
+        widths = (body.features, action.size, body.changes)
         rows = Rows(
             *(
                 restoring.tensor(part, f"rows[{i}]", like, (len(inputs), width))
                 for i, (part, width) in enumerate(zip((inputs, commands, changes), widths, strict=True))
             )
         )
-        return cls(model, one_step, rows, spread, measured, flow, published)
+        return cls(one_step, rows, spread, body, measured, flow, published)
 
 
-def lagged(one_step: BodyModel, measured: tuple[int, ...]) -> NominalModel:
+def lagged(one_step: TaskModel, body: Body, measured: tuple[int, ...]) -> NominalModel:
     """The model of one control step as regimes are identified with it; ``measured`` is of :func:`measured_fields`."""
-    return NominalModel(one_step.predict, tuple(one_step.body.command), measured)
+    return NominalModel(one_step.predict, tuple(body.command), measured)
 
 
 def measured_fields(config: Config, body: Body, action: ActionSpec) -> tuple[int, ...]:
@@ -144,7 +143,7 @@ def measured_fields(config: Config, body: Body, action: ActionSpec) -> tuple[int
     return tuple(body.where[name] if name else -1 for name in names)
 
 
-def body_model(config: Config, body: Body, action: ActionSpec, part: int) -> BodyModel:
-    """A model that is not fitted yet: ``PLAN`` is the planner's, ``ONE_STEP`` that of one control step."""
-    generator = torch_generator(config.seed, "body", part)
-    return BodyModel(config.body, body, action.size, generator, memory=config.body.memory and part == ONE_STEP)
+def one_step_dynamics(config: Config, observation: ObservationSpec, action: ActionSpec) -> DynamicsModel:
+    """A dynamics model of one control step; with ``body.memory`` it reads what the step before changed."""
+    body = Body(observation, action, memory=config.body.memory)
+    return DynamicsModel(config.dynamics, observation, action, features=body)

@@ -1,29 +1,34 @@
-"""The closing session's fit to the nominal body: the models, the calibration of the detection, and the flow.
+"""The closing session's fit to the nominal body: one-step model, calibration of the detection, and flow.
 
 The newest fifth of the training transitions is held out from the model of one control step. The thresholds of the
-detection come from its residuals there, in their order of time. A planner of several control steps at once
-(``body.stride``) gets a model of its own.
+detection come from its residuals there, in their order of time.
 """
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import torch
-from torch import Tensor
 
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import calibrate
-from crl.adaptation.fitted import ONE_STEP, PLAN, Fitted, body_model, measured_fields
+from crl.adaptation.fitted import Fitted, measured_fields, one_step_dynamics
 from crl.adaptation.flow_matching.action_flow import fit_flow
 from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.simulator import ChannelRegimes
 from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
+from crl.continual.single import Single
 from crl.dynamics.body import Body
-from crl.dynamics.body_model import Rows
 from crl.dynamics.buffer import Buffer
+from crl.dynamics.model import DynamicsModel
+from crl.dynamics.rows import Rows
+from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
+from crl.learning.learner import Learner
 from crl.seeding import torch_generator
-from crl.types import ActionSpec
+from crl.types import ActionSpec, ObservationSpec, Told, untold
 
 HELD_OUT = 0.2
 """Share of the transitions, the newest, that the detection is calibrated on."""
@@ -33,35 +38,33 @@ LEAST = 500
 """Transitions of the nominal body without which nothing is fitted."""
 
 
-def rows_of(body: Body, buffer: Buffer, stride: int) -> Rows:
-    """All steps of ``stride`` control steps within one episode, under the mean of their commands."""
-    observation, action, after = buffer.tensors()
-    start = torch.from_numpy(buffer.starts(stride))
-    mean = torch.stack([action[start + k] for k in range(stride)]).mean(dim=0)
-    return Rows(body.encode(observation[start]), mean, body.change(observation[start], after[start + stride - 1]))
-
-
-def _steps_of(body: Body, buffer: Buffer, *, memory: bool) -> tuple[Tensor, Tensor, Tensor]:
-    """Observations, actions and changes of single steps; with a memory, of those that have a step before them."""
-    observation, action, after = buffer.tensors()
-    change = body.change(observation, after)
+def single_steps(body: Body, buffer: Buffer, *, memory: bool) -> Buffer:
+    """Steps of one control step; with a memory, those that have a step before them, whose changes [D] they end with."""
     if not memory:
-        return observation, action, change
-    before = torch.from_numpy(buffer.starts(2))
-    return torch.cat([observation[before + 1], change[before]], dim=-1), action[before + 1], change[before + 1]
+        return buffer
+    observation, _, after = buffer.tensors()
+    change = body.change(observation, after).numpy()
+    before = buffer.starts(2)
+    return buffer.remembering(before + 1, change[before])
 
 
 def fit_fitted(
-    config: Config, body: Body, buffer: Buffer, action: ActionSpec, steps: int
+    config: Config,
+    observation: ObservationSpec,
+    action: ActionSpec,
+    buffer: Buffer,
+    steps: int,
+    told: Told = untold,
 ) -> tuple[Fitted, dict[str, float]]:
     """Fit everything to the nominal transitions; returns it with the loss of each part.
 
     Args:
         config: Settings.
-        body: What is read and predicted.
-        buffer: Transitions of the nominal body.
+        observation: Fields of the observation.
         action: Elements of the action.
-        steps: Gradient steps of each model.
+        buffer: Transitions of the nominal body.
+        steps: Gradient steps of the model of one control step.
+        told: Is told how far each part is.
 
     Raises:
         CrlError: There are too few transitions.
@@ -71,33 +74,25 @@ def fit_fitted(
             f"{len(buffer)} transitions of the nominal body are too few to fit a model and calibrate a detection",
             f"give budget.steps of at least {LEAST}",
         )
-    one_step = body_model(config, body, action, ONE_STEP)
-    observation, executed, change = _steps_of(body, buffer, memory=config.body.memory)
-    each_step = Rows(one_step.encode(observation), executed, change)
-    cut = round(len(each_step) * (1 - HELD_OUT))
-    losses = {}
-    one_step.normalise(each_step)
-    losses["tick"] = one_step.fit(each_step[:cut], steps, torch_generator(config.seed, "fit-tick"))
-    rows, model = each_step, one_step
-    if config.body.stride > 1 or config.body.memory or config.refiner.randomised:
-        rows = rows_of(body, buffer, config.body.stride)
-        if config.refiner.randomised:
-            rows = randomised(config, rows, action, body.floor)
-        model = body_model(config, body, action, PLAN)
-        model.normalise(rows)
-        losses["task"] = model.fit(rows, steps, torch_generator(config.seed, "fit-plan"))
-    else:
-        losses["task"] = losses["tick"]
+    body = Body(observation, action)
+    every = single_steps(body, buffer, memory=config.body.memory)
+    cut = round(len(every) * (1 - HELD_OUT))
+    one_step, loss = fit_one_step(config, observation, action, every, cut, steps, told)
+    seen, executed, after = every.tensors()
+    change = body.change(seen, after)
     measured = measured_fields(config, body, action)
-    residuals = change[cut:] - one_step.predict(observation[cut:], executed[cut:])
-    scale = one_step.scale.std
-    fitted = Fitted(model, one_step, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale), measured)
+    residuals = change[cut:] - one_step.predict(seen[cut:], executed[cut:])
+    scale = one_step.scale
+    strides = buffer if config.body.stride == 1 else buffer.strided(config.body.stride)
+    start, mean, end = strides.tensors()
+    rows = Rows(body.encode(start), mean, body.change(start, end))
+    fitted = Fitted(one_step, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale), body, measured)
     if config.refiner.identifies:
         rate, evidence, kind = config.flow.false_alarms, config.flow.evidence, config.refiner.identifier
-        simulator = ChannelRegimes(config.flow, fitted.nominal, Box.of(action), observation, scale)
+        simulator = ChannelRegimes(config.flow, fitted.nominal, Box.of(action), seen, scale)
         if kind == "published":
             fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
-            fitted.published.fit(simulator)
+            fitted.published.fit(simulator, told)
         else:
             margin = config.flow.margin
             calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence, margin=margin)
@@ -110,25 +105,94 @@ def fit_fitted(
                 train=config.refiner.kind == "flow",
                 nominal=fitted.nominal,
                 seed=config.seed,
+                told=told,
             )
-    return fitted, losses
+    return fitted, {"one_step": loss}
 
 
-def randomised(config: Config, rows: Rows, action: ActionSpec, scale: Tensor) -> Rows:
-    """Rows as bodies with random regimes would have made them: the same change, by the command that causes it there.
+def fit_one_step(
+    config: Config,
+    observation: ObservationSpec,
+    action: ActionSpec,
+    every: Buffer,
+    cut: int,
+    steps: int,
+    told: Told = untold,
+) -> tuple[TaskModel, float]:
+    """The model of one control step, learned from the first ``cut`` of its steps; normalised by all.
+
+    It is a network of its own, whatever keeps the planner's models: regimes are told from the body as it was learned.
+    """
+    return fit_alone(config, one_step_dynamics(config, observation, action), every, cut, steps, told)
+
+
+def fit_alone(
+    config: Config,
+    model: DynamicsModel,
+    every: Buffer,
+    cut: int,
+    steps: int,
+    told: Told = untold,
+    *,
+    name: str = "one-step",
+    about: str = "model of one step",
+    curved: float = 1.0,
+) -> tuple[TaskModel, float]:
+    """A model of one task, by the training loop of all models; returns it with its loss.
+
+    Args:
+        config: Settings.
+        model: The dynamics model; its log-variance bounds are trained.
+        every: Transitions; their scales are those of all.
+        cut: How many of them, the first, are learned from.
+        steps: Gradient steps.
+        told: Is told how far it is.
+        name: Address of its randomness.
+        about: What it is told to be.
+        curved: Factor on the first layer's initial weights.
+    """
+    single = replace(config, continual=replace(config.continual, name="single"))
+    strategy = Single(single, model.network, torch_generator(config.seed, name))
+    scales = model.scales()
+    seen, executed, after = every.tensors()
+    scales.features.update(model.features.encode(seen))
+    scales.actions.update(executed)
+    scales.changes.update(model.features.change(seen, after))
+    scales.freeze()
+    strategy.begin_task(0)
+    with torch.no_grad():
+        strategy.trunk[: sum(model.network.tensor_sizes[:2])] *= curved
+    report = Learner(config.learning, model, strategy).session(
+        every.first(cut),
+        scales,
+        steps,
+        0,
+        torch_generator(config.seed, f"fit-{name}"),
+        closing=True,
+        train_bounds=True,
+        told=lambda _, done, total: told(about, done, total),
+    )
+    return TaskModel(model, strategy.weights(0), scales), report.losses.get("task", math.nan)
+
+
+def randomised(config: Config, body: Body, action: ActionSpec, steps: Buffer) -> Buffer:
+    """Steps as bodies with random regimes would have made them: the same change, by the command that causes it there.
 
     A body that executes M a + b makes, on the command that solves M a + b = u, the change which the nominal body makes
-    on u; rows whose command would lie outside the box are left out.
+    on u; steps whose command would lie outside the box are left out.
     """
     generator = torch_generator(config.seed, "randomised")
     box = Box.of(action)
-    regimes = ChannelRegimes(config.flow, NominalModel(lambda _, a: a), box, rows.inputs, scale)
-    parts = []
+    seen, commands, _ = steps.tensors()
+    nothing = NominalModel(lambda _, a: a)
+    regimes = ChannelRegimes(config.flow, nothing, box, body.encode(seen), body.scale_floor)
+    kept, found = [], []
     for _ in range(8):
-        drawn = regimes.regimes(len(rows), generator)
+        drawn = regimes.regimes(len(steps), generator)
         matrix, bias = regimes.channels.matrix(drawn), regimes.channels.bias(drawn)
-        wanted = rows.action / box.half - bias
+        wanted = commands / box.half - bias
         command = torch.linalg.solve(matrix, wanted.unsqueeze(-1))[..., 0] * box.half
         inside = (torch.isfinite(command) & (command >= box.low) & (command <= box.high)).all(dim=-1)
-        parts.append(Rows(rows.inputs[inside], command[inside], rows.change[inside]))
-    return Rows(*(torch.cat([getattr(part, name) for part in parts]) for name in ("inputs", "action", "change")))
+        kept.append(torch.nonzero(inside)[:, 0])
+        found.append(command[inside])
+    return steps.under(torch.cat(kept).numpy(), torch.cat(found).numpy())

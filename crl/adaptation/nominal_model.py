@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.box import Box
-from crl.dynamics.model import DynamicsModel, Scales
 
 Change = Callable[[Tensor, Tensor], Tensor]
 """Maps observations [N, S] and actions [N, A] to changes [N, D]; angles among the changes are wrapped."""
@@ -60,22 +59,6 @@ def doubled(model: NominalModel, box: Box) -> tuple[Change, Box]:
 
 STEP = 0.02
 """Step of the central differences, in half ranges: models are smooth at that scale and float32 is fine enough."""
-
-
-def nominal_of(model: DynamicsModel, weights: Tensor, scales: Scales) -> NominalModel:
-    """The nominal model of trained weights [P]: mean change over the ensemble, in the observation's units.
-
-    The weights are copied: identification compares with the body as it was, whatever learns meanwhile.
-    """
-    frozen = weights.detach().clone()
-    std = scales.changes.std
-
-    def change(observation: Tensor, action: Tensor) -> Tensor:
-        with torch.no_grad():
-            mean, _ = model.predict(frozen, scales, observation.unsqueeze(0), action.unsqueeze(0))
-            return mean.mean(dim=0) * std
-
-    return NominalModel(change)
 
 
 def linearise(model: Change, observation: Tensor, action: Tensor, box: Box) -> tuple[Tensor, Tensor]:

@@ -11,18 +11,52 @@ forgotten. (The published implementation takes a fresh Adam step on the newest t
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
-from crl.config_missions import BodyConfig
-from crl.dynamics.body_model import BodyModel, Rows
+from crl.config.missions import BodyConfig
+from crl.dynamics.rows import Rows
+from crl.dynamics.task_model import TaskModel
 
 WAIT = 8
 """Control steps that a transition waits for an alarm."""
 LEAST = 16
 """Transitions from which learning begins."""
+
+
+@runtime_checkable
+class Online(Protocol):
+    """What learns the planner's model during a mission, in this process or another.
+
+    Attributes:
+        weights: Weights [P] that the planner uses.
+        steps: Gradient steps of this mission.
+    """
+
+    weights: Tensor
+    steps: int
+
+    def add(self, inputs: Tensor, command: Tensor, change: Tensor, *, wait: bool) -> None:
+        """Take note of one transition; see :meth:`OnlineLearner.add`."""
+        ...
+
+    def alarm(self) -> None:
+        """Discard the transitions that wait."""
+        ...
+
+    def learn(self) -> float | None:
+        """One gradient step; returns its loss, or ``None`` while there is nothing to learn from."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """What it holds of the present mission, as plain data."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        ...
 
 
 class OnlineLearner:
@@ -33,10 +67,14 @@ class OnlineLearner:
         model: The model; its own weights are where every mission begins, and stay.
         nominal: Nominal rows to rehearse.
         generator: Source of batches.
+        clip: Largest gradient norm.
     """
 
-    def __init__(self, config: BodyConfig, model: BodyModel, nominal: Rows, generator: torch.Generator) -> None:
+    def __init__(
+        self, config: BodyConfig, model: TaskModel, nominal: Rows, generator: torch.Generator, *, clip: float = 5.0
+    ) -> None:
         self._config = config
+        self._clip = clip
         self._model = model
         # Inputs, command and change of a transition are one row: a batch is then gathered at once.
         self._nominal = torch.cat([nominal.inputs, nominal.action, nominal.change], dim=-1)
@@ -79,10 +117,10 @@ class OnlineLearner:
         newest = self._ring[torch.randint(count, (config.online_batch - old,), generator=self._generator)]
         nominal = self._nominal[torch.randint(len(self._nominal), (old,), generator=self._generator)]
         rows = Rows(*torch.cat([newest, nominal]).split(self._parts, dim=-1))
-        loss = self._model.loss(self.weights, rows, self._model.bounds)
+        loss = self._model.loss(self.weights, rows)
         self._optimiser.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_([self.weights], config.clip)
+        torch.nn.utils.clip_grad_norm_([self.weights], self._clip)
         self._optimiser.step()
         self.steps += 1
         return float(loss.detach())

@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
+from crl.adaptation.base import Belief
+from crl.adaptation.refiners.base import Refiner
+from crl.config.agents import AgentKind
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
+from crl.errors import CrlError
 from crl.planning.planner import Model, Planner
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
@@ -20,10 +25,17 @@ class Agent(ABC):
     """Base class of all agents.
 
     Attributes:
+        kind: What kind of agent it is.
+        SETTINGS: Settings that it reads itself, beside its components, as dotted keys or beginnings of such; ``None``:
+            it does not say, and is taken to read everything.
         planner: The planner that it decides with; ``None`` for an agent that does not plan.
+        refiner: What refines planned actions in the present mission; ``None`` for an agent that refines none.
     """
 
+    kind: AgentKind = AgentKind("own")
+    SETTINGS: ClassVar[tuple[str, ...] | None] = None
     planner: Planner | None = None
+    refiner: Refiner | None = None
 
     # ------------------------------------------------------------------ what every agent does
     @abstractmethod
@@ -62,6 +74,74 @@ class Agent(ABC):
     def actor(self) -> Agent:
         """The agent that decides: itself, or the one that it wraps."""
         return self
+
+    def tell(self, task: int) -> None:
+        """Say which task is in force from now on, by its index, where it may change within an episode."""
+        del task
+
+    def belief(self) -> Belief:
+        """What it believes of its body now."""
+        return Belief()
+
+    def expected_change(self, observation: Array, executed: Array) -> Array | None:
+        """The change of one control step [D] that it expects of an action [A] now; ``None`` if it does not tell."""
+        del observation, executed
+        return None
+
+    def episode_state(self) -> dict[str, Any]:
+        """What is not in :meth:`state_dict` and decides how the present episode goes on, as plain data.
+
+        Raises:
+            CrlError: It can only be saved between episodes.
+        """
+        raise CrlError("the agent can't be saved within an episode", "lives are for agent=mpc with a refiner")
+
+    def resume_episode(self, task: TaskSpec, episode: int, state: Mapping[str, Any]) -> None:
+        """Go on with an episode that was not an exploring one, from what :meth:`episode_state` returned, to the bit."""
+        del task, episode, state
+        raise CrlError("the agent can't go on within an episode", "lives are for agent=mpc with a refiner")
+
+    def adopt(self, state: Mapping[str, Any], budget: LearnBudget) -> LearnReport:
+        """Take over what another agent has learned of the same tasks, and fit what is this agent's own.
+
+        Args:
+            state: What the other one's :meth:`state_dict` returned.
+            budget: Gradient steps of what is fitted.
+
+        Raises:
+            CrlError: It can't.
+        """
+        del state, budget
+        raise CrlError("the agent can't take over what another one has learned", "leave out life.run")
+
+    def remembered(self) -> dict[str, Any] | None:
+        """What is worth keeping for another run or robot of the kind; ``None``: nothing is remembered."""
+        return None
+
+    def recollect(self, state: Mapping[str, Any]) -> None:
+        """Go on with what :meth:`remembered` returned.
+
+        Raises:
+            CrlError: It remembers nothing, or the state does not fit.
+        """
+        del state
+        raise CrlError("a memory is of no use to this agent", "use refiner=lifelong")
+
+    def save_flow(self, folder: Path) -> None:
+        """Write the flow that it refines with to a folder.
+
+        Raises:
+            CrlError: It has none.
+        """
+        raise CrlError("the agent has no flow to write", "use refiner=afm or afm_learned")
+
+    def load_flow(self, folder: Path) -> None:
+        """Refine with a flow that `crl fit-flow` wrote to a folder.
+
+        Raises:
+            CrlError: The agent refines nothing by a flow, or the flow does not fit.
+        """
+        raise CrlError(f"the flow {folder} is of no use to this agent", "use refiner=afm or afm_learned")
 
     @property
     def milliseconds(self) -> Mapping[str, list[float]]:

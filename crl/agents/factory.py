@@ -28,8 +28,8 @@ def device_of(name: str) -> torch.device:
 def make_agent(config: Config, task: TaskSpec) -> Agent:
     """The agent that a configuration names: an entry point of ``crl.agents``, or ``package.module:Name``.
 
-    It is a class or a function of (config, observation, action, device), as :class:`crl.agents.mpc.MPCAgent`
-    is. With a refiner it is the agent of missions, which is no entry: it needs one.
+    It is a class or a function of (config, observation, action, device), as :func:`crl.agents.planning.planning_agent`
+    is.
 
     Args:
         config: The run's settings.
@@ -39,9 +39,5 @@ def make_agent(config: Config, task: TaskSpec) -> Agent:
         PluginError: There is no such agent, or it can't be loaded.
     """
     device = device_of(config.device)
-    if config.refiner.name != "off":
-        from crl.agents.adaptive import AdaptiveAgent
-
-        return AdaptiveAgent(config, task.observation, task.action, device)
     agent: Agent = load_plugin(GROUP, config.agent.name, "agent")(config, task.observation, task.action, device)
     return agent

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from crl.agents.base import Agent
+from crl.config.agents import FROZEN
 from crl.continual.strategy import Storage
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition, as_array
 
@@ -20,6 +21,9 @@ class Frozen(Agent):
             that it is given, by the index that they have. On any other task, which it may have no weights for, it
             takes the safe action.
     """
+
+    kind = FROZEN
+    SETTINGS = FROZEN.settings
 
     def __init__(self, agent: Agent, known: Mapping[str, int] | None = None) -> None:
         self.agent = agent

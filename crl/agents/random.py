@@ -11,6 +11,7 @@ import torch
 from crl.agents.base import Agent
 from crl.agents.fingerprint import fingerprint_of
 from crl.config import Config
+from crl.config.agents import RANDOM
 from crl.continual.strategy import Storage
 from crl.seeding import numpy_generator
 from crl.types import (
@@ -35,6 +36,9 @@ class RandomAgent(Agent):
         action: Elements of the action and their ranges.
         device: Not used; it computes nothing.
     """
+
+    kind = RANDOM
+    SETTINGS = RANDOM.settings
 
     def __init__(
         self, config: Config, observation: ObservationSpec, action: ActionSpec, device: torch.device | str = "cpu"

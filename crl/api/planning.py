@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crl.api.overrides import overrides
+from crl.config.composing import compose
 from crl.planning.planner import make_planner
-from crl.settings import compose
 from crl.types import ActionSpec, Array, Reward
 
 Step = Callable[[Tensor, Tensor], Tensor]

@@ -13,6 +13,7 @@ from torch.nn import functional
 
 from crl.api.overrides import overrides
 from crl.config import Config
+from crl.config.composing import compose
 from crl.continual.strategy import Loss, make_strategy
 from crl.dynamics.model import deal
 from crl.dynamics.network import TargetNetwork
@@ -20,7 +21,6 @@ from crl.dynamics.normaliser import Normaliser
 from crl.dynamics.windows import Windows
 from crl.errors import CrlError
 from crl.seeding import torch_generator
-from crl.settings import compose
 from crl.types import Array
 
 LEAST = 1e-6

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from crl.api.overrides import overrides
 from crl.api.run import Run, load
-from crl.plugin_options import check_options
-from crl.settings import compose
+from crl.config.composing import compose, given_keys
+from crl.config.plugins import check_options
 from crl.training.callbacks.base import Callback, RunStart
 from crl.training.runner import train as run_training
 from crl.training.showing.progress import Progress
@@ -46,8 +46,9 @@ def train(
         CrlError: The simulator failed; what was learned is in the run's checkpoints.
         Interrupted: Ctrl-C; the run was saved, and the message says how to continue it.
     """
-    config = compose(overrides({"env": env, **more, **(settings or {})}))
-    check_options(config)
+    given = overrides({"env": env, **more, **(settings or {})})
+    config = compose(given)
+    check_options(config, given_keys(given))
     quiet = None if verbose else Progress(1, [], Console(file=io.StringIO()))
     told = {} if progress is None else {"progress": _Told(progress)}
     return load(Path(run_training(config, quiet, told)["run"]))

@@ -13,7 +13,7 @@ from crl.console import PlainConsole
 
 Trust = Annotated[
     bool,
-    typer.Option("--trust", help="Execute the environment's module in this folder, though the run is somebody else's."),
+    typer.Option("--trust", help="Execute modules in this folder that the run names, though it is somebody else's."),
 ]
 
 out = PlainConsole()

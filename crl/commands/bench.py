@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import find_run, finite, say
+from crl.commands.arguments import Trust, find_run, finite, say
 from crl.errors import CrlError
 
 PACKAGE = "crl_ros"
@@ -53,14 +53,18 @@ def ros(
     cycles: Annotated[int, typer.Option(min=0, max=1_000_000, help="Activate and deactivate so often instead.")] = 0,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")] = None,
     logs: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the nodes' output there.")] = None,
+    trust: Trust = False,
 ) -> None:
     """Drive a simulated robot over ROS 2 between real processes, the learner at full speed beside it, and measure.
 
     Needs ROS 2 or the extra `ros`, and the package in ros_ws/src/crl_ros.
     """
+    from crl.training.runs.trust import asking
+
     environment = _environment()
     with tempfile.TemporaryDirectory(prefix="crl_bench_") as place:
-        folder = deployment or _deploy(robot, run, Path(place))
+        with asking(trust):
+            folder = _trusted(deployment) if deployment is not None else _deploy(robot, run, Path(place))
         what = "faults" if faults else "cycles" if cycles else "timing"
         words = ["--robot", robot, "--deployment", str(folder.resolve()), "--seconds", str(seconds)]
         words += ["--cycles", str(cycles)] if cycles else []
@@ -93,6 +97,16 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
 
+def _trusted(deployment: Path) -> Path:
+    """Ask before what a deployment names is imported."""
+    from crl.deployment.files import read_folder
+    from crl.deployment.load import config_of
+    from crl.training.runs.trust import named_code, require_trusted_modules
+
+    require_trusted_modules(deployment, named_code(config_of(read_folder(deployment))))
+    return deployment
+
+
 def _deploy(robot: str, run: str | None, place: Path) -> Path:
     """Deploy a run, or a small agent that is trained for it."""
     from crl.deployment.export import export_run
@@ -103,7 +117,7 @@ def _deploy(robot: str, run: str | None, place: Path) -> Path:
 
 
 def _train(robot: str, place: Path) -> Path:
-    from crl.settings import compose
+    from crl.config.composing import compose
     from crl.training.runner import train
 
     if robot not in ENVS:

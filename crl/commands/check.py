@@ -38,8 +38,8 @@ def check(
     if not any(setting.startswith(("env=", "env.name=")) for setting in given):
         raise CrlError("crl check needs the task sequence to try", "name it: crl check env=cartpole_length")
     from crl.checks.task_sequence import examine_task_sequence
+    from crl.config.composing import compose
     from crl.sequences import load_sequence
-    from crl.settings import compose
     from crl.training.order import task_order
 
     config = compose(given)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from crl.commands.arguments import err, out, say
+from crl.commands.arguments import Trust, err, out, say
 from crl.console import PlainConsole
 from crl.cores import cores
 from crl.errors import SettingsError
@@ -20,7 +20,7 @@ from crl.text import counted
 if TYPE_CHECKING:
     from crl.sequences import MissionEntry, TaskSequence
 
-OWN = ("seeds", "waypoints", "faults", "gains", "classes", "out", "workers", "clipped", "refiner", "flow")
+OWN = ("seeds", "waypoints", "faults", "gains", "suite", "classes", "out", "workers", "clipped", "refiner", "flow")
 PATHS = ("waypoints", "out", "flow")
 MOST = 1_000_000
 """Missions per fault, and workers, that are taken for meant."""
@@ -29,7 +29,7 @@ Words = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="KEY=VALUE",
-        help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE classes=A,B "
+        help="refiner=afm,none,oracle clipped=true,false seeds=5 waypoints=FILE,FILE suite=NAME classes=A,B "
         "'seeds={A: 5, B: 3}' 'gains=[[-1,2],[0.5,1]]' 'faults=[{payload: 0.4}]' flow=RUN/flow out=DIR workers=N, and "
         "any setting of `crl train`.",
     ),
@@ -41,12 +41,13 @@ def register(app: typer.Typer) -> None:
     app.command("eval-missions")(eval_missions)
 
 
-def eval_missions(settings: Words = None) -> None:
+def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     """Fly missions with several refiners and compare them: in parallel, resumable, with a table at the end.
 
     Lists are separated by commas. Refiners: afm, afm_learned, afm_published, oracle, none (online fine-tuning), frozen,
-    randomised. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (of
-    some `classes` only, if given), or `gains` or `faults` of your own; `seeds` is a number, or one for each class.
+    randomised. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's
+    (or those of one of its other suites, with `suite`; of some `classes` only, if given), or `gains` or `faults` of
+    your own; `seeds` is a number, or one for each class.
     Everything goes to `out`: results.json, table.md, paths.png, and a file per mission; the same command again goes on
     where it stopped. With `flow`, a folder that `crl fit-flow` wrote, that flow is flown with, and none is fitted.
     """
@@ -54,16 +55,18 @@ def eval_missions(settings: Words = None) -> None:
     env = [text for text in rest if text.startswith(("env=", "env.name="))]
     if not env:
         raise SettingsError("eval-missions needs env=...", "for instance env=ugv_mission or env=quadrotor_mission")
+    from crl.config.composing import compose, given_keys
+    from crl.config.reading import refuse_unread, unread_of
     from crl.reporting.pages.mission_plots import path_plot
     from crl.reporting.pages.mission_tables import missions_markdown, missions_table, summarise_missions
     from crl.sequences import load_sequence
-    from crl.settings import compose
     from crl.training.durable import replace_file
     from crl.training.missions.flying import mission_sequence
     from crl.training.missions.trials import Method, check_trials, plan_trials, read_trials, run_trials
     from crl.training.runs.provenance import commit
+    from crl.training.runs.trust import asking, require_trusted_run
 
-    base = compose([*rest, "refiner=none"])
+    base = compose([*rest, "refiner=none"], unread=True)
     sequence = load_sequence(base.env.name)
     mission_sequence(base, sequence, [])  # says so if there are no missions
     methods = [Method(name, clipped, tuple(rest)) for clipped in own["clipped"] for name in own["refiner"]]
@@ -71,10 +74,17 @@ def eval_missions(settings: Words = None) -> None:
         methods = [replace(method, flow=Path(own["flow"])) if method.has_flow else method for method in methods]
         if not any(method.flow for method in methods):
             raise SettingsError("flow=... is of no use here: no refiner has a flow", "add refiner=afm or afm_learned")
+    given = given_keys(rest)
+    never = set.intersection(*(set(unread_of(method.config(), given)) for method in methods))
+    refuse_unread(methods[0].config(), sorted(never))  # what one refiner reads may be given to all
     trials = plan_trials(methods, own["waypoints"], _missions(own, sequence), own["seeds"])
     check_trials(trials)
-    made_by = commit()  # before the missions: the checkout may change while they are flown
     folder = Path(own["out"] or f"missions/{base.env.name}")
+    with asking(trust):  # workers can't ask
+        for fit in sorted({method.fit for method in methods}):
+            if (folder / "fits" / fit / "config.yaml").exists():
+                require_trusted_run(folder / "fits" / fit)
+    made_by = commit()  # before the missions: the checkout may change while they are flown
     say(f"{counted(len(trials), 'mission')} of {sequence.name} by {counted(len(methods), 'method')}, in {folder}")
     columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err) as shown:
@@ -102,7 +112,7 @@ def eval_missions(settings: Words = None) -> None:
 
 def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
     """The command's own settings, checked, and those of a run."""
-    from crl.overrides import at_home, parse_override
+    from crl.config.overrides import at_home, parse_override
     from crl.text import shown
 
     own: dict[str, Any] = {
@@ -113,6 +123,7 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
         "workers": cores(),
         "out": None,
         "flow": None,
+        "suite": None,
         "classes": None,
         "gains": None,
         "faults": None,
@@ -133,7 +144,7 @@ def _split(words: list[str]) -> tuple[dict[str, Any], list[str]]:
                 f"cannot read {shown(text)!r}: {error.message.partition(': ')[2]}",
                 "lists are separated by commas; faults are written as 'faults=[{gain: [-1, 2]}]'",
             ) from error
-    for key in ("seeds", "workers", "out", "flow"):
+    for key in ("seeds", "workers", "out", "flow", "suite"):
         own[key] = own[key][0] if isinstance(own[key], list) else own[key]
     if isinstance(own["seeds"], dict):
         own["seeds"] = {str(group): count for group, count in own["seeds"].items()}
@@ -174,14 +185,22 @@ def _missions(own: dict[str, Any], sequence: TaskSequence) -> list[MissionEntry]
             MissionEntry(name.replace(":", "_").replace(",", "_"), "given", fault)
             for name, fault in zip(names, given, strict=True)
         ]
+    missions = sequence.missions
+    if own["suite"] is not None:
+        if own["suite"] not in sequence.suites:
+            raise SettingsError(
+                f"{sequence.name} has no suite {own['suite']!r}",
+                f"it has {sorted(sequence.suites)}; without suite=... its own missions are flown",
+            )
+        missions = sequence.suites[own["suite"]]
     if own["classes"] is None:
-        return list(sequence.missions)
-    groups = {entry.group for entry in sequence.missions}
+        return list(missions)
+    groups = {entry.group for entry in missions}
     unknown = set(map(str, own["classes"])) - groups
     if unknown:
         missing = ", ".join(sorted(unknown))
         raise SettingsError(f"{sequence.name} has no faults of class {missing}", f"it has {sorted(groups)}")
-    return [entry for entry in sequence.missions if entry.group in own["classes"]]
+    return [entry for entry in missions if entry.group in own["classes"]]
 
 
 def _shown(records: list[dict[str, Any]]) -> list[dict[str, Any]]:

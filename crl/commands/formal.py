@@ -33,10 +33,10 @@ def formal(
     from crl.formal.problem import decide
     from crl.formal.problem_file import load_problem
     from crl.formal.report import report
-    from crl.training.runs.trust import asking, require_trusted_module
+    from crl.training.runs.trust import asking, require_trusted_modules
 
     def make(name: str, **options: Any) -> Any:
-        require_trusted_module(file, name)
+        require_trusted_modules(file, [name])
         return gymnasium.make(name, **options)
 
     with asking(trust):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from crl.commands.arguments import out, say
+from crl.commands.arguments import Trust, out, say
 from crl.errors import CrlError
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ def run_sweep(
         bool,
         typer.Option("--any-code", help="Keep runs that other code than today's began; else they are made anew."),
     ] = False,
+    trust: Trust = False,
 ) -> None:
     """Run every combination of settings: in parallel, on this machine, on Ray or on Slurm.
 
@@ -62,8 +63,10 @@ def run_sweep(
         )
     from crl.sweeps.sweep import sweep
     from crl.sweeps.table import counts, ended_line
+    from crl.training.runs.trust import asking
 
-    folder, states = sweep(settings, out, any_code)
+    with asking(trust):  # agent=frozen plays a run
+        folder, states = sweep(settings, out, any_code)
     wrong = [state for state in states if state.state in ("failed", "stopped", "killed")]
     say(counts(states))
     for state in wrong:

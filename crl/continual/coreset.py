@@ -16,6 +16,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage
 from crl.continual.task_memory import TaskMemory
@@ -29,6 +30,8 @@ class Coreset(SharedNetwork):
     Attributes:
         kept: The kept windows of every finished task.
     """
+
+    SETTINGS = STRATEGIES["coreset"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.fisher import diagonal_fisher
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage
@@ -29,6 +30,8 @@ class EWC(SharedNetwork):
     Attributes:
         protected: For every finished task: its Fisher information and its trunk, [2, trunk].
     """
+
+    SETTINGS = STRATEGIES["ewc"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

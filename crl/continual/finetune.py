@@ -5,11 +5,14 @@ The control experiment of every retention claim. All tasks share the same weight
 
 from __future__ import annotations
 
+from crl.config.components import STRATEGIES
 from crl.continual.shared import SharedNetwork
 
 
 class Finetune(SharedNetwork):
     """One set of target weights for all tasks."""
+
+    SETTINGS = STRATEGIES["finetune"]
 
     def head_per_task(self) -> bool:
         """Never: nothing is protected, no head either."""

@@ -6,11 +6,14 @@ What a head of its own is worth without any protection: the control of ``ewc``, 
 
 from __future__ import annotations
 
+from crl.config.components import STRATEGIES
 from crl.continual.shared import SharedNetwork
 
 
 class FinetuneHeads(SharedNetwork):
     """An unprotected trunk with a head per task."""
+
+    SETTINGS = STRATEGIES["finetune_heads"]
 
     def head_per_task(self) -> bool:
         """Always."""

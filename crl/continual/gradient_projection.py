@@ -18,6 +18,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.shared import SharedNetwork
 from crl.continual.strategy import Storage
 from crl.dynamics.network import TargetNetwork
@@ -30,6 +31,8 @@ class GradientProjection(SharedNetwork):
     Attributes:
         bases: For every protected layer and ensemble member, orthonormal directions [in + 1, k], by "layer member".
     """
+
+    SETTINGS = STRATEGIES["gradient_projection"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

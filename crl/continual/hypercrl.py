@@ -27,6 +27,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
 from crl.dynamics.hypernetwork import make_hypernetwork
@@ -40,6 +41,8 @@ class HyperCRL(Strategy):
     Attributes:
         protected: The earlier tasks that R sums over in the present step, in the order of its rows.
     """
+
+    SETTINGS = STRATEGIES["hypercrl"]
 
     kept_once: ClassVar[tuple[str, ...]] = ("parameters", "anchor")
 

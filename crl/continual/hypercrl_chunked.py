@@ -11,12 +11,15 @@ from dataclasses import replace
 import torch
 
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.hypercrl import HyperCRL
 from crl.dynamics.network import TargetNetwork
 
 
 class HyperCRLChunked(HyperCRL):
     """HyperCRL whose hypernetwork makes the weights piece by piece, whatever ``dynamics.hypernetwork.kind`` says."""
+
+    SETTINGS = STRATEGIES["hypercrl_chunked"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

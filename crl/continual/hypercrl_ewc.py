@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from crl.config.components import STRATEGIES
 from crl.continual.fisher import diagonal_fisher
 from crl.continual.hypercrl_weighted import WeightedHyperCRL
 from crl.dynamics.windows import Windows
@@ -9,6 +10,8 @@ from crl.dynamics.windows import Windows
 
 class HyperCRLEWC(WeightedHyperCRL):
     """Holds those generated weights that the task's predictions depend on."""
+
+    SETTINGS = STRATEGIES["hypercrl_ewc"]
 
     def end_task(self, rows: Windows) -> None:
         """Measure the Fisher information on some of the task's transitions."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.hypercrl import HyperCRL
 from crl.continual.strategy import Storage
 from crl.continual.task_memory import TaskMemory
@@ -27,6 +28,8 @@ class HyperCRLReplay(HyperCRL):
     Attributes:
         kept: The kept windows of every finished task.
     """
+
+    SETTINGS = STRATEGIES["hypercrl_replay"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

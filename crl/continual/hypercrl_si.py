@@ -14,6 +14,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.hypercrl_weighted import WeightedHyperCRL
 from crl.continual.si import XI
 from crl.dynamics.network import TargetNetwork
@@ -27,6 +28,8 @@ class HyperCRLSI(WeightedHyperCRL):
         path: omega of the current task so far, [P].
         start, before, gradient: The weights when the task began and in the last step, and that step's gradient, [P].
     """
+
+    SETTINGS = STRATEGIES["hypercrl_si"]
 
     kept_once: ClassVar[tuple[str, ...]] = (*WeightedHyperCRL.kept_once, "path", "start", "before", "gradient")
 

@@ -6,11 +6,14 @@ Steps are those of coreset replay with an unlimited memory.
 
 from __future__ import annotations
 
+from crl.config.components import STRATEGIES
 from crl.continual.coreset import Coreset
 
 
 class Multitask(Coreset):
     """Coreset replay that keeps everything."""
+
+    SETTINGS = STRATEGIES["multitask"]
 
     def memory(self) -> int:
         """No limit."""

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
 from crl.dynamics.network import TargetNetwork
@@ -37,6 +38,8 @@ class PNN(Strategy):
         task: The current task; -1 before the first.
         returned: Whether the current task is one that came back.
     """
+
+    SETTINGS = STRATEGIES["pnn"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

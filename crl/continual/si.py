@@ -17,6 +17,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.shared import SharedNetwork
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
@@ -34,6 +35,8 @@ class SI(SharedNetwork):
         start: The trunk when the task began, [trunk].
         anchor: The trunk when the last task ended, [trunk].
     """
+
+    SETTINGS = STRATEGIES["si"]
 
     kept_once: ClassVar[tuple[str, ...]] = (*SharedNetwork.kept_once, "importance", "path", "start", "anchor")
 

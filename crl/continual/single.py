@@ -5,11 +5,14 @@ The reference for transfer and for normalised scores (``R[single, j]``).
 
 from __future__ import annotations
 
+from crl.config.components import STRATEGIES
 from crl.continual.snapshot import Snapshot
 
 
 class Single(Snapshot):
     """A copy per task, and every new task starts from fresh weights."""
+
+    SETTINGS = STRATEGIES["single"]
 
     def begin_task(self, task: int) -> None:
         """Start from fresh weights, or from its own where the task comes back."""

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
+from crl.config.components import STRATEGIES
 from crl.continual.finetune import Finetune
 from crl.continual.strategy import Storage
 from crl.dynamics.network import TargetNetwork
@@ -26,6 +27,8 @@ class Snapshot(Finetune):
     Attributes:
         finished: Weights [P] of every finished task.
     """
+
+    SETTINGS = STRATEGIES["snapshot"]
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -60,10 +60,13 @@ class Strategy(ABC):
 
     Attributes:
         judge: Who judges kept transitions; the agent sets it before the first task.
+        SETTINGS: Settings that it reads, as dotted keys or beginnings of such; ``None``: it does not say, and is taken
+            to read all of ``continual``, ``learning`` and ``dynamics``.
         kept_once: Entries of :meth:`state_dict` whose size is the same however many tasks were learned.
     """
 
     judge: Judge
+    SETTINGS: ClassVar[tuple[str, ...] | None] = None
     kept_once: ClassVar[tuple[str, ...]] = ()
 
     def __init__(

@@ -14,14 +14,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from crl.agents.adaptive import AdaptiveAgent
 from crl.config import Config
+from crl.config.composing import to_yaml
 from crl.deployment import files
 from crl.deployment.files import DeploymentError, write_folder
+from crl.deployment.load import restored
 from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
 from crl.dynamics.buffer import Buffer
+from crl.dynamics.task_model import TaskModel
+from crl.errors import CrlError
 from crl.sequences import TaskEntry
-from crl.settings import to_yaml
 from crl.training.checkpoints.format import encode, safetensors_parts
 from crl.training.load import LoadedRun, load_run
 from crl.version import __version__
@@ -54,7 +56,8 @@ def export_run(run: Path, robot: str, folder: Path, learner_rate: float | None =
     kit = robot_kit()
     spec = kit.load(robot)
     loaded = load_run(run)
-    agent, config = _fitted(loaded), loaded.config
+    config = loaded.config
+    model = _fitted(loaded)
     task = loaded.sequence.spec(0)
     check_robot(spec, task)
     _check_tested(spec, config, loaded.sequence.tasks[0])
@@ -66,7 +69,7 @@ def export_run(run: Path, robot: str, folder: Path, learner_rate: float | None =
     rate = spec.decision_rate if learner_rate is None else learner_rate
     if not (math.isfinite(rate) and rate >= 0):
         raise DeploymentError(f"learner_rate is {rate}", "give gradient steps per second, or 0 for as many as possible")
-    state = agent.state_dict()
+    state = loaded.agent.state_dict()
     # Data of the nominal body that the robot needs is in what was fitted; the rest stays at home.
     state["buffer"] = Buffer(task.observation.size, task.action.size).state_dict()
     tree, arrays = encode(state)
@@ -78,7 +81,7 @@ def export_run(run: Path, robot: str, folder: Path, learner_rate: float | None =
         "learner_rate": rate,
         "run": loaded.folder.path.name,
         "step": loaded.state.env_steps,
-        "weights": len(agent.model.weights),
+        "weights": len(model.weights),
         "observation": [{"name": item.name, "unit": item.unit} for item in spec.state],
         "action": _action(spec),
         "rates": {"decision": spec.decision_rate, "command": spec.command_rate},
@@ -108,24 +111,33 @@ def versions() -> dict[str, str]:
     }
 
 
-def _fitted(run: LoadedRun) -> AdaptiveAgent:
-    agent = run.agent
-    if not isinstance(agent, AdaptiveAgent):
+def _fitted(run: LoadedRun) -> TaskModel:
+    """The planner's model of the nominal body."""
+    if not run.agent.kind.flies_missions:
         raise DeploymentError(
             f"{run.folder.path} has no agent of missions: refiner={run.config.refiner.name}",
             "train one with `crl train env=ugv_mission_husky refiner=afm` or another env of missions",
         )
-    if agent.fitted is None:
+    if run.config.refiner.kind == "lifelong":
         raise DeploymentError(
-            f"the agent of {run.folder.path} is not fitted yet: its closing session has not taken place",
-            f"let the run go on: crl resume {shlex.quote(str(run.folder.path))}",
+            f"{run.folder.path} has a memory of regimes, which a robot can't be given yet",
+            "deploy one with refiner=afm",
         )
-    for name, model in (("planner's", agent.fitted.model), ("detection's", agent.fitted.one_step)):
-        if not bool(torch.isfinite(model.weights).all()):
+    try:
+        agent, adaptation = restored(run.config, run.sequence.spec(0), run.agent.state_dict())
+    except CrlError as error:
+        raise DeploymentError(
+            f"{run.folder.path} can't be exported: {error.message}",
+            f"let the run go on: crl resume {shlex.quote(str(run.folder.path))}",
+        ) from error
+    assert adaptation.fitted is not None
+    model = agent.knowledge.task_model(0)
+    for name, part in (("planner's", model), ("detection's", adaptation.fitted.one_step)):
+        if not bool(torch.isfinite(part.weights).all()):
             raise DeploymentError(
                 f"the {name} model of {run.folder.path} has weights that are not finite", "train anew"
             )
-    return agent
+    return model
 
 
 def _check_tested(spec: RobotDescription, config: Config, entry: TaskEntry) -> None:

@@ -23,10 +23,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import torch
 
-    from crl.config_missions import BodyConfig
+    from crl.config import Config
     from crl.deployment.frames import Frame
     from crl.deployment.shared_weights import SharedWeights
-    from crl.dynamics.body_model import BodyModel, Rows
+    from crl.dynamics.rows import Rows
+    from crl.dynamics.task_model import TaskModel
 
 NICE = 10
 """Lower priority: learning takes what driving leaves, a tenth of a processor at least."""
@@ -42,7 +43,7 @@ class Learner:
     """Learns from frames; the process around it is :func:`main`.
 
     Args:
-        config: Settings of online learning.
+        config: The run's settings.
         model: The model, whose own weights are where every mission begins.
         nominal: Nominal rows to rehearse.
         actions: Elements A of the action.
@@ -51,10 +52,10 @@ class Learner:
     """
 
     def __init__(
-        self, config: BodyConfig, model: BodyModel, nominal: Rows, actions: int, shared: SharedWeights, seed: int
+        self, config: Config, model: TaskModel, nominal: Rows, actions: int, shared: SharedWeights, seed: int
     ) -> None:
         self._config, self._model, self._nominal = config, model, nominal
-        self._sizes = (model.body.inputs, actions, model.body.changes)
+        self._sizes = (model.body.features, actions, model.body.changes)
         self._shared, self._seed = shared, seed
         self._online: Any = None
         self._good: torch.Tensor | None = None
@@ -98,7 +99,8 @@ class Learner:
         from crl.seeding import torch_generator
 
         generator = torch_generator(self._seed, "learner", mission)
-        self._online = OnlineLearner(self._config, self._model, self._nominal, generator)
+        config = self._config
+        self._online = OnlineLearner(config.body, self._model, self._nominal, generator, clip=config.learning.clip)
         self._good = self._online.weights.detach().clone()
         self._mission, self._published, self.paused = mission, 0, False
 
@@ -196,11 +198,9 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
     """
     import torch
 
-    from crl.adaptation.fitted import Fitted
     from crl.deployment.files import AGAIN, DeploymentError, read_folder
-    from crl.deployment.load import config_of, fitting, state_of, task_of
+    from crl.deployment.load import config_of, fitting, restored, state_of, task_of
     from crl.deployment.shared_weights import SharedWeights
-    from crl.dynamics.body import Body
 
     torch.set_num_threads(1)
     torch.set_flush_denormal(True)
@@ -208,11 +208,12 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
     if contents.seal != seal:
         raise DeploymentError(f"{folder} has changed since the pilot read it", AGAIN)
     config, task = config_of(contents), task_of(contents)
-    body = Body(task.observation, task.action)
     with fitting(folder):
-        fitted = Fitted.from_state(config, body, task.action, state_of(contents)["fitted"])
-    shared = SharedWeights(memory, len(fitted.model.weights))
-    return Learner(config.body, fitted.model, fitted.rows, task.action.size, shared, seed)
+        agent, adaptation = restored(config, task, state_of(contents))
+        assert adaptation.fitted is not None
+        model = agent.knowledge.task_model(task.index)
+    shared = SharedWeights(memory, len(model.weights))
+    return Learner(config, model, adaptation.fitted.rows, task.action.size, shared, seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl.agents.adaptive import AdaptiveAgent
+from crl.adaptation.mission import MissionAdaptation
+from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
+from crl.config.composing import load_yaml
 from crl.deployment.files import AGAIN, CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
 from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
 from crl.errors import CrlError
 from crl.reading.json_text import parse_json
 from crl.sequences import load_sequence
-from crl.settings import load_yaml
 from crl.training.checkpoints.format import decode, read_safetensors, read_tree
 from crl.training.checkpoints.store import FORMAT_ERRORS
 from crl.types import Reward, Success, TaskSpec, Terminated
@@ -48,16 +49,28 @@ class Deployment:
         """Gradient steps per second while driving; 0: as many as possible."""
         return float(self.manifest["learner_rate"])
 
-    def make_agent(self) -> AdaptiveAgent:
-        """A new agent as it was exported.
+    def make_agent(self) -> tuple[PlanningAgent, MissionAdaptation]:
+        """A new agent as it was exported, and what it adapts with.
 
         Raises:
             DeploymentError: The state does not fit the settings, or is not finite.
         """
-        agent = AdaptiveAgent(self.config, self.task.observation, self.task.action)
         with fitting(self.folder):
-            agent.load_state_dict(self.state)
-        return agent
+            return restored(self.config, self.task, self.state)
+
+
+def restored(config: Config, task: TaskSpec, state: Mapping[str, Any]) -> tuple[PlanningAgent, MissionAdaptation]:
+    """The agent of a state, and what it adapts with.
+
+    Raises:
+        CrlError: The state does not fit the settings, is not finite, or has nothing to adapt with.
+    """
+    adaptation = MissionAdaptation(config, task.observation, task.action)
+    agent = planning_agent(config, task.observation, task.action, adaptation=adaptation)
+    agent.load_state_dict(state)
+    if adaptation.fitted is None:
+        raise CrlError("the agent is not fitted yet: its closing session has not taken place", "export a finished run")
+    return agent, adaptation
 
 
 def load_deployment(folder: Path, robot: str | None = None) -> Deployment:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from crl.deployment.load import Deployment
 from crl.deployment.remote import LearnerProcess, RemoteLearner
+from crl.safety.departure import Departure
 from crl.seeding import derive
 from crl.types import Array, Decision, LearnBudget, Transition, as_array
 
@@ -46,12 +47,15 @@ class Pilot:
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
         self.deployment = deployment
-        self.agent = deployment.make_agent()
-        self.agent.make_learner = self._make_learner
+        self.agent, self.adaptation = deployment.make_agent()
+        self.adaptation.make_learner = self._make_learner
+        task = deployment.task
+        self._departure = Departure(task.observation, deployment.config.missions.departure, task.control_period)
         self.learner_pid: int | None = None
         self._seed = seed
         self._rate = deployment.learner_rate if learner_rate is None else learner_rate
         self._process: LearnerProcess | None = None
+        self._remote: RemoteLearner | None = None
         self._mission = 0
         self._waypoints = 0
         self._decision: Decision | None = None
@@ -77,8 +81,18 @@ class Pilot:
         self._begin()
 
     def act(self, observation: Array) -> Decision:
-        """Decide on an action for an observation, float32 [S]; the safe action, with a reason, if there is no plan."""
-        self._decision = self.agent.act(np.ascontiguousarray(observation, dtype=np.float32))
+        """Decide on an action for an observation, float32 [S]; the safe action, with a reason, if there is no plan.
+
+        Once the distance to the goal has grown for longer than ``missions.departure``, it is the safe action until the
+        next mission begins: the robot has lost its way, whatever it believes of its body.
+        """
+        seen = np.ascontiguousarray(observation, dtype=np.float32)
+        lost = self._departure.sees(seen)
+        if lost is not None:
+            safe = as_array(self.deployment.task.safe_action)
+            self._decision = Decision(safe, safe, lost)
+        else:
+            self._decision = self.agent.act(seen)
         return self._decision
 
     def observe(self, observation: Array, executed: Array, next_observation: Array) -> None:
@@ -106,7 +120,7 @@ class Pilot:
 
     def poll(self) -> bool:
         """Take over newer weights, if there are any; whether there were."""
-        return self.agent.learn(LearnBudget(1)).steps > 0
+        return self.agent.learn(LearnBudget(1, online=True)).steps > 0
 
     # ------------------------------------------------------------------ learning on and off
     @property
@@ -132,9 +146,10 @@ class Pilot:
         mission), ``mission``, ``waypoints``, ``transitions``, ``unusable`` (not finite), ``learning``,
         ``learner_alive``, ``weights_version`` (0: as exported), ``weights_steps`` (gradient steps of this mission in
         them), ``learner_steps`` (all), ``learner_loss``, ``frames_dropped`` (transitions that the learner had no time
-        for), ``weights_refused`` (not finite), and CPU milliseconds of recent steps, ``PHASE_ms_p50`` and ``_p99``.
+        for), ``weights_refused`` (not finite), ``stopped`` (why it has given the mission up and stands; empty: it has
+        not), and CPU milliseconds of recent steps, ``PHASE_ms_p50`` and ``_p99``.
         """
-        refiner, remote = self.agent.refiner, self._remote
+        refiner, remote = self.adaptation.refiner, self._remote
         regime, changes, delay = "unwatched", 0, 0
         if refiner.tracks:
             found = refiner.regime
@@ -157,6 +172,7 @@ class Pilot:
             "learner_loss": remote.loss if remote is not None else None,
             "frames_dropped": self._process.sender.dropped if self._process is not None else 0,
             "weights_refused": counters.get("refused", 0),
+            "stopped": self._departure.reason or "",
         }
         for phase, spent in self.agent.milliseconds.items():
             if spent:
@@ -179,21 +195,16 @@ class Pilot:
     def _alive(self) -> bool:
         return self._process is not None and self._process.alive
 
-    @property
-    def _remote(self) -> RemoteLearner | None:
-        online: Any = getattr(self.agent, "online", None)
-        return online if isinstance(online, RemoteLearner) else None
-
     def _start(self) -> None:
         """Start the learner's process, in the place of one that died."""
         if self._process is not None:
             self._process.close()
-        body, deployment = self.agent.body, self.deployment
+        body, deployment = self.adaptation.body, self.deployment
         self._process = LearnerProcess(
             deployment.folder,
             str(deployment.manifest["sha256"]),
-            weights=len(self.agent.model.weights),
-            numbers=body.inputs + deployment.task.action.size + body.changes,
+            weights=len(self.agent.knowledge.task_model(deployment.task.index).weights),
+            numbers=body.features + deployment.task.action.size + body.changes,
             rate=self._rate,
             seed=self._seed,
             gently=self._mission > 0,
@@ -205,13 +216,14 @@ class Pilot:
     def _begin(self) -> None:
         self.agent.begin(self.deployment.task, derive(self._seed, "pilot", self._mission) % 2**31, False)
         self._decision = self._after = None
+        self._departure.begin()
 
-    def _make_learner(self, config: Any, model: Any, nominal: Any, generator: Any) -> RemoteLearner:
+    def _make_learner(self, config: Any, model: Any, nominal: Any, generator: Any, **rest: Any) -> RemoteLearner:
         process = self._process if self._mission else None
-        made = RemoteLearner(config, model, nominal, generator, process=process, mission=self._mission)
+        self._remote = RemoteLearner(config, model, nominal, generator, process=process, mission=self._mission, **rest)
         if self._paused:
-            made.pause(True)
-        return made
+            self._remote.pause(True)
+        return self._remote
 
     def _warm_up(self) -> None:
         """Run every phase a few times on made-up numbers: first calls take many times longer than later ones."""

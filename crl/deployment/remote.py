@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crl.config_missions import BodyConfig
+from crl.config.missions import BodyConfig
 from crl.deployment.frames import ADD, ALARM, BEGIN, PAUSE, FrameSender
 from crl.deployment.shared_weights import SharedWeights
-from crl.dynamics.body_model import BodyModel, Rows
+from crl.dynamics.rows import Rows
+from crl.dynamics.task_model import TaskModel
 
 MODULE = "crl.deployment.learner"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
@@ -114,14 +116,15 @@ class RemoteLearner:
     def __init__(
         self,
         config: BodyConfig,
-        model: BodyModel,
+        model: TaskModel,
         nominal: Rows,
         generator: torch.Generator,
         *,
         process: LearnerProcess | None,
         mission: int,
+        clip: float = 5.0,
     ) -> None:
-        del config, nominal, generator
+        del config, nominal, generator, clip
         self.weights = model.weights.detach().clone()
         self.version = 0
         """Of the weights in force; 0: the nominal ones."""
@@ -178,3 +181,7 @@ class RemoteLearner:
     def state_dict(self) -> dict[str, Any]:
         """Weights and how they came about; what the process holds is its own."""
         return {"weights": self.weights.clone(), "steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Plan with the weights that :meth:`state_dict` returned."""
+        self.weights, self.steps = state["weights"].clone(), int(state["steps"])

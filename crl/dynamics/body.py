@@ -25,22 +25,26 @@ class Body:
     Args:
         spec: Fields of the observation.
         action: Elements of the action.
+        memory: Whether observations come with the changes of the step before at their end, [S + D], to be read, too.
 
     Attributes:
         size: Number S of elements of an observation.
         dimensions: Coordinates of the position: 2 or 3.
-        inputs: Number I of what a model reads beside the action.
+        features: Number F of what a model reads beside the action.
+        state_features: How many of these the velocities and the state give; the command before follows.
         changes: Number D of what it predicts: displacement (m), turn (rad), changes of velocities and state.
         commands: Number of elements of the command before: A, or 0 if it is not observed.
         angles: Which elements of the velocities and the state are angles.
-        floor: Smallest deviation of interest of every change, [D].
+        scale_floor: Smallest deviation of interest of every change, [D].
+        feature_floor: Smallest deviation of every feature, [F].
+        event: By how much a change element changes in an event, [D]: never, for a body.
         where: Where in an observation the field of a name begins.
 
     Raises:
         SpecError: The observation has no position in two or three coordinates, or its fields are of no use for it.
     """
 
-    def __init__(self, spec: ObservationSpec, action: ActionSpec) -> None:
+    def __init__(self, spec: ObservationSpec, action: ActionSpec, *, memory: bool = False) -> None:
         self.where = {field.name: at for field, at in zip(spec.fields, spec.offsets(), strict=True)}
         where: dict[str, list[int]] = {}
         for field, at in zip(spec.fields, spec.offsets(), strict=True):
@@ -74,11 +78,13 @@ class Body:
         fields = {at: field for field, at in zip(spec.fields, spec.offsets(), strict=True)}
         self.angles = [index for index, at in enumerate(self.state) if fields[at].kind == "angle"]
         self.commands = len(self.command)
-        self.features = len(self.state) + len(self.angles)
-        self.inputs = self.features + self.commands
+        self.state_features = len(self.state) + len(self.angles)
         turn = [] if self.heading is None else [self.heading]
-        self.floor = torch.tensor([fields[at].scale_floor for at in [*self.position, *turn, *self.state]])
-        self.changes = len(self.floor)
+        self.scale_floor = torch.tensor([fields[at].scale_floor for at in [*self.position, *turn, *self.state]])
+        self.changes = len(self.scale_floor)
+        self.features = self.state_features + self.commands + (self.changes if memory else 0)
+        self.feature_floor = torch.full((self.features,), 1e-6)
+        self.event = torch.full((self.changes,), math.inf)
         speeds = where.get("velocity", [])
         # Two vectors of a change have a direction on the map: the displacement and the change of the velocity.
         first = self.dimensions + len(turn)
@@ -99,8 +105,9 @@ class Body:
         return torch.cat([state[..., ~self._mask], angles.cos(), angles.sin()], dim=-1)
 
     def encode(self, observation: Tensor) -> Tensor:
-        """What a model reads beside the action, [..., I], of observations [..., S]."""
-        return torch.cat([self.read(observation[..., self.state]), observation[..., self.command]], dim=-1)
+        """What a model reads beside the action, [..., F], of observations [..., S], or [..., S + D] with a memory."""
+        parts = [self.read(observation[..., self.state]), observation[..., self.command]]
+        return torch.cat([*parts, observation[..., self.size :]], dim=-1)
 
     def change(self, observation: Tensor, after: Tensor) -> Tensor:
         """Changes [..., D] that lead from observations [..., S] to [..., S]."""
@@ -111,6 +118,24 @@ class Body:
             parts.append(wrap(after[..., [self.heading]] - observation[..., [self.heading]]))
         state = after[..., self.state] - observation[..., self.state]
         return torch.cat([*parts, self.wrapped(state)], dim=-1)
+
+    def apply(self, observation: Tensor, change: Tensor, action: Tensor) -> Tensor:
+        """Observations [..., S] after changes [..., D] under actions [..., A]."""
+        flat = observation.reshape(-1, observation.shape[-1])[:, : self.size]
+        changes, actions = change.reshape(len(flat), -1), action.reshape(len(flat), -1)
+        states = self.wrapped(self.moved(flat[:, self.state], changes))
+        moves, after = changes[:, : self.dimensions], flat.clone()
+        if self.heading is not None:
+            moves = self.turned(moves, flat[:, self.heading])
+            after[:, self.heading] = wrap(flat[:, self.heading] + changes[:, self.dimensions])
+        for i, at in enumerate(self.position):
+            after[:, at] += moves[:, i]
+        for i, at in enumerate(self.goal):
+            after[:, at] -= moves[:, i % self.dimensions]
+        after[:, self.state] = states
+        if self.commands:
+            after[:, self.command] = actions
+        return after.reshape(*observation.shape[:-1], self.size)
 
     def moved(self, state: Tensor, change: Tensor) -> Tensor:
         """Velocities and state [..., N] after changes [..., D], inside their bounds; angles are not wrapped."""

@@ -71,6 +71,53 @@ class Buffer:
             return np.empty(0, np.int64)
         return np.flatnonzero(episode[:last] == episode[length - 1 :])
 
+    def strided(self, length: int) -> Buffer:
+        """Steps of ``length`` control steps within one episode, each an episode of its own.
+
+        A step leads from its first observation to its last, under the mean of its actions and with their mean reward.
+        """
+        starts = self.starts(length)
+
+        def mean(name: str) -> NDArray[Any]:
+            rows = self.column(name)
+            found: NDArray[Any] = np.stack([rows[starts + step] for step in range(length)]).mean(axis=0)
+            return found
+
+        return self._of(
+            observation=self.column("observation")[starts],
+            action=mean("action"),
+            next_observation=self.column("next_observation")[starts + length - 1],
+            reward=mean("reward"),
+        )
+
+    def under(self, index: NDArray[np.int64], action: NDArray[np.float32]) -> Buffer:
+        """Transitions of an index [M] with other actions [M, A], each an episode of its own."""
+        names = ("observation", "next_observation", "reward")
+        return self._of(action=action, **{name: self.column(name)[index] for name in names})
+
+    def remembering(self, index: NDArray[np.int64], before: NDArray[np.float32]) -> Buffer:
+        """Transitions of an index [M] whose observations end with what the step before changed, [M, D]."""
+        seen = np.concatenate([self.column("observation")[index], before], axis=1)
+        # Nobody predicts from there on, so that its own memory is of no use.
+        after = np.concatenate([self.column("next_observation")[index], np.zeros_like(before)], axis=1)
+        rest = {name: self.column(name)[index] for name in ("action", "reward")}
+        return self._of(observation=seen, next_observation=after, **rest)
+
+    def first(self, count: int) -> Buffer:
+        """The first ``count`` transitions, in their episodes."""
+        made = self._of(**{name: self.column(name)[:count] for name in _COLUMNS if name != "episode"})
+        made._data["episode"] = self.column("episode")[:count]
+        return made
+
+    @classmethod
+    def _of(cls, **columns: NDArray[Any]) -> Buffer:
+        made = cls(columns["observation"].shape[1], columns["action"].shape[1])
+        count = len(columns["reward"])
+        made._data = dict(columns)
+        made._data["episode"] = np.arange(1, count + 1)
+        made.length = made._episodes = count
+        return made
+
     def windows(self, length: int, device: torch.device | str = "cpu") -> Windows:
         """All windows of ``length`` steps that lie within one episode."""
         return gather(self.tensors(device), torch.from_numpy(self.starts(length)).to(device), length)

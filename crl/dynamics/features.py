@@ -12,6 +12,7 @@ A model must not see that an angle jumps from pi to -pi or that q and -q are one
 from __future__ import annotations
 
 import math
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -20,6 +21,39 @@ from crl.types import ObservationSpec
 
 _FEATURES = {"linear": 1, "angle": 2, "quaternion": 9}
 _CHANGES = {"linear": 1, "angle": 1, "quaternion": 3}
+
+
+@runtime_checkable
+class Features(Protocol):
+    """What a dynamics model reads of an observation and what it predicts; shapes as in :class:`FeatureMap`.
+
+    Attributes:
+        size: Number S of elements of an observation.
+        features: Number F of features.
+        changes: Number D of change elements.
+        scale_floor: Smallest deviation of every change element, [D].
+        feature_floor: Smallest deviation of every feature, [F].
+        event: By how much a change element changes in an event, [D]; infinite for those that never count.
+    """
+
+    size: int
+    features: int
+    changes: int
+    scale_floor: Tensor
+    feature_floor: Tensor
+    event: Tensor
+
+    def encode(self, observation: Tensor) -> Tensor:
+        """Features [..., F] of observations [..., S]."""
+        ...
+
+    def change(self, observation: Tensor, next_observation: Tensor) -> Tensor:
+        """Change [..., D] that leads from observations [..., S] to next observations [..., S]."""
+        ...
+
+    def apply(self, observation: Tensor, change: Tensor, action: Tensor) -> Tensor:
+        """Observations [..., S] after changes [..., D] under actions [..., A]."""
+        ...
 
 
 class FeatureMap:
@@ -38,6 +72,7 @@ class FeatureMap:
 
     def __init__(self, spec: ObservationSpec, device: torch.device | str = "cpu") -> None:
         self.spec = spec
+        self.size = spec.size
         self.features = sum(_FEATURES[field.kind] for field in spec.fields)
         self.changes = sum(_CHANGES[field.kind] for field in spec.fields)
         self.linear_only = all(field.kind == "linear" for field in spec.fields)
@@ -86,8 +121,9 @@ class FeatureMap:
             parts.append(wrap(difference) if field.kind == "angle" else difference)
         return torch.cat(parts, dim=-1)
 
-    def apply(self, observation: Tensor, change: Tensor) -> Tensor:
+    def apply(self, observation: Tensor, change: Tensor, action: Tensor | None = None) -> Tensor:
         """Observations [..., S] after changes [..., D]: wrapped, renormalised and clamped to physical bounds."""
+        del action  # what follows from it is among the changes
         if self.linear_only:
             return torch.clamp(observation + change, self.low, self.high)
         parts: list[Tensor] = []

@@ -16,7 +16,7 @@ from torch.nn import functional
 from crl import restoring
 from crl.config import DynamicsConfig
 from crl.dynamics import gaussian
-from crl.dynamics.features import FeatureMap
+from crl.dynamics.features import FeatureMap, Features
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.normaliser import Normaliser
 from crl.dynamics.windows import Windows
@@ -27,11 +27,11 @@ class Scales:
     """The three normalisers of a task: features, actions and changes.
 
     Args:
-        features: The task's feature map.
+        features: What is read and predicted.
         actions: Number A of action elements.
     """
 
-    def __init__(self, features: FeatureMap, actions: int) -> None:
+    def __init__(self, features: Features, actions: int) -> None:
         device = features.feature_floor.device
         self.features = Normaliser(features.feature_floor)
         self.actions = Normaliser(torch.full((actions,), 1e-6, device=device))
@@ -65,6 +65,8 @@ class DynamicsModel:
         observation: Fields of the observation.
         action: Elements of the action.
         device: Where tensors live.
+        features: What is read and predicted; by default every field of the observation
+            (:class:`~crl.dynamics.features.FeatureMap`). A moving body is a :class:`~crl.dynamics.body.Body`.
 
     Attributes:
         network: The target network (P weights).
@@ -77,10 +79,11 @@ class DynamicsModel:
         observation: ObservationSpec,
         action: ActionSpec,
         device: torch.device | str = "cpu",
+        features: Features | None = None,
     ) -> None:
         self.config = config
         self.device = torch.device(device)
-        self.features = FeatureMap(observation, device)
+        self.features: Features = FeatureMap(observation, device) if features is None else features
         self.actions = action.size
         outputs = self.features.changes * (2 if config.out_var else 1)
         self.network = TargetNetwork(
@@ -98,8 +101,12 @@ class DynamicsModel:
 
     def inputs(self, scales: Scales, observation: Tensor, action: Tensor) -> Tensor:
         """What the network reads, [..., in]: normalised features and actions of [..., S] and [..., A]."""
-        features = (self.features.encode(observation) - scales.features.mean) / scales.features.std
-        return torch.cat([features, (action - scales.actions.mean) / scales.actions.std], dim=-1)
+        return self.read(scales, self.features.encode(observation), action)
+
+    def read(self, scales: Scales, features: Tensor, action: Tensor) -> Tensor:
+        """What the network reads, [..., in], of features [..., F] and actions [..., A]."""
+        normalised = (features - scales.features.mean) / scales.features.std
+        return torch.cat([normalised, (action - scales.actions.mean) / scales.actions.std], dim=-1)
 
     def predict(
         self,
@@ -118,7 +125,13 @@ class DynamicsModel:
             action: Executed actions [E, B, A] or [1, B, A].
             network: The network that the weights are for; the model's own by default.
         """
-        out = (network or self.network).forward(weights, self.inputs(scales, observation, action))
+        return self.outputs(weights, self.inputs(scales, observation, action), network)
+
+    def outputs(
+        self, weights: Tensor, read: Tensor, network: TargetNetwork | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Normalised change [E, B, D] and its log-variance (or ``None``) for what is read, [E, B, in] or [1, B, in]."""
+        out = (network or self.network).forward(weights, read)
         if self.bounds is None:
             return out, None
         mean, log_variance = out.chunk(2, dim=-1)
@@ -143,15 +156,18 @@ class DynamicsModel:
             truth = deal(windows.next_observations[step], members)
             mean, log_variance = self.predict(weights, scales, state, action, network)
             target = self.features.change(state, truth) / std
-            if log_variance is not None:
-                total = total + gaussian.negative_log_likelihood(mean, log_variance, target)
-            elif self.config.loss == "smooth_l1":
-                total = total + functional.smooth_l1_loss(mean, target)
-            else:
-                total = total + functional.mse_loss(mean, target)
+            total = total + self.error(mean, log_variance, target)
             if step + 1 < length:
-                state = self.features.apply(state, mean * std)
+                state = self.features.apply(state, mean * std, action)
         return total / length
+
+    def error(self, mean: Tensor, log_variance: Tensor | None, target: Tensor) -> Tensor:
+        """Mean error of normalised changes [E, N, D] (scalar), by the loss that the settings name."""
+        if log_variance is not None:
+            return gaussian.negative_log_likelihood(mean, log_variance, target)
+        if self.config.loss == "smooth_l1":
+            return functional.smooth_l1_loss(mean, target)
+        return functional.mse_loss(mean, target)
 
     def is_event(self, observation: Tensor, next_observation: Tensor) -> Tensor:
         """Whether transitions [N] changed an event field by its threshold, bool [N]."""

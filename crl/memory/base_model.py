@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from crl.dynamics.body_model import BodyModel
 from crl.dynamics.network import ACTIVATIONS, TargetNetwork
+from crl.dynamics.task_model import TaskModel
 from crl.memory.steps import Steps
 
 Read = Callable[[Tensor, Tensor], Tensor]
@@ -33,13 +33,9 @@ class BaseModel:
     scale: Tensor
 
     @classmethod
-    def of(cls, model: BodyModel) -> BaseModel:
+    def of(cls, model: TaskModel) -> BaseModel:
         """The base that a fitted model of a body is."""
-
-        def read(observation: Tensor, action: Tensor) -> Tensor:
-            return (torch.cat([model.encode(observation), action], dim=-1) - model.reads.mean) / model.reads.std
-
-        return cls(model.network, model.weights.detach().clone(), read, model.scale.std)
+        return cls(model.network, model.weights.clone(), model.read, model.scale)
 
     @property
     def size(self) -> int:

@@ -25,6 +25,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl.config.memory import BeliefConfig
 from crl.memory.bridge import Bridge
 from crl.memory.coverage import add, widening
 from crl.memory.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square, recall
@@ -43,34 +44,6 @@ class Phase(Enum):
     KNOWN = "known"
     BRIDGED = "bridged"
     OPENING = "opening"
-
-
-@dataclass(frozen=True)
-class BeliefConfig:
-    """Settings of the loop; numbers of transitions are of informative ones."""
-
-    window: int = 40
-    """Newest transitions that are kept for recall."""
-    open_after: int = 6
-    """Transitions of an unknown regime after which one is opened."""
-    withheld: int = 2
-    """Newest transitions that are not learned from."""
-    provisional: int = 15
-    """Transitions after which a regime that explains what it sees is kept."""
-    hopeless: int = 60
-    """Transitions after which one that does not is dropped."""
-    recent: int = 8
-    """Newest transitions that an error is averaged over."""
-    gain: float = 0.7
-    """Share of the bridge's error below which a learned regime takes over."""
-    learned: int = 512
-    """Transitions of the present visit that are learned from."""
-    near: float = 4.0
-    """A regime that explains a window but for commands at which it was never seen may leave so many times as much."""
-    again: int = 8
-    """Transitions of a visit after which a kept regime is learned on."""
-    good: float = 1.0
-    """Mean squared residual up to which a kept regime is not learned on."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +68,7 @@ class Belief:
         phase: What it is doing.
         force: What is acted on.
         now: Steps so far.
+        alarms: How often what was in force was given up.
         events: What happened last, for whoever tells it: (step, what, regime), bounded.
     """
 
@@ -109,6 +83,7 @@ class Belief:
         self.watch = Watch()
         self.now = 0
         self.phase = Phase.KNOWN
+        self.alarms = 0
         self.opening: int | None = None
         self.events: deque[tuple[int, str, int]] = deque(maxlen=1000)
         self._window: deque[tuple[int, Row, Tensor]] = deque(maxlen=self.config.window)
@@ -213,6 +188,7 @@ class Belief:
             self._go_on()
             return
         self._changed = alarm.since
+        self.alarms += 1
         self._leave(alarm.since)
         self._note("alarm", alarm.regime)
         found, nearest = self._recall(alarm.since)  # what was left may be gone
@@ -442,6 +418,7 @@ class Belief:
         return {
             "watch": self.watch.state_dict(),
             "now": self.now,
+            "alarms": self.alarms,
             "phase": self.phase.value,
             "opening": self.opening,
             "force": [self.force.regime, None if self.force.context is None else self.force.context.clone()],
@@ -451,6 +428,7 @@ class Belief:
             "errors": [[step, raw.clone(), scaled.clone()] for step, raw, scaled in self._errors],
             "rivals": [list(pair) for pair in self._rivals],
             "changed": self._changed,
+            "events": [list(event) for event in self.events],
             "rehearsed": None if self._rehearsed is None else [part.clone() for part in self._rehearsed.parts],
         }
 
@@ -458,6 +436,7 @@ class Belief:
         """Restore what :meth:`state_dict` returned; the memory is restored already."""
         self.watch.load_state_dict(state["watch"])
         self.now, self._changed = int(state["now"]), int(state["changed"])
+        self.alarms = int(state["alarms"])
         self.phase = Phase(state["phase"])
         self.opening = None if state["opening"] is None else int(state["opening"])
         regime, context = state["force"]
@@ -468,6 +447,7 @@ class Belief:
         self._waiting = deque((int(step), _row(row)) for step, row in state["waiting"])
         self._learned = deque((_row(row) for row in state["learned"]), self.config.learned)
         self._errors = deque(((int(step), raw.clone(), scaled.clone()) for step, raw, scaled in state["errors"]), 64)
+        self.events = deque(((int(at), str(what), int(regime)) for at, what, regime in state["events"]), 1000)
         kept = state["rehearsed"]
         self._rehearsed = None if kept is None else Steps(*_row(kept))
         self._rivals = deque(((float(a), float(b)) for a, b in state["rivals"]), self.config.recent)

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.authority import Reach, reachable_box
-from crl.adaptation.box import Box, box_least_squares
+from crl.adaptation.box import Box, nearest_effect
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.memory.base_model import BaseModel
 from crl.memory.steps import Steps
 
@@ -104,10 +104,4 @@ class Bridge:
 
     def correct(self, context: Tensor, planned: Tensor) -> Tensor:
         """The action [A] inside the box whose effect is nearest to that of a planned one [A], in half ranges."""
-        half, size = self.box.half, self.box.size
-        points = torch.cat([torch.zeros(1, size), torch.diag(half)])
-        effects = self.contexts.effective(points, context.expand(size + 1, -1)).to(planned) / half
-        matrix, bias = (effects[1:] - effects[0]).T, effects[0]
-        wanted, ends = planned / half, Box(self.box.low / half, self.box.high / half)
-        solved = box_least_squares(matrix.unsqueeze(0), (wanted - bias).unsqueeze(0), wanted.unsqueeze(0), ends)
-        return solved[0] * half
+        return nearest_effect(partial(self.effective, context), planned, self.box)

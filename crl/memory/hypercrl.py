@@ -63,6 +63,7 @@ class HyperMemory(Memory):
         with torch.no_grad():
             self._strategy.parameters[base_weight].copy_(base.weights)
         self._strategy.embeddings[NOMINAL] = torch.zeros(config.dynamics.hypernetwork.embedding)
+        self._strategy.begin_task(NOMINAL)  # never learned; but a strategy without a task can't be saved
         self._stacked: Tensor | None = None
         self._learning = NOMINAL
         self._taken = 0

@@ -10,14 +10,15 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.authority import reachable_spec
-from crl.dynamics.body_model import BodyModel
+from crl.config.memory import MemoryConfig
+from crl.dynamics.body import Body
+from crl.dynamics.task_model import TaskModel
 from crl.memory.belief import Belief
 from crl.memory.bridge import Bridge
 from crl.memory.likelihood import Units
 from crl.memory.memory import Memory
-from crl.memory.settings import MemoryConfig
 from crl.planning.body_rollout import BodyRollout
-from crl.types import ActionSpec, Array, TaskSpec, Transition
+from crl.types import ActionSpec, Array, Transition
 
 
 class Lifelong:
@@ -29,6 +30,7 @@ class Lifelong:
         bridge: Identifies contexts.
         units: Common units of residuals.
         model: The base model, for rollouts.
+        body: What it reads and predicts.
         action: Elements of the action.
         generator: Source of batches.
     """
@@ -39,22 +41,20 @@ class Lifelong:
         memory: Memory,
         bridge: Bridge,
         units: Units,
-        model: BodyModel,
+        model: TaskModel,
+        body: Body,
         action: ActionSpec,
         generator: torch.Generator,
     ) -> None:
         self.settings, self.memory = settings, memory
+        self._body = body
         self._bridge, self._model, self._action, self._generator = bridge, model, action, generator
         self.belief = Belief(memory, bridge, units, bridge.box.middle, settings.belief)
-
-    def begin(self, task: TaskSpec, episode: int) -> None:
-        """An episode begins: what is remembered and believed stays."""
-        del task, episode
 
     def rollout(self) -> BodyRollout:
         """What the planner unrolls: the model of the regime in force, within what a bridge leaves of its commands."""
         force = self.belief.force
-        rollout = BodyRollout(self._model, self.memory.weights(force.regime))
+        rollout = BodyRollout(self._body, self._model, self.memory.weights(force.regime))
         if force.context is not None:
             rollout.reach = self._bridge.reach(force.context)
         return rollout
@@ -80,7 +80,7 @@ class Lifelong:
         before, after = torch.from_numpy(transition.observation), torch.from_numpy(transition.next_observation)
         executed = torch.from_numpy(transition.executed)
         with torch.no_grad():
-            self.belief.observe(before, executed, self._model.body.change(before, after))
+            self.belief.observe(before, executed, self._body.change(before, after))
 
     def predict(self, observation: Array, executed: Array) -> Tensor:
         """The change [D] that is expected now of an executed action [A] at an observation [S]."""

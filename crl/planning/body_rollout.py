@@ -11,40 +11,39 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.nn.functional import silu
 
-from crl.dynamics.body_model import BodyModel
+from crl.dynamics.body import Body
+from crl.dynamics.task_model import TaskModel
+from crl.planning.folding import fold
 
 
 class BodyRollout:
     """A body's model with its normalisers folded in.
 
     Args:
+        body: What is read and predicted.
         model: The ensemble; its mean is unrolled.
         weights: Weights [P]; the model's own by default.
     """
 
-    def __init__(self, model: BodyModel, weights: Tensor | None = None) -> None:
-        self._body = body = model.body
-        self._members = model.network.ensemble
-        layers = model.network.unpack((model.weights if weights is None else weights).detach())
-        first, bias = layers[0]
-        first = first / model.reads.std.unsqueeze(-1)
-        bias = bias - model.reads.mean @ first if self._members == 1 else bias - (model.reads.mean @ first).unsqueeze(1)
-        flat = first.permute(1, 0, 2).reshape(first.shape[1], -1)
-        of_state, of_command, of_action = flat.split([body.features, body.commands, flat.shape[0] - body.inputs])
+    def __init__(self, body: Body, model: TaskModel, weights: Tensor | None = None) -> None:
+        self._body = body
+        used = model.weights if weights is None else weights
+        folded = fold(model.model, used, model.scales, model.network)
+        self._members, self._act = folded.members, folded.act
+        first, self._bias = folded.flat_first()
+        of_state, of_command, of_action = first.split(
+            [body.state_features, body.commands, len(first) - body.state_features - body.commands]
+        )
         self._angles = torch.tensor(body.angles, dtype=torch.long)
         # Angles themselves are not read, only their cosines and sines; to leave them out would cost a copy per step.
-        plain = of_state.new_zeros(len(body.state), flat.shape[1])
+        plain = of_state.new_zeros(len(body.state), first.shape[1])
         levels = len(body.state) - len(body.angles)
         plain[[at for at in range(len(body.state)) if at not in body.angles]] = of_state[:levels]
         self._first = torch.cat([plain, of_state[levels:], of_action, of_command])
-        self._bias = bias.reshape(-1)
-        self._middle = [(matrix.contiguous(), b.contiguous()) for matrix, b in layers[1:-1]]
-        scale = model.scale.std / self._members
-        last, last_bias = layers[-1]
-        self._last = (last[..., : body.changes] * scale).contiguous()
-        self._last_bias = (last_bias[..., : body.changes] * scale).sum(dim=0)
+        self._middle = folded.middle
+        self._last = folded.last
+        self._last_bias = folded.last_bias.sum(dim=0)
         self.offset: Tensor | None = None
         """Added to the changes of every step, [D], in axes of the present heading: an estimated disturbance."""
         self.reach: Callable[[Tensor], Tensor] | None = None
@@ -89,12 +88,12 @@ class BodyRollout:
 
     def _network(self, x: Tensor) -> Tensor:
         """Mean changes [N, D] from the first layer's sums [N, E * hidden]."""
-        x = silu(x)
+        x = self._act(x)
         if self._members == 1:
             for matrix, bias in self._middle:
-                x = silu(torch.addmm(bias[0, 0], x, matrix[0]))
+                x = self._act(torch.addmm(bias[0, 0], x, matrix[0]))
             return torch.addmm(self._last_bias[0], x, self._last[0])
         x = x.view(x.shape[0], self._members, -1).transpose(0, 1)
         for matrix, bias in self._middle:
-            x = silu(torch.baddbmm(bias, x, matrix))
+            x = self._act(torch.baddbmm(bias, x, matrix))
         return torch.bmm(x, self._last).sum(dim=0) + self._last_bias

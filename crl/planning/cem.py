@@ -11,12 +11,15 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from crl.config.components import PLANNERS
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import Reward
 
 
 class CEM(Planner):
     """Plain CEM; see the module's text."""
+
+    SETTINGS = PLANNERS["cem"]
 
     def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""

@@ -7,10 +7,14 @@ Deviation: the clipped sample is the one that is scored and refitted, so the mod
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
+from crl.config.components import PLANNERS
 from crl.planning.colour import colouring
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import ActionSpec, Reward
@@ -18,6 +22,8 @@ from crl.types import ActionSpec, Reward
 
 class ICEM(Planner):
     """iCEM with a warm start; see the module's text."""
+
+    SETTINGS = PLANNERS["icem"]
 
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         super().__init__(config, action, device)
@@ -29,6 +35,17 @@ class ICEM(Planner):
         """Forget mean and elites of the last decision."""
         self._mean = None
         self._kept = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last plan and its elites."""
+        return {
+            "mean": None if self._mean is None else self._mean.clone(),
+            "kept": None if self._kept is None else self._kept.clone(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._mean, self._kept = state["mean"], state["kept"]
 
     def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""

@@ -9,12 +9,15 @@ smooths its own; the plan that is scored is the clipped one.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
+from crl.config.components import PLANNERS
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed
 from crl.types import ActionSpec, Reward
 
@@ -30,6 +33,8 @@ LEAST_SPREAD = 1e-8
 class MPPI(Planner):
     """MPPI with a warm start; see the module's text."""
 
+    SETTINGS = PLANNERS["mppi"]
+
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         super().__init__(config, action, device)
         self._smoothing = _ar1(config.smoothing, config.horizon).to(self.device)
@@ -38,6 +43,14 @@ class MPPI(Planner):
     def reset(self) -> None:
         """Forget the last plan."""
         self._mean = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last plan."""
+        return {"mean": None if self._mean is None else self._mean.clone()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._mean = state["mean"]
 
     def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""

@@ -6,8 +6,9 @@ A planner is a function of (model, observation, its own warm start, a generator)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -49,7 +50,13 @@ class Planner(ABC):
         config: Samples, horizon, rounds and the planner's own settings.
         action: Range of the actions; every sample is clipped to it, and the model sees the clipped one.
         device: Where tensors live.
+
+    Attributes:
+        SETTINGS: Settings that it reads, as dotted keys; ``None``: it does not say, and is taken to read all of
+            ``planner``.
     """
+
+    SETTINGS: ClassVar[tuple[str, ...] | None] = None
 
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         self.config = config
@@ -71,6 +78,14 @@ class Planner(ABC):
 
     def reset(self) -> None:
         """Forget the warm start; called when an episode begins."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The warm start, as plain data; nothing for a planner without one."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        del state
 
     def limit(self, action: ActionSpec) -> None:
         """Sample in another range from now on: what a body can still attain, for instance."""

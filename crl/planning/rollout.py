@@ -1,7 +1,7 @@
 """The hot loop that all planners share: unroll the learned model for K action sequences at once.
 
-Everything that is constant while the weights are is folded once: normalisation into the first layer, the
-scale of the changes and the mean over the ensemble into the last. A step then is one matrix product per layer.
+Everything that is constant while the weights are is folded once (:mod:`crl.planning.folding`), so that a step is one
+matrix product per layer.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from crl.dynamics.model import DynamicsModel, Scales
-from crl.dynamics.network import ACTIVATIONS, TargetNetwork
+from crl.dynamics.network import TargetNetwork
+from crl.planning.folding import fold
 
 
 class Rollout:
@@ -33,28 +34,16 @@ class Rollout:
         *,
         apart: bool = False,
     ) -> None:
-        network = network or model.network
+        folded = fold(model, weights, scales, network, apart=apart)
         self._features = model.features
-        self._members = network.ensemble
+        self._members = folded.members
         self._apart = apart
-        self._act = ACTIVATIONS[network.activation]
-        layers = network.unpack(weights.detach())
-        mean = torch.cat([scales.features.mean, scales.actions.mean])
-        std = torch.cat([scales.features.std, scales.actions.std])
-        first, first_bias = layers[0]
-        first = first / std.unsqueeze(-1)
-        first_bias = first_bias - mean @ first if self._members == 1 else first_bias - (mean @ first).unsqueeze(1)
-        # The members read the same input, so their first layers are one matrix [in, E * hidden].
-        self._first = first.permute(1, 0, 2).reshape(first.shape[1], -1).contiguous()
-        self._first_bias = first_bias.reshape(-1).contiguous()
-        self._middle = [(matrix.contiguous(), bias.contiguous()) for matrix, bias in layers[1:-1]]
-        last, last_bias = layers[-1]
-        outputs = model.features.changes  # a log-variance, if there is one, is not needed to roll out the mean
-        scale = scales.changes.std / (1 if apart else self._members)  # the members' sum is then their mean
-        self._last = (last[..., :outputs] * scale).contiguous()
-        self._last_bias = (last_bias[..., :outputs] * scale).contiguous()
+        self._act = folded.act
+        self._first, self._first_bias = folded.flat_first()
+        self._middle = folded.middle
+        self._last, self._last_bias = folded.last, folded.last_bias
         if apart:
-            self._own = first.contiguous(), first_bias.reshape(self._members, 1, -1).contiguous()
+            self._own = folded.first.contiguous(), folded.first_bias.reshape(self._members, 1, -1).contiguous()
 
     def step(self, observation: Tensor, action: Tensor) -> Tensor:
         """Next observations [K, S] for observations [K, S] and actions [K, A] (mean over the ensemble)."""
@@ -69,7 +58,7 @@ class Rollout:
             for matrix, bias in self._middle:
                 x = self._act(torch.baddbmm(bias, x, matrix))
             change = torch.baddbmm(self._last_bias, x, self._last).sum(dim=0)
-        return self._features.apply(observation, change)
+        return self._features.apply(observation, change, action)
 
     def step_apart(self, observation: Tensor, action: Tensor) -> Tensor:
         """Every member's next observations [E, K, S] for its own observations [E, K, S] and shared actions [K, A]."""
@@ -78,7 +67,7 @@ class Rollout:
         x = self._act(torch.baddbmm(bias, inputs, first))
         for matrix, bias in self._middle:
             x = self._act(torch.baddbmm(bias, x, matrix))
-        return self._features.apply(observation, torch.baddbmm(self._last_bias, x, self._last))
+        return self._features.apply(observation, torch.baddbmm(self._last_bias, x, self._last), action)
 
     def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Trajectories from one observation [S] under actions [K, H, A]; each begins with the observation.

@@ -5,18 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hydra.core.override_parser.types import Override
 
 from crl.config import Config
+from crl.config.composing import compose, fingerprints, given_keys, to_yaml
+from crl.config.plugins import check_options
+from crl.config.reading import refuse_unread, unread_of
 from crl.errors import CrlError, SettingsError
-from crl.plugin_options import check_options
 from crl.sequences import load_sequence
-from crl.settings import compose, fingerprint, to_yaml
 from crl.sweeps.grammar import MOST, values
 from crl.sweeps.naming import make_unique, point_name
 from crl.sweeps.point import Point
 from crl.training.order import step_budgets, task_order
+from crl.training.runs.trust import require_trusted_run
 
 SHOWN = 5
 """Impossible points that an error lists."""
@@ -62,16 +65,23 @@ def expand(overrides: Sequence[Override]) -> Plan:
     return plan([[(key, one[key]) for key in dict.fromkeys(order)] for one in asked], varied)
 
 
-def plan(asked: Sequence[Sequence[tuple[str, str]]], varied: Sequence[str], names: Sequence[str] = ()) -> Plan:
-    """Compose and check points.
+def plan(
+    asked: Sequence[Sequence[tuple[str, str]]],
+    varied: Sequence[str],
+    names: Sequence[str] = (),
+    *,
+    unread: bool = False,
+) -> Plan:
+    """Compose and check points. A setting that one of them reads may be given to all.
 
     Args:
         asked: Settings of each point: key, and value as written.
         varied: Keys that tell the points apart.
         names: Names of the points, instead of those made of ``varied``.
+        unread: Take settings that no point reads, too.
 
     Raises:
-        SettingsError: Points are impossible.
+        SettingsError: Points are impossible, or none of them reads a setting.
     """
     configs: list[Config] = []
     budgets: list[int] = []
@@ -92,7 +102,10 @@ def plan(asked: Sequence[Sequence[tuple[str, str]]], varied: Sequence[str], name
             f"{len(wrong)} of {len(asked)} points can't run:\n{listed}{more}",
             "nothing was started; fix or leave them out",
         )
-    marks = [fingerprint(config) for config in configs]
+    if configs and not unread:
+        never = [set(unread_of(config, given_keys(one))) for config, one in zip(configs, texts, strict=True)]
+        refuse_unread(configs[0], sorted(set.intersection(*never)))
+    marks = [fingerprints(config) for config in configs]
     given = names or make_unique(
         [
             point_name([item for item in one if item[0] in varied], config.method)
@@ -101,11 +114,11 @@ def plan(asked: Sequence[Sequence[tuple[str, str]]], varied: Sequence[str], name
         [repr(item) for item in texts],
     )
     points, composed, seen = [], [], set()
-    for name, settings, mark, config, budget in zip(given, texts, marks, configs, budgets, strict=True):
+    for name, settings, (mark, *earlier), config, budget in zip(given, texts, marks, configs, budgets, strict=True):
         if mark in seen:
             continue
         seen.add(mark)
-        points.append(Point(name, settings, mark, budget, config.threads))
+        points.append(Point(name, settings, mark, budget, config.threads, tuple(earlier)))
         composed.append(to_yaml(config))
     envs = {config.env.name for config in configs}
     return Plan(points, composed, envs.pop() if len(envs) == 1 else "several", len(asked) - len(points))
@@ -114,8 +127,10 @@ def plan(asked: Sequence[Sequence[tuple[str, str]]], varied: Sequence[str], name
 def _check(settings: Sequence[str]) -> tuple[Config, int]:
     """Configuration and budget of a point; what `crl train` refuses before it makes a folder is refused here."""
     quiet = () if any(item.startswith("videos=") for item in settings) else ("videos=false",)
-    config = compose([*settings, *quiet])
-    check_options(config)
+    config = compose([*settings, *quiet], unread=True)
+    check_options(config)  # what a plug-in reads is no fault of a point: see plan
+    if config.agent.run:  # workers can't ask
+        require_trusted_run(Path(config.agent.run))
     return config, sum(step_budgets(config, len(task_order(config, load_sequence(config.env.name)))))
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
 
+from crl.config.composing import ALIASES, GROUPS, is_text, names, profiles
+from crl.config.overrides import parse_override
 from crl.errors import SettingsError
-from crl.overrides import parse_override
-from crl.settings import ALIASES, GROUPS, is_text, names, profiles
 from crl.text import shown
 
 PLACE = "sweep_dir"

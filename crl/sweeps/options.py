@@ -11,10 +11,10 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from crl.config.overrides import at_home
+from crl.config.values import first_line
 from crl.errors import SettingsError
 from crl.matching import nearest
-from crl.overrides import at_home
-from crl.setting_values import first_line
 from crl.sweeps.grammar import parse
 from crl.text import shown
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from crl.fingerprints import WITHOUT_EFFECT
+from crl.config.fingerprints import WITHOUT_EFFECT
 
 
 @dataclass(frozen=True)
@@ -16,9 +16,10 @@ class Point:
     Attributes:
         name: Name of its run folder, unique in the sweep.
         settings: What the user set, as ``key=value``, one value each.
-        fingerprint: Fingerprint of the composed settings (:func:`crl.settings.fingerprint`).
+        fingerprint: Fingerprint of the composed settings (:func:`crl.config.composing.fingerprint`).
         budget: Environment steps it may cost.
         threads: PyTorch threads of its process.
+        earlier: Fingerprints that earlier versions gave these settings.
     """
 
     name: str
@@ -26,6 +27,11 @@ class Point:
     fingerprint: str
     budget: int
     threads: int
+    earlier: tuple[str, ...] = ()
+
+    def is_of(self, fingerprint: str | None) -> bool:
+        """Whether a run with a fingerprint has this point's settings."""
+        return fingerprint in (self.fingerprint, *self.earlier)
 
     def to_plain(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -35,6 +41,7 @@ class Point:
             "fingerprint": self.fingerprint,
             "budget": self.budget,
             "threads": self.threads,
+            "earlier": list(self.earlier),
         }
 
     @classmethod
@@ -50,6 +57,7 @@ class Point:
             fingerprint=str(plain["fingerprint"]),
             budget=int(plain["budget"]),
             threads=int(plain["threads"]),
+            earlier=tuple(str(item) for item in plain.get("earlier", ())),
         )
 
 

@@ -148,7 +148,7 @@ class Search:
         seeds = [dict(one).get("seed", "") for one in settings]
         names = [f"trial_{number:03}" + (f"_s{seed}" if seed else "") for seed in seeds]
         try:
-            planned = plan(settings, [], names)
+            planned = plan(settings, [], names, unread=True)
         except SettingsError as error:  # a combination that the ends of the space did not show
             self._study.tell(number, state=self._optuna.trial.TrialState.FAIL)
             self._study.set_user_attr(f"error of trial {number}", str(error))

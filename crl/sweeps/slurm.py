@@ -17,9 +17,9 @@ from typing import Any
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from crl.config.values import first_line
 from crl.errors import CrlError, SettingsError
 from crl.matching import nearest
-from crl.setting_values import first_line
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.point import Point
 from crl.sweeps.process import run_to_end

@@ -10,9 +10,9 @@ from typing import Any
 from hydra.core.override_parser.types import Override, RangeSweep
 
 from crl.config import Config
+from crl.config.composing import ALIASES
+from crl.config.limits import leaves
 from crl.errors import CrlError, SettingsError
-from crl.limits import leaves
-from crl.settings import ALIASES
 from crl.sweeps.grammar import values
 
 

@@ -61,7 +61,7 @@ def done(folder: SweepFolder, point: Point, code: str | None) -> bool:
 
 def fits(record: Record, point: Point, code: str | None) -> bool:
     """Whether what a record tells of was begun with a point's settings, and with this code."""
-    return record.fingerprint == point.fingerprint and code in (None, record.code)
+    return point.is_of(record.fingerprint) and code in (None, record.code)
 
 
 def states(folder: SweepFolder) -> list[State]:
@@ -77,7 +77,7 @@ def state(folder: SweepFolder, name: str) -> State:
     """One point."""
     place, point = folder.point(name), folder.read_point(name)
     record = records.read(place)
-    if point is None or record is None or record.fingerprint != point.fingerprint:
+    if point is None or record is None or not point.is_of(record.fingerprint):
         running = holder(place) is not None
         return State(name, "running" if running else "waiting", budget=point.budget if point else 0)
     run = folder.run(name)
@@ -106,7 +106,7 @@ def state(folder: SweepFolder, name: str) -> State:
 
 def _finished(run: Path, point: Point) -> bool:
     folder = RunFolder(run)
-    return folder.fingerprint() == point.fingerprint and folder.status() == "finished"
+    return point.is_of(folder.fingerprint()) and folder.status() == "finished"
 
 
 def _results(run: Path) -> dict[str, Any] | None:

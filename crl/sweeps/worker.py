@@ -22,8 +22,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from crl.config import Config
+from crl.config.composing import fingerprints, load_yaml
 from crl.errors import CrlError, Interrupted
-from crl.settings import fingerprint, load_yaml
 from crl.sweeps import record as records
 from crl.sweeps.code_version import code_version
 from crl.sweeps.folder import SweepFolder
@@ -105,7 +105,7 @@ def _load(folder: SweepFolder, name: str) -> tuple[Point, Config]:
     if point is None:
         raise CrlError(f"{folder.point(name)} holds no point", "start the sweep again: it writes its points first")
     config = load_yaml(folder.point(name) / "settings.yaml")
-    if fingerprint(config) != point.fingerprint:
+    if not any(point.is_of(mark) for mark in fingerprints(config)):
         raise CrlError(
             f"{folder.point(name)}/settings.yaml and point.json tell of different settings",
             "start the sweep again: it writes its points first",
@@ -135,8 +135,11 @@ def _train(config: Config, run: Path) -> None:
     train(config)
     if config.videos:
         from crl.reporting.replay.filming import record_all
+        from crl.training.runs.trust import asking
 
-        for said in record_all(run).notes:
+        with asking(False):  # the folder may hold what somebody else began
+            notes = record_all(run).notes
+        for said in notes:
             print(f"videos: {said}")
     note(run)
 

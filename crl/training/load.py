@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from rich.console import Console
 
 from crl.agents.base import Agent
 from crl.config import Config
@@ -16,11 +19,12 @@ from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.evaluation import evaluate_task
 from crl.training.order import task_order
-from crl.training.runner import prepare_torch
+from crl.training.preparing import prepare_torch
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings
 from crl.training.runs.state import RunState
-from crl.training.runs.trust import require_trust
+from crl.training.runs.trust import named_code, require_trust
+from crl.training.showing.progress import EVALUATION, Progress, Stage
 
 
 @dataclass
@@ -64,7 +68,7 @@ def load_run(path: Path) -> LoadedRun:
     folder = RunFolder.open(path)
     config, complaint = read_settings(folder)
     prepare_torch(config)
-    require_trust(folder.path, config.env.name)
+    require_trust(folder.path, named_code(config))
     sequence = load_sequence(config.env.name)
     made = [new_agent(config, sequence)]  # what is wrong with the settings is no checkpoint's fault
 
@@ -78,13 +82,16 @@ def load_run(path: Path) -> LoadedRun:
     return LoadedRun(folder, config, sequence, agent, progress, problems)
 
 
-def evaluate_run(path: Path, episodes: int | None = None, task: int | None = None) -> dict[str, Any]:
+def evaluate_run(
+    path: Path, episodes: int | None = None, task: int | None = None, console: Console | None = None
+) -> dict[str, Any]:
     """Evaluate a run's agent again, on the seeds that its results were made with.
 
     Args:
         path: Run folder.
         episodes: Episodes per task; the run's own number by default.
         task: Index of one task in its sequence; all by default.
+        console: Where to show how far it is; nowhere by default.
 
     Returns:
         ``{"run", "episodes", "tasks": [{"name", "success_rate", "mean_return"}], "problems"}``.
@@ -93,10 +100,19 @@ def evaluate_run(path: Path, episodes: int | None = None, task: int | None = Non
     chosen = run.tasks if task is None else [run.check(task)]
     count = episodes or run.config.evaluation.episodes
     rows, problems = [], list(run.problems)
-    for index in chosen:
-        env, spec = run.sequence.make(index), run.sequence.spec(index)
-        score, _ = evaluate_task(run.agent, env, spec, episodes=count, seed=run.config.evaluation.seed, clock=Clock())
-        env.close()
-        problems += [f"{spec.name}: {note}" for note in score.notes]
-        rows.append({"name": spec.name, "success_rate": score.success_rate, "mean_return": score.mean_return})
+    names, seed = [run.sequence.spec(index).name for index in chosen], run.config.evaluation.seed
+    with nullcontext() if console is None else Progress(0, names, console) as shown:
+        for place, index in enumerate(chosen):
+            spec = run.sequence.spec(index)
+
+            def told(done: int, place: int = place, name: str = spec.name) -> None:
+                if shown is not None:
+                    stage = Stage(EVALUATION, place * count + done, len(chosen) * count, name)
+                    shown.update(task_index=place, phase="evaluate", stage=stage)
+
+            told(0)
+            with closing(run.sequence.make(index)) as env:
+                score, _ = evaluate_task(run.agent, env, spec, episodes=count, seed=seed, clock=Clock(), told=told)
+            problems += [f"{spec.name}: {note}" for note in score.notes]
+            rows.append({"name": spec.name, "success_rate": score.success_rate, "mean_return": score.mean_return})
     return {"run": str(run.folder.path), "episodes": count, "tasks": rows, "problems": problems}

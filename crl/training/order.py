@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crl.config import Config
+from crl.config.agents import kind_of
 from crl.errors import CrlError
 from crl.sequences import TaskSequence
 
@@ -17,7 +18,7 @@ def task_order(config: Config, sequence: TaskSequence) -> list[int]:
     Raises:
         CrlError: An index is outside the sequence.
     """
-    every = list(range(len(sequence))) if config.refiner.name == "off" else [0]
+    every = [0] if kind_of(config).flies_missions else list(range(len(sequence)))
     order = every if config.env.tasks is None else list(config.env.tasks)
     for index in order:
         if not 0 <= index < len(sequence):

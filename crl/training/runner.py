@@ -13,23 +13,25 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.config.agents import kind_of
+from crl.config.composing import fingerprint, fingerprints, to_plain, to_yaml
 from crl.errors import CrlError, Interrupted
 from crl.sequences import SequenceError, load_sequence
-from crl.settings import fingerprint, to_plain, to_yaml
 from crl.training.callbacks.base import Callback, RunStart, load_callbacks
 from crl.training.checkpoints.names import step_and_revision
 from crl.training.checkpoints.proving import prove
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.data.recorded import read_recorded
+from crl.training.lives.beginning import begin, check_life
+from crl.training.lives.storage import keep
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions.flying import check_missions
 from crl.training.order import step_budgets, task_order
 from crl.training.plain_data import plain
+from crl.training.preparing import prepare_torch
 from crl.training.runs.folder import RunFolder, find_unfinished, run_name
 from crl.training.runs.log import RunLog
 from crl.training.runs.presence import Presence
@@ -38,7 +40,7 @@ from crl.training.runs.rescue import rescue
 from crl.training.runs.results import collect_results
 from crl.training.runs.results_file import read_results
 from crl.training.runs.settings import settings_to_go_on
-from crl.training.runs.trust import mark_as_own, require_trust
+from crl.training.runs.trust import mark_as_own, named_code, require_trust
 from crl.training.showing.progress import Progress
 from crl.training.trying import try_first
 
@@ -70,7 +72,9 @@ def train(
     # All that can be wrong with the settings is found out before there is a folder.
     tasks = [sequence.spec(index) for index in task_order(config, sequence)]
     budgets = step_budgets(config, len(tasks))
-    if config.refiner.name != "off":
+    if config.life.steps is not None:
+        check_life(config, sequence)
+    elif kind_of(config).flies_missions:
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
     tried = []
@@ -83,7 +87,7 @@ def train(
     folder, resumed = _folder(config)
     if folder.status() == "finished":
         return _finished(folder)
-    mark_as_own(folder.path, config.env.name)
+    mark_as_own(folder.path, named_code(config))
     clock = Clock()
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock() as presence, callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
@@ -99,6 +103,9 @@ def train(
             if resumed and store.list():
                 _restore(loop, store, shown)
                 loop.show()
+            elif config.life.run is not None:
+                begin(config, sequence, loop)
+                store.save(0, loop.state_dict())
             elif config.data.source is not None:
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
@@ -110,12 +117,6 @@ def train(
         folder.write_json(folder.results, results)
         callbacks.finish(plain(results))
     return results
-
-
-def prepare_torch(config: Config) -> None:
-    """Set what PyTorch keeps globally: threads, and no denormal numbers (Adam's moments are slow with them)."""
-    torch.set_num_threads(config.threads)
-    torch.set_flush_denormal(True)
 
 
 def resume_command(folder: RunFolder) -> str:
@@ -131,6 +132,7 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
             rescue(config, loop, presence)
         with clock.phase("write"):
             store.save(loop.state.env_steps, loop.state_dict(), loop.state.revision)
+            keep(presence.path, loop.sequence.spec(0), loop.agent, loop.state.evaluation_steps)
             loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
 
     written = time.monotonic()
@@ -166,7 +168,7 @@ def _restore(loop: TrainingLoop, store: CheckpointStore, shown: Progress) -> Non
 def _folder(config: Config) -> tuple[RunFolder, bool]:
     """The folder to work in, and whether it is an older run's."""
     root = Path(config.run_dir)
-    mark = fingerprint(config)
+    mark, *earlier = fingerprints(config)
     if config.resume:
         if config.name is not None and (root / config.name / "config.yaml").exists():
             folder = RunFolder.open(root / config.name)
@@ -177,7 +179,7 @@ def _folder(config: Config) -> tuple[RunFolder, bool]:
                     f"continue it with its own: {resume_command(folder)}",
                 )
             return folder, True
-        found = find_unfinished(root, mark) if config.name is None else None
+        found = find_unfinished(root, (mark, *earlier)) if config.name is None else None
         if found is not None:
             folder = RunFolder.open(found)
             settings_to_go_on(folder)
@@ -201,7 +203,7 @@ def resume(path: Path) -> dict[str, Any]:
     if folder.status() == "finished":
         return _finished(folder)
     config = settings_to_go_on(folder)
-    require_trust(folder.path, config.env.name)
+    require_trust(folder.path, named_code(config))
     config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
     return train(config)
 

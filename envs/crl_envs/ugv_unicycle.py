@@ -16,10 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crl_envs.missions.errors import check_keys, gains
 from crl_envs.missions.naming import fault_name
 from crl_envs.ugv_mission import SPEED, TURN_RATE, UGVMissionEnv
 from crl_envs.ugv_picture import MapPicture
+from crl_envs.unicycle_faults import NOMINAL as NO_FAULT
+from crl_envs.unicycle_faults import UnicycleFault
 
 CONTROL_PERIOD = 0.2
 """Seconds between two commands."""
@@ -29,7 +30,7 @@ RADIUS = 0.5
 """A waypoint is reached within this distance (m)."""
 EPISODE_STEPS = 5000
 NOMINAL = (1.0, 1.0)
-MAX_GAIN = 10.0
+HALF = np.array([SPEED, TURN_RATE])
 
 
 def wrap(angle: Any) -> Any:
@@ -112,7 +113,8 @@ class UnicycleEnv(UGVMissionEnv):
 
     Args:
         waypoints: Name of a shipped map (``courtyard``, ``orchard``) or path of a CSV file with x,y.
-        fault: ``None`` or ``{"gain": [v, w]}``: factors on the commands while the fault is on, -10..10, none zero.
+        fault: ``None``, or what differs while the fault is on, such as ``{"gain": [v, w]}``, factors on the commands;
+            see :class:`~crl_envs.unicycle_faults.UnicycleFault`.
         inject: Share of the waypoints above which the fault is on; 0: from the first step.
         remove: Share of the waypoints above which it is off again; 1: never.
         radius: A waypoint is reached within this distance (m).
@@ -145,7 +147,7 @@ class UnicycleEnv(UGVMissionEnv):
     ) -> None:
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r} is not offered: use None or 'rgb_array'")
-        self.gain = parse_fault(fault)
+        self.fault = UnicycleFault.parse(fault)
         self.render_mode = render_mode
         self._size = width, height
         self._picture: MapPicture | None = None
@@ -163,17 +165,33 @@ class UnicycleEnv(UGVMissionEnv):
             episode_steps=episode_steps,
         )
         self._state = np.zeros(3)
+        self._motion_before = np.zeros(2)
+        self._since = 0
 
     def _place(self, pose: NDArray[np.float64]) -> None:
         self._state = pose.copy()
         self._state[2] = wrap(pose[2])
+        self._motion_before = np.zeros(2)
+        self._since = 0
         self._way.clear()
 
     def _drive(self, action: NDArray[np.float64]) -> None:
-        gain = self.gain if self.progress.active else NOMINAL
-        self._state = step_unicycle(self._state, action, gain, rng=self.np_random)
+        fault = self.fault if self.progress.active else NO_FAULT
+        since = self._since * CONTROL_PERIOD
+        moved, aside = fault.answered(action, HALF, self._motion_before, since, CONTROL_PERIOD)
+        noise = NOISE if fault.noise is None else fault.noise
+        if aside or fault.heading_bias:
+            turned = math.atan2(aside, moved[0]) + fault.heading_bias
+            pose = self._state + np.array([0.0, 0.0, turned])
+            forward = np.array([math.hypot(moved[0], aside), moved[1]])
+            pose = step_unicycle(pose, forward, rng=self.np_random, noise=noise)
+            self._state = np.array([pose[0], pose[1], wrap(pose[2] - turned)])
+        else:
+            self._state = step_unicycle(self._state, moved, rng=self.np_random, noise=noise)
+        self._motion_before = moved
+        self._since = self._since + 1 if self.progress.active else 0
         if self.render_mode is not None:
-            self._way.append((self._state[0], self._state[1], self.progress.active and self.gain != NOMINAL))
+            self._way.append((self._state[0], self._state[1], self.progress.active and self.fault != NO_FAULT))
 
     def _pose(self) -> tuple[float, float, float]:
         x, y, heading = self._state.tolist()
@@ -192,8 +210,12 @@ class UnicycleEnv(UGVMissionEnv):
         return self._picture.draw(way[:, :2], way[:, 2] > 0, self._state, self.progress.reached)
 
     def command_effect(self) -> tuple[list[list[float]], list[float]]:
-        """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only."""
-        v, w = self.gain if self.progress.active else NOMINAL
+        """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only.
+
+        Dead zones, powers, lags, slip and turned headings change more than a matrix says: as far as they do, no nominal
+        command does the same.
+        """
+        v, w = self.fault.gains(self._since * CONTROL_PERIOD).tolist() if self.progress.active else NOMINAL
         return [[v, 0.0], [0.0, w]], [0.0, 0.0]
 
     def odometry(self) -> dict[str, Any]:
@@ -207,6 +229,8 @@ class UnicycleEnv(UGVMissionEnv):
         """Everything that decides how the episode goes on, so that it continues to the bit."""
         return {
             "pose": self._state.copy(),
+            "motion": self._motion_before.copy(),
+            "since": self._since,
             "observation": self._observation.copy(),
             "steps": self._steps,
             "progress": self.progress.get_state(),
@@ -216,20 +240,9 @@ class UnicycleEnv(UGVMissionEnv):
     def set_episode_state(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`get_episode_state` returned."""
         self._state = np.array(state["pose"], dtype=np.float64)
+        self._motion_before = np.array(state["motion"], dtype=np.float64)
+        self._since = int(state["since"])
         self._observation = np.array(state["observation"], dtype=np.float32)
         self._steps = int(state["steps"])
         self.progress.set_state(state["progress"])
         self.np_random.bit_generator.state = state["random"]
-
-
-def parse_fault(fault: dict[str, Any] | None) -> tuple[float, float]:
-    """The gains of a fault described as plain data.
-
-    Raises:
-        MissionError: An entry is unknown, or a gain is zero, not finite or beyond 10 in magnitude.
-    """
-    if not fault:
-        return NOMINAL
-    check_keys(fault, ("gain",), "the fault of a unicycle")
-    v, w = gains(fault["gain"], 2, "gain", -MAX_GAIN, MAX_GAIN, "use a small gain such as 0.05 instead")
-    return v, w

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 import crl.training.checkpoints.store
 import crl.training.runs.folder
 import crl.training.runs.log
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent
 from crl.cli import app
 from crl.continual.hypercrl import HyperCRL
 from crl.errors import CrlError
@@ -65,7 +65,7 @@ class TestNames:
             (["device=cdua"], "device cannot be 'cdua': did you mean 'cuda'?"),
         ],
     )
-    def test_one_message_with_its_mend_and_no_run(self, arguments: list[str], message: str, workplace: Path) -> None:
+    def test_one_message_with_its_hint_and_no_run(self, arguments: list[str], message: str, workplace: Path) -> None:
         done = CliRunner().invoke(app, ["train", *arguments])
         assert done.exit_code == 2
         assert message in done.stderr
@@ -290,7 +290,7 @@ class TestSimulator:
         assert [visit["task"] for visit in results["visits"]] == ["slide_0", "slide_1"]
         assert results["matrix"][1][1] is not None
 
-    def test_it_still_fails_when_it_was_not_mended(self, tmp_path: Path) -> None:
+    def test_it_still_fails_when_it_was_not_fixed(self, tmp_path: Path) -> None:
         with pytest.raises(SimulatorFailed):
             train(tiny.settings(tmp_path, env="NAN", tasks="[0]"), tiny.quiet()[0])
         with pytest.raises(SimulatorFailed):
@@ -310,7 +310,7 @@ class TestSimulator:
         assert "episode ended early: the simulator returned a number that is not finite" in text.getvalue()
         assert all(task["mean_return"] is not None for task in results["tasks"])
         run = load_run(tmp_path / "run")
-        assert all(bool(torch.isfinite(run.agent.strategy.weights(task)).all()) for task in (0, 1))
+        assert all(bool(torch.isfinite(run.agent.knowledge.strategy.weights(task)).all()) for task in (0, 1))
 
 
 class TestModel:
@@ -318,11 +318,11 @@ class TestModel:
 
     @staticmethod
     def poison(agent: Any) -> None:
-        assert isinstance(agent, MPCAgent)
-        assert isinstance(agent.strategy, HyperCRL)
+        assert isinstance(agent, PlanningAgent)
+        assert isinstance(agent.knowledge.strategy, HyperCRL)
         with torch.no_grad():
-            agent.strategy.parameters["head.bias"].fill_(torch.nan)
-        agent._rollouts.clear()
+            agent.knowledge.strategy.parameters["head.bias"].fill_(torch.nan)
+        agent.knowledge._forget()
 
     @pytest.mark.parametrize("planner", ["icem", "cem", "mppi", "random_shooting"])
     def test_the_safe_action_with_its_reason(self, planner: str, tmp_path: Path) -> None:
@@ -331,8 +331,8 @@ class TestModel:
         for _ in range(2):
             loop.unit()
         self.poison(loop.agent)
-        assert isinstance(loop.agent, MPCAgent)
-        kept = len(loop.agent.buffer)
+        assert isinstance(loop.agent, PlanningAgent)
+        kept = len(loop.agent.knowledge.buffer)
         tiny.finish(loop)
         told = tiny.lines(tmp_path / "loop", "episode")
         assert "safe_actions" not in told[1]
@@ -348,8 +348,8 @@ class TestModel:
             loop.unit()
         self.poison(loop.agent)
         loop.unit()
-        assert isinstance(loop.agent, MPCAgent)
-        executed = loop.agent.buffer.column("action", 32)
+        assert isinstance(loop.agent, PlanningAgent)
+        executed = loop.agent.knowledge.buffer.column("action", 32)
         assert executed.shape == (tiny.EPISODE_STEPS, 1)
         assert np.array_equal(executed, np.full_like(executed, 0.125))
 
@@ -359,13 +359,13 @@ class TestModel:
             loop.unit()
         loop.unit()
         agent = loop.agent
-        assert isinstance(agent, MPCAgent)
-        before = agent.strategy.weights(0)
+        assert isinstance(agent, PlanningAgent)
+        before = agent.knowledge.strategy.weights(0)
         with torch.no_grad():
-            agent.strategy.trunk.fill_(torch.nan)  # type: ignore[attr-defined]
-        agent._rollouts.clear()
+            agent.knowledge.strategy.trunk.fill_(torch.nan)  # type: ignore[attr-defined]
+        agent.knowledge._forget()
         tiny.finish(loop)
-        assert torch.equal(agent.strategy.weights(0), before)
+        assert torch.equal(agent.knowledge.strategy.weights(0), before)
         notes = {line["task"]: line.get("notes") for line in tiny.lines(tmp_path / "loop", "evaluation")}
         assert notes["slide_0"] is None
         assert notes["slide_1"] is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent, planning_agent
 from crl.checks import CheckFailed, check_agent, check_planner, check_strategy
 from crl.config import Config
 from crl.continual.finetune import Finetune
@@ -240,18 +241,23 @@ def test_each_broken_promise_of_a_strategy_is_caught(strategy: type, expected: s
 
 
 # ---------------------------------------------------------------------- agents
-class Mine(MPCAgent):
-    """The package's agent as a user would make it, for the sequence of these tests."""
+Mine = PlanningAgent
 
-    def __init__(self, seed: int) -> None:
+
+def made(kind: type[PlanningAgent]) -> Callable[[int], PlanningAgent]:
+    """Makes an agent as a user would, for the sequence of these tests."""
+
+    def make(seed: int) -> PlanningAgent:
         spec = SLIDES.spec(0)
         config = small(exploration={"noise": 0.2, "every": 2})
         config.seed = seed
-        super().__init__(config, spec.observation, spec.action)
+        return planning_agent(config, spec.observation, spec.action, kind=kind)
+
+    return make
 
 
 def test_the_packages_agent_passes() -> None:
-    check_agent(Mine, SLIDES, steps=6)
+    check_agent(made(Mine), SLIDES, steps=6)
 
 
 class LeavesRange(Mine):
@@ -281,7 +287,7 @@ class Sulks(Mine):
 class LearnsFromEvaluation(Mine):
     def begin(self, task: Any, episode: int, explore: bool) -> None:
         super().begin(task, episode, explore)
-        self._sessions += 1
+        self.knowledge._sessions += 1
 
 
 class Moody(Mine):
@@ -332,7 +338,7 @@ class Spendthrift(Mine):
 )
 def test_each_broken_promise_of_an_agent_is_caught(agent: type, expected: str) -> None:
     with pytest.raises(CheckFailed, match=expected):
-        check_agent(agent, SLIDES, steps=6)
+        check_agent(made(agent), SLIDES, steps=6)
 
 
 def test_an_agent_without_its_methods_is_caught() -> None:

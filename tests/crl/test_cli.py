@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from crl import cli
@@ -170,7 +171,7 @@ class TestTrain:
         stand_in(monkeypatch, "crl.training.runner", train=train)
         assert crl("train", "env=door_open").exit_code == 130
 
-    def test_a_users_error_shows_what_and_how_to_mend_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_a_users_error_shows_what_and_how_to_fix_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def train(config: Config) -> dict[str, Any]:
             raise CrlError("the disk is full: " + "x" * 200, "free some space [in GB]")
 
@@ -255,7 +256,8 @@ class TestEval:
     def test_prints_a_table(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[Any] = []
 
-        def evaluate_run(folder: Path, episodes: int | None, task: int | None) -> dict[str, Any]:
+        def evaluate_run(folder: Path, episodes: int | None, task: int | None, console: Console) -> dict[str, Any]:
+            assert console.stderr, "what --json prints is for programs"
             asked.append((folder, episodes, task))
             return {"episodes": 7, "tasks": RESULTS["tasks"][1:2], "problems": ["a damaged checkpoint"]}
 
@@ -267,7 +269,7 @@ class TestEval:
         assert "note: a damaged checkpoint\n" in done.output
 
     def test_json_is_all_that_is_printed(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        stand_in(monkeypatch, "crl.training.load", evaluate_run=lambda folder, episodes, task: RESULTS)
+        stand_in(monkeypatch, "crl.training.load", evaluate_run=lambda *given: RESULTS)
         done = crl("eval", str(a_run), "--json")
         assert json.loads(done.stdout) == RESULTS
 
@@ -317,7 +319,7 @@ class TestConfig:
             assert expected in done.output + str(done.exception or "")
 
     def test_prints_yaml_that_can_be_read_back(self, tmp_path: Path) -> None:
-        from crl.settings import compose, load_yaml
+        from crl.config.composing import compose, load_yaml
 
         done = crl("config", "env=door_open", "profile=full")
         (tmp_path / "config.yaml").write_text(done.stdout)

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent
+from crl.config.composing import names
 from crl.continual.strategy import GROUP as STRATEGIES
 from crl.planning.planner import GROUP as PLANNERS
-from crl.settings import names
 from crl.training.clock import Clock
 from tests import tiny
 from tests.crl.states import differences
@@ -94,7 +94,7 @@ def test_the_strategies_share_their_tasks_and_exploration(tmp_path: Path) -> Non
     for method in METHODS:
         loop = tiny.make_loop(tiny.settings(tmp_path, *METHODS[method]), tmp_path / method)
         loop.unit()
-        assert isinstance(loop.agent, MPCAgent)
-        rows.append(loop.agent.buffer.state_dict())
+        assert isinstance(loop.agent, PlanningAgent)
+        rows.append(loop.agent.knowledge.buffer.state_dict())
     assert len(rows[0]["reward"]) == tiny.EPISODE_STEPS
     assert all(not differences(rows[0], other) for other in rows[1:])

@@ -34,7 +34,8 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
     """One small evaluation."""
     folder = tmp_path_factory.mktemp("evaluated")
     where = tiny_missions.write_map(folder / "bend.csv")
-    words = [UGV, *tiny_missions.SMALL, *BRIEF, f"waypoints={where}", "refiner=none,oracle", "gains=[[-1,2]]"]
+    small = [word for word in (*tiny_missions.SMALL, *BRIEF) if not word.startswith("flow.")]  # neither has a flow
+    words = [UGV, *small, f"waypoints={where}", "refiner=none,oracle", "gains=[[-1,2]]"]
     return folder / "out", crl("eval-missions", *words, "workers=1", f"out={folder / 'out'}")
 
 
@@ -96,7 +97,7 @@ MAPS = {
 
 @pytest.mark.parametrize("case", MAPS)
 @pytest.mark.usefixtures("nothing_runs")
-def test_bad_maps_are_refused_with_file_line_and_mend(case: str, workplace: Path) -> None:
+def test_bad_maps_are_refused_with_file_line_and_hint(case: str, workplace: Path) -> None:
     text, message = MAPS[case]
     (workplace / "bad.csv").write_text(text)
     said = complaint("eval-missions", "env=ugv_mission", "waypoints=bad.csv", "refiner=none")
@@ -117,6 +118,8 @@ def test_bad_maps_are_refused_with_file_line_and_mend(case: str, workplace: Path
         (["env=ugv_mission", "refiner=afn"], ["unknown refiner 'afn'", "did you mean 'afm'?"]),
         (["env=ugv_mission", "waypoints=nowhere.csv"], ["nowhere.csv can't be read", "a map that ships"]),
         (["env=ugv_mission", "classes=Z"], ["no faults of class Z", "published"]),
+        (["env=ugv_mission", "suite=linear"], ["ugv_mission has no suite 'linear'", "nonlinear"]),
+        (["env=ugv_mission", "suite=nonlinear", "classes=published"], ["no faults of class published", "'A', 'C'"]),
         (["env=ugv_mission", "flow=nowhere", "refiner=afm"], ["there is no fitted flow", "fit it again"]),
         (["env=ugv_mission", "flow=nowhere", "refiner=none"], ["no refiner has a flow", "refiner=afm"]),
         (["env=ugv_mission", "seeds=0"], ["seeds=0: a whole number of at least 1"]),
@@ -134,7 +137,7 @@ def test_bad_maps_are_refused_with_file_line_and_mend(case: str, workplace: Path
     ],
 )
 @pytest.mark.usefixtures("nothing_runs")
-def test_what_cannot_be_is_said_with_its_mend(words: list[str], messages: list[str], workplace: Path) -> None:
+def test_what_cannot_be_is_said_with_its_hint(words: list[str], messages: list[str], workplace: Path) -> None:
     extra = [] if any(word.startswith("refiner=") for word in words) else ["refiner=none"]
     said = complaint("eval-missions", *words, *extra)
     for message in messages:
@@ -179,3 +182,8 @@ def test_a_run_looks_at_its_missions_before_it_learns(what: str, workplace: Path
     said = complaint("train", "env=ugv_mission", "refiner=none", wrong)
     assert ("line 3" if what == "map" else "inject") in said
     assert not (workplace / "runs").exists()
+
+
+def test_a_setting_that_no_refiner_reads_is_refused() -> None:
+    said = complaint("eval-missions", UGV, "refiner=none,oracle", "flow.window=9")
+    assert "flow.window has no meaning for refiner=none" in said

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from crl.agents.factory import make_agent
+from crl.config.composing import compose
 from crl.errors import CrlError
 from crl.plugins import PluginError, load_plugin
 from crl.sequences import load_sequence
-from crl.settings import compose
 from tests import tiny
 
 PROJECT = """
@@ -123,8 +123,8 @@ def own_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]
 def test_a_module_of_ones_own_is_named_by_its_path(own_module: str, group: str, name: str, tmp_path: Path) -> None:
     config = tiny.settings(tmp_path, f"{group}={own_module}:{name}")
     agent = make_agent(config, load_sequence(config.env.name).spec(0))
-    part = {"continual": "strategy", "planner": "planner"}.get(group)
-    found = agent if part is None else vars(agent)[part]
+    parts = {"continual": lambda: agent.knowledge.strategy, "planner": lambda: agent.planner, "agent": lambda: agent}
+    found = parts[group]()
     assert type(found).__module__ == own_module
     assert type(found).__name__ == name
 

@@ -129,7 +129,7 @@ def test_a_sequence_of_ones_own_is_named_by_its_path(monkeypatch: pytest.MonkeyP
         ("crl.types:KINDS", "must be a dictionary with .*'tasks'.* not tuple"),
     ],
 )
-def test_an_unknown_sequence_names_the_mend(name: str, expected: str) -> None:
+def test_an_unknown_sequence_names_the_hint(name: str, expected: str) -> None:
     with pytest.raises(SequenceError, match=expected) as caught:
         load_sequence(name)
     assert isinstance(caught.value, CrlError)

@@ -24,7 +24,7 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 from crl.commands.eval_missions import OWN
-from crl.settings import compose
+from crl.config.composing import compose
 from crl.sweeps.expansion import expand
 from crl.sweeps.options import read as read_options
 
@@ -103,7 +103,7 @@ def check_taken(line: Line, page: str) -> None:
         assert request.kind == "tune" or expand(request.overrides).points, said
     elif command == "eval-missions":
         own = tuple(f"{key}=" for key in OWN)
-        compose([word for word in settings if not word.startswith(own)])
+        compose([word for word in settings if not word.startswith(own)], unread=True)
 
 
 @dataclass

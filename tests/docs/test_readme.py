@@ -35,7 +35,7 @@ def small(words: list[str]) -> list[str]:
     """Further arguments for a command, so that it takes seconds."""
     env = next((word.partition("=")[2] for word in words if word.startswith("env=")), "")
     if words[1] == "train":
-        return [*tiny.SMALL, *MINIMAL[env]]
+        return tiny.read_with([*tiny.SMALL, *MINIMAL[env]], *(word for word in words if "=" in word))
     if words[1] == "eval-missions":
         return [*MINIMAL[env], "gains=[[-1,2]]", "seeds=1", "workers=1"]
     if words[1] == "sweep":

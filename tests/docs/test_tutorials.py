@@ -65,7 +65,12 @@ def test_every_line_is_taken(page: str, repository: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["docs/tutorials/never_stop_learning.md", "docs/reference/formal.md", "docs/tutorials/own_robot.md"]
+    "page",
+    [
+        pytest.param("docs/tutorials/never_stop_learning.md", marks=pytest.mark.slow),
+        "docs/reference/formal.md",
+        "docs/tutorials/own_robot.md",
+    ],
 )
 def test_the_blocks_of_a_page_run(page: str, repository: Path, folder: Path) -> None:
     Reader(small, excused=NOT_TYPED).follow(repository / page)

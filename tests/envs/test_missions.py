@@ -69,7 +69,7 @@ def test_a_closed_mission_ends_where_it_began(tmp_path: Path) -> None:
         ("x,y\n" + "0,1\n" * 1000, rf"line {MAX_WAYPOINTS + 2}: the file has more than 500 waypoints.*thin it out"),
     ],
 )
-def test_bad_files_are_refused_with_file_line_and_mend(tmp_path: Path, text: str, complaint: str) -> None:
+def test_bad_files_are_refused_with_file_line_and_hint(tmp_path: Path, text: str, complaint: str) -> None:
     with pytest.raises(MissionError, match=complaint):
         Mission.read(write(tmp_path, text), dimensions=2)
 

@@ -50,7 +50,7 @@ def fly(env: UnicycleEnv, seed: int = 0) -> tuple[int, dict[str, Any]]:
     terminated = truncated = False
     steps = 0
     while not (terminated or truncated):
-        gain = env.gain if info["fault_active"] else (1.0, 1.0)
+        gain = env.fault.gain if info["fault_active"] else (1.0, 1.0)
         observation, _, terminated, truncated, info = env.step(steer(observation, gain))
         steps += 1
     return steps, info

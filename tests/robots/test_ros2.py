@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from crl_robots import Reading, RobotError, RobotMission, load_spec
 from crl_robots.drivers.ros2 import Ros2Robot
 from crl_robots.ros_messages import waypoints_of
 from tests.robots.driving import drive
+from tests.ros_domain import new_domain
 
 LONG = 15.0
 """Seconds that anything may take."""
@@ -29,7 +29,7 @@ def domain(monkeypatch: pytest.MonkeyPatch) -> None:
     """A domain of this test's own, on this machine only."""
     pytest.importorskip("rclpy")
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    monkeypatch.setenv("ROS_DOMAIN_ID", str(1 + (os.getpid() + time.monotonic_ns() // 1000) % 101))
+    monkeypatch.setenv("ROS_DOMAIN_ID", str(new_domain()))
 
 
 @pytest.fixture
@@ -156,7 +156,7 @@ def test_a_plan_gives_waypoints_in_the_odometrys_frame() -> None:
         waypoints_of(spec, path)
 
 
-def test_without_ros_the_mend_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_ros_the_hint_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "rclpy", None)
     with pytest.raises(RobotError, match=r"pip install 'crl\[ros\]'"):
         Ros2Robot(load_spec("ugv_husky")).connect()

@@ -151,7 +151,7 @@ def test_a_description_that_was_made_in_code_is_checked_too() -> None:
         ("simulation", {"options": {}}, "simulation.env is missing"),
     ],
 )
-def test_what_is_impossible_is_refused_with_file_entry_and_mend(path: str, value: Any, message: str | None) -> None:
+def test_what_is_impossible_is_refused_with_file_entry_and_hint(path: str, value: Any, message: str | None) -> None:
     plain = changed(HUSKY, path, value)
     if message is None:  # YAML reads the unit 1 as a number: it means the same
         assert parse_spec(plain, "mine.yaml").name == "ugv_husky"

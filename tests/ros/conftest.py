@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.ros_domain import new_domain
 
 PACKAGE = Path(__file__).resolve().parents[2] / "ros_ws" / "src" / "crl_ros"
 sys.path.insert(0, str(PACKAGE))
@@ -35,7 +35,7 @@ def shared_domain() -> Iterator[int]:
 
 def _domain(patch: pytest.MonkeyPatch) -> int:
     pytest.importorskip("rclpy")
-    number = 1 + (os.getpid() + time.monotonic_ns() // 1000) % 101
+    number = new_domain()
     patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     patch.setenv("ROS_DOMAIN_ID", str(number))
     return number

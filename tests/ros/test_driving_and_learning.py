@@ -17,8 +17,8 @@ from crl_ros.faults import inject
 from crl_ros.processes import environment
 from crl_ros.timing import measure
 
+from crl.config.composing import compose
 from crl.deployment.export import export_run
-from crl.settings import compose
 from crl.training.runner import train
 from crl_robots import make_robot
 from crl_robots.bags import read_bag

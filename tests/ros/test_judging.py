@@ -52,6 +52,10 @@ def test_the_most_serious_thing_comes_first() -> None:
     assert said(control) == (DiagnosticStatus.OK, "driving")
     assert said(control, stop="a stale observation") == (DiagnosticStatus.WARN, "stopped: a stale observation")
     assert said(control, troubles=["a", "b"], stop="x") == (DiagnosticStatus.ERROR, "a; b")
+    gone = "the distance to the goal has grown for 20 s, by 9 m"
+    level, text = said(control, stop="x", status={"stopped": gone})
+    assert level == DiagnosticStatus.ERROR
+    assert text == f"the mission is given up, and the robot stands: {gone}"
     control.wall.e_stop.press()
     level, text = said(control, troubles=["a", "a button"], deaf=["a button"])
     assert level == DiagnosticStatus.ERROR

@@ -85,7 +85,7 @@ def test_it_drives_and_says_so(drive: Drive) -> None:
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_a_broken_line_stops_the_robot_and_it_goes_on_when_it_is_mended(drive: Drive, line: Line, fault: str) -> None:
+def test_a_broken_line_stops_the_robot_and_it_goes_on_when_it_is_fixed(drive: Drive, line: Line, fault: str) -> None:
     began = time.monotonic()
     line.change = broken(line)[fault]()
     stopped = drive.wait_for_stop(began)

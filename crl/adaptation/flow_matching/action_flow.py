@@ -19,9 +19,9 @@ from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.identification.simulator import RegimeSimulator
 from crl.adaptation.nominal_model import NominalModel
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.seeding import torch_generator
-from crl.types import ActionSpec
+from crl.types import ActionSpec, Told, untold
 
 
 class ActionFlow:
@@ -91,6 +91,7 @@ def fit_flow(
     nominal: NominalModel | None = None,
     train: bool = True,
     seed: int = 0,
+    told: Told = untold,
 ) -> ActionFlow:
     """Fit an identifier (if it learns) and a flow on a simulator's regimes.
 
@@ -103,6 +104,7 @@ def fit_flow(
         nominal: The nominal model for the identifier, where the simulator's own costs more than it need.
         train: Whether the velocity field is trained; those who correct without it need the rest alone.
         seed: Seed of everything that is drawn.
+        told: Is told how far each part is.
     """
     found = make_identifier(
         identifier,
@@ -112,12 +114,12 @@ def fit_flow(
         calibration,
         seed,
     )
-    found.fit(simulator)
+    found.fit(simulator, told)
     flow = ActionFlow(config, action, found, calibration, seed)
     if not train:
         return flow
-    pairs = simulate_pairs(simulator, found, calibration, config, seed)
+    pairs = simulate_pairs(simulator, found, calibration, config, seed, told)
     trainer = FlowTrainer(config, flow.field, pairs, seed)
-    trainer.fit()
+    trainer.fit(told=told)
     flow.field.weights = flow.field.weights.detach()
     return flow

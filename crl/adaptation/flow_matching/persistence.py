@@ -21,9 +21,9 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
-from crl.config_missions import FlowConfig
+from crl.config.limits import validate
+from crl.config.missions import FlowConfig
 from crl.errors import CrlError
-from crl.limits import validate
 from crl.reading.json_text import read_json
 from crl.reading.plain import read_bytes
 from crl.types import ActionSpec

@@ -23,9 +23,9 @@ from crl.adaptation.flow_matching.targets import nearest_actions
 from crl.adaptation.flow_matching.training import FlowTrainer, Pairs
 from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.simulator import RegimeSimulator
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.seeding import torch_generator
-from crl.types import ActionSpec
+from crl.types import ActionSpec, Told, untold
 
 
 class PublishedFlow:
@@ -49,7 +49,7 @@ class PublishedFlow:
         """What the field is conditioned on, [N, A + D]: actions [N, A] and the errors [N, D] of their changes."""
         return torch.cat([self.box.to_flow(action), torch.asinh(error / self.scale)], dim=-1)
 
-    def fit(self, simulator: RegimeSimulator) -> None:
+    def fit(self, simulator: RegimeSimulator, told: Told = untold) -> None:
         """Train on simulated regimes: one action each, in the condition and as the start alike."""
         config = self.config
         generator = torch_generator(self._seed, "published-pairs")
@@ -63,7 +63,7 @@ class PublishedFlow:
         trainer = FlowTrainer(
             config, self.field, Pairs(start, target, start, self.condition(action, error)), self._seed
         )
-        trainer.fit()
+        trainer.fit(told=told)
         self.field.weights = self.field.weights.detach()
 
     def refine(self, planned: Tensor, action: Tensor, error: Tensor) -> Tensor:

@@ -24,8 +24,9 @@ from crl.adaptation.flow_matching.targets import nearest_actions
 from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.simulator import RegimeSimulator, simulated_windows
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.seeding import torch_generator
+from crl.types import Told, untold
 
 CHUNK = 1024
 """Regimes simulated at a time, to bound the memory."""
@@ -42,9 +43,14 @@ class Pairs:
 
 
 def simulate_pairs(
-    simulator: RegimeSimulator, identifier: Identifier, calibration: Calibration, config: FlowConfig, seed: int
+    simulator: RegimeSimulator,
+    identifier: Identifier,
+    calibration: Calibration,
+    config: FlowConfig,
+    seed: int,
+    told: Told = untold,
 ) -> Pairs:
-    """Pairs (a, a*) and contexts of ``config.regimes`` simulated regimes."""
+    """Pairs (a, a*) and contexts of ``config.regimes`` simulated regimes; ``told`` how many are simulated."""
     generator = torch_generator(seed, "flow-pairs")
     box, wide = simulator.box, simulator.box.scaled(config.box_scale)
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
@@ -69,6 +75,7 @@ def simulate_pairs(
         guess = identifier.inverse_command(action, context.repeat_interleave(config.actions, dim=0))
         flows = [box.to_flow(part).view(shape) for part in (action, refined, wide.clip(guess))]
         parts.append((flows[0], flows[1], flows[2], identifier.features(context)))
+        told("regimes of the flow", begin + count, config.regimes)
     return Pairs(*(torch.cat([part[i] for part in parts]) for i in range(4)))
 
 
@@ -92,11 +99,19 @@ class FlowTrainer:
         self._generator = torch_generator(seed, "flow-training")
         self._optimiser = torch.optim.Adam([field.weights], lr=config.lr)
 
-    def fit(self, updates: int | None = None) -> float:
-        """Take gradient steps, all that remain by default; returns the mean loss of the last tenth of them."""
+    def fit(self, updates: int | None = None, told: Told = untold) -> float:
+        """Take gradient steps, all that remain by default; returns the mean loss of the last tenth of them.
+
+        Args:
+            updates: How many.
+            told: Is told of every step.
+        """
         remaining = self.config.updates - self.done
         count = remaining if updates is None else min(updates, remaining)
-        losses = [self.update() for _ in range(count)]
+        losses = []
+        for _ in range(count):
+            losses.append(self.update())
+            told("flow", self.done, self.config.updates)
         tail = losses[-max(1, count // 10) :]
         return sum(tail) / len(tail) if tail else math.nan
 

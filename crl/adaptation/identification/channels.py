@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.box import Box
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.errors import CrlError
 from crl.matching import nearest
 

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from crl.adaptation.identification.simulator import RegimeSimulator
 from crl.adaptation.identification.transitions import Window
+from crl.types import Told, untold
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,8 @@ class Identifier(ABC):
     fed_back: list[int]
     affine: bool
 
-    def fit(self, simulator: RegimeSimulator) -> None:
-        """Train on simulated regimes, where there is something to train."""
+    def fit(self, simulator: RegimeSimulator, told: Told = untold) -> None:
+        """Train on simulated regimes, where there is something to train; ``told`` of every step."""
 
     @abstractmethod
     def identify(self, window: Window, start: Tensor | None = None, information: Information | None = None) -> Estimate:

@@ -31,10 +31,11 @@ from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.simulator import RegimeSimulator, simulated_windows
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, doubled, linearise
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.dynamics.network import TargetNetwork
 from crl.errors import CrlError
 from crl.seeding import torch_generator
+from crl.types import Told, untold
 
 LIMIT = 3.0
 """Greatest asinh of a decoded difference: about 10 half ranges."""
@@ -126,11 +127,11 @@ class LearnedIdentifier(Identifier):
         matrix = commands.mT @ unit / unit[:, 0].square().sum()
         return torch.cat([matrix.flatten(1), commands.mean(dim=1)], dim=-1)
 
-    def fit(self, simulator: RegimeSimulator) -> None:
+    def fit(self, simulator: RegimeSimulator, told: Told = untold) -> None:
         """Train encoder and decoder on simulated regimes."""
-        self.train(simulator)
+        self.train(simulator, told=told)
 
-    def train(self, simulator: RegimeSimulator, updates: int | None = None) -> float:
+    def train(self, simulator: RegimeSimulator, updates: int | None = None, told: Told = untold) -> float:
         """Take gradient steps, ``flow.encoder_updates`` by default; returns the mean loss of the last tenth."""
         config = self._config
         count = config.encoder_updates if updates is None else updates
@@ -147,6 +148,7 @@ class LearnedIdentifier(Identifier):
             torch.nn.utils.clip_grad_norm_(self._weights, 5.0)
             optimiser.step()
             losses.append(float(loss.detach()))
+            told("learned identifier", step + 1, count)
         self._weights = [weight.detach() for weight in self._weights]
         tail = losses[-max(1, count // 10) :]
         return sum(tail) / max(1, len(tail))

@@ -18,7 +18,7 @@ from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.channels import Channels
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 
 
 @runtime_checkable

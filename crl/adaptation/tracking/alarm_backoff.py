@@ -1,7 +1,9 @@
-"""Alarm back-off: after repeated alarms, a context has to hold the longer before it is acted upon.
+"""Alarm back-off: after repeated alarms, plans are careful no longer.
 
-What no context describes (an unusual delay, for instance) is identified as another regime again and again, and acting
-on each does harm. Some alarms are free. Every further one doubles the time that a context has to hold.
+While nothing explains the body, ``flow.care`` plans at half the speed, for a vehicle that a hard turn can roll over. A
+body that no context describes (an unusual delay, for instance) raises one alarm after another, and must not be slow for
+ever. Some alarms are free. Every further one doubles the time without an alarm after which care is taken again. Alarms
+cost no trust (:mod:`crl.adaptation.tracking.trust`): what is identified is acted upon meanwhile.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class AlarmBackoff:
         del self._alarms[-1:]
 
     def over(self, now: int) -> bool:
-        """Whether a context that has been in force since the newest alarm may be acted upon at this step."""
+        """Whether the newest alarm is long enough ago at this step."""
         surplus = sum(step > now - RECENT * self._window for step in self._alarms) - FREE
         return surplus <= 0 or now - self._alarms[-1] >= self._window * 2 ** (surplus - 1)
 

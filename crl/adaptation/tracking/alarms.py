@@ -10,7 +10,7 @@ from torch import Tensor
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.tracking.alarm_backoff import AlarmBackoff
 from crl.adaptation.tracking.cusum import Cusum, LikelihoodRatioCusum
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 
 OLD = 5
 """A regime older than a window is identified again every so many steps, and after every surprise."""
@@ -30,7 +30,7 @@ class Alarms:
         contradiction: CUSUM of the statistics of the residuals under the hypothesis in force.
         end: CUSUM of the likelihood ratio of the nominal body, for the end of a fault.
         relapse: The same of a context that was set aside, for a fault that has not ended.
-        backoff: Counts repeated alarms.
+        backoff: Counts repeated alarms; they limit care.
         changes: Changes of the regime so far.
         since: Step of the last one.
     """
@@ -70,14 +70,14 @@ class Alarms:
         """Whether the last change is so recent that it may turn out to be none."""
         return now - self.since <= ASIDE * self._window
 
-    def due(self, now: int) -> bool:
+    def due(self, now: int, unexplained: int) -> bool:
         """Whether to identify again: always at first and after a surprise, later only now and then.
 
-        While alarms back off, at every second step at most: a body that nothing explains would cost the time of two
-        decisions in each step.
+        A body that nothing has explained for longer than a window (``unexplained`` steps) is identified at every second
+        step at most, since it would cost the time of two decisions in each step.
         """
         age = now - self.since
-        if age % 2 and not self.backoff.over(now):
+        if age % 2 and unexplained > self._window:
             return False
         return age <= self._window or age % OLD == 0 or self._newest > self._surprising
 

@@ -26,6 +26,15 @@ HALF = 0.5
 this share of its threshold."""
 GROSS = 1e6
 """Greatest mean square of a transition."""
+FAR = 0.1
+"""A context that explains the motion imperfectly may leave this share of the nominal body's squares: less than a third
+of its deviation."""
+LEAST = 3
+"""Transitions that it takes to tell. A context of two gains leaves little of one transition whatever happened."""
+STAY = 0.5
+"""One in force stays while it leaves no more than this share."""
+FORGIVEN = 2.0
+"""One transition may leave so many times the mean square that the window leaves."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +83,40 @@ class Comparison:
 
     def convinces(self, fit: Fit) -> bool:
         """Whether it explains much more than the nominal body does, and enough."""
+        return self._better(fit) and self.unsound(fit) <= SOUND
+
+    def helps(self, fit: Fit, *, promising: bool = False) -> bool:
+        """Whether it leaves far less than the nominal body does, though not little enough to explain the window.
+
+        A transition counts here by its squares, as it is. So those that show most of the fault decide. If it is
+        ``promising``, because contexts like it have predicted well, half is little enough.
+        """
+        share = STAY if promising else FAR
+        return len(self.rows) >= LEAST and self._better(fit) and self.share(fit) <= share
+
+    def fails(self, fit: Fit) -> bool:
+        """Whether a context that helped does so no longer.
+
+        A window in which it predicts nearly the same as the nominal body says nothing of it: commands are too small.
+        """
+        claimed = float(squares(self._nominal - fit.residuals).sum() / squares(self._nominal).sum())
+        return claimed > FAR and self.share(fit) > STAY
+
+    def forgiven(self, fit: Fit) -> float:
+        """Mean square that one transition may leave under a hypothesis which helps.
+
+        It is bounded by what a hypothesis may leave that begins to help. So a new regime contradicts an old context,
+        although its transitions come into the window by and by.
+        """
+        return FORGIVEN * min(float(squares(fit.residuals).mean()), FAR * float(squares(self._nominal).mean()))
+
+    def _better(self, fit: Fit) -> bool:
         unusual = max(0.0, self.worst - len(self.rows) * self._calibration.usual)
-        better = self.worst - fit.misfit > max(HALF * unusual, self.chance)
-        return better and self.unsound(fit) <= SOUND
+        return self.worst - fit.misfit > max(HALF * unusual, self.chance)
+
+    def share(self, fit: Fit) -> float:
+        """What it leaves of the nominal body's squares."""
+        return float(squares(fit.residuals).sum() / squares(self._nominal).sum())
 
     def is_usual(self) -> bool:
         """Whether the nominal body could have made the window."""

@@ -14,7 +14,7 @@ from crl.adaptation.tracking.comparison import SOUND, Comparison, Fit
 from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.hypotheses import Delayed, Faulty, Hypothesis, Nominal, hypothesis_from_state
 from crl.adaptation.tracking.window import Row, columns
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 
 
 @dataclass(frozen=True)
@@ -23,23 +23,32 @@ class Belief:
 
     Attributes:
         hypothesis: The hypothesis in force.
-        explains: Whether it explains the window; of the nominal body nobody asks.
+        explains: Whether it explains the window, or leaves far less of it than the nominal body does while nothing
+            explains it; of the nominal body nobody asks.
+        forgiven: Mean square of a residual that an imperfect hypothesis is forgiven; 0: it explains all.
+        mixed: Whether the window may be of two regimes, because a hypothesis explained it and does so no longer, and no
+            alarm has cut it yet.
         aside: A proven context that was in force before, kept for the case that its fault has not ended.
     """
 
     hypothesis: Hypothesis
     explains: bool = False
     aside: Faulty | None = None
+    forgiven: float = 0.0
+    mixed: bool = False
 
     def retired(self) -> Belief:
         """The same after an alarm: a proven context with information is set aside, and the hypothesis starts again."""
-        return replace(self, hypothesis=self.hypothesis.restarted(), aside=self.hypothesis.kept() or self.aside)
+        aside = self.hypothesis.kept() or self.aside
+        return replace(self, hypothesis=self.hypothesis.restarted(), aside=aside, mixed=False)
 
     def state_dict(self) -> dict[str, Any]:
         """The belief as plain data."""
         return {
             "hypothesis": self.hypothesis.state_dict(),
             "explains": self.explains,
+            "forgiven": self.forgiven,
+            "mixed": self.mixed,
             "aside": None if self.aside is None else self.aside.state_dict(),
         }
 
@@ -47,10 +56,13 @@ class Belief:
     def from_state(cls, model: ContextModel, state: Mapping[str, Any]) -> Belief:
         """What :meth:`state_dict` described."""
         aside = None if state["aside"] is None else Faulty.from_state(model, state["aside"])
-        return cls(hypothesis_from_state(model, state["hypothesis"]), bool(state["explains"]), aside)
+        hypothesis = hypothesis_from_state(model, state["hypothesis"])
+        return cls(hypothesis, bool(state["explains"]), aside, float(state["forgiven"]), bool(state["mixed"]))
 
 
-def decide(belief: Belief, rows: Sequence[Row], model: ContextModel, config: FlowConfig) -> Belief:
+def decide(
+    belief: Belief, rows: Sequence[Row], model: ContextModel, config: FlowConfig, *, promising: bool = False
+) -> Belief:
     """What to believe of the body that made a window, after something else was believed.
 
     Args:
@@ -58,12 +70,14 @@ def decide(belief: Belief, rows: Sequence[Row], model: ContextModel, config: Flo
         rows: The window, at least one transition.
         model: Predicts transitions under contexts, and has the identifier.
         config: Settings of the memory and of the delays to consider.
+        promising: Whether the contexts that were found of late have predicted well.
     """
     window = Comparison(rows, model)
     if nominal_explains(belief, window):
         return nominal(belief, model)
     found = identify(belief, rows, model, config.memory)
-    return select(belief, found, [Delayed(model, steps) for steps in range(1, config.delays + 1)], window)
+    delays = [Delayed(model, steps) for steps in range(1, config.delays + 1)]
+    return select(belief, found, delays, window, promising=promising)
 
 
 def identify(belief: Belief, rows: Sequence[Row], model: ContextModel, memory: int) -> Faulty | None:
@@ -90,7 +104,9 @@ def identify(belief: Belief, rows: Sequence[Row], model: ContextModel, memory: i
     return Faulty(model, context, float(estimate.confidence[0]), force.information, proof=force.proof)
 
 
-def select(belief: Belief, found: Faulty | None, delays: Sequence[Delayed], window: Comparison) -> Belief:
+def select(
+    belief: Belief, found: Faulty | None, delays: Sequence[Delayed], window: Comparison, *, promising: bool = False
+) -> Belief:
     """The hypothesis to believe in, among those that are not the nominal one. Nothing is changed.
 
     The hypothesis in force is replaced by a better one only, because an alarm may be due to a moment that no hypothesis
@@ -103,12 +119,15 @@ def select(belief: Belief, found: Faulty | None, delays: Sequence[Delayed], wind
         found: The context that was identified in the window.
         delays: Input delays to consider.
         window: Compares on the window.
+        promising: Whether the contexts that were found of late have predicted well.
     """
     force, aside = belief.hypothesis, belief.aside
     held = window.fit(force) if belief.explains or found is None else None
     new = None if found is None else window.fit(found)
     again = None if aside is None else window.fit(aside)
     limit = held.misfit if held is not None and belief.explains else math.inf
+    if belief.forgiven and held is not None and new is not None and window.share(new) >= window.share(held):
+        new = None  # the misfit counts small effects the most, and an imperfect context is judged by the large ones
     least = new.misfit if new is not None else math.inf
     best = held
     if aside is not None and again is not None and again.misfit <= min(least, limit) + window.chance:
@@ -120,8 +139,33 @@ def select(belief: Belief, found: Faulty | None, delays: Sequence[Delayed], wind
     if late is not None:
         aside = best.hypothesis.kept() or aside
         best, limit = late, late.misfit
-    going_on = belief.explains and limit < window.worst and window.unsound(best) <= 2 * SOUND
-    return Belief(best.hypothesis, going_on or window.convinces(best), aside)
+    return judged(belief, best, aside, window, promising=promising)
+
+
+def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison, *, promising: bool = False) -> Belief:
+    """The belief in the best hypothesis: it explains the window, or it helps while nothing does, or neither.
+
+    A turned sign with a dead zone, say, is no gain. The best gain still leaves a tenth of what the nominal body leaves,
+    and not to apply it would be to drive the wrong way. The error that it leaves is then taken for usual, so that only
+    more than that contradicts it.
+
+    Args:
+        belief: What was believed so far.
+        best: The hypothesis that was selected.
+        aside: A proven context to keep.
+        window: Compares on the window.
+        promising: Whether the contexts that were found of late have predicted well.
+    """
+    imperfect = belief.explains and belief.forgiven > 0
+    perfect = belief.explains and not imperfect
+    going_on = perfect and best.misfit < window.worst and window.unsound(best) <= 2 * SOUND
+    if going_on or window.convinces(best):
+        return Belief(best.hypothesis, True, aside)
+    mixed = belief.mixed or perfect
+    helps = not mixed and window.helps(best, promising=promising)
+    if not best.hypothesis.delay and (helps or (imperfect and not window.fails(best))):
+        return Belief(best.hypothesis, True, aside, window.forgiven(best))
+    return Belief(best.hypothesis, False, aside, mixed=mixed)
 
 
 def _favour(hypothesis: Hypothesis, chance: float) -> float:

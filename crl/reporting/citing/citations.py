@@ -10,17 +10,19 @@ from types import ModuleType
 from typing import Any
 
 from crl.config import Config
+from crl.config.agents import FROZEN, kind_of
+from crl.config.composing import GROUPS
+from crl.config.limits import leaves
+from crl.config.reading import settings_read
 from crl.errors import CrlError
-from crl.limits import leaves
 from crl.plugins import is_path, load_plugin, points
 from crl.reading.json_text import read_json
 from crl.reporting.citing.bibliography import BibliographyError, Entry, holds, keys_of, read_bibliography
 from crl.sequences import TaskSequence, load_sequence
-from crl.settings import GROUPS
 from crl.training.order import task_order
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings
-from crl.training.runs.trust import require_trust
+from crl.training.runs.trust import UntrustedCodeError, named_code, require_trust
 from crl.version import __version__
 
 SIMULATORS = ("mujoco", "pybullet", "isaacsim", "genesis", "sapien", "dm_control", "brax", "robosuite")
@@ -81,17 +83,15 @@ def used(config: Config, results: Mapping[str, Any], notes: list[str], folder: P
     inner = _played(config, notes)
     acting = inner or config  # a frozen run used what the run that it plays has used
     facts: dict[str, object] = {"always": True, "report": True}
-    unread: tuple[str, ...] = () if _plans(acting) else _OF_A_MODEL
-    if acting.refiner.name != "off":  # missions: learned with a model of the body instead of a strategy
-        unread = ("continual", "dynamics")
+    kind, read = kind_of(acting), settings_read(acting)
+    unread = ("env",) if kind.components else ("env", *_OF_A_MODEL)
     for key, value in leaves(acting):
-        section = key.partition(".")[0]
-        if section not in unread and section != "env":
+        if key in read and key.partition(".")[0] not in unread:
             facts[key] = value
     for group in GROUPS:
         if f"{group}.name" in facts:
             facts[group] = facts[f"{group}.name"]
-    facts["agent"] = frozenset({config.agent.name, _actor(acting)})
+    facts["agent"] = frozenset({config.agent.name, kind.name})
     facts["env"] = frozenset({config.env.name, acting.env.name})
     facts["simulator"] = frozenset(simulators(config, notes, folder))
     measured = {key for key, value in results.items() if value is not None}
@@ -116,18 +116,9 @@ def simulators(config: Config, notes: list[str], folder: Path | None = None) -> 
     return found
 
 
-def _actor(config: Config) -> str:
-    """Entry point of the agent that acts; missions have one of their own."""
-    return config.agent.name if config.refiner.name == "off" else "adaptive"
-
-
-def _plans(config: Config) -> bool:
-    return _actor(config) in ("mpc", "adaptive")
-
-
 def _played(config: Config, notes: list[str]) -> Config | None:
     """Settings of the run that ``agent=frozen`` plays."""
-    if config.agent.name != "frozen" or not config.agent.run:
+    if kind_of(config) is not FROZEN or not config.agent.run:
         return None
     try:
         played, complaint = read_settings(RunFolder.open(Path(config.agent.run)))
@@ -144,7 +135,7 @@ def _environments(config: Config, notes: list[str], folder: Path | None) -> list
     kinds: dict[type, None] = {}
     try:
         if folder is not None:
-            require_trust(folder, config.env.name)
+            require_trust(folder, named_code(config))
         sequence: TaskSequence = load_sequence(config.env.name)
         order = dict.fromkeys(task_order(config, sequence))
     except CrlError as error:
@@ -175,10 +166,16 @@ def _reason(entry: Entry, facts: Mapping[str, object]) -> str | None:
 def _declared(config: Config, notes: list[str], folder: Path) -> Iterator[Citation]:
     """What plug-ins say about themselves: the attribute ``bibtex`` of their entry points and environments."""
     inner = _played(config, [])
-    for acting in (config, *([inner] if inner else [])):
+    runs = [(folder, config), *([(Path(config.agent.run), inner)] if inner and config.agent.run else [])]
+    for place_of, acting in runs:
+        try:
+            require_trust(place_of, named_code(acting))
+        except UntrustedCodeError as error:
+            notes.append(f"what its own code cites is not known: {'; '.join(str(error).splitlines())}")
+            continue
         for group, place in GROUPS.items():
             name = getattr(getattr(acting, group, None), "name", None)
-            if group == "env" or (group != "agent" and not _plans(acting)):
+            if group == "env" or (group != "agent" and group not in kind_of(acting).components):
                 continue
             if not is_path(str(name)) and str(name) not in points(place):
                 continue  # a file of settings alone, such as refiner=off

@@ -10,6 +10,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
+from crl.config.agents import FROZEN, recorded_kind
 from crl.errors import CrlError
 from crl.reporting.store.comparing import read_settings
 from crl.reporting.store.entry import flat
@@ -54,20 +55,18 @@ _WORDS = ("null", "true", "false", "nan", "inf")
 
 
 def _choices(wanted: Mapping[str, Any]) -> list[str]:
-    agent = wanted.get("agent.name", "mpc")
-    method: tuple[str, ...] = ("continual.name", "planner.name") if agent == "mpc" else ("agent.name",)
-    if wanted.get("refiner.name", "off") != "off":
-        method += ("refiner.name",)
+    kind = recorded_kind(wanted)
+    method = [f"{group}.name" for group in kind.components] or ["agent.name"]
     keys = ("env.name", *method, "profile", "seed")
     words = [f"{key.removesuffix('.name')}={_value(wanted[key])}" for key in keys if wanted.get(key) is not None]
-    if agent == "frozen" and wanted.get("agent.run"):
+    if kind is FROZEN and wanted.get("agent.run"):
         words.append(f"agent.run={_value(wanted['agent.run'])}")  # composed only with the run that it plays
     return words
 
 
 @cache
 def _composed(words: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
-    from crl.settings import compose, to_plain
+    from crl.config.composing import compose, to_plain
 
     return tuple(flat(to_plain(compose(words))).items())
 

@@ -7,16 +7,18 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from crl.config.agents import kind_of
 from crl.errors import CrlError
 from crl.reporting.replay.fields import map_axes
 from crl.reporting.replay.frames import frames
 from crl.reporting.replay.pictures import no_pictures, rate
-from crl.reporting.replay.playing import Shoot, Told, played, take
+from crl.reporting.replay.playing import Shoot, played, take
 from crl.reporting.replay.progress import FilmProgress
 from crl.reporting.replay.recorded_episode import Take
 from crl.reporting.replay.video_file import Film
 from crl.training.load import LoadedRun, load_run
 from crl.training.runs.folder import RunFolder
+from crl.types import Told
 
 
 @dataclass
@@ -70,7 +72,7 @@ def record_all(folder: Path, progress: FilmProgress | None = None) -> Filmed:
     made = Filmed()
     try:
         run = _load(folder)
-        tasks = [0] if run.config.refiner.name != "off" else run.tasks
+        tasks = [0] if kind_of(run.config).flies_missions else run.tasks
     except Exception as error:  # see above
         return Filmed(notes=[_said(error)])
     for number, task in enumerate(tasks, 1):

@@ -7,6 +7,7 @@ import time
 from contextlib import closing
 from typing import Any
 
+from crl.config.agents import kind_of
 from crl.errors import CrlError
 from crl.reporting.replay.watch import WatchedAgent
 from crl.training.clock import Clock
@@ -59,7 +60,7 @@ def live(run: LoadedRun, task: int, episode: int) -> bool:
             "leave out --live: the film needs no display; or log in with ssh -X",
         )
     config = run.config
-    missions = config.refiner.name != "off"
+    missions = kind_of(config).flies_missions
     sequence = mission_sequence(config, run.sequence) if missions else run.sequence
     spec = sequence.spec(task if missions else run.check(task))
     with closing(sequence.make(task)) as env:

@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from crl.config.agents import kind_of
 from crl.errors import CrlError, RenderingError
 from crl.reporting.replay.pictures import Picture, cannot_render, compress, offers_pictures, picture_of
 from crl.reporting.replay.recorded_episode import Moment, Take
@@ -20,10 +21,7 @@ from crl.training.clock import Clock
 from crl.training.episode import play
 from crl.training.load import LoadedRun
 from crl.training.missions.flying import fly, mission_sequence
-from crl.types import Array, Decision, TaskSpec, Transition
-
-Told = Callable[[str, int, int], None]
-"""Is told what is done, at which step, of how many."""
+from crl.types import Array, Decision, TaskSpec, Told, Transition
 
 
 @dataclass
@@ -107,10 +105,10 @@ def take(run: LoadedRun, task: int, episode: int, shoot: Shoot | None = None, *,
         CrlError: The run has not learned the task, or there is no such mission.
     """
     config, shoot = run.config, shoot or Shoot()
-    missions = config.refiner.name != "off"
+    missions = kind_of(config).flies_missions
     sequence, spec = played(run, task)
     seed = config.evaluation.seed + episode
-    who = f"agent={config.agent.name}" if config.agent.name not in ("mpc",) else config.method
+    who = config.method if kind_of(config).components else f"agent={config.agent.name}"
     made = Take(f"{run.folder.path.name}  ({config.env.name}, {who})", spec, episode, seed)
     made.stride, made.refined = config.body.stride if missions else 1, missions
     with closing(_make(sequence, task, made, shoot)) as env:
@@ -137,7 +135,7 @@ def played(run: LoadedRun, task: int) -> tuple[TaskSequence, TaskSpec]:
     Raises:
         CrlError: The run has not learned the task, or there is no such mission.
     """
-    if run.config.refiner.name == "off":
+    if not kind_of(run.config).flies_missions:
         return run.sequence, run.sequence.spec(run.check(task))
     missions = mission_sequence(run.config, run.sequence)
     if not 0 <= task < len(missions):

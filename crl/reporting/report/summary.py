@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from crl.errors import CrlError
+from crl.plugins import is_path
 from crl.reporting.measures import REFERENCE, Measures, Scale, finals, gather, measure, scale
 from crl.reporting.pages import sequence_findings as findings
 from crl.reporting.pages import sequence_tables as tables
@@ -166,14 +168,29 @@ def _random(section: Section) -> dict[str, float]:
     from crl.sequences import load_sequence
     from crl.training.runs.trust import made_here, require_trust
 
-    own = [run.path for run in section.runs if made_here(run.path, section.env)]
-    require_trust(own[0] if own else section.runs[0].path, section.env)
+    names = {run.path: _code_of(run.path, section.env) for run in section.runs}
+    own = [path for path in names if made_here(path, names[path])]
+    path = own[0] if own else section.runs[0].path
+    require_trust(path, names[path])
     seed = int(section.runs[0].results["evaluation"]["seed"])
     zero = random_returns(load_sequence(section.env), episodes=RANDOM_EPISODES, seed=seed)
     missing = [task for task in tasks if task not in zero]
     if missing:
         raise CrlError(f"the sequence {section.env} has no task {missing[0]} here", "install the version of the runs")
     return zero
+
+
+def _code_of(run: Path, env: str) -> tuple[str, ...]:
+    """All that a run names as ``module:attribute``; its results may name another environment than its settings."""
+    from crl.training.runs.folder import RunFolder
+    from crl.training.runs.settings import read_settings
+    from crl.training.runs.trust import named_code
+
+    try:
+        named = named_code(read_settings(RunFolder(run))[0])
+    except CrlError:  # settings that can't be read, or are not there
+        named = ()
+    return tuple(sorted({*named, *([env] if is_path(env) else [])}))
 
 
 def _named(base: str, section: Section) -> str:

@@ -5,24 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from crl.config.reading import read_of
 from crl.reporting.store.entry import Entry
 
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "videos", "checkpoint.", "callbacks", "threads", "device")
 """Settings that do not decide what a run learns; they are left out unless asked for."""
 
 
-MISSIONS = ("refiner.", "body.", "flow.", "missions.")
-"""Sections that are read only where a refiner is chosen."""
-
-
 def read_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by dotted key, without the sections that the run's agent does not read."""
-    unread: tuple[str, ...] = () if settings.get("refiner.name", "off") != "off" else MISSIONS
-    if settings.get("agent.name", "mpc") == "mpc":
-        unread += ("agent.",)
-    else:
-        unread += ("continual.", "planner.", "dynamics.")
-    return {key: value for key, value in settings.items() if not key.startswith(unread)}
+    """Settings by dotted key, without those that the run's components do not read."""
+    return read_of(settings)
 
 
 class Unset:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from crl.config.agents import MPC, NO_REFINER, kind_named
 from crl.reading.plain import open_plain
 from crl.reading.schema import printable, sift
 from crl.reporting.store import faults
@@ -132,22 +133,16 @@ def _from_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
         found = settings.get(section)
         return found.get("name") if isinstance(found, Mapping) else None
 
-    agent = inside("agent") or ("mpc" if settings else None)
+    agent, refiner = str(inside("agent") or MPC.name), str(inside("refiner") or NO_REFINER)
+    kind = kind_named(agent, refiner)
     return {
         "env": inside("env"),
-        "agent": agent,
-        "method": _method(agent, inside("continual"), inside("refiner")),
-        "planner": inside("planner") if agent == "mpc" else None,
+        "agent": kind.name if settings else None,
+        "method": kind.method(agent, inside("continual"), refiner) if settings else None,
+        "planner": inside("planner") if "planner" in kind.components else None,
         "profile": settings.get("profile"),
         "seed": settings.get("seed"),
     }
-
-
-def _method(agent: str | None, continual: str | None, refiner: str | None) -> str | None:
-    """As :attr:`crl.config.Config.method` has it."""
-    if refiner not in (None, "off"):
-        return f"refiner_{refiner}"
-    return continual if agent == "mpc" else agent
 
 
 def _from_results(results: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,8 +1,8 @@
 """Callbacks: what is told of a run while it goes on, such as experiment trackers (``callbacks=[mlflow]``).
 
-A callback is a class under the entry point group ``crl.callbacks``, made without arguments. It sees what the run
-writes and can change nothing. Like TensorBoard's files it is a convenience: whatever goes wrong in one is said once,
-ends that callback, and never stops a run.
+A callback is a class, made without arguments: an entry point of the group ``crl.callbacks``, or
+``package.module:Name``. It sees what the run writes and can change nothing. Like TensorBoard's files it is a
+convenience: whatever goes wrong in one is said once, ends that callback, and never stops a run.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
 from crl.errors import SettingsError
 from crl.matching import nearest
+from crl.plugins import import_path, is_path, points
 
 GROUP = "crl.callbacks"
 
@@ -90,18 +90,22 @@ class Callbacks:
 
 
 def load_callbacks(names: Sequence[str], more: Mapping[str, Callback] | None = None) -> Callbacks:
-    """Callbacks by their names, and others that are there already.
+    """Callbacks by their names (or ``package.module:Name``), and others that are there already.
 
     Raises:
         SettingsError: There is no such callback, or its library is not installed.
+        PluginError: One that is named by its module can't be imported.
     """
     found: dict[str, Callback] = dict(more or {})
     for name in names:
-        points = {point.name: point for point in entry_points(group=GROUP)}
-        if name not in points:
-            raise SettingsError(f"unknown callback {name!r}{nearest(name, points)}")
+        if is_path(name):
+            found[name] = import_path(name, "callback")()
+            continue
+        known = points(GROUP)
+        if name not in known:
+            raise SettingsError(f"unknown callback {name!r}{nearest(name, known)}")
         try:
-            found[name] = points[name].load()()
+            found[name] = known[name].load()()
         except ImportError as error:
             raise SettingsError(
                 f"callbacks=[{name}] needs a library that is not installed: {error}", f'pip install "crl[{name}]"'

@@ -20,7 +20,7 @@ from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.sequences import TaskSequence
-from crl.types import LearnBudget, LearnReport, TaskSpec, Transition, as_array
+from crl.types import LearnBudget, LearnReport, TaskSpec, Told, Transition, as_array, untold
 
 GROUP = "crl.recorded_data"
 TOLERANCE = 1e-4
@@ -126,7 +126,7 @@ def reader_of(source: str) -> DataReader:
     )
 
 
-def pretrain(agent: Agent, task: TaskSpec, recorded: Recorded, steps: int) -> LearnReport:
+def pretrain(agent: Agent, task: TaskSpec, recorded: Recorded, steps: int, told: Told = untold) -> LearnReport:
     """Show recorded transitions to an agent as one training episode of a task, and let it learn.
 
     Args:
@@ -134,11 +134,12 @@ def pretrain(agent: Agent, task: TaskSpec, recorded: Recorded, steps: int) -> Le
         task: The task.
         recorded: The transitions.
         steps: Gradient steps.
+        told: Is told of every step.
     """
     agent.begin(task, 0, True)
     for transition in recorded.transitions:
         agent.observe(transition)
-    return agent.learn(LearnBudget(steps))
+    return agent.learn(LearnBudget(steps, told=told))
 
 
 def _check(source: str, told: Mapping[str, Any], task: TaskSpec) -> None:

@@ -14,29 +14,33 @@ from pathlib import Path
 from typing import Any
 
 from crl import restoring
+from crl.agents.base import Agent
 from crl.errors import CrlError
 from crl.training.checkpoints.store import CheckpointStore
-from crl.types import ActionSpec, ObservationSpec
+from crl.types import ActionSpec, ObservationSpec, TaskSpec
 
 VERSION = 1
 """Version of what is in the folder."""
+MEMORY = "memory"
+"""Name of the folder in a run that holds the memory."""
 
 
 class MemoryFolderError(CrlError, ValueError):
     """A memory's folder is of another robot or version, or holds nothing that can be read."""
 
 
-def robot_of(observation: ObservationSpec, action: ActionSpec, base: bytes) -> dict[str, str]:
-    """What a memory is of: the fields of the observation, the action, and the nominal body's model.
+def robot_of(observation: ObservationSpec, action: ActionSpec) -> dict[str, str]:
+    """What a memory is of: the fields of the observation, and the action.
+
+    The model of the nominal body is not part of it: a memory brings its own along.
 
     Args:
         observation: Fields.
         action: Elements.
-        base: The weights of the nominal body's model.
     """
     parts = {"observation": asdict(observation), "action": asdict(action)}
     marks = {name: json.dumps(part, sort_keys=True).encode() for name, part in parts.items()}
-    return {name: hashlib.sha256(data).hexdigest()[:16] for name, data in {**marks, "nominal model": base}.items()}
+    return {name: hashlib.sha256(data).hexdigest()[:16] for name, data in marks.items()}
 
 
 class MemoryFolder:
@@ -56,7 +60,7 @@ class MemoryFolder:
 
         Args:
             now: Steps that were lived so far.
-            state: What :meth:`crl.memory.lifelong.Lifelong.state_dict` returned.
+            state: What :meth:`crl.agents.base.Agent.remembered` returned.
 
         Raises:
             CheckpointError: The disk is full, or the folder can't be written; what was saved before is untouched.
@@ -86,3 +90,26 @@ class MemoryFolder:
             )
         take(state)
         return loaded.problems
+
+
+def keep(run: Path, task: TaskSpec, agent: Agent, now: int) -> None:
+    """Write what an agent remembers, if it remembers anything, into a run's folder.
+
+    Args:
+        run: The run's folder.
+        task: Any task: what is observed and done.
+        agent: Who remembers.
+        now: Steps of missions and lives so far.
+    """
+    remembered = agent.remembered()
+    if remembered is not None:
+        MemoryFolder(run / MEMORY, robot_of(task.observation, task.action)).save(now, remembered)
+
+
+def recollect(folder: Path, task: TaskSpec, agent: Agent) -> list[str]:
+    """Let an agent go on with the memory in a folder; returns what is wrong with its newest saves.
+
+    Raises:
+        CrlError: It is of another robot, nothing of it can be read, or the agent remembers nothing.
+    """
+    return MemoryFolder(folder, robot_of(task.observation, task.action)).load(agent.recollect)

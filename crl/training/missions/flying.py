@@ -22,9 +22,12 @@ from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
 from crl.safety.command_filter import CommandFilter
+from crl.safety.departure import Departure
 from crl.sequences import MissionEntry, TaskEntry, TaskSequence
 from crl.types import ActionSpec, LearnBudget, TaskSpec, Transition
 
+NOMINAL = 0
+"""The task of a sequence whose body missions begin with."""
 STANDING = 25
 """Steps that a mission goes on after it was given up, with the safe action."""
 SETTLED = 25
@@ -61,6 +64,10 @@ def mission_sequence(
     """
     first, entries = sequence.tasks[0], sequence.missions if chosen is None else chosen
     if not sequence.missions:
+        if sequence.life is not None:
+            raise CrlError(
+                f"{sequence.name} has a life, and no missions", f"crl live env={sequence.name} steps=10000 ..."
+            )
         raise CrlError(
             f"{sequence.name} has no missions",
             "use env=ugv_mission, ugv_mission_husky, quadrotor_mission or quadrotor_mission_rates, or refiner=off",
@@ -113,7 +120,7 @@ def fly(
     The record says:
 
     * ``completed``, ``reached``, ``waypoints``, ``reached_fraction``; ``steps`` and ``seconds``; ``crash`` (why, or
-      ``None``) and ``given_up``;
+      ``None``), ``given_up`` and ``stopped`` (why it was given up, or ``None``);
     * ``cross_track``: mean distance to the leg (m); ``cross_track_fault`` while the fault is on, ``cross_track_after``;
     * ``fault_came`` and ``fault_went`` (steps); ``steps_to_identify``: later, until a context is acted on;
       ``steps_to_clear``: until the body is taken for nominal again;
@@ -131,6 +138,7 @@ def fly(
         faulty: Whether the mission has a fault at all; else every alarm is a false one.
         told: Called after every step with the waypoints that are reached, and their number.
     """
+    task = replace(task, index=NOMINAL)
     watch = _Watch(task, config)
     limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
     wall = CommandFilter(limits, task.safe_action)
@@ -140,7 +148,7 @@ def fly(
         raise CrlError(f"mission {task.name} can't begin: {info['fault']}", "`crl check env=...` tries the environment")
     agent.begin(task, seed, False)
     watch.begin(info)
-    refiner: Refiner = getattr(agent, "refiner", NoRefiner(task.action))
+    refiner = agent.actor.refiner or NoRefiner(task.action)
     done = False
     while not done:
         if refiner.is_told:
@@ -171,7 +179,8 @@ def fly(
                 terminated=bool(terminated),
             )
         )
-        agent.learn(LearnBudget(1))
+        agent.learn(LearnBudget(1, online=True))
+        watch.departs(after)
         watch.step(executed, wrong, info, refiner, _distance(task, after))
         told(int(info["reached"]), int(info["waypoints"]))
         observation = after
@@ -187,6 +196,8 @@ class _Watch:
     def __init__(self, task: TaskSpec, config: Config) -> None:
         self._task = task
         self._patience = config.missions.patience / task.control_period
+        self._departure = Departure(task.observation, config.missions.departure, task.control_period)
+        self._stopped: str | None = None
         self._low, self._high = (np.asarray(end, dtype=np.float32) for end in (task.action.low, task.action.high))
         self.steps = 0
         self.path: list[NDArray[np.float64]] = []
@@ -222,6 +233,11 @@ class _Watch:
         off = self._follow(refiner, faulty)
         self._be_patient(off, int(info["reached"]), distance)
 
+    def departs(self, observation: NDArray[np.float32]) -> None:
+        """Take note of an observation: a robot that goes away from its goal for too long gives up."""
+        if not self.given_up:
+            self._stopped = self._departure.sees(observation)
+
     def _follow(self, refiner: Refiner, faulty: bool) -> bool:
         """What the refiner makes of the regime; whether it thinks the body off nominal."""
         # The oracle knows, and who has no refiner learns what it can: both may run out of patience under a fault.
@@ -243,8 +259,9 @@ class _Watch:
     def _be_patient(self, off: bool, reached: int, distance: float) -> None:
         if reached > self._reached or distance < self._best - 0.05 or not off:
             self._reached, self._best, self._since = reached, distance, self.steps
-        if self.given_up or self.steps - self._since > self._patience:
-            self.given_up += 1
+        if not self.given_up and self._stopped is None and self.steps - self._since > self._patience:
+            self._stopped = f"no way towards the goal for {self._patience * self._task.control_period:.0f} s"
+        self.given_up += self._stopped is not None
 
     def record(self, seed: int) -> dict[str, Any]:
         """All of it as plain data."""
@@ -260,6 +277,7 @@ class _Watch:
             "seconds": self.steps * self._task.control_period,
             "crash": info.get("crash"),
             "given_up": self.given_up > 0,
+            "stopped": self._stopped,
             "cross_track": _mean(every),
             "cross_track_fault": _mean(self._tracks["fault"]),
             "cross_track_after": _mean(self._tracks["after"]),

@@ -7,6 +7,7 @@ from typing import Any
 
 from crl.agents.base import Agent
 from crl.config import Config
+from crl.config.agents import kind_of
 from crl.sequences import TaskSequence
 from crl.training.missions.flying import fly, mission_sequence
 from crl.training.runs.log import RunLog
@@ -18,7 +19,7 @@ class MissionStage:
     """Flies all faults of a sequence with the first seed, then all with the second, and so on.
 
     Args:
-        config: Settings; with ``refiner.name`` = ``off`` there are no missions.
+        config: Settings; the agent of some kinds flies no missions, nor does one that lives a life.
         sequence: The task sequence.
 
     Raises:
@@ -30,7 +31,8 @@ class MissionStage:
         """What each mission flown took (CPU milliseconds): all that differs between two equal missions."""
         self._config = config
         self._entries = sequence.missions
-        self._missions = mission_sequence(config, sequence) if config.refiner.name != "off" else None
+        flies = kind_of(config).flies_missions and config.life.steps is None
+        self._missions = mission_sequence(config, sequence) if flies else None
 
     def left(self, state: RunState) -> int:
         """Number of missions that have not been flown yet."""
@@ -61,7 +63,13 @@ class MissionStage:
         self.ms.append(flight.record["ms"])
         state.evaluation_steps += flight.record["steps"]
         log.write("mission", state.env_steps, {k: v for k, v in record.items() if k != "fault"})
-        trouble = f", {record['crash']}" if record["crash"] else ", given up" if record["given_up"] else ""
+        trouble = (
+            f", {record['crash']}"
+            if record["crash"]
+            else f", given up: {record['stopped']}"
+            if record["stopped"]
+            else ""
+        )
         progress.message(
             f"mission {task.name}: {record['reached']} of {record['waypoints']} waypoints "
             f"in {record['steps']} steps{trouble}"

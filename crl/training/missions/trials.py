@@ -25,19 +25,19 @@ from typing import Any
 import numpy as np
 
 from crl.adaptation.flow_matching.persistence import TENSORS, check_flow
-from crl.agents.adaptive import AdaptiveAgent
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.config.composing import compose, fingerprints
 from crl.console import PlainConsole
 from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.sequences import MissionEntry, load_sequence
-from crl.settings import compose, fingerprint
 from crl.training.durable import replace_file
 from crl.training.load import LoadedRun, load_run
 from crl.training.missions.flying import check_missions, fly, mission_sequence
-from crl.training.runner import prepare_torch, train
+from crl.training.preparing import prepare_torch
+from crl.training.runner import train
 from crl.training.showing.progress import Progress
 
 FIRST_SEED = 70_000
@@ -83,7 +83,7 @@ class Method:
         extra = [f"refiner={self.refiner}", "missions.seeds=0", "videos=false"]
         if not self.clipped:
             extra += ["refiner.clipped=false", f"flow.box_scale={UNCLIPPED_BOX}"]
-        return compose([*self.settings, *extra])
+        return compose([*self.settings, *extra], unread=True)  # what another method reads is given to all
 
 
 @dataclass(frozen=True)
@@ -205,8 +205,8 @@ def _claim(folder: Path, methods: Sequence[Method], trials: Sequence[Trial]) -> 
     path = folder / "methods.json"
     known: dict[str, str] = read_json(path) if path.exists() else {}
     for method in methods:
-        mark = fingerprint(method.config()) + _flow_mark(method)
-        if known.setdefault(method.name, mark) != mark:
+        marks = [mark + _flow_mark(method) for mark in fingerprints(method.config())]
+        if known.setdefault(method.name, marks[0]) not in marks:
             raise CrlError(
                 f"{folder} holds missions of {method.name} with other settings",
                 "give another out=DIR, or remove the folder",
@@ -254,7 +254,6 @@ def _fly(trial: Trial, folder: Path) -> str:
         agent = make_agent(config, run.sequence.spec(0))
         agent.load_state_dict(run.agent.state_dict())
         if trial.method.flow is not None:
-            assert isinstance(agent, AdaptiveAgent)
             agent.load_flow(trial.method.flow)
         _LOADED[trial.method.name] = config, run, agent
     config, run, agent = _LOADED[trial.method.name]

@@ -11,7 +11,7 @@ import os
 import re
 import socket
 import warnings
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -233,10 +233,14 @@ def latest_of(path: Path) -> Path:
     return path.with_name(name)
 
 
-def find_unfinished(root: Path, fingerprint: str) -> Path | None:
+def find_unfinished(root: Path, fingerprints: Collection[str]) -> Path | None:
     """The newest run under ``root`` that was begun with these settings and not finished, or None.
 
     A run is as old as its fingerprint, which is written once, when the folder is made.
+
+    Args:
+        root: Folder that holds the runs.
+        fingerprints: Those that the settings have, by this version and by earlier ones.
     """
     found: list[tuple[int, str, Path]] = []
     for path in root.iterdir() if root.is_dir() else ():
@@ -244,7 +248,7 @@ def find_unfinished(root: Path, fingerprint: str) -> Path | None:
         if (
             path.is_symlink()
             or path.name == LATEST
-            or folder.fingerprint() != fingerprint
+            or folder.fingerprint() not in fingerprints
             or folder.status() != "unfinished"
         ):
             continue

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from crl.config import Config
+from crl.config.composing import fingerprint, to_yaml
 from crl.errors import CrlError
-from crl.settings import fingerprint, to_yaml
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.loop import TrainingLoop
 from crl.training.runs.folder import RunFolder, RunFolderError
 from crl.training.runs.presence import Presence
-from crl.training.runs.trust import mark_as_own
+from crl.training.runs.trust import mark_as_own, named_code
 
 
 def rescue(
@@ -61,5 +61,5 @@ def _anew(config: Config, loop: TrainingLoop, root: Path, name: str) -> RunFolde
     folder = RunFolder.create(root, f"{name}_rescued", fingerprint(config))
     folder.write_text(folder.config, to_yaml(config))
     folder.metrics.write_bytes(loop.log.content())
-    mark_as_own(folder.path, config.env.name)
+    mark_as_own(folder.path, named_code(config))
     return folder

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from crl.config import Config
-from crl.settings import fingerprint
+from crl.config.agents import kind_of
+from crl.config.composing import fingerprint
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
 from crl.training.metrics.matrix import Matrix, average_performance, forgetting, forgetting_from_best
@@ -25,18 +26,19 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
     without a notion of success have ``None`` there.
     Rows of a matrix are visits in order; columns are tasks in the order of their first visit (``matrix_tasks``).
     """
-    state, sequence = loop.state, loop.sequence
-    columns = list(dict.fromkeys(loop.order))
-    learned_at = [max(visit for visit, task in enumerate(loop.order) if task == column) for column in columns]
+    state, sequence, kind = loop.state, loop.sequence, kind_of(config)
+    order = loop.order[: len(state.rows)]  # nothing, if the run began with what another one has learned
+    columns = list(dict.fromkeys(order))
+    learned_at = [max(visit for visit, task in enumerate(order) if task == column) for column in columns]
     names = [sequence.spec(index).name for index in columns]
     success = _matrix(state, columns, "success_rate")
     returns = _matrix(state, columns, "mean_return")
     final = state.rows[-1] if state.rows else {}
     return {
         "env": config.env.name,
-        "agent": config.agent.name,
+        "agent": kind.name,
         "strategy": config.method,
-        "planner": config.planner.name if config.agent.name == "mpc" else None,
+        "planner": config.planner.name if "planner" in kind.components else None,
         "profile": config.profile,
         "seed": config.seed,
         "run": folder,
@@ -64,6 +66,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
             {**{key: value for key, value in mission.items() if key not in ("path", "points")}, "ms": taken}
             for mission, taken in zip(state.missions, loop.missions.ms, strict=True)
         ],
+        "life": loop.life.results(),
         "evaluation": {
             "episodes": config.evaluation.episodes,
             "episodes_between": config.evaluation.episodes_between,

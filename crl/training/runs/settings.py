@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from crl.config.fingerprints import fits, forms
 from crl.errors import SettingsError
-from crl.fingerprints import digest, fits
 from crl.reading.yaml_text import plain_yaml, read_yaml
 from crl.training.runs.folder import RunFolder, RunFolderError
 
@@ -50,7 +50,10 @@ def read_settings(folder: RunFolder) -> tuple[Config, str | None]:
     Raises:
         SettingsError: The file is missing or broken, or holds a setting that this version does not know.
     """
-    from crl.settings import read_yaml_settings, to_plain  # slow to import, and whoever lists runs seldom needs it
+    from crl.config.composing import (
+        read_yaml_settings,
+        to_plain,
+    )  # slow to import, and whoever lists runs seldom needs it
 
     config, written = read_yaml_settings(folder.config)
     recorded = folder.fingerprint()
@@ -94,7 +97,7 @@ def recorded_settings(path: Path) -> Recorded:
 
 def _same(recorded: str, plain: dict[str, Any], folder: RunFolder) -> bool:
     try:
-        if digest(plain) == recorded:
+        if recorded in forms(plain):
             return True
     except (TypeError, ValueError):  # a date, for instance: the schema may make a text of it
         pass

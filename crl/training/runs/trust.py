@@ -1,11 +1,13 @@
 """Whether code may be imported from the current folder because a run or a file names it.
 
-A run names its environment; where that is ``module:attribute``, whoever plays the run imports the module, and the
-current folder is searched for it. In a folder that came from somebody else, the module came along: to look at the run
-would be to execute its code. So commands that are given a run or a file ask first, unless one of these holds:
+A run names its environment, strategy, planner, agent, refiner and callbacks. Where such a name is
+``module:attribute``, whoever plays the run imports the module, and the current folder is searched for it. In a folder
+that came from somebody else, the module came along: to look at the run would be to execute its code. So commands that
+are given a run or a file ask first, unless one of these holds for every module that is named:
 
 * the module is found without the current folder: it is installed, built in, or in a folder of ``PYTHONPATH``;
-* the run was made by this user on this machine: it holds a mark that only this user's key can make. A run of a
+* the run was made by this user on this machine: it holds a mark that only this user's key can make, for this run and
+  these names. A run of a
   version that made no marks has none; its first event file tells host and time of its beginning, and the file system
   when its files came to be here, which an archive can't foresee;
 * the user says so, with ``--trust``: the run then gets the mark.
@@ -24,14 +26,20 @@ import secrets
 import site
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextvars import ContextVar
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from typing import Any
 
+from crl.config import Config
+from crl.config.limits import leaves
 from crl.errors import CrlError
+from crl.plugins import is_path
 from crl.reading.plain import read_bytes, read_text
 from crl.training.durable import replace_file
+from crl.training.runs.folder import RunFolder
+from crl.training.runs.settings import read_settings
 
 MARK = ".made_here"
 """File of a run that holds its mark."""
@@ -39,6 +47,8 @@ SLACK = 600.0
 """Seconds between the beginning of a run and its first event file."""
 _EVENTS = re.compile(r"events\.out\.tfevents\.(\d{1,12})\.(.+)\.\d+\.\d+")
 _KEY_BYTES = 32
+_PLACE = ("run_dir", "name")
+"""Settings that say where a run lies."""
 
 _asking: ContextVar[bool | None] = ContextVar("asking", default=None)
 
@@ -49,7 +59,7 @@ class UntrustedCodeError(CrlError):
 
 @contextlib.contextmanager
 def asking(trusted: bool) -> Iterator[None]:
-    """Inside, :func:`require_trust` and :func:`require_trusted_module` ask; outside they don't.
+    """Inside, :func:`require_trust` and :func:`require_trusted_modules` ask; outside they don't.
 
     Args:
         trusted: What the user said beforehand.
@@ -61,45 +71,68 @@ def asking(trusted: bool) -> Iterator[None]:
         _asking.reset(token)
 
 
-def require_trust(folder: Path, name: str) -> None:
-    """Ask before the environment that a run names is imported.
+def named_code(config: Config) -> tuple[str, ...]:
+    """All that settings name as ``module:attribute``: sorted, each once.
+
+    Every setting is looked through, options of plug-ins included: which of them are imported is known only to the code
+    that reads them. Where a run lies is none of them, and changes when it is moved.
+    """
+    given = [value for key, value in leaves(config) if key not in _PLACE]
+    return tuple(sorted({text for value in given for text in _texts(value) if is_path(text)}))
+
+
+def require_trust(folder: Path, names: Collection[str]) -> None:
+    """Ask before anything that a run names is imported.
 
     Args:
         folder: The run's folder.
-        name: What it names, such as ``package.module:attribute``.
+        names: What it names, as :func:`named_code` gives it.
 
     Raises:
-        UntrustedCodeError: It would be imported from the current folder, the run comes from elsewhere, and nobody said
-            that it may be trusted.
+        UntrustedCodeError: Something would be imported from the current folder, the run comes from elsewhere, and
+            nobody said that it may be trusted.
     """
-    place = None if _asking.get() is None else code_here(name)
-    if place is None or made_here(folder, name):
+    places = [] if _asking.get() is None else _all_here(names)
+    if not places or made_here(folder, names):
         return
     if _asking.get():
-        mark_as_own(folder, name)
+        mark_as_own(folder, names)
         return
     raise UntrustedCodeError(
-        f"{folder} was not made by you on this machine, and to play it would execute {place}",
-        "look into that file; if you trust it, add --trust",
+        f"{folder} was not made by you on this machine, and to play it would execute {_listed(places)}", _look(places)
     )
 
 
-def require_trusted_module(source: Path, name: str) -> None:
-    """Ask before a module that a file names is imported.
+def require_trusted_run(path: Path) -> None:
+    """Ask before a run is played, and before the run that it plays itself (``agent=frozen``).
+
+    Raises:
+        UntrustedCodeError: See :func:`require_trust`.
+        CrlError: The folder is no run, or its settings can't be read.
+    """
+    seen: set[Path] = set()
+    following: Path | None = path
+    while following is not None and following.resolve() not in seen:
+        seen.add(following.resolve())
+        folder = RunFolder.open(following)
+        config, _ = read_settings(folder)
+        require_trust(folder.path, named_code(config))
+        following = Path(config.agent.run) if config.agent.run else None
+
+
+def require_trusted_modules(source: Path, names: Collection[str]) -> None:
+    """Ask before modules that a file names are imported.
 
     Args:
         source: The file.
-        name: What it names, such as ``module:Environment-v0``.
+        names: What it names, such as ``module:Environment-v0``.
 
     Raises:
-        UntrustedCodeError: It would be imported from the current folder, and nobody said that it may be trusted.
+        UntrustedCodeError: One would be imported from the current folder, and nobody said that it may be trusted.
     """
-    place = None if _asking.get() in (None, True) else code_here(name)
-    if place is not None:
-        raise UntrustedCodeError(
-            f"{source} names {name}, and to read it would execute {place}",
-            "look into that file; if you trust it, add --trust",
-        )
+    for name in () if _asking.get() in (None, True) else names:
+        if (place := code_here(name)) is not None:
+            raise UntrustedCodeError(f"{source} names {name}, and to read it would execute {place}", _look([place]))
 
 
 def code_here(name: str) -> Path | None:
@@ -119,41 +152,68 @@ def code_here(name: str) -> Path | None:
     return None
 
 
-def made_here(folder: Path, name: str) -> bool:
+def made_here(folder: Path, names: Collection[str]) -> bool:
     """Whether a run was made by this user on this machine, or marked as trusted.
 
     Args:
         folder: The run's folder.
-        name: What it names as its environment.
+        names: All that it names as ``module:attribute``; a mark holds for these together.
     """
     key = _key(make=False)
     try:
-        if key is not None and hmac.compare_digest(read_text(folder / MARK, 200).strip(), _signed(key, folder, name)):
+        if key is not None and hmac.compare_digest(read_text(folder / MARK, 200).strip(), _signed(key, folder, names)):
             return True
     except (OSError, UnicodeDecodeError):
         pass
     return not (folder / MARK).exists() and _began_here(folder)
 
 
-def mark_as_own(folder: Path, name: str) -> None:
+def mark_as_own(folder: Path, names: Collection[str]) -> None:
     """Mark a run as this user's, on this machine. Where no key or no mark can be written, there is none.
 
     Args:
         folder: The run's folder.
-        name: What it names as its environment.
+        names: All that it names as ``module:attribute``; a run that names nothing needs no mark.
     """
-    key = _key(make=True)
-    if key is not None and ":" in name:
+    key = _key(make=True) if names else None
+    if key is not None:
         with contextlib.suppress(OSError):
-            replace_file(folder / MARK, f"{_signed(key, folder, name)}\n".encode())
+            replace_file(folder / MARK, f"{_signed(key, folder, names)}\n".encode())
 
 
-def _signed(key: bytes, folder: Path, name: str) -> str:
+def _texts(value: Any) -> Iterator[str]:
+    """Texts in a setting's value, at any depth."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)
+
+
+def _all_here(names: Collection[str]) -> list[Path]:
+    """Files in the current folder that the names would execute, each once."""
+    return list(dict.fromkeys(place for name in names if (place := code_here(name)) is not None))
+
+
+def _listed(places: Collection[Path]) -> str:
+    return ", ".join(str(place) for place in places)
+
+
+def _look(places: Collection[Path]) -> str:
+    what = "that file" if len(places) == 1 else "these files"
+    return f"look into {what}; if you trust {'it' if len(places) == 1 else 'them'}, add --trust"
+
+
+def _signed(key: bytes, folder: Path, names: Collection[str]) -> str:
     try:
         said = read_text(folder / "fingerprint", 1000).strip()
     except (OSError, UnicodeDecodeError):
         said = ""
-    return hmac.new(key, f"run\n{said}\n{name}".encode(errors="backslashreplace"), hashlib.sha256).hexdigest()
+    whole = "\n".join(("run", said, *sorted(set(names))))
+    return hmac.new(key, whole.encode(errors="backslashreplace"), hashlib.sha256).hexdigest()
 
 
 def _key(make: bool) -> bytes | None:

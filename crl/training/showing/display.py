@@ -7,10 +7,11 @@ from typing import Any
 
 from crl.config import Config
 from crl.sequences import TaskSequence
+from crl.training.lives.stage import LifeStage
 from crl.training.missions.stage import MissionStage
 from crl.training.order import evaluation_episodes
 from crl.training.runs.state import RunState
-from crl.training.showing.progress import Activity, Progress, Stage
+from crl.training.showing.progress import EVALUATION, Activity, Progress, Stage
 
 PHASES: Mapping[str, Activity] = {"collect": "act", "close": "learn"}
 """What a stage of a run is called on the display; the others are evaluations."""
@@ -25,6 +26,7 @@ class Display:
         order: Tasks in the order of their visits.
         budgets: Environment steps per visit.
         missions: Missions that follow.
+        life: The life that follows, if there is one.
         progress: Where it is shown.
     """
 
@@ -35,11 +37,12 @@ class Display:
         order: Sequence[int],
         budgets: Sequence[int],
         missions: MissionStage,
+        life: LifeStage,
         progress: Progress,
     ) -> None:
         self._config, self._sequence = config, sequence
         self._order, self._budgets = order, budgets
-        self._missions, self._progress = missions, progress
+        self._missions, self._life, self._progress = missions, life, progress
 
     def show(
         self, state: RunState, loss: float | None, episode_return: float | None = None, success: bool | None = None
@@ -69,6 +72,10 @@ class Display:
         """Show that a learning session begins."""
         self._progress.turn_to("learn")
 
+    def learned(self, doing: str, done: int, total: int) -> None:
+        """Show that ``done`` of ``total`` steps of a part of a learning session are taken."""
+        self._progress.count(Stage("learning step", done, total, doing))
+
     def evaluated(self, state: RunState, done: int) -> None:
         """Show that ``done`` episodes of the present task's evaluation are played."""
         self._progress.count(self._evaluation(state, done))
@@ -79,6 +86,8 @@ class Display:
             return Stage("validation episode", len(state.validated), self._config.budget.validation_episodes)
         if state.stage == "evaluate":
             return self._evaluation(state)
+        if state.stage == "life":
+            return self._life.stage()
         return self._missions.stage(state) if state.stage == "missions" else None
 
     def _evaluation(self, state: RunState, done: int = 0) -> Stage:
@@ -87,4 +96,4 @@ class Display:
         left = [index for index in plan if index not in row]
         before = sum(episodes for index, episodes in plan.items() if index in row)
         about = self._sequence.spec(left[0]).name if left else ""
-        return Stage("evaluation episode", before + done, sum(plan.values()), about)
+        return Stage(EVALUATION, before + done, sum(plan.values()), about)

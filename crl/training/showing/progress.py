@@ -25,8 +25,12 @@ from crl.console import PlainConsole
 
 Activity = Literal["explore", "learn", "act", "evaluate"]
 
+EVALUATION = "evaluation episode"
+"""Name of the stage in which tasks are evaluated."""
 MISSION = "mission"
 """Name of the stage that comes when all tasks are learned."""
+LIFE = "life step"
+"""Name of that stage where a life comes in place of missions."""
 
 WINDOW = 10
 """Episodes over which the success rate is taken."""
@@ -44,7 +48,8 @@ class Stage:
     """A stretch of a run in which its budget of environment steps stands still.
 
     Attributes:
-        name: What is counted: ``validation episode``, ``evaluation episode`` or :data:`MISSION`.
+        name: What is counted: ``validation episode``, :data:`EVALUATION`, ``learning step``, :data:`MISSION`
+            or :data:`LIFE`.
         done: How many are done.
         total: How many there are.
         about: More about the present one.
@@ -225,7 +230,7 @@ class Progress:
     def _enter_stage(self, stage: Stage | None) -> None:
         """Note when a stage began. The pace of environment steps before it is that after it."""
         before = self._shown.stage
-        if stage is not None and (before is None or before.name != stage.name):
+        if stage is not None and (before is None or before.name != stage.name or stage.done < before.done):
             left = self._for_steps()
             if left is not None and self._shown.step < self._total:
                 self._pace = left / (self._total - self._shown.step)
@@ -238,8 +243,9 @@ class Progress:
         shown = self._shown
         bars = Table.grid(padding=(0, 1))
         for name, done, total in (("task", shown.task_step, shown.task_budget), ("run", shown.step, self._total)):
-            bar = ProgressBar(total=max(1, total), completed=min(done, total), width=40)
-            bars.add_row(name, bar, f"{done:,} / {total:,} steps")
+            if total:  # an evaluation by itself has no budget of environment steps
+                bar = ProgressBar(total=total, completed=min(done, total), width=40)
+                bars.add_row(name, bar, f"{done:,} / {total:,} steps")
         if (stage := shown.stage) is not None:
             bar = ProgressBar(total=max(1, stage.total), completed=stage.done, width=40)
             bars.add_row(stage.name.rpartition(" ")[2], bar, f"{stage.done:,} / {stage.total:,} {stage.about}")
@@ -256,8 +262,8 @@ class Progress:
         return duration(self.seconds_left()) + after
 
     def _task(self) -> str:
-        if self._shown.stage is not None and self._shown.stage.name == MISSION:
-            return "missions"
+        if self._shown.stage is not None and self._shown.stage.name in (MISSION, LIFE):
+            return "missions" if self._shown.stage.name == MISSION else "life"
         index = self._shown.task_index
         name = self._tasks[index] if 0 <= index < len(self._tasks) else "?"
         return f"task {index + 1}/{len(self._tasks)} {name}"
@@ -311,7 +317,8 @@ class Progress:
     def _break_silence(self) -> None:
         """Print a line whenever none came for long: while something is learned for minutes, for instance."""
         while not self._over.wait(SILENCE_SECONDS / 6):
-            if self._shown.task_budget and self._now() - self._line_at >= SILENCE_SECONDS:
+            begun = self._shown.task_budget or self._shown.stage is not None
+            if begun and self._now() - self._line_at >= SILENCE_SECONDS:
                 self._line(episode=True)
 
     def _print(self, text: str) -> None:

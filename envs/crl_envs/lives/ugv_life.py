@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -37,13 +38,15 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
     than 50 m beside its leg.
 
     For evaluators only, ``info`` says ``regime`` (number), ``regime_name``, ``visits`` (of regimes so far),
-    ``cross_track`` (m), ``reached``, ``crashes`` and ``effect``: the nominal command that the executed one amounted to.
+    ``cross_track`` (m), ``reached``, ``crashes`` and ``effect``: the nominal command that the executed one amounted to;
+    ``full_change`` is the greatest nominal change of a step (m, m, rad).
 
     Args:
         regimes: Number of regimes, the nominal one among them.
         others: How many of them are not affine in the command.
         regime_seed: Seed of the regimes themselves; ``None``: they are drawn with the life.
         lengths: Least and greatest number of steps of a visit.
+        episode_steps: Steps until an episode is truncated; the life goes on with the next reset.
         fresh: Probability that a visit is one of a regime not yet met, while there are any.
 
     Raises:
@@ -59,12 +62,14 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         regime_seed: int | None = None,
         lengths: tuple[int, int] = (60, 120),
         fresh: float = 0.5,
+        episode_steps: int = STEPS,
     ) -> None:
         if not 0 <= others < regimes:
             raise MissionError(
                 f"{others} of {regimes} regimes that are not affine are impossible",
                 "give 0 <= others < regimes: one regime is the nominal body",
             )
+        self._longest = episode_steps
         self._others, self._regime_seed = others, regime_seed
         self.stream = RegimeStream(regimes, lengths, fresh)
         self.way = EndlessWay(HALF, RADIUS)
@@ -72,7 +77,7 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         self.task: contract.Plain = {
             "name": "ugv_life",
             "control_period": CONTROL_PERIOD,
-            "episode_steps": STEPS,
+            "episode_steps": episode_steps,
             "observation": [
                 field("x", "m", scale_floor=0.02, role="position"),
                 field("y", "m", scale_floor=0.02, role="position"),
@@ -90,6 +95,7 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         self.observation_space = contract.observation_space(self.task["observation"])
         self.action_space = contract.action_space(self.task["action"])
         self._box = np.array([SPEED, TURN_RATE])
+        self.full_change = CONTROL_PERIOD * np.array([SPEED, SPEED, TURN_RATE])
         self._state = np.zeros(3)
         self._alive = False
 
@@ -123,7 +129,7 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         if not np.isfinite(command).all():
             raise ValueError(f"action is not finite: {action}; an agent must send finite actions")
         before, regime = self._observation, self.regimes[self.stream.regime]
-        effect = self.effect(clip_command(command))
+        effect = self.next_effect()(clip_command(command))
         self._state = step_unicycle(self._state, effect, rng=self.np_random, noise=regime.noise)
         beside = self.way.advance((self._state[0], self._state[1]), self._places)
         info_regime = self.stream.regime
@@ -136,12 +142,17 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         if lost:
             self._crashes += 1
             info.update(crash="lost", crashes=self._crashes)
-        return self._observation.copy(), reward, lost, not lost and self._steps % STEPS == 0, info
+        return self._observation.copy(), reward, lost, not lost and self._steps % self._longest == 0, info
 
-    def effect(self, command: Any) -> Any:
+    def next_effect(self) -> Callable[[Any], Any]:
         """The nominal commands that commands [..., 2] amount to in the next step; any array library. For oracles."""
-        half = self._box if isinstance(command, np.ndarray) else command.new_tensor(self._box)
-        return self.regimes[self.stream.regime].effect(command / half) * half
+        regime, box = self.regimes[self.stream.regime], self._box
+
+        def effect(command: Any) -> Any:
+            half = box if isinstance(command, np.ndarray) else command.new_tensor(box)
+            return regime.effect(command / half) * half
+
+        return effect
 
     def _observe(self) -> Array:
         x, y, heading = self._state.tolist()

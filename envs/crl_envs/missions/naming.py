@@ -9,6 +9,11 @@ def fault_name(fault: dict[str, Any] | None) -> str:
     """A task name made of a fault's entries: ``nominal``, ``payload_0.6``, ``gain_-1_2``."""
     parts = []
     for name, value in (fault or {}).items():
-        values = value if isinstance(value, list | tuple) else [value]
+        values = _flat(value)
         parts.append("_".join([name, *(f"{v:g}" if isinstance(v, int | float) else str(v) for v in values)]))
     return "_".join(parts) or "nominal"
+
+
+def _flat(value: Any) -> list[Any]:
+    """The numbers and words of nested lists, in order."""
+    return [item for part in value for item in _flat(part)] if isinstance(value, list | tuple) else [value]

@@ -27,6 +27,25 @@ def _suite(**classes: list[dict[str, Any]]) -> Suite:
 
 UNICYCLE: Suite = _suite(published=[{}, *({"gain": list(pair)} for pair in PUBLISHED_GAINS)])
 
+_DEFECTS: tuple[dict[str, Any], ...] = (
+    {"dead_zone": 0.3},
+    {"power": 2},
+    {"lag": 0.6},
+    {"slip": 0.3},
+    {"noise": 0.005},
+    {"heading_bias": 0.2},
+)
+UNICYCLE_NONLINEAR: Suite = _suite(
+    A=[
+        {"switch": [[-1, 2], [1, -1], [-0.5, 0.5], [-1, -1]], "switch_time": 8},
+        {"drift_to": [-1, 1], "drift_time": 60},
+        {"drift_to": [1, -1], "drift_time": 60},
+        *({"gain": list(sign), **defect} for sign in ((-1, 1), (1, -1)) for defect in _DEFECTS),
+    ],
+    C=[{}],
+)
+"""Faults that are no gain: gains that change on the way, and a turned sign with one more defect each."""
+
 HUSKY: Suite = _suite(
     A=[
         *({"gain": list(pair)} for pair in PUBLISHED_GAINS if pair not in (*_SLOW, _FAST)),

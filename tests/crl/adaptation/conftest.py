@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from crl.adaptation.flow_matching.action_flow import ActionFlow, fit_flow
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle
 

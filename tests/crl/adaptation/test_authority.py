@@ -11,7 +11,7 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.learned import LearnedIdentifier
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.adaptation.refiners.oracle import OracleRefiner
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle
 

@@ -8,23 +8,23 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.online_learner import LEAST, WAIT, OnlineLearner
-from crl.config_missions import BodyConfig
+from crl.config.missions import BodyConfig
 from crl.dynamics.body import Body
-from crl.dynamics.body_model import BodyModel, Rows
+from crl.dynamics.rows import Rows
+from crl.dynamics.task_model import TaskModel
 from crl.types import ActionSpec, ObservationField, ObservationSpec
 from tests.crl.states import differences
+from tests.crl.task_models import task_model, trained
 
 ACTION = ActionSpec(("v", "w"), ("m/s", "rad/s"), (-1.0, -1.0), (1.0, 1.0))
-BODY = Body(
-    ObservationSpec(
-        (
-            ObservationField("x", "m", scale_floor=0.01, role="position"),
-            ObservationField("y", "m", scale_floor=0.01, role="position"),
-            ObservationField("yaw", "rad", "angle", scale_floor=0.01, role="heading"),
-        )
-    ),
-    ACTION,
+OBSERVATION = ObservationSpec(
+    (
+        ObservationField("x", "m", scale_floor=0.01, role="position"),
+        ObservationField("y", "m", scale_floor=0.01, role="position"),
+        ObservationField("yaw", "rad", "angle", scale_floor=0.01, role="heading"),
+    )
 )
+BODY = Body(OBSERVATION, ACTION)
 GAINS = torch.tensor([-1.0, 0.5])
 
 
@@ -47,20 +47,16 @@ def rows(count: int, seed: int) -> Rows:
     return Rows(torch.zeros(count, 0), command, changes(command) + noise)
 
 
-CONFIG = BodyConfig(
-    hidden=[16], ensemble=2, batch=64, lr=1e-2, online_lr=3e-3, online_batch=32, online_buffer=60, nominal=0.5
-)
+CONFIG = BodyConfig(online_lr=3e-3, online_batch=32, online_buffer=60, nominal=0.5)
 
 
 @pytest.fixture(scope="module")
-def model() -> BodyModel:
-    made = BodyModel(CONFIG, BODY, 2, generator(0))
-    made.normalise(rows(500, 1))
-    made.fit(rows(500, 1), 800, generator(2))
-    return made
+def model() -> TaskModel:
+    made = task_model(BODY, OBSERVATION, ACTION, rows(500, 1), hidden=(16,), ensemble=2)
+    return trained(made, rows(500, 1), 800)
 
 
-def learner(model: BodyModel, seed: int = 3, **changed: object) -> OnlineLearner:
+def learner(model: TaskModel, seed: int = 3, **changed: object) -> OnlineLearner:
     config = BodyConfig(**{**vars(CONFIG), **changed})
     return OnlineLearner(config, model, rows(500, 1), generator(seed))
 
@@ -73,19 +69,19 @@ def fly(online: OnlineLearner, steps: int, explained: bool, seed: int = 5) -> No
         online.learn()
 
 
-def error(model: BodyModel, weights: Tensor, gains: Tensor) -> float:
+def error(model: TaskModel, weights: Tensor, gains: Tensor) -> float:
     """Root mean square error of the mean prediction for a body with gains, over the nominal changes' size."""
     command = commands(300, 11)
     with torch.no_grad():
-        mean, _ = model.outputs(weights, torch.zeros(300, 0), command, model.bounds)
-        off = mean.mean(dim=0) * model.scale.std - changes(gains * command)
+        mean, _ = model.model.predict(weights, model.scales, torch.zeros(1, 300, 3), command.unsqueeze(0))
+        off = mean.mean(dim=0) * model.scale - changes(gains * command)
     return float(off.square().mean().sqrt() / changes(command).square().mean().sqrt())
 
 
 NONE = torch.ones(2)
 
 
-def test_what_a_context_explains_leaves_the_model_where_it_was(model: BodyModel) -> None:
+def test_what_a_context_explains_leaves_the_model_where_it_was(model: TaskModel) -> None:
     """Each residual is attributed once: to the context if that explains it, else to the model."""
     before = error(model, model.weights, NONE)
     assert before < 0.1
@@ -99,14 +95,14 @@ def test_what_a_context_explains_leaves_the_model_where_it_was(model: BodyModel)
     assert error(model, alone.weights, GAINS) < 0.5 * error(model, model.weights, GAINS)
 
 
-def test_rehearsal_keeps_the_nominal_body(model: BodyModel) -> None:
+def test_rehearsal_keeps_the_nominal_body(model: TaskModel) -> None:
     kept, lost = learner(model, nominal=0.5), learner(model, nominal=0.0)
     for online in (kept, lost):
         fly(online, 120, explained=False)
     assert error(model, kept.weights, NONE) < 0.7 * error(model, lost.weights, NONE)
 
 
-def test_the_models_own_weights_stay_and_every_mission_begins_with_them(model: BodyModel) -> None:
+def test_the_models_own_weights_stay_and_every_mission_begins_with_them(model: TaskModel) -> None:
     own = model.weights.clone()
     online = learner(model)
     fly(online, 40, explained=False)
@@ -125,7 +121,7 @@ def kept(online: OnlineLearner) -> list[int]:
     return [int(row[0]) for row in online.state_dict()["rows"]]
 
 
-def test_transitions_wait_and_an_alarm_throws_away_those_that_do(model: BodyModel) -> None:
+def test_transitions_wait_and_an_alarm_throws_away_those_that_do(model: TaskModel) -> None:
     online = learner(model)
     numbered(online, WAIT + 3, wait=True)
     assert kept(online) == [0, 1, 2]
@@ -136,13 +132,13 @@ def test_transitions_wait_and_an_alarm_throws_away_those_that_do(model: BodyMode
     assert kept(online) == [0, 1, 2, *range(50, 50 + WAIT + 1), 90]
 
 
-def test_without_a_detection_nothing_waits_and_the_buffer_is_bounded(model: BodyModel) -> None:
+def test_without_a_detection_nothing_waits_and_the_buffer_is_bounded(model: TaskModel) -> None:
     online = learner(model)
     numbered(online, 100, wait=False)
     assert sorted(kept(online)) == list(range(40, 100))
 
 
-def test_learning_begins_when_there_is_enough(model: BodyModel) -> None:
+def test_learning_begins_when_there_is_enough(model: TaskModel) -> None:
     online = learner(model)
     numbered(online, LEAST - 1, wait=False)
     assert online.learn() is None
@@ -151,7 +147,7 @@ def test_learning_begins_when_there_is_enough(model: BodyModel) -> None:
     assert online.steps == 1
 
 
-def test_the_optimiser_persists(model: BodyModel) -> None:
+def test_the_optimiser_persists(model: TaskModel) -> None:
     """A fresh Adam moves every weight by the learning rate whatever the gradient; a persistent one settles down."""
     online = learner(model)
     for command in commands(40, 5):
@@ -167,13 +163,13 @@ def test_the_optimiser_persists(model: BodyModel) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
-def test_a_batch_has_new_transitions_whatever_the_share_of_nominal_ones(model: BodyModel, share: float) -> None:
+def test_a_batch_has_new_transitions_whatever_the_share_of_nominal_ones(model: TaskModel, share: float) -> None:
     online = learner(model, nominal=share)
     numbered(online, LEAST, wait=False)
     assert online.learn() is not None
 
 
-def test_a_restored_learner_has_the_same_future(model: BodyModel) -> None:
+def test_a_restored_learner_has_the_same_future(model: TaskModel) -> None:
     first, second = learner(model), learner(model, seed=99)
     fly(first, 30, explained=False)
     numbered(first, 3, wait=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from crl.agents.adaptive import AdaptiveAgent
+from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
@@ -23,19 +23,19 @@ def config(folder: Path, *overrides: str) -> Config:
     return tiny_missions.settings(folder, "refiner=afm", *overrides)
 
 
-def blank(settings: Config) -> AdaptiveAgent:
+def blank(settings: Config) -> PlanningAgent:
     """An agent that knows nothing."""
-    return AdaptiveAgent(settings, TASK.observation, TASK.action)
+    return planning_agent(settings, TASK.observation, TASK.action)
 
 
-def collect(agent: AdaptiveAgent, episodes: int = 5) -> None:
+def collect(agent: PlanningAgent, episodes: int = 5) -> None:
     """Random episodes of the nominal body."""
     with closing(SEQUENCE.make(0)) as env:
         for number in range(episodes):
             play(agent, env, TASK, episode=number, seed=number, explore=True, clock=Clock())
 
 
-def fitted(settings: Config, steps: int = 400) -> AdaptiveAgent:
+def fitted(settings: Config, steps: int = 400) -> PlanningAgent:
     """An agent after its closing session."""
     agent = blank(settings)
     collect(agent)
@@ -44,7 +44,7 @@ def fitted(settings: Config, steps: int = 400) -> AdaptiveAgent:
     return agent
 
 
-def flight(agent: AdaptiveAgent, index: int = 1, seed: int = 3) -> Flight:
+def flight(agent: PlanningAgent, index: int = 1, seed: int = 3) -> Flight:
     """A mission flown: 0 is nominal, 1 has a sign flip on the speed."""
     sequence = mission_sequence(agent.config, SEQUENCE)
     with closing(sequence.make(index)) as env:

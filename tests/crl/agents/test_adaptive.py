@@ -12,12 +12,14 @@ import pytest
 import torch
 
 from crl.adaptation.fitted import Fitted
+from crl.adaptation.mission import MissionAdaptation
 from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.adaptation.refiners.oracle import OracleRefiner
-from crl.agents.adaptive import AdaptiveAgent
+from crl.agents.planning import PlanningAgent
 from crl.checks import check_agent
 from crl.config import Config
+from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
 from crl.types import ActionSpec, Array, LearnBudget, Transition
 from tests import tiny_missions
@@ -38,21 +40,21 @@ def state(folder: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def agent(folder: Path, state: dict[str, Any]) -> AdaptiveAgent:
+def agent(folder: Path, state: dict[str, Any]) -> PlanningAgent:
     """An agent that knows the nominal body and has a flow."""
     made = missions.blank(missions.config(folder))
     made.load_state_dict(state)
     return made
 
 
-def other(folder: Path, state: dict[str, Any], *overrides: str) -> AdaptiveAgent:
+def other(folder: Path, state: dict[str, Any], *overrides: str) -> PlanningAgent:
     """The same knowledge under other settings."""
     made = missions.blank(missions.config(folder, *overrides))
     made.load_state_dict(state)
     return made
 
 
-def transition(agent: AdaptiveAgent, observation: np.ndarray, gains: tuple[float, float]) -> Transition:
+def transition(agent: PlanningAgent, observation: np.ndarray, gains: tuple[float, float]) -> Transition:
     """One step of a unicycle with gains, from what the agent decides on."""
     decision = agent.act(observation)
     v, w = (decision.action * np.array(gains)).tolist()
@@ -70,20 +72,20 @@ def transition(agent: AdaptiveAgent, observation: np.ndarray, gains: tuple[float
 START = np.array([0.0, 0.0, 0.1, 3.0, 1.0, 6.0, 2.0, 0.0, 0.0, 0.1], np.float32)
 
 
-def drive(agent: AdaptiveAgent, steps: int, gains: tuple[float, float], learn: bool = True) -> list[Transition]:
+def drive(agent: PlanningAgent, steps: int, gains: tuple[float, float], learn: bool = True) -> list[Transition]:
     """So many steps of a unicycle, from the same start."""
     seen, observation = [], START
     for _ in range(steps):
         seen.append(transition(agent, observation, gains))
         agent.observe(seen[-1])
         if learn:
-            agent.learn(LearnBudget(1))
+            agent.learn(LearnBudget(1, online=True))
         observation = seen[-1].next_observation
     return seen
 
 
 # ---------------------------------------------------------------------- missions
-def test_it_keeps_its_mission_when_the_speed_is_reversed(agent: AdaptiveAgent) -> None:
+def test_it_keeps_its_mission_when_the_speed_is_reversed(agent: PlanningAgent) -> None:
     record = flight(agent).record
     assert record["completed"], record
     assert record["steps_to_identify"] <= 3
@@ -133,7 +135,7 @@ def test_plans_are_what_a_body_that_couples_its_channels_is_able_to_do(folder: P
     assert max(missed) > 0.05
 
 
-def test_planned_actions_are_untouched_while_the_body_is_nominal(agent: AdaptiveAgent) -> None:
+def test_planned_actions_are_untouched_while_the_body_is_nominal(agent: PlanningAgent) -> None:
     agent.begin(TASK, 0, explore=False)
     for step in drive(agent, 25, (1.0, 1.0)):
         assert np.array_equal(step.planned, step.refined)
@@ -145,7 +147,7 @@ def test_planned_actions_are_untouched_while_the_body_is_nominal(agent: Adaptive
     assert np.array_equal(last.executed, last.refined)
 
 
-def test_a_mission_begins_with_nothing_of_the_one_before(agent: AdaptiveAgent) -> None:
+def test_a_mission_begins_with_nothing_of_the_one_before(agent: PlanningAgent) -> None:
     first = flight(agent, seed=3)
     assert agent.refiner.regime.changes > 0
     again = flight(agent, seed=3)
@@ -159,7 +161,7 @@ def test_a_mission_begins_with_nothing_of_the_one_before(agent: AdaptiveAgent) -
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 @pytest.mark.parametrize("explore", [False, True])
 def test_an_observation_that_is_not_finite_gets_the_safe_action(
-    agent: AdaptiveAgent, bad: float, explore: bool
+    agent: PlanningAgent, bad: float, explore: bool
 ) -> None:
     agent.begin(TASK, 7, explore=explore)
     broken = START.copy()
@@ -170,9 +172,10 @@ def test_an_observation_that_is_not_finite_gets_the_safe_action(
     assert agent.act(START).reason is None
 
 
-def test_without_a_finite_plan_the_safe_action_is_taken(agent: AdaptiveAgent) -> None:
-    agent.model.weights = torch.full_like(agent.model.weights, math.nan)
+def test_without_a_finite_plan_the_safe_action_is_taken(agent: PlanningAgent) -> None:
     agent.begin(TASK, 0, explore=False)
+    assert isinstance(agent.adaptation, MissionAdaptation)
+    agent.adaptation.online.weights = torch.full_like(agent.adaptation.online.weights.detach(), math.nan)
     decision = agent.act(START)
     assert decision.reason is not None
     assert "finite predicted return" in decision.reason
@@ -197,7 +200,7 @@ def test_training_episodes_are_random_then_planned_with_noise(folder: Path) -> N
     assert noisy
 
 
-def test_the_planner_knows_its_authority(agent: AdaptiveAgent, folder: Path, state: dict[str, Any]) -> None:
+def test_the_planner_knows_its_authority(agent: PlanningAgent, folder: Path, state: dict[str, Any]) -> None:
     told, untold = agent, other(folder, state, "refiner.authority=false")
     for ours, high in ((told, 0.2), (untold, 1.0)):
         ours.begin(TASK, 0, explore=False)
@@ -219,9 +222,24 @@ def test_what_measures_a_command_is_checked_before_anything_is_learned(names: st
 def test_missions_need_enough_data(folder: Path) -> None:
     agent = missions.blank(missions.config(folder))
     missions.collect(agent, 2)
-    assert not agent.knows(0)
+    assert not agent.adaptation.ready
     with pytest.raises(CrlError, match=r"240 transitions .* too few(.|\n)*budget\.steps of at least 500"):
         agent.learn(LearnBudget(10, closing=True))
+
+
+def test_a_closing_session_tells_how_far_each_part_is(folder: Path) -> None:
+    few = ("flow.updates=12", "flow.encoder_updates=7", "flow.regimes=16", "body.stride=2")
+    agent = missions.blank(missions.config(folder, "refiner=afm_learned", *few))
+    missions.collect(agent)
+    told: list[tuple[str, int, int]] = []
+    agent.learn(LearnBudget(10, closing=True, told=lambda *words: told.append(words)))
+    steps = [("model of one step", 10), ("learned identifier", 7)]
+    assert told == [
+        *((part, done, count) for part, count in steps for done in range(1, count + 1)),
+        ("regimes of the flow", 16, 16),
+        *(("flow", done, 12) for done in range(1, 13)),
+        *(("dynamics", done, 10) for done in range(1, 11)),
+    ]
 
 
 def test_a_model_that_is_learned_online_follows_the_body_and_the_frozen_one_does_not(
@@ -231,34 +249,36 @@ def test_a_model_that_is_learned_online_follows_the_body_and_the_frozen_one_does
     for ours in (learning, frozen):
         ours.begin(TASK, 0, explore=False)
         drive(ours, 60, (-1.0, 1.0))
-    assert learning.online.steps > 40
-    assert frozen.online.steps == 0
-    assert torch.equal(frozen.online.weights.detach(), frozen.model.weights)
+    assert learning.adaptation.online.steps > 40
+    assert frozen.adaptation.online.steps == 0
+    assert torch.equal(frozen.adaptation.online.weights.detach(), frozen.knowledge.task_model(0).weights)
     assert learning.old_rows_read() > 0 == frozen.old_rows_read()
     # The new body's step is predicted better, and the planner uses what was learned.
     data = drive(frozen, 20, (-1.0, 1.0), learn=False)
     truth = torch.tensor(np.array([step.executed for step in data]))
-    body = learning.body
+    body = learning.adaptation.body
     change = torch.stack([body.change(*map(torch.from_numpy, (s.observation, s.next_observation))) for s in data])
     errors = []
-    for weights in (learning.online.weights.detach(), learning.model.weights):
-        mean, _ = learning.model.outputs(weights, torch.zeros(len(data), 0), truth, learning.model.bounds)
-        errors.append(float((mean.mean(dim=0) * learning.model.scale.std - change).square().mean()))
+    known = learning.knowledge.task_model(0)
+    seen = torch.tensor(np.array([step.observation for step in data]))
+    for weights in (learning.adaptation.online.weights, known.weights):
+        found = TaskModel(known.model, weights, known.scales).predict(seen, truth)
+        errors.append(float((found - change).square().mean()))
     assert errors[0] < 0.7 * errors[1]
 
 
-def test_what_the_flow_corrects_is_not_learned_again(agent: AdaptiveAgent, folder: Path, state: dict[str, Any]) -> None:
+def test_what_the_flow_corrects_is_not_learned_again(agent: PlanningAgent, folder: Path, state: dict[str, Any]) -> None:
     """Under the same sign flip, the model of an agent with a flow goes nowhere; that of one without follows it."""
     alone = other(folder, state, "refiner=none")
     gone = []
     for ours in (agent, alone):
         ours.begin(TASK, 0, explore=False)
         drive(ours, 70, (-1.0, 1.0))
-        command = torch.tensor([[0.8, 0.0]])
+        command, known = torch.tensor([[0.8, 0.0]]), ours.knowledge.task_model(0)
         predicted = []
-        for weights in (ours.online.weights.detach(), ours.model.weights):
-            mean, _ = ours.model.outputs(weights, torch.zeros(1, 0), command, ours.model.bounds)
-            predicted.append(float(mean.mean(dim=0)[0, 0] * ours.model.scale.std[0]))
+        for weights in (ours.adaptation.online.weights, known.weights):
+            found = TaskModel(known.model, weights, known.scales).predict(torch.zeros(1, len(START)), command)
+            predicted.append(float(found[0, 0]))
         gone.append(abs(predicted[0] - predicted[1]))
     assert gone[0] < 0.02  # of 0.16 m in a step
     assert gone[1] > 2 * gone[0]
@@ -268,17 +288,16 @@ def test_what_the_flow_corrects_is_not_learned_again(agent: AdaptiveAgent, folde
 def test_a_planner_that_looks_several_steps_ahead_learns_from_as_many(folder: Path, stride: int) -> None:
     """Rows of online learning are those that the model was fitted with: one change over all the steps."""
     agent = missions.fitted(missions.config(folder, "refiner=none", f"body.stride={stride}"), steps=30)
-    assert agent.fitted is not None
-    assert agent.fitted.one_step is not agent.fitted.model
+    assert agent.adaptation.fitted is not None
     agent.begin(TASK, 0, explore=False)
     seen = drive(agent, 9, (1.0, 1.0), learn=False)
-    rows = agent.online.state_dict()["rows"]
+    rows = agent.adaptation.online.state_dict()["rows"]
     assert len(rows) == 9 - stride + 1
-    sizes = (0, agent.box.size, agent.body.changes)
+    sizes = (0, agent.adaptation.box.size, agent.adaptation.body.changes)
     for i, (inputs, command, change) in enumerate(zip(*rows.split(sizes, dim=-1), strict=True)):
         first, last = seen[i], seen[i + stride - 1]
         pair = torch.from_numpy(first.observation), torch.from_numpy(last.next_observation)
-        torch.testing.assert_close(change, agent.body.change(*pair), rtol=0, atol=1e-6)
+        torch.testing.assert_close(change, agent.adaptation.body.change(*pair), rtol=0, atol=1e-6)
         mean = np.mean([step.executed for step in seen[i : i + stride]], axis=0)
         torch.testing.assert_close(command, torch.from_numpy(mean), rtol=0, atol=1e-6)
         assert inputs.shape == (0,)
@@ -286,13 +305,15 @@ def test_a_planner_that_looks_several_steps_ahead_learns_from_as_many(folder: Pa
 
 def test_domain_randomisation_and_the_published_flow_can_be_fitted(folder: Path) -> None:
     randomised = missions.fitted(missions.config(folder, "refiner=randomised"), steps=30)
-    assert randomised.fitted is not None
-    assert randomised.fitted.flow is None
-    assert len(randomised.fitted.rows) > 600
-    assert bool((randomised.fitted.rows.action.abs() <= torch.tensor(TASK.action.high) + 1e-6).all())
+    assert randomised.adaptation.fitted is not None
+    assert randomised.adaptation.fitted.flow is None
+    rows = randomised.adaptation.training_rows(randomised.knowledge.buffer)
+    assert rows is not None
+    assert len(rows) > 600
+    assert (np.abs(rows.column("action")) <= np.array(TASK.action.high) + 1e-6).all()
     published = missions.fitted(missions.config(folder, "refiner=afm_published"), steps=30)
-    assert published.fitted is not None
-    assert published.fitted.published is not None
+    assert published.adaptation.fitted is not None
+    assert published.adaptation.fitted.published is not None
     again = missions.blank(published.config)
     again.load_state_dict(published.state_dict())
     for ours in (published, again):
@@ -303,7 +324,7 @@ def test_domain_randomisation_and_the_published_flow_can_be_fitted(folder: Path)
 
 
 # ---------------------------------------------------------------------- what is measured, and persistence
-def test_its_basis_element_changes_when_something_is_learned_and_only_then(agent: AdaptiveAgent, folder: Path) -> None:
+def test_its_basis_element_changes_when_something_is_learned_and_only_then(agent: PlanningAgent, folder: Path) -> None:
     known = agent.basis_element()
     assert agent.basis_element() == known
     agent.begin(TASK, 0, explore=False)
@@ -321,7 +342,7 @@ def test_its_basis_element_changes_when_something_is_learned_and_only_then(agent
     assert young.learn(LearnBudget(0)).steps == 0
 
 
-def test_a_restored_agent_flies_the_same_mission(agent: AdaptiveAgent, folder: Path, state: dict[str, Any]) -> None:
+def test_a_restored_agent_flies_the_same_mission(agent: PlanningAgent, folder: Path, state: dict[str, Any]) -> None:
     flown = flight(agent, seed=5)
     again = other(folder, copy.deepcopy(agent.state_dict()))
     assert differences(again.state_dict(), state) == []  # a mission leaves nothing behind
@@ -351,9 +372,9 @@ def test_the_public_checker_is_content(folder: Path, monkeypatch: pytest.MonkeyP
 
 def test_an_agent_with_a_memory_keeps_its_mission_and_skips_the_step_that_has_none_before_it(folder: Path) -> None:
     agent = missions.fitted(missions.config(folder, "body.memory=true"))
-    assert agent.fitted is not None
-    assert agent.fitted.one_step is not agent.fitted.model
-    assert agent.fitted.one_step.reads.mean.shape[0] == agent.fitted.model.reads.mean.shape[0] + agent.body.changes
+    assert agent.adaptation.fitted is not None
+    one_step, planners = agent.adaptation.fitted.one_step, agent.knowledge.model
+    assert one_step.body.features == planners.features.features + agent.adaptation.body.changes
     record = flight(agent).record
     assert record["completed"], record
     assert record["steps_to_identify"] <= 4
@@ -379,7 +400,7 @@ class Halved(Refiner):
 @pytest.mark.parametrize("refiner", ["inverse", "box", "replan"])
 def test_rivals_of_the_flow_fly_and_train_no_flow(refiner: str, tmp_path: Path) -> None:
     agent = missions.fitted(missions.config(tmp_path, f"refiner={refiner}"))
-    assert agent.fitted is not None and agent.fitted.flow is not None
+    assert agent.adaptation.fitted is not None and agent.adaptation.fitted.flow is not None
     flight = missions.flight(agent)
     assert flight.record["alarms"] >= 1
     assert flight.record["steps_to_identify"] is not None

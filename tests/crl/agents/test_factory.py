@@ -10,7 +10,7 @@ from crl import plugins
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.agents.frozen import Frozen
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent
 from crl.agents.random import RandomAgent
 from crl.agents.sb3 import SB3Agent
 from crl.checks import check_agent
@@ -25,7 +25,13 @@ TINY = {"hidden": [8], "batch": 8}
 
 
 def test_names_and_what_they_stand_for() -> None:
-    kinds = {"mpc": MPCAgent, "random": RandomAgent, "sb3_sac": SB3Agent, "sb3_td3": SB3Agent, "sb3_ddpg": SB3Agent}
+    kinds = {
+        "mpc": PlanningAgent,
+        "random": RandomAgent,
+        "sb3_sac": SB3Agent,
+        "sb3_td3": SB3Agent,
+        "sb3_ddpg": SB3Agent,
+    }
     assert set(kinds) | {"frozen"} <= set(INSTALLED)
     for name, kind in kinds.items():
         assert type(make_agent(small(agent={"name": name, **TINY}), point_mass())) is kind

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from crl.agents.frozen import Frozen
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent, planning_agent
 from crl.errors import CrlError
 from crl.training.load import load_run
 from crl.training.runner import train as run
@@ -24,14 +24,14 @@ TASKS = [point_mass(0), point_mass(1)]
 
 
 @pytest.fixture
-def inner() -> MPCAgent:
-    agent = MPCAgent(small(exploration={"noise": 0.3, "every": 100}), OBSERVATION, ACTION)
+def inner() -> PlanningAgent:
+    agent = planning_agent(small(exploration={"noise": 0.3, "every": 100}), OBSERVATION, ACTION)
     for task in TASKS:
         train(agent, task, range(2))
     return agent
 
 
-def test_it_acts_as_its_inner_agent_in_evaluation(inner: MPCAgent) -> None:
+def test_it_acts_as_its_inner_agent_in_evaluation(inner: PlanningAgent) -> None:
     frozen = Frozen(inner)
     for task in TASKS:
         expected = list(episode(inner, task, 7, explore=False))
@@ -40,7 +40,7 @@ def test_it_acts_as_its_inner_agent_in_evaluation(inner: MPCAgent) -> None:
         assert not np.array_equal(list(episode(inner, task, 7, explore=True)), expected), "its noise would show"
 
 
-def test_nothing_changes_it(inner: MPCAgent) -> None:
+def test_nothing_changes_it(inner: PlanningAgent) -> None:
     frozen = Frozen(inner)
     before = copy.deepcopy(frozen.state_dict())
     assert numbers(before) > 1000
@@ -51,7 +51,7 @@ def test_nothing_changes_it(inner: MPCAgent) -> None:
     assert (frozen.kept_bytes(), frozen.old_rows_read(), frozen.storage().bytes_per_task) == (0, 0, 0)
 
 
-def test_tasks_go_by_their_names(inner: MPCAgent) -> None:
+def test_tasks_go_by_their_names(inner: PlanningAgent) -> None:
     frozen = Frozen(inner, {"mass 0": 0, "mass 1": 1})
     moved = point_mass(0, name="mass 1")
     observation = np.array([1.0, -0.5], np.float32)

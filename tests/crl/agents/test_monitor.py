@@ -159,6 +159,6 @@ def test_a_vanishing_step_size_vanishes() -> None:
     monitor = watch(agent, 14)
     assert monitor.verdict().recent_change is not None
     assert monitor.changes[-1].distance <= monitor.changes[0].distance
-    weights = agent.strategy.weights(0)
+    weights = agent.knowledge.strategy.weights(0)
     train(agent, point_mass(0, episode_steps=6), range(90, 91), steps=5)
-    assert float((agent.strategy.weights(0) - weights).abs().max()) < 1e-6
+    assert float((agent.knowledge.strategy.weights(0) - weights).abs().max()) < 1e-6

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
 from crl.noise import exploration_actions
 from crl.seeding import numpy_generator
@@ -33,11 +33,11 @@ TASKS = [point_mass(0), point_mass(1)]
 SHORT = [point_mass(0, episode_steps=6), point_mass(1, episode_steps=6)]
 
 
-def make(config: Config | None = None, **changes: Any) -> MPCAgent:
-    return MPCAgent(config or small(**changes), OBSERVATION, ACTION)
+def make(config: Config | None = None, **changes: Any) -> PlanningAgent:
+    return planning_agent(config or small(**changes), OBSERVATION, ACTION)
 
 
-def planning(**changes: Any) -> MPCAgent:
+def planning(**changes: Any) -> PlanningAgent:
     """An agent whose random episode is over."""
     agent = make(**changes)
     train(agent, TASKS[0], range(1))
@@ -88,9 +88,9 @@ def test_a_broken_model_gets_the_safe_action_with_a_reason_and_recovers(strategy
     observation = np.array([0.5, -0.5], np.float32)
     with torch.no_grad():  # a state that is not finite is refused: what is broken here went wrong in learning
         for name in ("trunk", "parameters", "columns"):
-            spoil(vars(agent.strategy).get(name))
+            spoil(vars(agent.knowledge.strategy).get(name))
         # Plans use the average of the weights, where there is one.
-        spoil(vars(vars(agent.strategy)["_average"])["_sums"])
+        spoil(vars(vars(agent.knowledge.strategy)["_average"])["_sums"])
     agent.begin(TASKS[0], 1, explore=False)
     for _ in range(2):
         decision = agent.act(observation)
@@ -125,7 +125,7 @@ def test_a_task_that_comes_back_needs_no_random_episodes() -> None:
     assert not np.array_equal(first, prior)
 
 
-def planned_and_sent(agent: MPCAgent, task: TaskSpec, number: int, explore: bool) -> tuple[np.ndarray, np.ndarray]:
+def planned_and_sent(agent: PlanningAgent, task: TaskSpec, number: int, explore: bool) -> tuple[np.ndarray, np.ndarray]:
     track = Track()
     observation = track.reset(number)
     agent.begin(task, number, explore)
@@ -159,7 +159,7 @@ def test_noise_has_the_deviation_of_its_share_of_half_the_range() -> None:
     assert np.std(noise) == pytest.approx(0.05 * 1.5, rel=0.2)
 
 
-def handover_starts(agent: MPCAgent, task: TaskSpec, episodes: range) -> list[int | None]:
+def handover_starts(agent: PlanningAgent, task: TaskSpec, episodes: range) -> list[int | None]:
     """At which step the script took over, if it did; the prior's last phase is known by its exact actions."""
     starts: list[int | None] = []
     for number in episodes:
@@ -203,13 +203,13 @@ def test_with_success_the_handover_ends_and_evaluation_never_has_one() -> None:
 def test_it_keeps_the_executed_actions_of_the_current_task_only() -> None:
     agent = make()
     train(agent, TASKS[0], range(2))
-    assert len(agent.buffer) == 20
+    assert len(agent.knowledge.buffer) == 20
     agent.begin(TASKS[1], 0, explore=True)
-    assert len(agent.buffer) == 0
+    assert len(agent.knowledge.buffer) == 0
     observation, after = np.zeros(2, np.float32), np.ones(2, np.float32)
     moved = transition(TASKS[1], observation, np.array([0.5], np.float32), after)
     agent.observe(type(moved)(**{**vars(moved), "executed": np.array([-0.75], np.float32)}))
-    np.testing.assert_array_equal(agent.buffer.column("action"), [[-0.75]])
+    np.testing.assert_array_equal(agent.knowledge.buffer.column("action"), [[-0.75]])
 
 
 def test_a_transition_of_another_task_is_refused() -> None:
@@ -223,7 +223,7 @@ def test_a_transition_of_another_task_is_refused() -> None:
 
 
 def test_evaluation_changes_nothing_that_is_kept_or_decided_later() -> None:
-    def train_on(agent: MPCAgent, *, evaluate: bool) -> dict[str, Any]:
+    def train_on(agent: PlanningAgent, *, evaluate: bool) -> dict[str, Any]:
         for task in TASKS:
             for number in range(3):
                 train(agent, task, range(number, number + 1))
@@ -251,8 +251,11 @@ def test_an_evaluation_episode_depends_on_its_number_alone() -> None:
 def test_normalisers_hold_the_tasks_own_data_and_freeze_with_its_end() -> None:
     agent = make()
     train(agent, TASKS[0], range(3))
-    rows = {name: agent.buffer.column(name).astype(float) for name in ("observation", "action", "next_observation")}
-    scales = agent.scales[0]
+    rows = {
+        name: agent.knowledge.buffer.column(name).astype(float)
+        for name in ("observation", "action", "next_observation")
+    }
+    scales = agent.knowledge.scales[0]
     np.testing.assert_allclose(scales.features.mean, rows["observation"].mean(axis=0), rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(scales.features.std, rows["observation"].std(axis=0), rtol=1e-4)
     np.testing.assert_allclose(scales.actions.std, rows["action"].std(axis=0), rtol=1e-4)
@@ -263,7 +266,7 @@ def test_normalisers_hold_the_tasks_own_data_and_freeze_with_its_end() -> None:
     assert scales.features.frozen
     train(agent, TASKS[0], range(1))  # it comes back: what the old weights were learned with stays
     assert not differences(
-        {**agent.scales[0].state_dict()}, {name: {**s, "frozen": True} for name, s in before.items()}
+        {**agent.knowledge.scales[0].state_dict()}, {name: {**s, "frozen": True} for name, s in before.items()}
     )
 
 
@@ -336,7 +339,7 @@ def test_a_seed_decides_every_bit(strategy: str, planner: str) -> None:
 STAGES = ("fresh", "random episode", "learned once", "planned episode", "closed", "second task", "first task again")
 
 
-def live(agent: MPCAgent, stage: str) -> None:
+def live(agent: PlanningAgent, stage: str) -> None:
     """An agent's life up to a stage."""
     episodes = iter(range(100))
 
@@ -355,7 +358,7 @@ def live(agent: MPCAgent, stage: str) -> None:
         step()
 
 
-def future(agent: MPCAgent) -> tuple[list[np.ndarray], dict[str, Any]]:
+def future(agent: PlanningAgent) -> tuple[list[np.ndarray], dict[str, Any]]:
     actions = []
     for task, number in ((SHORT[0], 50), (SHORT[0], 51), (SHORT[1], 52)):
         actions += list(episode(agent, task, number))

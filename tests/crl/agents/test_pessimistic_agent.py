@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent, planning_agent
 from tests.crl.point_mass import ACTION, OBSERVATION, episode, point_mass, small, train
 
 TASK = point_mass(0)
 
 
-def trained(pessimism: float) -> MPCAgent:
-    agent = MPCAgent(small(dynamics={"ensemble": 3}, planner={"pessimism": pessimism}), OBSERVATION, ACTION)
+def trained(pessimism: float) -> PlanningAgent:
+    agent = planning_agent(small(dynamics={"ensemble": 3}, planner={"pessimism": pessimism}), OBSERVATION, ACTION)
     train(agent, TASK, range(3))
     return agent
 
 
-def actions(agent: MPCAgent, number: int, *, explore: bool) -> np.ndarray:
+def actions(agent: PlanningAgent, number: int, *, explore: bool) -> np.ndarray:
     return np.array(list(episode(agent, TASK, number, explore=explore)))
 
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 from stable_baselines3 import SAC
 
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import planning_agent
 from crl.agents.sb3 import SB3Agent
 from crl.agents.sb3_model import algorithm, algorithms
 from crl.agents.sb3_state import model_state
@@ -74,7 +74,7 @@ def test_actions_use_their_whole_range() -> None:
 
 def test_random_episodes_are_those_of_the_model_based_agent() -> None:
     config = small(agent={"name": "sb3_sac", "hidden": [8], "batch": 16}, exploration={"random_episodes": 2}, seed=3)
-    agents = [SB3Agent(config, OBSERVATION, ACTION), MPCAgent(config, OBSERVATION, ACTION)]
+    agents = [SB3Agent(config, OBSERVATION, ACTION), planning_agent(config, OBSERVATION, ACTION)]
     for task, number, scripted in ((0, 0, True), (0, 1, True), (0, 2, False), (1, 0, True), (0, 3, False)):
         random = numpy_generator(3, "explore", task, number)
         expected = exploration_actions(TASKS[task].exploration, ACTION, TASKS[task].episode_steps, random)

@@ -6,7 +6,7 @@ from typer.testing import CliRunner, Result
 
 from crl.cli import app
 from crl.commands import config as command
-from crl.settings import compose, to_yaml
+from crl.config.composing import compose, to_yaml
 
 
 def crl(*arguments: str) -> Result:
@@ -45,6 +45,14 @@ def test_only_what_differs_from_the_defaults(narrow: Console) -> None:
     assert "samples" in text
     assert "smoothing" not in text
     assert " default   " not in text
+
+
+def test_what_nothing_reads_is_marked(narrow: Console) -> None:
+    assert crl("--table", "planner=mppi").exit_code == 0
+    lines = narrow.export_text().splitlines()
+    assert all("not read" in line for line in lines if line.startswith(" elites "))
+    assert not any("not read" in line for line in lines if line.startswith(" temperature "))
+    assert any(line.startswith(" elites ") for line in lines)
 
 
 def test_a_table_where_there_is_no_terminal() -> None:

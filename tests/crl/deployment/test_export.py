@@ -14,10 +14,10 @@ import torch
 import yaml
 from safetensors.numpy import load_file
 
+from crl.config.composing import load_yaml, to_yaml
 from crl.deployment.export import export_run
 from crl.deployment.files import FILES, MANIFEST, DeploymentError
 from crl.errors import CrlError
-from crl.settings import load_yaml, to_yaml
 from crl.training.load import load_run
 from crl.training.runner import train
 from crl_robots.spec_file import SPECS
@@ -54,7 +54,12 @@ def test_the_folder_says_all_and_its_checksums_are_right(exported: Path, run: Pa
     # Any program that knows the format reads the weights: they are the run's.
     weights = load_file(exported / "weights.safetensors")
     mine = load_run(run).agent.state_dict()
-    np.testing.assert_array_equal(weights["model/weights"], mine["model"]["weights"].numpy())
+    for name, part in mine["adaptation"]["fitted"]["one_step"]["scales"]["changes"].items():
+        if isinstance(part, torch.Tensor):
+            np.testing.assert_array_equal(weights[f"adaptation/fitted/one_step/scales/changes/{name}"], part.numpy())
+    own = mine["adaptation"]["fitted"]["one_step"]["weights"]
+    np.testing.assert_array_equal(weights["adaptation/fitted/one_step/weights"], own.numpy())
+    np.testing.assert_array_equal(weights["strategy/trunk"], mine["strategy"]["trunk"].numpy())
 
 
 def test_data_of_the_training_stays_at_home(exported: Path, run: Path) -> None:

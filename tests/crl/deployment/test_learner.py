@@ -29,7 +29,8 @@ from tests.crl.deployment.driving import descriptors, ended, wait
 @contextmanager
 def learning(folder: Path, seed: int = 0) -> Iterator[tuple[Learner, SharedWeights]]:
     deployment = load_deployment(folder)
-    memory, descriptor = SharedWeights.create(len(deployment.state["fitted"]["model"]["weights"]))
+    agent, _ = deployment.make_agent()
+    memory, descriptor = SharedWeights.create(len(agent.knowledge.task_model(0).weights))
     try:
         yield make_learner(folder, deployment.manifest["sha256"], descriptor, seed), memory
     finally:
@@ -51,9 +52,9 @@ class Talk:
 
 def rows(folder: Path, count: int, seed: int = 0) -> list[np.ndarray]:
     """Transitions of a body that turns twice as fast as the nominal one."""
-    agent = load_deployment(folder).make_agent()
-    assert agent.fitted is not None
-    nominal = agent.fitted.rows
+    _, adaptation = load_deployment(folder).make_agent()
+    assert adaptation.fitted is not None
+    nominal = adaptation.fitted.rows
     generator = torch.Generator().manual_seed(seed)
     chosen = torch.randint(len(nominal), (count,), generator=generator)
     values = torch.cat([nominal.inputs[chosen], nominal.action[chosen], 1.5 * nominal.change[chosen]], dim=-1)
@@ -63,12 +64,18 @@ def rows(folder: Path, count: int, seed: int = 0) -> list[np.ndarray]:
 def test_it_learns_as_an_agents_own_learner_does(exported: Path) -> None:
     """To the bit, over an alarm and transitions that wait."""
     with learning(exported, seed=4) as (learner, memory):
-        agent = load_deployment(exported).make_agent()
-        assert agent.fitted is not None
-        own = OnlineLearner(agent.config.body, agent.model, agent.fitted.rows, torch_generator(4, "learner", 3))
+        agent, adaptation = load_deployment(exported).make_agent()
+        assert adaptation.fitted is not None
+        own = OnlineLearner(
+            agent.config.body,
+            agent.knowledge.task_model(0),
+            adaptation.fitted.rows,
+            torch_generator(4, "learner", 3),
+            clip=agent.config.learning.clip,
+        )
         talk = Talk(learner)
         talk.say(BEGIN, 3)
-        sizes = [agent.body.inputs, agent.body.commands or 2, agent.body.changes]
+        sizes = [adaptation.body.features, adaptation.body.commands or 2, adaptation.body.changes]
         for number, row in enumerate(rows(exported, 120)):
             talk.say(ADD, 3, row, flag=1)
             own.add(*torch.from_numpy(row).split(sizes), wait=True)
@@ -145,8 +152,10 @@ def test_a_mission_begins_with_nothing_of_another(exported: Path) -> None:
         talk.sequence += 1
         talk.say(ADD, 2, rows(exported, 1)[0])  # the frame with its begin was lost
         assert not learner.step(0.0)
-        agent = load_deployment(exported).make_agent()
-        torch.testing.assert_close(learner._online.weights.detach(), agent.model.weights, rtol=0, atol=0)
+        agent, _ = load_deployment(exported).make_agent()
+        torch.testing.assert_close(
+            learner._online.weights.detach(), agent.knowledge.task_model(0).weights, rtol=0, atol=0
+        )
 
 
 @pytest.mark.parametrize("data", [b"x", b"", b"\x80\x04\x95" + bytes(200), bytes(24)])
@@ -175,12 +184,12 @@ def test_serving_ends_with_the_stream_and_with_the_parent(exported: Path) -> Non
 
 def process(folder: Path, rate: float = 0.0) -> LearnerProcess:
     deployment = load_deployment(folder)
-    agent = deployment.make_agent()
+    agent, adaptation = deployment.make_agent()
     return LearnerProcess(
         folder,
         deployment.manifest["sha256"],
-        weights=len(agent.model.weights),
-        numbers=agent.body.inputs + 2 + agent.body.changes,
+        weights=len(agent.knowledge.task_model(0).weights),
+        numbers=adaptation.body.features + 2 + adaptation.body.changes,
         rate=rate,
         seed=0,
     )
@@ -213,7 +222,7 @@ def test_a_damaged_deployment_ends_the_process(
     folder = spoiled()  # type: ignore[operator]
     deployment = load_deployment(folder)
     (folder / "weights.safetensors").write_bytes(b"")
-    weights = len(deployment.make_agent().model.weights)
+    weights = len(deployment.make_agent()[0].knowledge.task_model(0).weights)
     worker = LearnerProcess(folder, deployment.manifest["sha256"], weights=weights, numbers=5, rate=0.0, seed=0)
     try:
         wait(lambda: not worker.alive)

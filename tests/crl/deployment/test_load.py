@@ -26,7 +26,7 @@ def test_the_agent_is_the_one_that_was_exported(exported: Path, run: Path) -> No
     deployment = load_deployment(exported)
     assert deployment.robot.name == "ugv_generic"
     assert deployment.config.refiner.name == "afm"
-    mine, theirs = flight(deployment.make_agent()), flight(load_run(run).agent)
+    mine, theirs = flight(deployment.make_agent()[0]), flight(load_run(run).agent)
     np.testing.assert_array_equal(mine.path, theirs.path)
 
 

@@ -100,26 +100,31 @@ def rewrite_state(folder: Path, change: Callable[[dict[str, Any]], None]) -> Non
 
 
 def not_finite(state: dict[str, Any]) -> None:
-    state["fitted"]["model"]["weights"].fill_(torch.nan)
+    state["strategy"]["trunk"].fill_(torch.nan)
 
 
 def too_few(state: dict[str, Any]) -> None:
-    state["fitted"]["one_step"]["weights"] = state["fitted"]["one_step"]["weights"][:-1].clone()
+    state["adaptation"]["fitted"]["one_step"]["weights"] = state["adaptation"]["fitted"]["one_step"]["weights"][
+        :-1
+    ].clone()
 
 
 def odd_flow(state: dict[str, Any]) -> None:
-    state["fitted"]["flow"]["field"]["std"] = torch.full_like(state["fitted"]["flow"]["field"]["std"], torch.inf)
+    field = state["adaptation"]["fitted"]["flow"]["field"]
+    field["std"] = torch.full_like(field["std"], torch.inf)
 
 
 def no_model(state: dict[str, Any]) -> None:
-    del state["fitted"]["model"]
+    del state["adaptation"]["fitted"]["one_step"]
 
 
 @pytest.mark.parametrize("change", [not_finite, too_few, odd_flow, no_model], ids=lambda change: change.__name__)
 def test_weights_that_do_not_fit(change: Callable[[dict[str, Any]], None], spoiled: Callable[[], Path]) -> None:
     folder = spoiled()
     rewrite_state(folder, change)
-    with pytest.raises(DeploymentError, match="the weights do not fit the settings: fitted") as caught:
+    with pytest.raises(
+        DeploymentError, match=r"the weights do not fit the settings: (strategy|adaptation/fitted)"
+    ) as caught:
         load_deployment(folder)
     assert caught.value.hint is not None and "crl deploy" in caught.value.hint
 

@@ -26,7 +26,7 @@ def test_without_learning_it_is_the_agent(exported: Path) -> None:
     with piloting(exported, learn=False, seed=7) as pilot, unicycle(exported) as env:
         deployment = load_deployment(exported)
         deployment.config.refiner.online = False
-        agent = deployment.make_agent()
+        agent, _ = deployment.make_agent()
         drive = Drive(pilot, env)
         agent.begin(deployment.task, derive(7, "pilot", 1) % 2**31, False)
         seen = set()
@@ -61,15 +61,39 @@ def test_late_commands_are_told_from_what_nothing_explains(exported: Path) -> No
             (0, fault, "unexplained"),
         ):
             state = refiner.tracker.state_dict()
-            state["belief"] = {"hypothesis": said, "explains": delay > 0, "aside": None}
+            state["belief"] |= {"hypothesis": said, "explains": delay > 0}
             refiner.tracker.load_state_dict(state)
             assert (pilot.status()["regime"], pilot.status()["delay"]) == (regime, delay)
+
+
+def test_one_that_goes_away_from_its_goal_stands_and_says_so_until_the_next_mission(exported: Path) -> None:
+    with piloting(exported, learn=False) as pilot:
+        task = pilot.deployment.task
+        at = [
+            where
+            for field, where in zip(task.observation.fields, task.observation.offsets(), strict=True)
+            if field.role == "goal"
+        ]
+        pilot.begin(3)
+        seen = np.zeros(task.observation.size, np.float32)
+        steps = int(pilot.deployment.config.missions.departure / task.control_period) + 3
+        for step in range(steps):
+            away = seen.copy()
+            away[0], away[at[0]] = -0.1 * step, 2 + 0.1 * step
+            decision = pilot.act(away)
+        assert decision.reason is not None
+        assert "has grown" in decision.reason
+        np.testing.assert_array_equal(decision.action, task.safe_action)
+        assert pilot.status()["stopped"] == decision.reason
+        pilot.begin(3)
+        assert pilot.act(seen).reason is None
+        assert pilot.status()["stopped"] == ""
 
 
 @pytest.mark.slow
 def test_it_learns_while_it_drives(exported: Path) -> None:
     with piloting(exported, learn=True, learner_rate=0.0) as pilot, unicycle(exported) as env:
-        nominal = pilot.agent.model.weights.clone()
+        nominal = pilot.agent.knowledge.task_model(0).weights.clone()
         drive = Drive(pilot, env)
         drive.until(lambda: drive.taken >= 3)
         status = pilot.status()
@@ -77,13 +101,16 @@ def test_it_learns_while_it_drives(exported: Path) -> None:
         assert status["learner_steps"] >= status["weights_steps"] > 0
         assert status["weights_version"] >= 3
         assert status["learner_loss"] is not None
-        moved = (pilot.agent.online.weights - nominal).abs().max()
+        moved = (pilot.agent.adaptation.online.weights - nominal).abs().max()
         assert 0 < moved < 1
         assert {"plan_ms_p50", "identify_ms_p99", "refine_ms_p50"} <= set(status)
         # A new mission begins with the nominal weights again, until it has learned some of its own.
         while status["mission"] == pilot.status()["mission"]:
             drive.step()
-        assert pilot.agent.online.version == 0 or pilot.agent.online.mission == pilot.status()["mission"]
+        assert (
+            pilot.agent.adaptation.online.version == 0
+            or pilot.agent.adaptation.online.mission == pilot.status()["mission"]
+        )
         taken = drive.taken
         drive.until(lambda: drive.taken > taken)
 
@@ -98,19 +125,19 @@ def test_a_killed_learner_leaves_the_last_good_weights(exported: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         wait(lambda: not pilot.status()["learner_alive"])
         pilot.poll()  # what it had published before
-        weights, version = pilot.agent.online.weights.clone(), pilot.status()["weights_version"]
+        weights, version = pilot.agent.adaptation.online.weights.clone(), pilot.status()["weights_version"]
         mission = pilot.status()["mission"]
         for _ in range(30):
             if pilot.status()["mission"] == mission:
                 drive.step()
         if pilot.status()["mission"] == mission:
-            assert (pilot.agent.online.weights == weights).all()
+            assert (pilot.agent.adaptation.online.weights == weights).all()
             assert pilot.status()["weights_version"] == version
             assert pilot.learner_pid == pid
             # Asked to learn again, it starts another one, and drives on with what it has meanwhile.
             pilot.learning = True
             assert pilot.learner_pid not in (None, pid)
-            assert (pilot.agent.online.weights == weights).all()
+            assert (pilot.agent.adaptation.online.weights == weights).all()
         drive.until(lambda: pilot.status()["learner_alive"] and pilot.status()["weights_version"] > 0)
 
 
@@ -124,7 +151,7 @@ def test_a_learner_that_stands_still_costs_transitions_and_no_time(exported: Pat
         os.kill(pid, signal.SIGSTOP)
         before, action = drive.observation, np.zeros(2, np.float32)
         for _ in range(6000):
-            pilot.agent.online.add(*_parts(pilot, before, action), wait=True)
+            pilot.agent.adaptation.online.add(*_parts(pilot, before, action), wait=True)
         drive.step()
         status = pilot.status()
         assert status["frames_dropped"] > 1000
@@ -137,7 +164,7 @@ def test_a_learner_that_stands_still_costs_transitions_and_no_time(exported: Pat
 def _parts(pilot: Pilot, observation: Any, action: Any) -> Any:
     import torch
 
-    body = pilot.agent.body
+    body = pilot.agent.adaptation.body
     seen = torch.from_numpy(observation)
     return body.encode(seen), torch.from_numpy(action), body.change(seen, seen)
 
@@ -242,7 +269,7 @@ with piloting(Path(sys.argv[1]), learn=False) as pilot, unicycle(Path(sys.argv[1
     Drive(pilot, env).step()
 from crl.deployment.learner import make_learner
 from crl.deployment.shared_weights import SharedWeights
-memory, descriptor = SharedWeights.create(len(pilot.agent.model.weights))
+memory, descriptor = SharedWeights.create(len(pilot.agent.knowledge.task_model(0).weights))
 make_learner(Path(sys.argv[1]), pilot.deployment.manifest["sha256"], descriptor, 0)
 print("clean")
 """

@@ -28,7 +28,7 @@ def test_a_warning_does_not_stop_training(monkeypatch: pytest.MonkeyPatch) -> No
     assert "crl train works here; 1 warning above" in done.stdout
 
 
-def test_what_training_needs_gives_exit_code_1_and_its_mend(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_training_needs_gives_exit_code_1_and_its_hint(monkeypatch: pytest.MonkeyPatch) -> None:
     pretend(monkeypatch, SOUND, BROKEN)
     done = CliRunner().invoke(app, ["doctor"])
     assert done.exit_code == 1

@@ -61,8 +61,8 @@ def flown(request: pytest.FixtureRequest) -> tuple[str, TaskSpec, Tensor, Tensor
 def test_sizes_follow_from_the_roles(flown: tuple[str, TaskSpec, Tensor, Tensor]) -> None:
     name, task, _, _ = flown
     body = Body(task.observation, task.action)
-    assert (body.inputs, body.changes, body.commands) == SIZES[name]
-    assert body.floor.shape == (body.changes,)
+    assert (body.features, body.changes, body.commands) == SIZES[name]
+    assert body.scale_floor.shape == (body.changes,)
     assert body.dimensions == (2 if name.startswith("ugv") else 3)
 
 
@@ -131,7 +131,7 @@ def test_angles_of_the_state_wrap_and_bounds_hold() -> None:
     )
     body = Body(spec, PUSH)
     assert body.heading is None
-    assert body.inputs == 3  # cosine, sine and the pace
+    assert body.features == 3  # cosine, sine and the pace
     before, after = torch.tensor([0.0, 0.0, -3.0, 1.9]), torch.tensor([0.5, 0.0, 3.0, 1.0])
     change = body.change(before, after)
     torch.testing.assert_close(change, torch.tensor([0.5, 0.0, 6.0 - 2 * math.pi, -0.9]), rtol=0, atol=1e-5)
@@ -167,7 +167,7 @@ def _bad() -> Iterator[tuple[list[ObservationField], str]]:
 
 
 @pytest.mark.parametrize(("fields", "complaint"), list(_bad()))
-def test_fields_without_a_use_are_refused_with_the_mend(fields: list[ObservationField], complaint: str) -> None:
+def test_fields_without_a_use_are_refused_with_the_hint(fields: list[ObservationField], complaint: str) -> None:
     with pytest.raises(SpecError) as caught:
         Body(ObservationSpec(tuple(fields)), PUSH)
     assert re.search(complaint, str(caught.value), re.DOTALL), str(caught.value)

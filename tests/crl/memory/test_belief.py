@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 
+from crl.config.memory import KINDS
 from crl.memory.belief import Belief, Phase
 from crl.memory.memory import NOMINAL
 from crl.memory.regime import Standing
-from crl.memory.settings import KINDS
 from tests.crl.memory.unicycle import BOX, belief_of, drive, error, gains, live, squared
 
 EACH = pytest.mark.parametrize("kind", KINDS)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
+from crl.config.memory import KINDS
 from crl.errors import CrlError
 from crl.memory.memory import Memory
 from crl.memory.merging import dense_grid, twin
+from crl.memory.networks import NetworkMemory
 from crl.memory.regime import Standing, robust_scale
-from crl.memory.settings import KINDS
-from tests.crl.memory.unicycle import BOX, PERIOD, Effect, drive, fitted, gains, make_bridge, memory_of, squared, units
+from tests.crl.memory.unicycle import BOX, PERIOD, Effect, drive, gains, ground, make_bridge, memory_of, squared, units
 
 EACH = pytest.mark.parametrize("kind", KINDS)
 
@@ -40,7 +41,7 @@ def errors(memory: Memory, effect: Effect) -> torch.Tensor:
 @EACH
 def test_the_nominal_regime_is_the_nominal_model(kind: str) -> None:
     memory, steps = memory_of(kind), drive(gains(1, 1), 50, 1)
-    expected = fitted()[0].predict(steps.observation, steps.action)
+    expected = ground().model.predict(steps.observation, steps.action)
     assert memory.order == [0]
     assert torch.allclose(memory.predict(steps.observation, steps.action)[0], expected, atol=1e-6)
 
@@ -102,7 +103,7 @@ def test_what_goes_at_the_bound_is_the_least_visited_and_then_the_longest_ago(ki
 
 def test_a_bound_without_room_is_refused() -> None:
     with pytest.raises(CrlError, match="no room"):
-        memory_of("contexts", most=1)
+        NetworkMemory(make_bridge().base, most=1)
     memory = memory_of("contexts", most=2)
     steps = drive(gains(-1, 1), 10, 0)
     first, _ = memory.open(0, steps, 0)

@@ -5,29 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from crl.adaptation.box import Box
-from crl.adaptation.calibration import calibrate
 from crl.config import Config
-from crl.config_missions import BodyConfig, FlowConfig
-from crl.dynamics.body import Body
-from crl.dynamics.body_model import BodyModel, Rows
+from crl.config.composing import compose
+from crl.config.missions import FlowConfig
+from crl.dynamics.buffer import Buffer
 from crl.memory.base_model import BaseModel
 from crl.memory.belief import Belief
 from crl.memory.bridge import Bridge
 from crl.memory.likelihood import Units
-from crl.memory.making import make_memory
+from crl.memory.making import Ground, fit_ground, make_memory
 from crl.memory.memory import Memory
-from crl.memory.settings import MemoryConfig
 from crl.memory.steps import Steps
 from crl.sequences import load_sequence
+from crl.types import Transition
 
 PERIOD = 0.2
 NOISE = 1e-4
 Effect = Callable[[Tensor], Tensor]
-TASK = load_sequence("crl_envs.sequences:UGV_LIFE").spec(0)
+TASK = load_sequence("ugv_life").spec(0)
 BOX = Box.of(TASK.action)
 
 
@@ -53,36 +53,43 @@ def drive(effect: Effect, count: int, seed: int, box: Box = BOX) -> Steps:
 
 
 @lru_cache
-def fitted() -> tuple[BodyModel, Tensor]:
-    """The nominal body's model and its residuals."""
-    body = Body(TASK.observation, TASK.action)
-    config = BodyConfig(hidden=[48, 48], ensemble=1, lr=5e-3)
-    model = BodyModel(config, body, 2, torch.Generator().manual_seed(0))
-    model.weights[: sum(model.network.tensor_sizes[:2])] *= 3  # as crl.memory.making does
-    steps = drive(gains(1, 1), 1500, 0)
-    rows = Rows(body.encode(steps.observation), steps.action, steps.change)
-    model.normalise(rows)
-    model.fit(rows, 1200, torch.Generator().manual_seed(1))
-    return model, steps.change - model.predict(steps.observation, steps.action)
+def ground() -> Ground:
+    """What was fitted to the nominal body."""
+    config = settings("networks")
+    config.learning.lr = 5e-3
+    return fit_ground(config, TASK.observation, TASK.action, nominal_rows())[0]
+
+
+def nominal_rows() -> Buffer:
+    """Transitions of the nominal body, from the origin."""
+    steps, buffer = drive(gains(1, 1), 1500, 0), Buffer(TASK.observation.size, TASK.action.size)
+    for action, change in zip(steps.action.numpy(), steps.change.numpy(), strict=True):
+        before, after = np.zeros((2, TASK.observation.size), np.float32)
+        after[:3] = change
+        buffer.add(Transition(0, before, action, action, action, 0.0, after, True, True))
+    return buffer
+
+
+def settings(kind: str, most: int = 8) -> Config:
+    """Settings of a memory."""
+    given = [f"memory.kind={kind}", f"memory.most={most}", "memory.base_steps=1200"]
+    return compose(["env=ugv_life", "refiner=lifelong", *given])
 
 
 def make_bridge() -> Bridge:
     """A bridge over it, with couplings."""
-    model, residuals = fitted()
-    base = BaseModel.of(model)
-    calibration = calibrate(residuals, 0.02 * base.scale)
-    return Bridge(FlowConfig(structure="matrix"), base, BOX, calibration)
+    return Bridge(FlowConfig(structure="matrix"), BaseModel.of(ground().model), BOX, ground().calibration)
 
 
 def memory_of(kind: str, most: int = 8) -> Memory:
     """An empty memory."""
     bridge = make_bridge()
-    return make_memory(Config(), MemoryConfig(kind=kind, most=most), bridge.base, bridge)
+    return make_memory(settings(kind, most), bridge.base, bridge)
 
 
 def units() -> Units:
     """Common units of the fitted model."""
-    return Units(0.02 * fitted()[0].scale.std)
+    return Units(0.02 * ground().model.scale)
 
 
 def belief_of(kind: str, most: int = 8) -> Belief:

@@ -9,11 +9,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from crl.config_missions import BodyConfig
 from crl.dynamics.body import Body
-from crl.dynamics.body_model import BodyModel, Rows
+from crl.dynamics.rows import Rows
+from crl.dynamics.task_model import TaskModel
 from crl.planning.body_rollout import BodyRollout
+from crl.planning.rollout import Rollout
 from crl.types import ActionSpec, ObservationField, ObservationSpec
+from tests.crl.task_models import task_model
 
 ACTION = ActionSpec(("v", "w"), ("m/s", "rad/s"), (-1.0, -2.0), (1.0, 2.0))
 
@@ -45,24 +47,23 @@ KINDS = {
 }
 
 
-def made(kind: str, ensemble: int, hidden: tuple[int, ...] = (10, 8)) -> BodyModel:
+def made(kind: str, ensemble: int, hidden: tuple[int, ...] = (10, 8)) -> tuple[Body, TaskModel]:
     """A model with random weights and normalisers that are not the identity."""
-    body = Body(fields(*KINDS[kind]), ACTION)
+    spec = fields(*KINDS[kind])
+    body = Body(spec, ACTION)
     source = torch.Generator().manual_seed(1)
-    model = BodyModel(BodyConfig(hidden=list(hidden), ensemble=ensemble), body, ACTION.size, source)
-    inputs = 0.5 + 1.5 * torch.randn(60, body.inputs, generator=source)
+    inputs = 0.5 + 1.5 * torch.randn(60, body.features, generator=source)
     action = 0.2 + torch.randn(60, ACTION.size, generator=source)
     change = 0.3 * torch.randn(60, body.changes, generator=source) * torch.linspace(0.5, 2, body.changes)
-    model.normalise(Rows(inputs, action, change))
+    model = task_model(body, spec, ACTION, Rows(inputs, action, change), hidden=hidden, ensemble=ensemble)
     model.weights = model.weights + 0.3 * torch.randn(model.weights.shape, generator=source)
-    return model
+    return body, model
 
 
 def slow(
-    model: BodyModel, spec: ObservationSpec, observation: Tensor, actions: Tensor, offset: Tensor | None
+    body: Body, model: TaskModel, spec: ObservationSpec, observation: Tensor, actions: Tensor, offset: Tensor | None
 ) -> Tensor:
     """One sequence [H, A] of one sample: predict, add the offset, apply each role's rule with plain numbers."""
-    body = model.body
     angles = [at for at, field in zip(spec.offsets(), spec.fields, strict=True) if field.kind == "angle"]
     now = observation.clone()
     seen = [now]
@@ -102,17 +103,17 @@ def close(first: Tensor, second: Tensor, spec: ObservationSpec) -> None:
 @pytest.mark.parametrize("ensemble", [1, 3])
 @pytest.mark.parametrize("offset", [False, True])
 def test_it_is_the_model_one_step_at_a_time(kind: str, ensemble: int, offset: bool) -> None:
-    model = made(kind, ensemble)
+    body, model = made(kind, ensemble)
     spec = fields(*KINDS[kind])
     source = torch.Generator().manual_seed(4)
     observation = torch.randn(spec.size, generator=source)
     actions = 2 * torch.rand(5, 6, 2, generator=source) - 1
-    rollout = BodyRollout(model)
+    rollout = BodyRollout(body, model)
     if offset:
-        rollout.offset = 0.2 * torch.randn(model.body.changes, generator=source)
+        rollout.offset = 0.2 * torch.randn(body.changes, generator=source)
     found = rollout(observation, actions)
     assert found.shape == (5, 7, spec.size)
-    expected = torch.stack([slow(model, spec, observation, one, rollout.offset) for one in actions])
+    expected = torch.stack([slow(body, model, spec, observation, one, rollout.offset) for one in actions])
     close(found, expected, spec)
     if offset:
         rollout.offset = None
@@ -122,9 +123,9 @@ def test_it_is_the_model_one_step_at_a_time(kind: str, ensemble: int, offset: bo
 def test_actions_are_unrolled_as_what_the_body_is_able_to_do() -> None:
     """With the command before each, too; where it began stays as it is observed."""
     for kind in KINDS:
-        model = made(kind, 2)
-        rollout, source = BodyRollout(model), torch.Generator().manual_seed(5)
-        observation = torch.randn(model.body.size, generator=source)
+        body, model = made(kind, 2)
+        rollout, source = BodyRollout(body, model), torch.Generator().manual_seed(5)
+        observation = torch.randn(body.size, generator=source)
         actions = torch.randn(4, 6, 2, generator=source)
         expected = rollout(observation, 0.5 * actions.clamp(-1, 1))
         assert not torch.equal(rollout(observation, actions), expected)
@@ -134,24 +135,34 @@ def test_actions_are_unrolled_as_what_the_body_is_able_to_do() -> None:
 
 @pytest.mark.parametrize("hidden", [(9,), (9, 8, 7)])
 def test_any_number_of_layers(hidden: tuple[int, ...]) -> None:
-    model = made("all", 2, hidden)
+    body, model = made("all", 2, hidden)
     spec = fields(*KINDS["all"])
     observation, actions = torch.randn(spec.size, generator=torch.Generator().manual_seed(2)), torch.rand(3, 4, 2)
     close(
-        BodyRollout(model)(observation, actions),
-        torch.stack([slow(model, spec, observation, one, None) for one in actions]),
+        BodyRollout(body, model)(observation, actions),
+        torch.stack([slow(body, model, spec, observation, one, None) for one in actions]),
         spec,
     )
 
 
 def test_other_weights_than_the_models_own_may_be_unrolled() -> None:
-    model = made("state", 2)
+    body, model = made("state", 2)
     spec = fields(*KINDS["state"])
     observation, actions = torch.randn(spec.size), torch.rand(3, 4, 2)
     weights = (model.weights + 0.1).requires_grad_(True)
-    found = BodyRollout(model, weights)(observation, actions)
+    found = BodyRollout(body, model, weights)(observation, actions)
     assert not found.requires_grad
-    own = BodyRollout(model)(observation, actions)
+    own = BodyRollout(body, model)(observation, actions)
     assert float((found - own).abs().max()) > 1e-3
     model.weights = weights.detach()
-    np.testing.assert_array_equal(BodyRollout(model)(observation, actions).numpy(), found.numpy())
+    np.testing.assert_array_equal(BodyRollout(body, model)(observation, actions).numpy(), found.numpy())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_general_rollout_of_a_body_is_the_same(kind: str) -> None:
+    body, model = made(kind, 2)
+    spec = fields(*KINDS[kind])
+    observation = torch.randn(spec.size, generator=torch.Generator().manual_seed(6))
+    actions = 2 * torch.rand(5, 6, 2, generator=torch.Generator().manual_seed(7)) - 1
+    general = Rollout(model.model, model.weights, model.scales)
+    close(general(observation, actions), BodyRollout(body, model)(observation, actions), spec)

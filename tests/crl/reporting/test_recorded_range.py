@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from crl.config.composing import compose
 from crl.reporting import recorded_range
 from crl.reporting.recorded_range import compared, sentences
-from crl.settings import compose
 
 RANGE = {
     "seeds": [201, 202, 203],

@@ -91,8 +91,21 @@ class Body:
 
 @pytest.mark.parametrize("robot", [GROUND, AIR], ids=["ground", "air"])
 @given(seed=st.integers(0, 2**32 - 1), delayed=st.integers(0, 2))
-@settings(max_examples=40)
+@settings(max_examples=12)
 def test_a_body_that_wants_out_stays_inside(robot: WallSettings, seed: int, delayed: int) -> None:
+    stay_inside(robot, seed, delayed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("robot", [GROUND, AIR], ids=["ground", "air"])
+@given(seed=st.integers(0, 2**32 - 1), delayed=st.integers(0, 2))
+@settings(max_examples=120)
+def test_many_bodies_that_want_out_stay_inside(robot: WallSettings, seed: int, delayed: int) -> None:
+    stay_inside(robot, seed, delayed)
+
+
+def stay_inside(robot: WallSettings, seed: int, delayed: int) -> None:
+    """Drive a body that wants to leave for 500 commands; its observations are ``delayed`` periods old."""
     rng = np.random.default_rng(seed)
     now = [0.0]
     wall, body = SafetyWall(robot, clock=lambda: now[0]), Body(robot, [0.0, 0.0, 2.0])

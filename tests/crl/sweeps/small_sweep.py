@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -18,10 +19,18 @@ from crl.sweeps.point import Point, identity
 from crl.sweeps.pool import Ended
 from tests import tiny
 
+CHOICES = ("continual=", "planner=", "agent=")
+
 
 def arguments(*more: str, env: str = "SLIDES") -> list[str]:
     """Arguments of ``crl sweep`` for runs of a second."""
-    return [f"env=tests.tiny:{env}", "tasks=[0]", *tiny.SMALL, *more]
+    first = [f"env=tests.tiny:{env}", "tasks=[0]"]
+    lists = [
+        [f"{key}={one}" for one in values.split(",")]
+        for key, _, values in (word.partition("=") for word in more if word.startswith(CHOICES))
+    ]
+    read = [tiny.read_with(tiny.SMALL, *first, *chosen) for chosen in itertools.product(*lists)]
+    return [*first, *(word for word in tiny.SMALL if any(word in words for words in read)), *more]
 
 
 def points(*given: str) -> list[Point]:

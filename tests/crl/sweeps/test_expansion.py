@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from crl.config.composing import compose, fingerprint, to_plain
+from crl.config.fingerprints import digest_before
 from crl.errors import SettingsError
-from crl.settings import compose, fingerprint
 from crl.sweeps import options
 from crl.sweeps.expansion import expand
 from crl.sweeps.naming import LONGEST, make_unique, point_name
-from crl.sweeps.point import identity
+from crl.sweeps.point import Point, identity
 from tests.crl.sweeps.small_sweep import points
 
 
@@ -108,3 +109,23 @@ class TestNames:
         names = make_unique(["a", "A", "b"], ["x", "y", "z"])
         assert len({name.lower() for name in names}) == 3
         assert names[2] == "b"
+
+
+def test_what_one_point_reads_may_be_given_to_all() -> None:
+    found = points("env=cartpole_length", "continual=ewc,finetune", "continual.ewc_lambda=3")
+    assert [point.name for point in found] == [p.name for p in points("env=cartpole_length", "continual=ewc,finetune")]
+    with pytest.raises(SettingsError, match=r"continual\.ewc_lambda has no meaning for continual=si"):
+        points("env=cartpole_length", "continual=si,finetune", "continual.ewc_lambda=3")
+
+
+def test_points_that_differ_in_nothing_that_they_read_are_one() -> None:
+    assert len(points("env=cartpole_length", "continual=ewc,finetune", "continual.ewc_lambda=3,4")) == 3
+
+
+def test_a_point_knows_runs_of_earlier_versions() -> None:
+    [point] = points("env=cartpole_length", "continual=ewc")
+    quiet = compose([*point.settings, "videos=false"])
+    assert point.is_of(digest_before(to_plain(quiet)))
+    assert point.is_of(point.fingerprint)
+    assert not point.is_of(digest_before(to_plain(compose(["env=door_open"]))))
+    assert Point.from_plain(point.to_plain()) == point

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from crl.config.composing import load_yaml
 from crl.errors import CrlError, SettingsError
-from crl.settings import load_yaml
 from crl.sweeps import options
 from crl.sweeps.driver import drive
 from crl.sweeps.folder import SweepFolder

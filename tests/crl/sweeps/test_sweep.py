@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crl.cli import app
-from crl.settings import compose
+from crl.config.composing import compose
 from crl.sweeps import record as records
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.state import states
@@ -35,6 +35,7 @@ def crl(*given: str) -> Result:
 
 
 class TestCommand:
+    @pytest.mark.slow
     def test_one_fails_the_others_finish_and_the_same_command_tries_it_again(
         self, workplace: Path, repository: Path
     ) -> None:
@@ -102,6 +103,7 @@ class TestCommand:
         assert said in done.stderr and "Traceback" not in done.output
 
 
+@pytest.mark.slow
 def test_killed_and_started_again(tmp_path: Path, repository: Path) -> None:
     torture(tmp_path, repository, seeds=2, kills=1)
 

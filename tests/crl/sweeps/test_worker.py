@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from crl.settings import compose
+from crl.config.composing import compose
 from crl.sweeps import options, worker
 from crl.sweeps import record as records
 from crl.sweeps.expansion import expand

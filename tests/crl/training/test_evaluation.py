@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from crl.training.clock import Clock
 from crl.training.evaluation import evaluate_task
 from crl.training.load import evaluate_run
 from crl.training.loop import TrainingLoop
 from crl.training.runner import train
+from crl.training.showing import progress
 from tests import tiny
 from tests.crl.states import differences
 
@@ -110,3 +113,14 @@ def test_evaluating_a_run_again_gives_its_results_again(tmp_path: Path) -> None:
     (one,) = evaluate_run(tmp_path / "run", episodes=1, task=0)["tasks"]
     assert one["name"] == "slide_0"
     assert one["mean_return"] == results["tasks"][1]["returns"][0]
+
+
+def test_an_evaluation_by_itself_tells_how_far_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(tiny.settings(tmp_path), tiny.quiet()[0])
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    text = io.StringIO()
+    told = evaluate_run(tmp_path / "run", 3, console=Console(file=text, width=200))
+    assert told == evaluate_run(tmp_path / "run", 3)
+    lines = [line.split("  elapsed")[0] for line in text.getvalue().splitlines()]
+    assert lines[0] == "task 1/2 slide_0  evaluate  evaluation episode 1 of 6 (slide_0)"
+    assert "task 2/2 slide_1  evaluate  evaluation episode 5 of 6 (slide_1)" in lines

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 
-from crl.agents.mpc import MPCAgent
+from crl.agents.planning import PlanningAgent
 from crl.training.loop import SimulatorFailed, TrainingLoop
+from crl.training.showing import progress as showing
+from crl.training.showing.progress import Progress
 from crl.types import LearnBudget
 from tests import tiny
 from tests.tiny import EPISODE_STEPS, Puppet
@@ -74,6 +78,18 @@ class TestBudgets:
             said[steps] = text.getvalue().count("steps went to random episodes alone")
         assert said == {32: 2, 48: 0}
 
+    def test_the_closing_session_is_counted(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(showing, "LINE_SECONDS", 0.0)
+        config = tiny.settings(tmp_path, "learning.final_steps=9", "budget.steps=[32]", tasks="[0]")
+        loop = tiny.make_loop(config, tmp_path / "loop")
+        text = io.StringIO()
+        progress = Progress(32, ["slide_0"], Console(file=text, width=200))
+        told = TrainingLoop(config, loop.sequence, loop.agent, loop.log, progress, loop.clock)
+        tiny.finish(told)
+        for done in range(2, 10):
+            assert text.getvalue().count(f"learn     learning step {done} of 9 (dynamics)") >= 1
+        assert text.getvalue().count("learning step") == 9  # no other session is counted
+
     def test_gradient_steps(self, tmp_path: Path) -> None:
         agent = Puppet()
         overrides = ["learning.initial_steps=5", "learning.steps_per_env_step=0.5", "learning.final_steps=9"]
@@ -88,15 +104,15 @@ class TestCycles:
     @staticmethod
     def embeddings_at_the_beginning_of_visits(loop: TrainingLoop) -> list[dict[int, torch.Tensor]]:
         agent = loop.agent
-        assert isinstance(agent, MPCAgent)
+        assert isinstance(agent, PlanningAgent)
         found: list[dict[int, torch.Tensor]] = []
-        begin = agent.strategy.begin_task
+        begin = agent.knowledge.strategy.begin_task
 
         def noted(task: int) -> None:
             begin(task)
-            found.append({index: e.detach().clone() for index, e in agent.strategy.embeddings.items()})  # type: ignore[attr-defined]
+            found.append({index: e.detach().clone() for index, e in agent.knowledge.strategy.embeddings.items()})  # type: ignore[attr-defined]
 
-        agent.strategy.begin_task = noted  # type: ignore[method-assign]
+        agent.knowledge.strategy.begin_task = noted  # type: ignore[method-assign]
         tiny.finish(loop)
         return found
 
@@ -119,14 +135,14 @@ class TestCycles:
 
     def test_only_the_present_visits_transitions_are_kept(self, tmp_path: Path) -> None:
         loop = tiny.finish(tiny.make_loop(tiny.settings(tmp_path, tasks="[0,1,0]"), tmp_path / "loop"))
-        assert isinstance(loop.agent, MPCAgent)
-        assert len(loop.agent.buffer) == 64
+        assert isinstance(loop.agent, PlanningAgent)
+        assert len(loop.agent.knowledge.buffer) == 64
 
     def test_a_sequence_that_repeats_a_task_is_a_cycle(self, tmp_path: Path) -> None:
         loop = tiny.make_loop(tiny.settings(tmp_path, env="COMES_AGAIN", tasks="null"), tmp_path / "loop")
         tiny.finish(loop)
-        assert isinstance(loop.agent, MPCAgent)
-        assert set(loop.agent.scales) == {0, 1}, "two tasks"
+        assert isinstance(loop.agent, PlanningAgent)
+        assert set(loop.agent.knowledge.scales) == {0, 1}, "two tasks"
         assert [sorted(row) for row in loop.state.rows] == [[0], [0], [0, 2], [0, 2]]
         episodes = [{line["task"]: line["episodes"]} for line in tiny.lines(tmp_path / "loop", "evaluation")]
         assert episodes == [{"a": 2}, {"a": 2}, {"a": 1}, {"b": 2}, {"a": 2}, {"b": 2}]
@@ -323,11 +339,11 @@ class TestFaults:
         assert 0 < len(faulty) < len(episodes)
         assert {line["fault"] for line in faulty} == {"the simulator returned a number that is not finite"}
         assert text.getvalue().count("slide_0: episode ended early: the simulator returned a number") == len(faulty)
-        assert isinstance(loop.agent, MPCAgent)
-        buffer = loop.agent.buffer
+        assert isinstance(loop.agent, PlanningAgent)
+        buffer = loop.agent.knowledge.buffer
         assert len(buffer) == loop.state.env_steps - len(faulty)
         assert all(np.isfinite(buffer.column(name)).all() for name in ("observation", "next_observation", "reward"))
-        assert bool(torch.isfinite(loop.agent.strategy.weights(0)).all())
+        assert bool(torch.isfinite(loop.agent.knowledge.strategy.weights(0)).all())
 
     @pytest.mark.parametrize(
         ("env", "words"),

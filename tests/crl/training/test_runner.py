@@ -10,9 +10,9 @@ import pytest
 import yaml
 from rich.console import Console
 
+from crl.config.composing import load_yaml, to_plain
+from crl.config.fingerprints import digest
 from crl.errors import CrlError, Interrupted
-from crl.fingerprints import digest
-from crl.settings import load_yaml, to_plain
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.load import load_run
 from crl.training.runner import resume, resume_command, train

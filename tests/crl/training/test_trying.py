@@ -10,8 +10,8 @@ import pytest
 
 from crl.checks import CheckFailed
 from crl.config import Config
+from crl.config.composing import fingerprint
 from crl.sequences import load_sequence
-from crl.settings import fingerprint
 from crl.training import trying
 from crl.training.runner import train
 from tests import foreign, tiny

@@ -268,7 +268,7 @@ def test_a_folder_is_salvaged_into_a_new_one(own: bytes, tmp_path: Path) -> None
     assert not (tmp_path / "more").exists()
 
 
-def test_without_rosbags_the_mend_is_said(own: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_rosbags_the_hint_is_said(own: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.mcap").write_bytes(own)
     monkeypatch.setitem(sys.modules, "rosbags.typesys", None)
     with pytest.raises(RobotError, match=r"need the package rosbags\n.*pip install 'crl\[bags\]'"):

@@ -40,6 +40,8 @@ def judge(
         return ERROR, "; ".join(troubles)
     if control.done:
         return OK, "the mission is complete"
+    if status.get("stopped"):
+        return ERROR, f"the mission is given up, and the robot stands: {status['stopped']}"
     drifted = _drifted(control)
     if stop is not None and control.mission is not None:
         return WARN, f"stopped: {stop}{drifted}"

@@ -11,7 +11,7 @@ from crl.adaptation.flow_matching.training import simulate_pairs
 from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.channels import DAMPING, STRUCTURES, Channels
 from crl.adaptation.identification.identifier import Identifier
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.types import ActionSpec
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle

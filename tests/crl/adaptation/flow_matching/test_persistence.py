@@ -21,7 +21,7 @@ from crl.adaptation.flow_matching.persistence import (
     load_flow,
     save_flow,
 )
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.types import ActionSpec
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle

@@ -16,7 +16,7 @@ from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.flow import FlowRefiner
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.types import ActionSpec
 from tests.crl.adaptation.bodies import believe
 

@@ -11,7 +11,7 @@ from crl.adaptation.box import Box
 from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.refiners.excitation import EXCITED, PULSE, excited
 from crl.adaptation.refiners.flow import FlowRefiner
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle
 

@@ -14,7 +14,7 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.adaptation.refiners.oracle import OracleRefiner
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from crl.errors import CrlError
 from crl.types import Array
 from tests.crl.adaptation import bodies

@@ -11,7 +11,7 @@ from crl.adaptation.refiners.box_inverse import BoxInverseRefiner
 from crl.adaptation.refiners.inverse import InverseRefiner
 from crl.adaptation.refiners.replan import ReplanRefiner
 from crl.adaptation.refiners.tracking import TrackingRefiner
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.crl.adaptation.refiners.test_refiners import PLANS, observe
 from tests.oracles import unicycle

@@ -1,4 +1,4 @@
-"""Trust: some alarms are free, each further one doubles what a context has to hold for, and all are forgotten."""
+"""Care: some alarms are free, each further one doubles the time without care, and all are forgotten."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_fault_a_second_thought_and_its_end_cost_nothing() -> None:
 
 
 @pytest.mark.parametrize("surplus", [1, 2, 3])
-def test_every_further_alarm_doubles_how_long_a_context_has_to_hold(surplus: int) -> None:
+def test_every_further_alarm_doubles_how_long_there_is_no_care(surplus: int) -> None:
     backoff = alarmed(FREE + surplus)
     needed = WINDOW * 2 ** (surplus - 1)
     assert not backoff.over(100 + needed - 1)

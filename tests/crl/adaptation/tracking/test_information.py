@@ -12,7 +12,7 @@ from crl.adaptation.identification.identifier import Information
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle
 

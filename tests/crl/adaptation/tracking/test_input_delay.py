@@ -21,7 +21,7 @@ from crl.adaptation.tracking.input_delay import InputDelays
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.tracker import RegimeTracker
 from crl.adaptation.tracking.window import Row
-from crl.config_missions import FlowConfig
+from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle
 

@@ -10,11 +10,11 @@ import pytest
 from typer.testing import CliRunner
 
 from crl.cli import app
+from crl.config.composing import compose, to_yaml
+from crl.config.limits import leaves
 from crl.errors import CrlError
-from crl.limits import leaves
 from crl.reporting.citing.bibliography import Bibliography, holds, keys_of, read_bibliography
 from crl.reporting.citing.citations import cite, simulators
-from crl.settings import compose, to_yaml
 from tests import tiny
 
 GROUPS = {"agent": "crl.agents", "continual": "crl.strategies", "planner": "crl.planners"}

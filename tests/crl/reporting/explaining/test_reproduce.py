@@ -6,9 +6,9 @@ import shlex
 
 import pytest
 
+from crl.config.composing import compose, fingerprint, to_plain
 from crl.reporting.explaining.reproduce import train_command
 from crl.reporting.store.entry import flat
-from crl.settings import compose, fingerprint, to_plain
 
 CASES = [
     ["env=cartpole_length"],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import importlib.util
 import itertools
+from pathlib import Path
 
 import pytest
 
 from crl.config import Config
-from crl.limits import RANGES, leaves
+from crl.config.composing import compose, names, profiles
+from crl.config.limits import RANGES, leaves
 from crl.reporting.explaining.settings_meaning import allowed, meanings, sections
 from crl.reporting.explaining.settings_sources import COMMAND_LINE, DEFAULT, set_by, sources
-from crl.settings import compose, names, profiles
+
+ROOT = Path(__file__).parents[4]
 
 
 @pytest.mark.parametrize(("env", "profile"), list(itertools.product(names("env"), profiles())))
@@ -40,7 +44,7 @@ def test_the_sources_of_a_run() -> None:
 
 
 def test_every_setting_has_a_meaning() -> None:
-    """A new setting needs an attribute docstring."""
+    """The metadata of its field says it."""
     said = meanings()
     assert list(said) == [key for key, _ in leaves(Config())]
     assert [key for key, text in said.items() if not text] == []
@@ -60,3 +64,14 @@ def test_ranges_and_choices() -> None:
     assert allowed("planner.samples") == str(RANGES["planner.samples"]) == "at least 1"
     assert allowed("device") == "auto, cpu, cuda"
     assert allowed("name") == ""
+
+
+def test_the_page_of_settings_is_as_it_would_be_written() -> None:
+    """If not: python scripts/page_settings.py."""
+    spec = importlib.util.spec_from_file_location("page_settings", ROOT / "scripts" / "page_settings.py")
+    assert spec is not None and spec.loader is not None
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    written = script.PAGE.read_text(encoding="utf-8")
+    assert script.page(written) == written
+    assert written.count("| `") >= len(meanings())

@@ -32,7 +32,7 @@ class Window:
         self.open = False
 
 
-def test_no_display_is_said_with_the_mend(tmp_path: Path) -> None:
+def test_no_display_is_said_with_the_hint(tmp_path: Path) -> None:
     train(tiny.settings(tmp_path), tiny.quiet()[0])
     with pytest.raises(CrlError, match=r"no display to open a viewer on[^\n]*\nleave out --live"):
         live(load_run(tmp_path / "run"), 0, 0)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 
+from crl.config.composing import compose
 from crl.errors import CrlError, RenderingError
 from crl.reporting.replay import ink, video_file
 from crl.reporting.replay.fields import map_axes, shown_fields
@@ -22,7 +23,6 @@ from crl.reporting.replay.pictures import compress, decompress
 from crl.reporting.replay.playing import Shoot, take
 from crl.reporting.replay.recorded_episode import Take
 from crl.reporting.replay.video_file import Film
-from crl.settings import compose
 from crl.training.load import evaluate_run, load_run
 from crl.training.runner import train
 from tests import tiny
@@ -266,7 +266,7 @@ class TestFilms:
 def flyer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose agent has hardly learned and has flown short missions."""
     folder = tmp_path_factory.mktemp("missions")
-    settings = ["refiner=none", "missions.steps=15", "steps=600", "learning.final_steps=20", "body.hidden=[16]"]
+    settings = ["refiner=none", "missions.steps=15", "steps=600", "learning.final_steps=20", "dynamics.hidden=[16]"]
     small = ["learning.initial_steps=5", "evaluation.episodes=1", "planner.samples=16", "planner.horizon=5"]
     names = [f"run_dir={folder}", "name=run", "videos=false", "monitor.probes=0"]
     train(compose(["env=ugv_mission", "tasks=[0]", *settings, *small, *names]), tiny.quiet()[0])

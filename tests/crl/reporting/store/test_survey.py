@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from crl.config.composing import compose, fingerprint, to_yaml
 from crl.reporting.store import faults, survey
 from crl.reporting.store.discover import discover
 from crl.reporting.store.entry import Entry, flat
 from crl.reporting.store.holder import holder
-from crl.settings import compose, fingerprint, to_yaml
 from crl.training.checkpoints.manifest import seal
 from crl.version import __version__
 from tests.crl.reporting.folders import leave
@@ -88,7 +88,7 @@ def test_a_sound_run_has_its_facts_and_no_findings(tmp_path: Path) -> None:
 
 def test_a_run_that_has_just_begun_is_not_damaged(tmp_path: Path) -> None:
     """As it is before its first episode has ended: settings, a lock, and the code that makes it."""
-    from crl.settings import compose, fingerprint, to_yaml
+    from crl.config.composing import compose, fingerprint, to_yaml
     from crl.training.runs.folder import RunFolder
     from crl.training.runs.provenance import note_code
 

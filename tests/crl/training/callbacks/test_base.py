@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from crl.config.composing import compose, fingerprint, to_plain
 from crl.errors import SettingsError
-from crl.settings import compose, fingerprint, to_plain
+from crl.plugins import PluginError
 from crl.training.callbacks import base as callbacks
 from crl.training.callbacks.base import RunStart, figures, flat_settings, numbers
 from crl.training.runner import resume, train
@@ -46,12 +49,12 @@ class Missing:
 
 @pytest.fixture(autouse=True)
 def diary(monkeypatch: pytest.MonkeyPatch) -> type[Diary]:
-    points = [
+    own = [
         EntryPoint("diary", "tests.crl.training.test_callbacks:Diary", callbacks.GROUP),
         EntryPoint("missing", "tests.crl.training.test_callbacks:Missing", callbacks.GROUP),
     ]
-    real = callbacks.entry_points
-    monkeypatch.setattr(callbacks, "entry_points", lambda group: [*points, *real(group=group)])
+    real = callbacks.points
+    monkeypatch.setattr(callbacks, "points", lambda group: {**{point.name: point for point in own}, **real(group)})
     # The entry point loads this module by its name, which need not be the object that pytest runs.
     monkeypatch.setattr(EntryPoint, "load", lambda self, real=EntryPoint.load: _here(self) or real(self))
     monkeypatch.setattr(Diary, "told", [])
@@ -75,6 +78,21 @@ def test_it_is_told_of_the_whole_run(tmp_path: Path, diary: type[Diary]) -> None
     assert begun.settings["env"]["name"] == "tests.tiny:SLIDES"
     assert [value for what, value in diary.told if what == "record"] == tiny.lines(tmp_path / "run")
     assert diary.told[-1][1]["matrix"] == results["matrix"]
+
+
+def test_it_is_named_by_its_module(tmp_path: Path, diary: type[Diary], monkeypatch: pytest.MonkeyPatch) -> None:
+    named = "tests.crl.training.callbacks.own_diary"
+    module = ModuleType(named)
+    monkeypatch.setattr(module, "Diary", Diary, raising=False)
+    monkeypatch.setitem(sys.modules, named, module)
+    run(tmp_path, f"callbacks=['{named}:Diary']")
+    assert [what for what, _ in diary.told[:1]] == ["begin"] and diary.told[-1][0] == "end"
+
+
+def test_a_module_that_is_not_there_is_named_before_there_is_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="the callback 'no_such_module:Diary' can't be loaded"):
+        run(tmp_path, "callbacks=['no_such_module:Diary']")
+    assert not (tmp_path / "run").exists()
 
 
 def test_it_changes_nothing(tmp_path: Path) -> None:

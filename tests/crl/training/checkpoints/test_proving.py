@@ -15,9 +15,9 @@ import torch
 
 from crl.agents.factory import make_agent
 from crl.config import Config
+from crl.config.composing import compose
 from crl.restoring import UnfitStateError
 from crl.sequences import load_sequence
-from crl.settings import compose
 from crl.training.checkpoints.proving import prove
 from crl.training.checkpoints.store import CheckpointError, CheckpointStore
 from crl.training.load import load_run

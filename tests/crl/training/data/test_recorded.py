@@ -12,16 +12,14 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-import torch
 
 pytest.importorskip("rosbags")
 
-from crl.adaptation.fitting import rows_of
-from crl.agents.adaptive import AdaptiveAgent
+from crl.agents.planning import PlanningAgent, planning_agent
+from crl.config.composing import compose, fingerprint
 from crl.dynamics.buffer import Buffer
 from crl.errors import CrlError, SettingsError
 from crl.sequences import load_sequence
-from crl.settings import compose, fingerprint
 from crl.training.clock import Clock
 from crl.training.data.minari import MinariData
 from crl.training.data.recorded import pretrain, read_recorded, reader_of
@@ -54,9 +52,9 @@ def test_a_run_learns_from_a_bag_alone(bag: Path, tmp_path: Path) -> None:
     run = load_run(Path(results["run"]))
     assert run.state.env_steps == 0
     agent = run.agent
-    assert isinstance(agent, AdaptiveAgent)
-    assert agent.fitted is not None
-    assert len(agent.buffer) == 619
+    assert isinstance(agent, PlanningAgent)
+    assert agent.adaptation.fitted is not None
+    assert len(agent.knowledge.buffer) == 619
     flown = results["missions"]
     assert flown[0]["reached_fraction"] > 0.5  # the nominal body, which a model of five hundred steps can drive
     [said] = logged(Path(results["run"]), "data")
@@ -69,8 +67,8 @@ def test_a_bag_comes_before_the_environment(bag: Path, tmp_path: Path) -> None:
     settings = config(tmp_path, f"data={copy}", "missions.seeds=0")
     results = train(settings)
     agent = load_run(Path(results["run"])).agent
-    assert isinstance(agent, AdaptiveAgent)
-    assert len(agent.buffer) == 99 + 600
+    assert isinstance(agent, PlanningAgent)
+    assert len(agent.knowledge.buffer) == 99 + 600
     (Path(results["run"]) / "results.json").unlink()
     for file in copy.iterdir():
         file.unlink()
@@ -80,7 +78,7 @@ def test_a_bag_comes_before_the_environment(bag: Path, tmp_path: Path) -> None:
 
 def test_it_learns_a_husky_as_well_as_the_environment_teaches(tmp_path: Path) -> None:
     """Error of the predicted changes, in their deviations, on drives that neither has seen."""
-    settings = compose(["env=ugv_mission_husky", "refiner=afm", "body.hidden=[32,32]", "videos=false"])
+    settings = compose(["env=ugv_mission_husky", "refiner=afm", "dynamics.hidden=[32,32]", "videos=false"])
     sequence = load_sequence("ugv_mission_husky")
     task = sequence.spec(0)
     steps, gradient = 1500, 700
@@ -89,7 +87,7 @@ def test_it_learns_a_husky_as_well_as_the_environment_teaches(tmp_path: Path) ->
     recorded = read_recorded(settings, sequence, 0)
     assert len(recorded.transitions) == steps
 
-    driven, simulated = (AdaptiveAgent(settings, task.observation, task.action) for _ in range(2))
+    driven, simulated = (planning_agent(settings, task.observation, task.action) for _ in range(2))
     pretrain(driven, task, recorded, gradient)
     settings.exploration.random_episodes = 100
     with closing(sequence.make(0)) as env:
@@ -105,13 +103,12 @@ def test_it_learns_a_husky_as_well_as_the_environment_teaches(tmp_path: Path) ->
     settings.data.source = str(record(tmp_path / "held", ride("ugv_husky", 401, seed=9)))
     for transition in read_recorded(settings, sequence, 0).transitions:
         held.add(transition)
-    rows = rows_of(driven.body, held, 1)
+    seen, executed, after = held.tensors()
+    change = driven.knowledge.model.features.change(seen, after)
 
-    def error(agent: AdaptiveAgent) -> float:
-        with torch.no_grad():
-            mean, _ = agent.model.outputs(agent.model.weights, rows.inputs, rows.action, agent.model.bounds)
-        left = mean.mean(dim=0) * agent.model.scale.std - rows.change
-        return float((left.square().mean(dim=0) / rows.change.var(dim=0)).sqrt().mean())
+    def error(agent: PlanningAgent) -> float:
+        left = agent.knowledge.task_model(0).predict(seen, executed) - change
+        return float((left.square().mean(dim=0) / change.var(dim=0)).sqrt().mean())
 
     mine, theirs = error(driven), error(simulated)
     print(f"error of a model from a bag {mine:.3f}, from the environment {theirs:.3f}")
@@ -331,7 +328,7 @@ def test_a_dataset_of_minari_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (observations.shape, actions.shape) == ((31, 10), (30, 2))
 
 
-def test_without_minari_the_mend_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_minari_the_hint_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "minari", None)
     with pytest.raises(CrlError, match=r"need the package minari\ninstall it: pip install 'crl\[minari\]'"):
         read_recorded(config(tmp_path, "data=minari:mine"), UNICYCLE, 0)

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,13 @@ from crl.errors import CrlError
 from crl.training.checkpoints.store import CheckpointError
 from crl.training.lives import storage
 from crl.training.lives.storage import MemoryFolder, MemoryFolderError, robot_of
-from tests.crl.memory.unicycle import TASK, belief_of, fitted, gains, live, memory_of
+from crl.types import ActionSpec
+from tests.crl.memory.unicycle import TASK, belief_of, gains, live, memory_of
 
 
-def robot(weights: torch.Tensor | None = None) -> dict[str, str]:
+def robot(action: ActionSpec = TASK.action) -> dict[str, str]:
     """What the tests' memory is of."""
-    base = fitted()[0].weights if weights is None else weights
-    return robot_of(TASK.observation, TASK.action, base.numpy().tobytes())
+    return robot_of(TASK.observation, action)
 
 
 def learned() -> dict[str, Any]:
@@ -55,8 +56,8 @@ def test_a_memory_is_read_to_the_bit_by_another_robot_of_the_kind(tmp_path: Path
 
 def test_a_memory_of_another_robot_is_named(tmp_path: Path) -> None:
     MemoryFolder(tmp_path, robot()).save(1, {"memory": 1})
-    with pytest.raises(MemoryFolderError, match="another robot: its nominal model differ"):
-        read(MemoryFolder(tmp_path, robot(fitted()[0].weights + 1)))
+    with pytest.raises(MemoryFolderError, match="another robot: its action differ"):
+        read(MemoryFolder(tmp_path, robot(replace(TASK.action, high=(2.0, 2.0)))))
     found, _ = read(MemoryFolder(tmp_path, robot()))
     assert found == {"memory": 1}
 

@@ -117,12 +117,16 @@ class Pilot(Puppet):
 
     def __init__(self, refiner: Any = None, speed: float = 1.0) -> None:
         super().__init__(lambda pilot: [speed, 0.0])
-        self.refiner = refiner or NoRefiner(TASK.action)
+        self.own = refiner or NoRefiner(TASK.action)
+
+    @property
+    def refiner(self) -> Refiner:
+        return self.own
 
     def observe(self, transition: Any) -> None:
         super().observe(transition)
-        if isinstance(self.refiner, Tracking):
-            self.refiner.seen += 1
+        if isinstance(self.own, Tracking):
+            self.own.seen += 1
 
 
 @pytest.fixture
@@ -242,6 +246,7 @@ def test_off_nominal_without_a_way_made_it_is_given_up(tmp_path: Path) -> None:
     env = Script(range(3, 1000), steps=500)
     record = flown(config, env, Pilot(speed=-1.0)).record
     assert record["given_up"]
+    assert record["stopped"] == "no way towards the goal for 2 s"
     assert not record["completed"]
     # It drives away: ten steps without a way, then the safe action until it has stood long enough.
     moved = [bool(action.any()) for action in env.executed]
@@ -261,6 +266,18 @@ def test_who_makes_way_or_is_nominal_is_not_given_up(tmp_path: Path, case: str) 
     assert not record["given_up"]
     assert record["steps"] == 33
     assert all(action.any() for action in env.executed)
+
+
+@pytest.mark.parametrize("faulty", [range(0), range(3, 1000)], ids=["nominal", "faulty"])
+def test_who_goes_away_from_the_goal_is_stopped_whatever_is_believed(tmp_path: Path, faulty: range) -> None:
+    config = tiny_missions.settings(tmp_path, "refiner=none", "missions.departure=4")  # 20 steps
+    env = Script(faulty, steps=500)
+    record = flown(config, env, Pilot(speed=-1.0)).record
+    assert record["given_up"]
+    assert "the distance to the goal has grown for 4 s" in record["stopped"]
+    moved = [bool(action.any()) for action in env.executed]
+    assert 20 <= moved.index(False) <= 24
+    assert not any(moved[moved.index(False) :])
 
 
 # ---------------------------------------------------------------------- limits
@@ -309,7 +326,7 @@ def test_others_may_be_chosen_and_the_sequences_own_map_kept(tmp_path: Path) -> 
     sequence.make(0).close()
 
 
-def test_a_sequence_without_missions_is_refused_with_the_mend(config: Config) -> None:
+def test_a_sequence_without_missions_is_refused_with_the_hint(config: Config) -> None:
     with pytest.raises(CrlError, match=r"small_ugv has no missions\nuse env=ugv_mission.*refiner=off"):
         mission_sequence(config, load_sequence("tests.tiny_missions:NO_MISSIONS"))
 

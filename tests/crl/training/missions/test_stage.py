@@ -30,7 +30,8 @@ def straight() -> tiny.Puppet:
 
 
 def stage(tmp_path: Path, *overrides: str, env: str = "tests.tiny_missions:UGV") -> MissionStage:
-    config = tiny_missions.settings(tmp_path, "missions.steps=20", *overrides, env=env)
+    config = tiny_missions.settings(tmp_path, *overrides, env=env)
+    config.missions.steps = 20
     return MissionStage(config, load_sequence(env))
 
 

@@ -10,10 +10,10 @@ from typing import Any, cast
 
 import pytest
 
-from crl.agents.adaptive import AdaptiveAgent
+from crl.agents.planning import PlanningAgent
+from crl.config.composing import compose
 from crl.errors import CrlError
 from crl.sequences import MissionEntry, load_sequence
-from crl.settings import compose
 from crl.training.load import load_run
 from crl.training.missions.trials import FIRST_SEED, Method, Trial, check_trials, plan_trials, read_trials, run_trials
 from tests import tiny_missions
@@ -45,10 +45,10 @@ def one(tmp_path_factory: pytest.TempPathFactory, bend: Path) -> tuple[Path, lis
 def flow(one: tuple[Path, list[tuple[int, int, str]]], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The flow of those missions in a folder of its own."""
     agent = load_run(one[0] / "fits" / "afm").agent
-    assert isinstance(agent, AdaptiveAgent)
-    assert agent.fitted is not None
+    assert isinstance(agent, PlanningAgent)
+    assert agent.adaptation.fitted is not None
     folder = tmp_path_factory.mktemp("fitted") / "flow"
-    agent.fitted.save_flow(folder)
+    agent.adaptation.fitted.save_flow(folder)
     return folder
 
 
@@ -128,9 +128,9 @@ def test_settings_are_composed_for_each_method_and_not_for_each_mission(
     """290 missions took a minute to begin: composing takes a tenth of a second."""
     composed: list[list[str]] = []
 
-    def counted(settings: list[str]) -> Any:
+    def counted(settings: list[str], **more: bool) -> Any:
         composed.append(settings)
-        return compose(settings)
+        return compose(settings, **more)
 
     monkeypatch.setattr("crl.training.missions.trials.compose", counted)
     trials = planned(bend) * 20

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 import yaml
 
+from crl.config.composing import compose, fingerprint, load_yaml, to_plain, to_yaml
+from crl.config.fingerprints import digest
 from crl.errors import SettingsError
-from crl.fingerprints import digest
 from crl.reporting.citing.citations import cite
 from crl.reporting.runs import RunRecord
 from crl.reporting.store.survey import survey
-from crl.settings import compose, fingerprint, load_yaml, to_plain, to_yaml
 from crl.training.load import load_run
 from crl.training.runner import resume, train
 from crl.training.runs.folder import RunFolder

@@ -15,9 +15,20 @@ import pytest
 from typer.testing import CliRunner
 
 from crl.cli import app
+from crl.config.composing import fingerprint, load_yaml, to_yaml
 from crl.training.load import load_run
+from crl.training.runner import train
 from crl.training.runs import trust
-from crl.training.runs.trust import MARK, UntrustedCodeError, asking, code_here, made_here, mark_as_own
+from crl.training.runs.trust import (
+    MARK,
+    UntrustedCodeError,
+    asking,
+    code_here,
+    made_here,
+    mark_as_own,
+    named_code,
+    require_trusted_run,
+)
 from tests import tiny
 
 MODULE = "own_slides"
@@ -114,6 +125,109 @@ def test_a_strangers_run_is_asked_about(
     assert crl("eval", run)[0] == 0  # remembered
 
 
+NAMED = {
+    "env": lambda config: setattr(config.env, "name", f"{MODULE}:SLIDES"),
+    "continual": lambda config: setattr(config.continual, "name", f"{MODULE}:Name"),
+    "planner": lambda config: setattr(config.planner, "name", f"{MODULE}:Name"),
+    "agent": lambda config: setattr(config.agent, "name", f"{MODULE}:Name"),
+    "refiner": lambda config: setattr(config.refiner, "name", f"{MODULE}:Name"),
+    "callbacks": lambda config: setattr(config, "callbacks", [f"{MODULE}:Name"]),
+    "an option of a plug-in": lambda config: setattr(config.continual, "options", {"net": [{"of": f"{MODULE}:Name"}]}),
+    "data": lambda config: setattr(config.data, "source", f"{MODULE}:dataset"),
+}
+"""Every setting that may name a module, and what lets it name the one in the current folder."""
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of nothing but what is built in."""
+    place = tmp_path_factory.mktemp("made")
+    train(tiny.settings(place, "continual=single", tasks="[0]"), tiny.quiet()[0])
+    return place / "run"
+
+
+@pytest.fixture
+def strangers_run(workplace: Path, finished_run: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Makes a stranger's run that names a module of the current folder in one setting."""
+    (workplace / f"{MODULE}.py").write_text(CODE)
+    monkeypatch.syspath_prepend(str(workplace))
+    forget_module(monkeypatch)
+
+    def make(setting: str) -> Path:
+        run = Path(shutil.copytree(finished_run, workplace / "runs" / "run"))
+        config = load_yaml(run / "config.yaml")
+        NAMED[setting](config)
+        (run / "config.yaml").write_text(to_yaml(config))
+        (run / "fingerprint").write_text(fingerprint(config) + "\n")  # no word of settings that were changed
+        return as_a_strangers(run)
+
+    return make
+
+
+@pytest.mark.parametrize("setting", NAMED)
+def test_no_setting_of_a_strangers_run_executes_code(
+    setting: str, strangers_run: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = strangers_run(setting)
+    folder = str(run)
+    deploy = ["deploy", folder, "--robot", "ugv_husky", "--out", "deployment"]
+    (run / "results.json").rename(run / "aside")
+    for command in (["eval", folder], ["replay", folder, "--task", "0"], ["resume", folder], deploy):
+        code, said = crl(*command)
+        assert code == 2 and "was not made by you on this machine" in said.replace("\n", " "), (command, said)
+        assert f"{MODULE}.py" in said.replace("\n", "") and "--trust" in said
+    (run / "aside").rename(run / "results.json")
+    frozen = ["env=tests.tiny:SLIDES", "agent=frozen", f"agent.run={folder}"]
+    for command in (["train", *frozen], ["sweep", *frozen, "seed=0,1", "sweep_dir=sweep"]):
+        code, said = crl(*command)
+        assert code == 2 and "--trust" in said, (command, said)
+    for command in (["cite", folder], ["report", folder], ["runs", "list"], ["runs", "show", folder]):
+        code, said = crl(*command)
+        assert code == 0, (command, said)
+    assert not Path("executed").exists()
+    (run / "results.json").unlink()
+    crl("resume", folder, "--trust")  # whatever becomes of it: the module has no strategy, agent or planner
+    imported = setting not in ("refiner", "an option of a plug-in", "data")  # slides have no missions
+    assert Path("executed").exists() == imported
+    forget_module(monkeypatch)
+    assert made_here(run, named_code(load_yaml(run / "config.yaml")))  # remembered
+
+
+@pytest.mark.parametrize("setting", ["env", "continual"])
+def test_a_strangers_run_that_is_played_by_another_one(setting: str, strangers_run: Callable[[str], Path]) -> None:
+    run = strangers_run(setting)
+    outer = run.with_name("outer")
+    shutil.copytree(run, outer)
+    config = load_yaml(run.parent / "run" / "config.yaml")
+    config.env.name, config.continual.name = "tests.tiny:SLIDES", "single"
+    config.agent.name, config.agent.run = "frozen", str(run)
+    (outer / "config.yaml").write_text(to_yaml(config))
+    (outer / "fingerprint").write_text(fingerprint(config) + "\n")
+    code, said = crl("eval", str(outer))
+    assert code == 2 and "--trust" in said, said
+    code, said = crl("cite", str(outer))
+    assert code == 0, said
+    with asking(False), pytest.raises(UntrustedCodeError):
+        require_trusted_run(outer)
+    assert not Path("executed").exists()
+
+
+def test_a_strangers_folder_of_missions_executes_nothing(strangers_run: Callable[[str], Path]) -> None:
+    fit = Path("missions/fits/nominal")
+    fit.parent.mkdir(parents=True)
+    strangers_run("env").rename(fit)
+    code, said = crl("eval-missions", "env=ugv_mission", "refiner=none", "seeds=1", "out=missions", "workers=1")
+    assert code == 2 and "--trust" in said, said
+    assert not Path("executed").exists()
+
+
+def test_a_run_that_names_nothing_has_no_mark(finished_run: Path) -> None:
+    config = load_yaml(finished_run / "config.yaml")
+    assert named_code(config) == ("tests.tiny:SLIDES",) and (finished_run / MARK).exists()
+    config.env.name, config.run_dir, config.name = "door_open", "of:mine", "a:b"
+    assert named_code(config) == ()
+
+
 def test_reports_execute_no_strangers_code(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_a_strangers(folder)
     results = json.loads((folder / "results.json").read_text())
@@ -130,19 +244,20 @@ def test_the_library_asks_nothing(folder: Path) -> None:
     assert Path("executed").exists()
 
 
-def test_a_mark_is_of_one_run_and_one_environment(folder: Path) -> None:
+def test_a_mark_is_of_one_run_and_all_that_it_names(folder: Path) -> None:
     name = f"{MODULE}:SLIDES"
-    assert made_here(folder, name) and not made_here(folder, "other:SLIDES")
+    assert made_here(folder, [name]) and not made_here(folder, ["other:SLIDES"])
+    assert not made_here(folder, [name, "other:Strategy"]) and not made_here(folder, [])
     (folder / "fingerprint").write_text("another run's\n")
-    assert not made_here(folder, name)
+    assert not made_here(folder, [name])
 
 
 def test_where_no_key_can_be_kept_the_files_tell(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
     name = f"{MODULE}:SLIDES"
     without_mark(folder)
-    mark_as_own(folder, name)
-    assert not (folder / MARK).exists() and made_here(folder, name)
+    mark_as_own(folder, [name])
+    assert not (folder / MARK).exists() and made_here(folder, [name])
 
 
 def test_what_is_found_without_the_current_folder_is_not_asked_about(

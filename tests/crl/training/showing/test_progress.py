@@ -177,7 +177,34 @@ def test_nothing_known_yet(time: Time) -> None:
     console = Console(file=StringIO(), force_terminal=True, width=60, record=True)
     with Progress(0, [], console, time):
         pass
-    assert "0 / 0 steps" in console.export_text()
+    text = console.export_text()
+    assert "elapsed 0:00" in text and "0 / 0" not in text
+
+
+def test_the_parts_of_a_closing_session_are_counted(time: Time) -> None:
+    stream = StringIO()
+    progress = plain(stream, time)
+    progress.update(task_index=0, task_step=500, task_budget=500, step=500, phase="learn")
+    for part in ("model of the body", "flow"):
+        for done in range(1, 11):
+            time.now += 2.0
+            progress.count(Stage("learning step", done, 10, part))
+            if done == 6:
+                assert progress.seconds_left() is None or progress.seconds_left() == pytest.approx(8.0)
+    lines = stream.getvalue().splitlines()
+    assert any("learn     learning step 4 of 10 (model of the body)" in line for line in lines)
+    assert any("learning step 9 of 10 (flow)" in line for line in lines)
+    progress.update(phase="evaluate", stage=Stage("evaluation episode", 0, 4, "pull"))
+    assert progress.seconds_left() is None
+
+
+def test_the_panel_of_an_evaluation_by_itself(time: Time) -> None:
+    console = Console(file=StringIO(), force_terminal=True, width=100, record=True)
+    with Progress(0, ["pull", "lever"], console, time) as progress:
+        progress.update(task_index=1, phase="evaluate", stage=Stage("evaluation episode", 4, 8, "lever"))
+    text = console.export_text()
+    assert "task 2/2 lever" in text and "4 / 8 lever" in text
+    assert "steps" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,360 @@
+"""The planning agent: models of its tasks, a planner on them, and what is done about a body that changes.
+
+Task sequences and missions are the same to it. It learns one task after another from what was executed
+(:mod:`crl.learning.knowledge`) and plans on the model of the task that it is told. Where its sequence has a body that
+changes (a refiner is set), what it learned first is the nominal body: in other episodes it then plans on that body's
+model through its adaptation (:mod:`crl.adaptation`), until it is told that another learned task is in force.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from crl import restoring
+from crl.adaptation.base import Adaptation, Belief, NoAdaptation
+from crl.adaptation.mission import MissionAdaptation
+from crl.adaptation.refiners.base import Refiner
+from crl.agents.base import Agent
+from crl.agents.exploration import Exploration
+from crl.agents.fingerprint import fingerprint_of
+from crl.agents.stopwatch import Stopwatch
+from crl.config import Config
+from crl.config.agents import PILOT, kind_of
+from crl.continual.strategy import Storage
+from crl.dynamics.plasticity import Plasticity
+from crl.learning.knowledge import Knowledge
+from crl.memory.adapting import LifelongAdaptation
+from crl.planning.planner import Model, Plan, Planner, PlanningFailed, make_planner
+from crl.seeding import torch_generator
+from crl.types import (
+    ActionSpec,
+    Array,
+    Decision,
+    LearnBudget,
+    LearnReport,
+    ObservationSpec,
+    TaskSpec,
+    Transition,
+    as_array,
+)
+
+PHASES = ("plan", "identify", "refine", "learn")
+
+
+class PlanningAgent(Agent):
+    """Plans with a sampling MPC on models whose weights a retention strategy makes.
+
+    Training episodes (``explore=True``) first follow the task's exploration prior, then the planner with coloured
+    noise; all others follow the planner alone, which then is as pessimistic as ``planner.pessimism`` says.
+
+    Args:
+        config: The run's settings.
+        action: Elements of the action, the same for all tasks.
+        knowledge: Models of tasks.
+        planner: Who plans on them.
+        exploration: How training episodes explore.
+        adaptation: What is done about a body that changes.
+    """
+
+    SETTINGS = PILOT.settings
+
+    def __init__(
+        self,
+        config: Config,
+        action: ActionSpec,
+        knowledge: Knowledge,
+        planner: Planner,
+        exploration: Exploration,
+        adaptation: Adaptation,
+    ) -> None:
+        self.config = config
+        self.knowledge = knowledge
+        self.planner: Planner = planner
+        self.exploration = exploration
+        self.adaptation = adaptation
+        self._action = action
+        self._nominal = -1
+        self.kind = kind_of(config)
+        self.refiner: Refiner | None = adaptation.refiner
+        self._told = -1
+        self._explore = self._adapting = False
+        self._watch = Stopwatch(PHASES)
+
+    # ------------------------------------------------------------------ the four calls
+    def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
+        """Start an episode; a training episode of another task than before makes that the current task."""
+        if explore and task.index != self.knowledge.task:
+            self._begin_task(task.index)
+        self.task = task
+        self._episode, self._explore = episode, explore
+        self._step = 0
+        self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
+        self.planner.limit(self._action)
+        self.planner.reset()
+        # Training episodes are there to find out what the members don't know yet, so they don't shun it.
+        self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
+        self.planner.until(task.terminated, task.success)
+        if explore:
+            self.exploration.begin(task, episode, known=self.knowledge.learned_before(task.index))
+        else:
+            self.exploration.rest()
+        self._watch.reset()
+        self._in_force(task.index)
+
+    def _begin_task(self, task: int) -> None:
+        if self._nominal < 0:
+            self._nominal = task
+        self.knowledge.begin_task(task)
+        self.exploration.begin_task()
+
+    def tell(self, task: int) -> None:
+        """Say which learned task is in force from now on; it plans on that task's model."""
+        if task != self._told and not self._explore:
+            self.planner.limit(self._action)
+            self._in_force(task)
+
+    def _in_force(self, task: int) -> None:
+        self._told = task
+        self._adapting = not self._explore and self.adaptation.ready and task == self._nominal
+        if self._adapting:
+            self.adaptation.begin(self.knowledge.task_model(task), self.task, self._episode)
+        self.refiner = self.adaptation.refiner
+
+    def act(self, observation: Array) -> Decision:
+        """Decide on an action; the task's safe action, with the reason, where no plan can be trusted."""
+        step, self._step = self._step, self._step + 1
+        if not np.isfinite(observation).all():
+            return self._safe("the observation is not finite")
+        scripted = self.exploration.scripted(step)
+        if scripted is not None:
+            return Decision(scripted, scripted)
+        with self._watch.phase("plan"), torch.inference_mode():
+            try:
+                plan = self._plan(observation)
+            except PlanningFailed as failure:
+                self.planner.reset()
+                return self._safe(failure.message)
+            planned: Array = plan.actions[0].cpu().numpy()
+        if not self._adapting:
+            return Decision(self.exploration.disturbed(planned, step), planned, sequences=plan.samples)
+        with self._watch.phase("refine"):
+            action = self.adaptation.refine(planned)
+        return Decision(action, planned, sequences=plan.samples)
+
+    def _plan(self, observation: Array) -> Plan:
+        seen = torch.from_numpy(observation).to(self.knowledge.device)
+        if self._adapting:
+            return self.adaptation.plan(self.planner, self.task, seen, self._generator)
+        model = self.knowledge.rollout(self._told, apart=self.planner.pessimism > 0)
+        return self.planner.plan(model, self.task.reward, seen, self._generator)
+
+    def observe(self, transition: Transition) -> None:
+        """Keep a transition of the current task to learn from; while adapting, find out what it says of the body."""
+        if self._adapting:
+            with self._watch.phase("identify"):
+                self.adaptation.observe(transition)
+        elif self._explore or not self.adaptation.ready:
+            self.knowledge.observe(transition)
+            if bool(self.task.success(transition.next_observation)):
+                self.exploration.succeeded()
+
+    def learn(self, budget: LearnBudget) -> LearnReport:
+        """Spend gradient steps on the current task, or, online, on what the present episode showed.
+
+        The closing session of the first task also fits what adapting needs.
+        """
+        if budget.online:
+            with self._watch.phase("learn"):
+                return self.adaptation.learn(budget.steps) if self._adapting else LearnReport()
+        if budget.steps <= 0:
+            return LearnReport()
+        if not budget.closing or self.knowledge.task != self._nominal:
+            return self.knowledge.learn(budget)
+        losses = self.adaptation.fit(self.knowledge.buffer, budget)  # first: it says whether the data suffice
+        report = self.knowledge.learn(budget, self.adaptation.training_rows(self.knowledge.buffer))
+        report.losses.update(losses)
+        return report
+
+    # ------------------------------------------------------------------ what it can tell
+    def belief(self) -> Belief:
+        """What it believes of its body while it adapts."""
+        return self.adaptation.belief() if self._adapting else Belief()
+
+    def expected_change(self, observation: Array, executed: Array) -> Array | None:
+        """What its adaptation expects of an action [A] now."""
+        change = self.adaptation.expected(observation, executed) if self._adapting else None
+        return None if change is None else change.numpy()
+
+    def remembered(self) -> dict[str, Any] | None:
+        """What its adaptation remembers."""
+        return self.adaptation.remembered()
+
+    def recollect(self, state: Mapping[str, Any]) -> None:
+        """Go on with what :meth:`remembered` returned."""
+        self.adaptation.recollect(state)
+
+    def save_flow(self, folder: Path) -> None:
+        """Write the flow that it refines with to a folder."""
+        self.adaptation.save_flow(folder)
+
+    def load_flow(self, folder: Path) -> None:
+        """Refine with a flow from a folder."""
+        self.adaptation.load_flow(folder)
+
+    @property
+    def milliseconds(self) -> Mapping[str, list[float]]:
+        """CPU milliseconds of each step of the present mission, by phase."""
+        return self._watch.milliseconds if self.adaptation.ready else {}
+
+    def knows(self, task: int) -> bool:
+        """Whether a task has been begun, so that it can be planned for."""
+        return self.knowledge.knows(task)
+
+    def model_of(self, task: int) -> Model:
+        """The model that it plans on for a task that has begun."""
+        return self.knowledge.rollout(task)
+
+    def members_of(self, task: int) -> list[Model]:
+        """A rollout of each member of the ensemble."""
+        return self.knowledge.members(task)
+
+    def basis_element(self) -> str:
+        """Fingerprint of the current task's model (weights and normalisers), of its planner, and of what adapts."""
+        task, planner = self.knowledge.task, asdict(self.config.planner)
+        if task < 0:
+            return fingerprint_of("no task yet", planner)
+        parts = self.knowledge.scales[task].parts()
+        scales = {name: [part.mean, part.std] for name, part in parts.items()}
+        adapting = self.adaptation.in_force() if self._adapting else []
+        return fingerprint_of(task, self.knowledge.strategy.weights(task), scales, planner, *adapting)
+
+    def storage(self) -> Storage:
+        """What the strategy keeps per finished task."""
+        return self.knowledge.storage()
+
+    def kept_bytes(self) -> int:
+        """Bytes that the strategy keeps, without optimisers and averages, and those that adapting needs."""
+        return self.knowledge.kept_bytes() + self.adaptation.kept_bytes()
+
+    def kept_once_bytes(self) -> int:
+        """Those of :meth:`kept_bytes` that are the same however many tasks were learned."""
+        return self.knowledge.kept_once_bytes() + self.adaptation.kept_bytes()
+
+    def old_rows_read(self) -> int:
+        """Transitions of earlier tasks, or of the nominal body, that learning looked at again."""
+        return self.knowledge.judge.old_rows + self.adaptation.old_rows_read()
+
+    def plasticity(self) -> Plasticity | None:
+        """State of the current task's network; ``None`` before there are transitions."""
+        return self.knowledge.plasticity()
+
+    def _safe(self, reason: str) -> Decision:
+        action = as_array(self.task.safe_action)
+        return Decision(action, action, reason)
+
+    # ------------------------------------------------------------------ persistence
+    def episode_state(self) -> dict[str, Any]:
+        """Warm start, generator, and what its adaptation has seen so far."""
+        return {
+            "step": self._step,
+            "generator": self._generator.get_state(),
+            "planner": self.planner.state_dict(),
+            "adaptation": self.adaptation.episode_state() if self._adapting else None,
+        }
+
+    def resume_episode(self, task: TaskSpec, episode: int, state: Mapping[str, Any]) -> None:
+        """Go on with an episode."""
+        self.begin(task, episode, False)
+        self._step = int(state["step"])
+        self._generator.set_state(state["generator"])
+        self.planner.load_state_dict(state["planner"])
+        if self._adapting:
+            self.adaptation.set_episode_state(state["adaptation"])
+
+    def adopt(self, state: Mapping[str, Any], budget: LearnBudget) -> LearnReport:
+        """Take over the models of another agent, and fit its own adaptation to the transitions of the nominal body."""
+        self._load_knowledge(state)
+        return LearnReport(budget.steps, self.adaptation.fit(self.knowledge.buffer, budget))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Knowledge, counters, and what was fitted; between episodes."""
+        return {
+            **self.knowledge.state_dict(),
+            **self.exploration.state_dict(),
+            "nominal": self._nominal,
+            "adaptation": self.adaptation.state_dict(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit.
+
+        Raises:
+            UnfitStateError: It is of an agent of missions of version 0.1 before it learned with a retention strategy.
+        """
+        if "strategy" not in state:
+            raise restoring.UnfitStateError(
+                "the state is of an agent of missions that learned without a retention strategy, which this version "
+                "can't read"
+            )
+        self._load_knowledge(state)
+        with restoring.part("adaptation"):
+            self.adaptation.load_state_dict(state.get("adaptation", {"fitted": None}))
+
+    def _load_knowledge(self, state: Mapping[str, Any]) -> None:
+        self.knowledge.load_state_dict(state)
+        self.exploration.load_state_dict(state)
+        self._nominal = int(state.get("nominal", min(state["scales"], default=-1)))
+
+
+ADAPTATIONS: Mapping[str, type[MissionAdaptation] | type[LifelongAdaptation]] = {"lifelong": LifelongAdaptation}
+"""What is done about a body that changes, by ``refiner.kind``; missions adapt for the others."""
+
+
+def planning_agent(
+    config: Config,
+    observation: ObservationSpec,
+    action: ActionSpec,
+    device: torch.device | str = "cpu",
+    adaptation: Adaptation | None = None,
+    kind: type[PlanningAgent] = PlanningAgent,
+) -> PlanningAgent:
+    """The planning agent that the settings describe.
+
+    Args:
+        config: The run's settings; with a refiner it adapts to a body that changes.
+        observation: Fields of the observation, the same for all tasks.
+        action: Elements of the action, the same for all tasks.
+        device: Where tensors live. A body's networks are so small that a CPU is faster than any other device.
+        adaptation: What is done about a body that changes; by default what ``config.refiner`` says.
+        kind: The class: one of a user's own changes what it overrides, and nothing else.
+
+    Raises:
+        CrlError: The observation is of no use for a moving body, or a setting does not fit it.
+    """
+    adapting: Adaptation = NoAdaptation(action) if adaptation is None else adaptation
+    if kind_of(config).flies_missions:
+        device = "cpu"
+        made = ADAPTATIONS.get(config.refiner.kind, MissionAdaptation)
+        adapting = adaptation or made(config, observation, action)
+    return kind(
+        config,
+        action,
+        Knowledge(
+            config,
+            observation,
+            action,
+            device,
+            features=adapting.features,
+            unroll=adapting.unroll,
+            stride=adapting.stride,
+        ),
+        make_planner(config.planner, action, device),
+        Exploration(config.exploration, action, config.seed, hands_over=True),
+        adapting,
+    )

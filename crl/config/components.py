@@ -1,0 +1,154 @@
+"""The settings that the strategies, planners and refiners of this package read.
+
+A declaration is a tuple of dotted keys, or beginnings of such (``dynamics.hypernetwork`` is all of that section). The
+class of a component has it as ``SETTINGS``, so that a class derived from it inherits it. It stands here because
+settings are checked, shown and compared without PyTorch, which every such class imports. A test holds the two together,
+and compares them with what a component really reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Settings = tuple[str, ...]
+
+_STRATEGY = ("continual.options", "learning.lr", "learning.clip", "learning.average")
+_FINETUNE = _STRATEGY
+_SHARED = (*_STRATEGY, "continual.heads")
+_REPLAY = ("continual.memory", "continual.replay_weight", "learning.batch")
+_HYPERCRL = (
+    *_STRATEGY,
+    "learning.lr_embedding",
+    "continual.beta",
+    "continual.lookahead",
+    "continual.protect",
+    "dynamics.hypernetwork",
+)
+
+STRATEGIES: Mapping[str, Settings] = {
+    "hypercrl": _HYPERCRL,
+    "hypercrl_chunked": _HYPERCRL,
+    "hypercrl_ewc": (*_HYPERCRL, "continual.fisher_rows"),
+    "hypercrl_si": _HYPERCRL,
+    "hypercrl_replay": (*_HYPERCRL, *_REPLAY),
+    "coreset": (*_SHARED, *_REPLAY),
+    "multitask": (*_SHARED, "continual.replay_weight", "learning.batch"),
+    "ewc": (*_SHARED, "continual.ewc_lambda", "continual.fisher_rows"),
+    "si": (*_SHARED, "continual.si_c"),
+    "gradient_projection": (*_SHARED, "continual.fisher_rows", "continual.energy"),
+    "pnn": _STRATEGY,
+    "finetune": _FINETUNE,
+    "finetune_heads": _FINETUNE,
+    "snapshot": _FINETUNE,
+    "single": _FINETUNE,
+}
+"""By ``continual.name``."""
+
+_SAMPLING = ("planner.samples", "planner.horizon", "planner.pessimism")
+_CEM = (*_SAMPLING, "planner.rounds", "planner.elites", "planner.std", "planner.momentum")
+
+PLANNERS: Mapping[str, Settings] = {
+    "random_shooting": _SAMPLING,
+    "cem": _CEM,
+    "icem": (*_CEM, "planner.keep", "planner.decay", "planner.beta"),
+    "mppi": (
+        *_SAMPLING,
+        "planner.rounds",
+        "planner.std",
+        "planner.temperature",
+        "planner.smoothing",
+        "planner.shift",
+    ),
+}
+"""By ``planner.name``."""
+
+REFINERS = (
+    "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_published", "box", "inverse", "replan",
+    "lifelong",
+)  # fmt: skip
+"""Names of refiners that are made by their settings, not by a class of their own."""
+_REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
+_LIFELONG = (
+    "refiner.kind",
+    "refiner.clipped",
+    "memory",
+    "flow.false_alarms",
+    "flow.relative_error",
+    "flow.prior_gain",
+    "flow.prior_coupling",
+    "flow.prior_bias",
+    "flow.price_coupling",
+    "flow.prior_response",
+)
+_HYPER = ("dynamics.hypernetwork", "learning.clip", "continual.protect")
+_SIMULATED = ("flow.structure", "flow.gain_low", "flow.gain_high", "flow.bias")
+_TRACKING = (
+    "flow.window",
+    "flow.memory",
+    "flow.delays",
+    "flow.evidence",
+    "flow.false_alarms",
+    "flow.margin",
+    "flow.min_confidence",
+    "flow.max_correction",
+    "flow.care",
+    "flow.hidden",
+)
+_STRUCTURED = (
+    "flow.structure",
+    "flow.relative_error",
+    "flow.prior_gain",
+    "flow.prior_coupling",
+    "flow.prior_bias",
+    "flow.price_coupling",
+    "flow.prior_response",
+)
+_LEARNED = (
+    *_SIMULATED,
+    "flow.relative_error_learned",
+    "flow.context",
+    "flow.encoder_hidden",
+    "flow.encoder_updates",
+    "flow.encoder_batch",
+    "flow.lr",
+    "flow.window",
+)
+_TRAINED = (
+    *_SIMULATED,
+    "flow.hidden",
+    "flow.regimes",
+    "flow.updates",
+    "flow.batch",
+    "flow.lr",
+    "flow.noise",
+    "flow.box_scale",
+    "flow.solver",
+    "flow.solver_steps",
+)
+
+
+def refiner_settings(setting: Callable[[str], Any]) -> Settings:
+    """What a refiner reads that is made by its settings.
+
+    Args:
+        setting: Gives the value of a setting by its dotted key.
+    """
+    kind, identifier = setting("refiner.kind"), setting("refiner.identifier")
+    if kind == "lifelong":
+        return (*_LIFELONG, *(_HYPER if setting("memory.kind") == "hypercrl" else ()))
+    read: list[str] = [*_REFINER]
+    if setting("refiner.randomised"):
+        read += _SIMULATED
+    if not setting("refiner.clipped"):
+        read += ["flow.box_scale"]
+    if kind not in ("flow", "inverse", "box", "replan"):  # looks for no regimes
+        return tuple(read)
+    read += ["refiner.identifier"]
+    if kind == "flow":
+        read += _TRAINED
+    if identifier == "published":
+        return (*read, "flow.false_alarms", "flow.evidence")
+    if kind == "flow":
+        read += ["flow.actions", "flow.solver_tolerance"]
+    return (*read, *_TRACKING, *(_LEARNED if identifier == "learned" else _STRUCTURED))

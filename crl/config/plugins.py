@@ -1,0 +1,103 @@
+"""Options of plug-ins (``continual.options``, ``agent.options``): whoever takes them says which there are.
+
+A misspelt option that nobody reads would do nothing, without a word. So the class (or function) behind a name
+names its options in an attribute ``OPTIONS``, and any other is refused when a user asks for it. A run that was made
+with one can still be continued and evaluated: there it is a fact, and does no harm.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from crl.config.agents import SB3_NAMES, AgentKind, kind_of
+from crl.config.composing import GROUPS
+from crl.config.reading import OF_PLUGINS, refuse_unread
+from crl.config.schema import Config
+from crl.errors import SettingsError
+from crl.matching import nearest
+from crl.plugins import is_path, load_plugin, points, split_path
+
+CALLBACKS = "crl.callbacks"
+"""Entry points of callbacks; whether their libraries are installed is found out when they are made."""
+
+
+def check_options(config: Config, given: Iterable[str] = ()) -> None:
+    """Refuse options that what they are for does not have, callbacks that are not installed, and files as modules.
+
+    A plug-in that does not say which options it has is warned about. One that says what it reads (an attribute
+    ``SETTINGS``) is held to it.
+
+    Args:
+        config: The run's settings.
+        given: Keys that a user set (:func:`crl.config.composing.given_keys`).
+
+    Raises:
+        SettingsError: An option or a callback is unknown, with the nearest; or nothing reads a setting that was given.
+        PluginError: A name is neither one nor of the form ``package.module:Name``.
+    """
+    for group in GROUPS:
+        name = getattr(config, group).name
+        if is_path(name):
+            split_path(name, group)
+    callbacks = set(points(CALLBACKS)) if config.callbacks else set()
+    for name in config.callbacks:
+        if is_path(name):
+            split_path(name, "callback")
+        elif name not in callbacks:
+            raise SettingsError(f"unknown callback {name!r}{nearest(name, callbacks)}")
+    for section, name, options in (
+        ("continual", config.continual.name, config.continual.options),
+        ("agent", config.agent.name, config.agent.options),
+    ):
+        if not options or (section == "agent" and name.startswith(SB3_NAMES)):
+            continue
+        if is_path(name) or name in points(GROUPS[section]):
+            _check(section, name, options)
+    declared = _declared(config) if (keys := list(given)) else {}
+    if declared:
+        refuse_unread(config, keys, declared)
+
+
+def _declared(config: Config) -> dict[str, tuple[str, ...]]:
+    """What the chosen plug-ins say that they read, by group."""
+    found: dict[str, tuple[str, ...]] = {}
+    for group in ("agent", *kind_of(config).components):
+        name = getattr(config, group).name
+        if not (is_path(name) or _is_foreign(group, name)):
+            continue
+        component = load_plugin(GROUPS[group], name, group)  # a function may stand behind a name as well
+        says = getattr(component, "SETTINGS", None)
+        if says is None:
+            continue
+        inside = getattr(component, "kind", AgentKind(name)).components if group == "agent" else ()
+        found[group] = (*says, *(section for part in inside for section in OF_PLUGINS[part]))
+    return found
+
+
+def _is_foreign(group: str, name: str) -> bool:
+    """Whether an entry point of another package has a name."""
+    point = points(GROUPS[group]).get(name)
+    return point is not None and point.dist is not None and point.dist.name != "crl"
+
+
+def _check(section: str, name: str, given: Mapping[str, Any]) -> None:
+    point = points(GROUPS[section]).get(name)
+    if point is not None and point.dist is not None and point.dist.name == "crl":
+        raise SettingsError(
+            f"{section}={name} has no options: {section}.options.{next(iter(given))} would do nothing",
+            f"leave it out; what can be set is {section}.NAME, without options (`crl config` shows all)",
+        )
+    # A function may stand behind a name as well, and plug-ins from before have no such attribute.
+    known = getattr(load_plugin(GROUPS[section], name, section), "OPTIONS", None)
+    if known is None:
+        warnings.warn(
+            f"{section}={name} does not say which options it has (an attribute OPTIONS with their names): "
+            f"if one of {', '.join(given)} is misspelt, nobody notices",
+            stacklevel=3,
+        )
+        return
+    for option in given:
+        if option not in known:
+            raise SettingsError(f"{section}={name} has no option {option!r}{nearest(option, known)}")

@@ -1,0 +1,44 @@
+"""Judges a strategy's weights on transitions of any task, and counts how often old ones are looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from crl.continual.strategy import Strategy
+from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.windows import Windows
+
+
+class TaskJudge:
+    """The :class:`crl.continual.strategy.Judge` of an agent.
+
+    Args:
+        model: The dynamics model.
+        scales: Normalisers of every task that has begun; kept by reference.
+        strategy: Whose weights are judged.
+
+    Attributes:
+        old_rows: Rows judged so far (losses only): the current task's are never judged here, so all are old ones.
+    """
+
+    def __init__(self, model: DynamicsModel, scales: Mapping[int, Scales], strategy: Strategy) -> None:
+        self._model = model
+        self._scales = scales
+        self._strategy = strategy
+        self.old_rows = 0
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Sizes of an observation and of an action."""
+        return self._model.features.size, self._model.actions
+
+    def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
+        """Mean loss of weights [P] on rows of a task; the number of rows is a multiple of the ensemble's."""
+        self.old_rows += len(rows)
+        return self._model.loss(weights, self._scales[task], rows, self._strategy.network_of(task))
+
+    def inputs(self, task: int, rows: Windows) -> Tensor:
+        """What the target network reads in the first step of every window, normalised: [N, in]."""
+        return self._model.inputs(self._scales[task], rows.observation, rows.actions[0])

@@ -1,0 +1,267 @@
+"""What an agent has learned: one dynamics model per task, from the transitions of the task that it learns now.
+
+Only the current task's transitions are kept. A finished task keeps its normalisers, and whatever its strategy keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from crl import restoring
+from crl.config import Config
+from crl.config.agents import MPC
+from crl.continual.strategy import Storage, Strategy, make_strategy
+from crl.dynamics.buffer import Buffer
+from crl.dynamics.features import Features
+from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
+from crl.dynamics.task_model import TaskModel
+from crl.learning.judge import TaskJudge
+from crl.learning.learner import Learner
+from crl.planning.planner import Model
+from crl.planning.rollout import Rollout
+from crl.seeding import torch_generator
+from crl.types import ActionSpec, LearnBudget, LearnReport, ObservationSpec, Transition
+
+_PASSING = ("optimiser", "embedding_optimiser", "average", "generator")
+Unroll = Callable[[TaskModel], Model]
+
+
+def plain_rollout(model: TaskModel) -> Rollout:
+    """What a planner unrolls of a model of any features."""
+    return Rollout(model.model, model.weights, model.scales, model.network)
+
+
+class Knowledge:
+    """Models of tasks, and their learning.
+
+    Args:
+        config: The run's settings.
+        observation: Fields of the observation, the same for all tasks.
+        action: Elements of the action, the same for all tasks.
+        device: Where tensors live.
+        features: What the models read and predict; every field of the observation by default.
+        unroll: What a planner unrolls of a task's model.
+        stride: Control steps that a model predicts at once, under the mean of their actions.
+
+    Attributes:
+        model: The dynamics model that all tasks share.
+        strategy: Who makes the weights of every task.
+        scales: Normalisers of every task that has begun.
+        buffer: Transitions of the current task.
+        task: The task that is learned; -1 before the first.
+    """
+
+    kind = MPC
+    SETTINGS = MPC.settings
+
+    def __init__(
+        self,
+        config: Config,
+        observation: ObservationSpec,
+        action: ActionSpec,
+        device: torch.device | str = "cpu",
+        *,
+        features: Features | None = None,
+        unroll: Unroll = plain_rollout,
+        stride: int = 1,
+    ) -> None:
+        self.config = config
+        self.device = torch.device(device)
+        self.model = DynamicsModel(config.dynamics, observation, action, self.device, features)
+        self.strategy: Strategy = make_strategy(
+            config, self.model.network, torch_generator(config.seed, "strategy"), self.device
+        )
+        self.learner = Learner(config.learning, self.model, self.strategy)
+        self.scales: dict[int, Scales] = {}
+        self.judge = TaskJudge(self.model, self.scales, self.strategy)
+        self.strategy.judge = self.judge
+        self.buffer = Buffer(observation.size, action.size)
+        self.task = -1
+        self._sizes = (observation.size, action.size)
+        self._unroll = unroll
+        self._stride = stride
+        self._sessions = 0
+        self._normalised = 0
+        self._learned_once: set[int] = set()
+        self._models: dict[int, TaskModel] = {}
+        self._rollouts: dict[tuple[int, bool], Model] = {}
+
+    # ------------------------------------------------------------------ tasks
+    def begin_task(self, task: int) -> None:
+        """Finish the current task, and learn another one from now on, or go on with it."""
+        if self.task >= 0:
+            self._learned_once.add(self.task)
+            self.scales[self.task].freeze()
+            self.strategy.end_task(self.rows().windows(self.config.dynamics.rollout, self.device))
+        self.task = task
+        self.buffer = Buffer(*self._sizes)
+        self._normalised = 0
+        if task not in self.scales:
+            self.scales[task] = self.model.scales()
+        self.strategy.begin_task(task)
+        self._forget()
+
+    def knows(self, task: int) -> bool:
+        """Whether a task has been begun, so that it can be planned for."""
+        return task in self.scales
+
+    def learned_before(self, task: int) -> bool:
+        """Whether a task was learned, and another one after it."""
+        return task in self._learned_once
+
+    # ------------------------------------------------------------------ learning
+    def observe(self, transition: Transition) -> None:
+        """Keep a transition of the current task to learn from."""
+        if transition.task != self.task:
+            raise ValueError(
+                f"a transition of task {transition.task} was observed while task {self.task} is learned: "
+                "begin an episode of it with explore=True first"
+            )
+        self.buffer.add(transition)
+
+    def rows(self) -> Buffer:
+        """The current task's transitions, of as many control steps as the model predicts at once."""
+        return self.buffer if self._stride == 1 else self.buffer.strided(self._stride)
+
+    def learn(self, budget: LearnBudget, rows: Buffer | None = None) -> LearnReport:
+        """Spend gradient steps on the current task; with a closing budget the learning rate falls to its end.
+
+        Without gradient steps nothing changes, the normalisers neither.
+
+        Args:
+            budget: Gradient steps.
+            rows: What to learn from in place of :meth:`rows`; the normalisers still follow those.
+        """
+        if budget.steps <= 0:
+            return LearnReport()
+        own = self.rows()
+        scales = self.scales[self.task]
+        rate = self.config.learning.lr_decay**self._sessions
+        self._normalise(own, scales, rate)
+        report = self.learner.session(
+            own if rows is None else rows,
+            scales,
+            budget.steps,
+            self.task,
+            torch_generator(self.config.seed, "learn", self.task, self._sessions),
+            rate=rate,
+            closing=budget.closing,
+            train_bounds=len(self._learned_once | {self.task}) == 1,
+            told=budget.told,
+        )
+        self._sessions += 1
+        self._forget()
+        return report
+
+    def _normalise(self, rows: Buffer, scales: Scales, weight: float) -> None:
+        """Update the normalisers with the transitions that came since the last session."""
+        start, self._normalised = self._normalised, len(rows)
+        if scales.features.frozen or start == self._normalised:
+            return
+        observation, action, after = (part[start:] for part in rows.tensors(self.device))
+        scales.features.update(self.model.features.encode(observation), weight)
+        scales.actions.update(action, weight)
+        scales.changes.update(self.model.features.change(observation, after), weight)
+
+    # ------------------------------------------------------------------ models
+    def task_model(self, task: int) -> TaskModel:
+        """The model of a task that has begun."""
+        if task not in self._models:
+            network = self.strategy.network_of(task)
+            self._models[task] = TaskModel(self.model, self.strategy.weights(task), self.scales[task], network)
+        return self._models[task]
+
+    def rollout(self, task: int, *, apart: bool = False) -> Model:
+        """What a planner unrolls for a task; each member on its own with ``apart``."""
+        if (task, apart) not in self._rollouts:
+            known = self.task_model(task)
+            self._rollouts[task, apart] = (
+                Rollout(self.model, known.weights, known.scales, known.network, apart=True)
+                if apart
+                else self._unroll(known)
+            )
+        return self._rollouts[task, apart]
+
+    def members(self, task: int) -> list[Model]:
+        """A rollout of each member of the ensemble."""
+        known = self.task_model(task)
+        return [
+            self._unroll(TaskModel(self.model, member, known.scales, alone))
+            for alone, member in known.network.members(known.weights)
+        ]
+
+    def _forget(self) -> None:
+        self._models.clear()
+        self._rollouts.clear()
+
+    # ------------------------------------------------------------------ what is measured
+    def storage(self) -> Storage:
+        """What the strategy keeps per finished task."""
+        return self.strategy.storage()
+
+    def kept_bytes(self) -> int:
+        """Bytes of the strategy's tensors but for its optimisers and averages: they grow with what old tasks leave."""
+        return _bytes({name: part for name, part in self.strategy.state_dict().items() if name not in _PASSING})
+
+    def kept_once_bytes(self) -> int:
+        """Those of :meth:`kept_bytes` that are the same however many tasks were learned."""
+        state = self.strategy.state_dict()
+        return _bytes([state.get(name) for name in self.strategy.kept_once])
+
+    def plasticity(self) -> Plasticity | None:
+        """State of the current task's network on (up to 512 of) the task's transitions; ``None`` before there are."""
+        count = len(self.buffer)
+        if not count:
+            return None
+        index = np.linspace(0, count - 1, min(count, PROBES)).astype(np.int64)
+        observation, action, _ = (rows[torch.from_numpy(index)] for rows in self.buffer.tensors(self.device))
+        inputs = self.model.inputs(self.scales[self.task], observation, action)
+        return plasticity(self.strategy.network_of(self.task), self.strategy.weights(self.task), inputs)
+
+    # ------------------------------------------------------------------ persistence
+    def state_dict(self) -> dict[str, Any]:
+        """Parameters, optimisers, normalisers, buffer and counters."""
+        return {
+            "strategy": self.strategy.state_dict(),
+            "model": self.model.state_dict(),
+            "scales": {task: scales.state_dict() for task, scales in self.scales.items()},
+            "buffer": self.buffer.state_dict(),
+            "learning_task": self.task,
+            "sessions": self._sessions,
+            "normalised": self._normalised,
+            "learned_once": sorted(self._learned_once),
+            "old_rows": self.judge.old_rows,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        with restoring.part("strategy"):
+            self.strategy.load_state_dict(state["strategy"])
+        with restoring.part("model"):
+            self.model.load_state_dict(state["model"])
+        self.scales.clear()  # the judge holds it too
+        for task, saved in state["scales"].items():
+            self.scales[task] = self.model.scales()
+            with restoring.part(f"scales/{task}"):
+                self.scales[task].load_state_dict(saved)
+        with restoring.part("buffer"):
+            self.buffer.load_state_dict(state["buffer"])
+        self.task = int(state["learning_task"])
+        self._sessions = int(state["sessions"])
+        self._normalised = int(state["normalised"])
+        self._learned_once = set(state["learned_once"])
+        self.judge.old_rows = int(state.get("old_rows", 0))
+        self._forget()
+
+
+def _bytes(state: Any) -> int:
+    if isinstance(state, torch.Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, Mapping):
+        return sum(_bytes(part) for part in state.values())
+    return sum(_bytes(part) for part in state) if isinstance(state, list | tuple) else 0

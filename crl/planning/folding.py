@@ -1,0 +1,78 @@
+"""Folds what is constant while the weights are.
+
+Normalisation goes into the first layer, the scale of the changes and the mean over the ensemble into the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.network import ACTIVATIONS, TargetNetwork
+
+
+@dataclass(frozen=True)
+class Folded:
+    """The layers of an ensemble that reads features and actions as they are and gives changes in their units.
+
+    Attributes:
+        first: Matrix of the first layer, [E, in, hidden].
+        first_bias: Its bias, [E, 1, hidden].
+        middle: Matrices [E, hidden, hidden] and biases [E, 1, hidden].
+        last: Matrix of the last layer, [E, hidden, D].
+        last_bias: Its bias, [E, 1, D].
+        members: Members E.
+        act: The activation.
+    """
+
+    first: Tensor
+    first_bias: Tensor
+    middle: list[tuple[Tensor, Tensor]]
+    last: Tensor
+    last_bias: Tensor
+    members: int
+    act: Callable[[Tensor], Tensor]
+
+    def flat_first(self) -> tuple[Tensor, Tensor]:
+        """The first layers of all members, which read the same, as one matrix [in, E * hidden] with one bias."""
+        matrix = self.first.permute(1, 0, 2).reshape(self.first.shape[1], -1).contiguous()
+        return matrix, self.first_bias.reshape(-1).contiguous()
+
+
+def fold(
+    model: DynamicsModel, weights: Tensor, scales: Scales, network: TargetNetwork | None = None, *, apart: bool = False
+) -> Folded:
+    """Fold a task's normalisers into its weights.
+
+    Args:
+        model: The dynamics model.
+        weights: Target weights [P].
+        scales: The task's normalisers.
+        network: The network that the weights are for; the model's own by default.
+        apart: Keep the members' changes apart; else their sum is the mean change.
+    """
+    network = network or model.network
+    layers = network.unpack(weights.detach())
+    members = network.ensemble
+    mean = torch.cat([scales.features.mean, scales.actions.mean])
+    std = torch.cat([scales.features.std, scales.actions.std])
+    first, bias = layers[0]
+    first = first / std.unsqueeze(-1)
+    bias = bias - mean @ first if members == 1 else bias - (mean @ first).unsqueeze(1)
+    middle = [(matrix.contiguous(), part.contiguous()) for matrix, part in layers[1:-1]]
+    last, last_bias = layers[-1]
+    outputs = model.features.changes  # a log-variance, if there is one, is not needed to unroll the mean
+    scale = scales.changes.std / (1 if apart else members)
+    return Folded(
+        first,
+        bias,
+        middle,
+        (last[..., :outputs] * scale).contiguous(),
+        (last_bias[..., :outputs] * scale).contiguous(),
+        members,
+        ACTIVATIONS[network.activation],
+    )
