@@ -32,7 +32,7 @@ from crl.types import TaskSpec
 GROUP = "crl.task_sequences"
 ENVIRONMENTS = "gymnasium.envs"
 _KEYS = {"name", "description", "tasks"}
-_OPTIONAL = {"missions", "suites"}
+_OPTIONAL = {"missions", "suites", "life"}
 _HINTS = {
     "pybullet": "it has wheels up to Python 3.11, and this is Python "
     f"{sys.version_info.major}.{sys.version_info.minor}: use Python 3.11, where it is installed with this package, or "
@@ -73,6 +73,7 @@ class TaskSequence:
         tasks: The tasks in order. An entry may come again (a cycle): it is the same task then, with the same spec.
         missions: Faults to fly missions with, if the sequence has any; the first task then is the nominal body.
         suites: More such faults, by the suite's name; they are flown when they are asked for.
+        life: Arguments of the first task's environment with which it is a life; ``None``: the sequence has none.
     """
 
     name: str
@@ -80,6 +81,7 @@ class TaskSequence:
     tasks: tuple[TaskEntry, ...]
     missions: tuple[MissionEntry, ...] = ()
     suites: Mapping[str, tuple[MissionEntry, ...]] = field(default_factory=dict)
+    life: Mapping[str, Any] | None = None
     _specs: dict[int, TaskSpec] = field(default_factory=dict, repr=False, compare=False)
 
     def __len__(self) -> int:
@@ -268,7 +270,8 @@ def _parse(plain: Any, source: str) -> TaskSequence:
         str(name): tuple(_mission(entry, source) for entry in entries)
         for name, entries in dict(plain.get("suites", {})).items()
     }
-    return TaskSequence(str(plain["name"]), str(plain["description"]), tuple(tasks), missions, suites)
+    life = None if plain.get("life") is None else dict(plain["life"])
+    return TaskSequence(str(plain["name"]), str(plain["description"]), tuple(tasks), missions, suites, life)
 
 
 def _mission(entry: Any, source: str) -> MissionEntry:

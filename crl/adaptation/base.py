@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,23 @@ from crl.errors import CrlError
 from crl.learning.knowledge import Unroll, plain_rollout
 from crl.planning.planner import Plan, Planner
 from crl.types import ActionSpec, Array, LearnBudget, LearnReport, TaskSpec, Transition
+
+
+@dataclass(frozen=True)
+class Belief:
+    """What is believed of the body now.
+
+    Attributes:
+        regime: Number of the regime in force, 0 for the nominal one; ``None``: none that is known by a number.
+        phase: What is being done about it, in a word; empty for who does not look.
+        regimes: Number of regimes that are known.
+        name: The regime's name, if it has one.
+    """
+
+    regime: int | None = None
+    phase: str = ""
+    regimes: int = 1
+    name: str | None = None
 
 
 class Adaptation(ABC):
@@ -101,6 +119,18 @@ class Adaptation(ABC):
         """Take gradient steps on what was observed in this episode."""
 
     # ------------------------------------------------------------------ what is measured
+    def belief(self) -> Belief:
+        """What is believed of the body."""
+        return Belief()
+
+    def expected(self, observation: Array, executed: Array) -> Tensor | None:
+        """The change [D] of one control step that is expected of an action [A] at an observation [S], if it can tell.
+
+        For evaluators, before the action is executed.
+        """
+        del observation, executed
+        return None
+
     def in_force(self) -> list[Any]:
         """What decides its behaviour now, as plain data: part of the agent's basis element."""
         return []
@@ -114,6 +144,27 @@ class Adaptation(ABC):
         return 0
 
     # ------------------------------------------------------------------ persistence
+    def episode_state(self) -> dict[str, Any]:
+        """What is not in :meth:`state_dict` and decides how the present episode goes on, as plain data."""
+        return {}
+
+    def set_episode_state(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`episode_state` returned, to the bit, after :meth:`begin`."""
+        del state
+
+    def remembered(self) -> dict[str, Any] | None:
+        """What is worth keeping for another run or robot of the kind; ``None``: nothing is remembered."""
+        return None
+
+    def recollect(self, state: Mapping[str, Any]) -> None:
+        """Go on with what :meth:`remembered` returned.
+
+        Raises:
+            CrlError: This adaptation remembers nothing, or the state does not fit.
+        """
+        del state
+        raise CrlError("a memory is of no use here: the refiner remembers nothing", "use refiner=lifelong")
+
     def state_dict(self) -> dict[str, Any]:
         """What was fitted, between episodes: an episode begins with nothing of the one before."""
         return {}

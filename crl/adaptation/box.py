@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -101,3 +102,22 @@ def box_least_squares(
         if torch.equal(x, before):  # a sweep without effect has none the next time either
             break
     return x
+
+
+def nearest_effect(effective: Callable[[Tensor], Tensor], planned: Tensor, box: Box) -> Tensor:
+    """The action [A] in a box whose effect is nearest to a planned one [A], in half ranges; NaN if an effect is.
+
+    Args:
+        effective: The nominal commands [N, A] that actions [N, A] amount to; linearised about no command.
+        planned: What the nominal body would be given.
+        box: Limits of the action.
+    """
+    half, size = box.half, box.size
+    points = torch.cat([torch.zeros(1, size), torch.diag(half)])
+    effects = effective(points).to(planned) / half
+    if not bool(torch.isfinite(effects).all()):
+        return torch.full_like(planned, torch.nan)
+    matrix, bias = (effects[1:] - effects[0]).T, effects[0]
+    wanted, ends = planned / half, Box(box.low / half, box.high / half)
+    solved = box_least_squares(matrix.unsqueeze(0), (wanted - bias).unsqueeze(0), wanted.unsqueeze(0), ends)
+    return solved[0] * half

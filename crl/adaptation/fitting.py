@@ -19,9 +19,10 @@ from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.simulator import ChannelRegimes
 from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
-from crl.continual.strategy import make_strategy
+from crl.continual.single import Single
 from crl.dynamics.body import Body
 from crl.dynamics.buffer import Buffer
+from crl.dynamics.model import DynamicsModel
 from crl.dynamics.rows import Rows
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
@@ -122,9 +123,36 @@ def fit_one_step(
 
     It is a network of its own, whatever keeps the planner's models: regimes are told from the body as it was learned.
     """
-    model = one_step_dynamics(config, observation, action)
+    return fit_alone(config, one_step_dynamics(config, observation, action), every, cut, steps, told)
+
+
+def fit_alone(
+    config: Config,
+    model: DynamicsModel,
+    every: Buffer,
+    cut: int,
+    steps: int,
+    told: Told = untold,
+    *,
+    name: str = "one-step",
+    about: str = "model of one step",
+    curved: float = 1.0,
+) -> tuple[TaskModel, float]:
+    """A model of one task, by the training loop of all models; returns it with its loss.
+
+    Args:
+        config: Settings.
+        model: The dynamics model; its log-variance bounds are trained.
+        every: Transitions; their scales are those of all.
+        cut: How many of them, the first, are learned from.
+        steps: Gradient steps.
+        told: Is told how far it is.
+        name: Address of its randomness.
+        about: What it is told to be.
+        curved: Factor on the first layer's initial weights.
+    """
     single = replace(config, continual=replace(config.continual, name="single"))
-    strategy = make_strategy(single, model.network, torch_generator(config.seed, "one-step"))
+    strategy = Single(single, model.network, torch_generator(config.seed, name))
     scales = model.scales()
     seen, executed, after = every.tensors()
     scales.features.update(model.features.encode(seen))
@@ -132,15 +160,17 @@ def fit_one_step(
     scales.changes.update(model.features.change(seen, after))
     scales.freeze()
     strategy.begin_task(0)
+    with torch.no_grad():
+        strategy.trunk[: sum(model.network.tensor_sizes[:2])] *= curved
     report = Learner(config.learning, model, strategy).session(
         every.first(cut),
         scales,
         steps,
         0,
-        torch_generator(config.seed, "fit-one-step"),
+        torch_generator(config.seed, f"fit-{name}"),
         closing=True,
         train_bounds=True,
-        told=lambda _, done, total: told("model of one step", done, total),
+        told=lambda _, done, total: told(about, done, total),
     )
     return TaskModel(model, strategy.weights(0), scales), report.losses.get("task", math.nan)
 

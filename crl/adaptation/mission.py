@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.adaptation.base import Adaptation
+from crl.adaptation.base import Adaptation, Belief
 from crl.adaptation.box import Box
 from crl.adaptation.fitted import Fitted, measured_fields
 from crl.adaptation.fitting import fit_fitted, randomised
@@ -38,7 +38,7 @@ from crl.errors import CrlError
 from crl.planning.body_rollout import BodyRollout
 from crl.planning.planner import Plan, Planner
 from crl.seeding import torch_generator
-from crl.types import ActionSpec, LearnBudget, LearnReport, ObservationSpec, TaskSpec, Transition
+from crl.types import ActionSpec, Array, LearnBudget, LearnReport, ObservationSpec, TaskSpec, Transition
 
 
 class MissionAdaptation(Adaptation):
@@ -206,7 +206,25 @@ class MissionAdaptation(Adaptation):
         self._rollout = None
         return LearnReport(len(taken), {"online": sum(taken) / len(taken)})
 
+    def expected(self, observation: Array, executed: Array) -> Tensor:
+        """What the planner's model makes of the nominal command that an action amounts to, per control step."""
+        assert self.online is not None
+        seen = torch.from_numpy(observation)
+        command = self.refiner.nominal_command(torch.from_numpy(executed))
+        model, weights = self._model, self.online.weights
+        now = TaskModel(model.model, weights, model.scales, model.network)
+        change = now.predict(self._as_nominal(seen).unsqueeze(0), command.unsqueeze(0))[0] / self.stride
+        return change + self.disturbance.offset(self._heading(seen)) if self.disturbance.on else change
+
     # ------------------------------------------------------------------ what is measured
+    def belief(self) -> Belief:
+        """The nominal body, or what its refiner has identified in its place."""
+        if not self.refiner.tracks:
+            return Belief()
+        regime = self.refiner.regime
+        phase = "nominal" if not regime.off else "bridged" if regime.active else "unexplained"
+        return Belief(None if regime.off else 0, phase)
+
     def in_force(self) -> list[Any]:
         """The flow, and what the present mission has changed so far."""
         flow = None if self.fitted is None or self.fitted.flow is None else self.fitted.flow.field.weights
@@ -227,6 +245,27 @@ class MissionAdaptation(Adaptation):
         return self.online.steps * round(self.config.body.nominal * self.config.body.online_batch)
 
     # ------------------------------------------------------------------ persistence
+    def episode_state(self) -> dict[str, Any]:
+        """What the present mission has shown so far."""
+        assert self.online is not None
+        return {
+            "refiner": self.refiner.state_dict(),
+            "online": self.online.state_dict(),
+            "disturbance": self.disturbance.state_dict(),
+            "history": [[start.clone(), command.clone()] for start, command in self._history],
+            "before": None if self._before is None else self._before.clone(),
+        }
+
+    def set_episode_state(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`episode_state` returned."""
+        assert self.online is not None
+        self.refiner.load_state_dict(state["refiner"])
+        self.online.load_state_dict(state["online"])
+        self.disturbance.load_state_dict(state["disturbance"])
+        self._history = [(start, command) for start, command in state["history"]]
+        self._before = state["before"]
+        self._rollout = None
+
     def state_dict(self) -> dict[str, Any]:
         """What was fitted."""
         return {"fitted": None if self.fitted is None else self.fitted.state_dict()}

@@ -50,6 +50,14 @@ class Online(Protocol):
         """One gradient step; returns its loss, or ``None`` while there is nothing to learn from."""
         ...
 
+    def state_dict(self) -> dict[str, Any]:
+        """What it holds of the present mission, as plain data."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        ...
+
 
 class OnlineLearner:
     """Owns the weights that the planner uses during a mission.

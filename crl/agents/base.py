@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
+from crl.adaptation.base import Belief
 from crl.adaptation.refiners.base import Refiner
 from crl.config.agents import AgentKind
 from crl.continual.strategy import Storage
@@ -77,6 +78,54 @@ class Agent(ABC):
     def tell(self, task: int) -> None:
         """Say which task is in force from now on, by its index, where it may change within an episode."""
         del task
+
+    def belief(self) -> Belief:
+        """What it believes of its body now."""
+        return Belief()
+
+    def expected_change(self, observation: Array, executed: Array) -> Array | None:
+        """The change of one control step [D] that it expects of an action [A] now; ``None`` if it does not tell."""
+        del observation, executed
+        return None
+
+    def episode_state(self) -> dict[str, Any]:
+        """What is not in :meth:`state_dict` and decides how the present episode goes on, as plain data.
+
+        Raises:
+            CrlError: It can only be saved between episodes.
+        """
+        raise CrlError("the agent can't be saved within an episode", "lives are for agent=mpc with a refiner")
+
+    def resume_episode(self, task: TaskSpec, episode: int, state: Mapping[str, Any]) -> None:
+        """Go on with an episode that was not an exploring one, from what :meth:`episode_state` returned, to the bit."""
+        del task, episode, state
+        raise CrlError("the agent can't go on within an episode", "lives are for agent=mpc with a refiner")
+
+    def adopt(self, state: Mapping[str, Any], budget: LearnBudget) -> LearnReport:
+        """Take over what another agent has learned of the same tasks, and fit what is this agent's own.
+
+        Args:
+            state: What the other one's :meth:`state_dict` returned.
+            budget: Gradient steps of what is fitted.
+
+        Raises:
+            CrlError: It can't.
+        """
+        del state, budget
+        raise CrlError("the agent can't take over what another one has learned", "leave out life.run")
+
+    def remembered(self) -> dict[str, Any] | None:
+        """What is worth keeping for another run or robot of the kind; ``None``: nothing is remembered."""
+        return None
+
+    def recollect(self, state: Mapping[str, Any]) -> None:
+        """Go on with what :meth:`remembered` returned.
+
+        Raises:
+            CrlError: It remembers nothing, or the state does not fit.
+        """
+        del state
+        raise CrlError("a memory is of no use to this agent", "use refiner=lifelong")
 
     def save_flow(self, folder: Path) -> None:
         """Write the flow that it refines with to a folder.

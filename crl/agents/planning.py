@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from crl import restoring
-from crl.adaptation.base import Adaptation, NoAdaptation
+from crl.adaptation.base import Adaptation, Belief, NoAdaptation
 from crl.adaptation.mission import MissionAdaptation
 from crl.adaptation.refiners.base import Refiner
 from crl.agents.base import Agent
@@ -29,6 +29,7 @@ from crl.config.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.learning.knowledge import Knowledge
+from crl.memory.adapting import LifelongAdaptation
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed, make_planner
 from crl.seeding import torch_generator
 from crl.types import (
@@ -181,6 +182,23 @@ class PlanningAgent(Agent):
         return report
 
     # ------------------------------------------------------------------ what it can tell
+    def belief(self) -> Belief:
+        """What it believes of its body while it adapts."""
+        return self.adaptation.belief() if self._adapting else Belief()
+
+    def expected_change(self, observation: Array, executed: Array) -> Array | None:
+        """What its adaptation expects of an action [A] now."""
+        change = self.adaptation.expected(observation, executed) if self._adapting else None
+        return None if change is None else change.numpy()
+
+    def remembered(self) -> dict[str, Any] | None:
+        """What its adaptation remembers."""
+        return self.adaptation.remembered()
+
+    def recollect(self, state: Mapping[str, Any]) -> None:
+        """Go on with what :meth:`remembered` returned."""
+        self.adaptation.recollect(state)
+
     def save_flow(self, folder: Path) -> None:
         """Write the flow that it refines with to a folder."""
         self.adaptation.save_flow(folder)
@@ -241,6 +259,29 @@ class PlanningAgent(Agent):
         return Decision(action, action, reason)
 
     # ------------------------------------------------------------------ persistence
+    def episode_state(self) -> dict[str, Any]:
+        """Warm start, generator, and what its adaptation has seen so far."""
+        return {
+            "step": self._step,
+            "generator": self._generator.get_state(),
+            "planner": self.planner.state_dict(),
+            "adaptation": self.adaptation.episode_state() if self._adapting else None,
+        }
+
+    def resume_episode(self, task: TaskSpec, episode: int, state: Mapping[str, Any]) -> None:
+        """Go on with an episode."""
+        self.begin(task, episode, False)
+        self._step = int(state["step"])
+        self._generator.set_state(state["generator"])
+        self.planner.load_state_dict(state["planner"])
+        if self._adapting:
+            self.adaptation.set_episode_state(state["adaptation"])
+
+    def adopt(self, state: Mapping[str, Any], budget: LearnBudget) -> LearnReport:
+        """Take over the models of another agent, and fit its own adaptation to the transitions of the nominal body."""
+        self._load_knowledge(state)
+        return LearnReport(budget.steps, self.adaptation.fit(self.knowledge.buffer, budget))
+
     def state_dict(self) -> dict[str, Any]:
         """Knowledge, counters, and what was fitted; between episodes."""
         return {
@@ -261,11 +302,18 @@ class PlanningAgent(Agent):
                 "the state is of an agent of missions that learned without a retention strategy, which this version "
                 "can't read"
             )
+        self._load_knowledge(state)
+        with restoring.part("adaptation"):
+            self.adaptation.load_state_dict(state.get("adaptation", {"fitted": None}))
+
+    def _load_knowledge(self, state: Mapping[str, Any]) -> None:
         self.knowledge.load_state_dict(state)
         self.exploration.load_state_dict(state)
         self._nominal = int(state.get("nominal", min(state["scales"], default=-1)))
-        with restoring.part("adaptation"):
-            self.adaptation.load_state_dict(state.get("adaptation", {"fitted": None}))
+
+
+ADAPTATIONS: Mapping[str, type[MissionAdaptation] | type[LifelongAdaptation]] = {"lifelong": LifelongAdaptation}
+"""What is done about a body that changes, by ``refiner.kind``; missions adapt for the others."""
 
 
 def planning_agent(
@@ -273,7 +321,7 @@ def planning_agent(
     observation: ObservationSpec,
     action: ActionSpec,
     device: torch.device | str = "cpu",
-    adaptation: MissionAdaptation | None = None,
+    adaptation: Adaptation | None = None,
     kind: type[PlanningAgent] = PlanningAgent,
 ) -> PlanningAgent:
     """The planning agent that the settings describe.
@@ -292,7 +340,8 @@ def planning_agent(
     adapting: Adaptation = NoAdaptation(action) if adaptation is None else adaptation
     if kind_of(config).flies_missions:
         device = "cpu"
-        adapting = adaptation or MissionAdaptation(config, observation, action)
+        made = ADAPTATIONS.get(config.refiner.kind, MissionAdaptation)
+        adapting = adaptation or made(config, observation, action)
     return kind(
         config,
         action,

@@ -65,10 +65,23 @@ PLANNERS: Mapping[str, Settings] = {
 
 REFINERS = (
     "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_published", "afm_unguided",
-    "regression", "box", "inverse", "replan",
+    "regression", "box", "inverse", "replan", "lifelong",
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
+_LIFELONG = (
+    "refiner.kind",
+    "refiner.clipped",
+    "memory",
+    "flow.false_alarms",
+    "flow.relative_error",
+    "flow.prior_gain",
+    "flow.prior_coupling",
+    "flow.prior_bias",
+    "flow.price_coupling",
+    "flow.prior_response",
+)
+_HYPER = ("dynamics.hypernetwork", "learning.clip", "continual.protect")
 _SIMULATED = ("flow.structure", "flow.gain_low", "flow.gain_high", "flow.bias")
 _TRACKING = (
     "flow.window",
@@ -124,6 +137,8 @@ def refiner_settings(setting: Callable[[str], Any]) -> Settings:
         setting: Gives the value of a setting by its dotted key.
     """
     kind, identifier = setting("refiner.kind"), setting("refiner.identifier")
+    if kind == "lifelong":
+        return (*_LIFELONG, *(_HYPER if setting("memory.kind") == "hypercrl" else ()))
     read: list[str] = [*_REFINER]
     if setting("refiner.randomised"):
         read += _SIMULATED

@@ -74,7 +74,7 @@ GROUPS: Mapping[str, str] = {
 }
 """Groups that hold a ``name``, in the order of composition, and the entry points that add to them."""
 
-PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints")
+PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints", "life.run", "life.memory")
 """Settings that may name a file or folder: ``~`` at the beginning of one is the home folder."""
 
 MISSIONS = ("missions", "model")

@@ -25,6 +25,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,
+    ("life", "steps"): None,
 }
 """Settings that came after the first runs, and their defaults, which do what was done before."""
 
@@ -57,7 +58,7 @@ def digest_before(plain: Mapping[str, Any]) -> str:
         TypeError: A value is none that settings have, such as a date.
     """
     kept = {key: value for key, value in plain.items() if key not in WITHOUT_EFFECT}
-    unread: list[str] = []
+    unread = ["memory", "life"]  # came later
     if _inside(plain, "agent", "name", "mpc") == "mpc":  # reads none of the section, and is older than it
         unread.append("agent")
     if _inside(plain, "refiner", "name", "off") == "off":  # likewise: no missions, and none of their settings

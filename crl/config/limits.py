@@ -78,6 +78,11 @@ RULES: tuple[_Rule, ...] = (
         "planner.pessimism must be 0 with a refiner: missions are planned on the mean of the members",
         lambda c: c.planner.pessimism == 0 or not kind_of(c).flies_missions,
     ),
+    ("life.steps needs a refiner, and agent=mpc", lambda c: c.life.steps is None or kind_of(c).flies_missions),
+    (
+        "life.run and life.memory need life.steps",
+        lambda c: c.life.steps is not None or not (c.life.run or c.life.memory),
+    ),
     ("agent.run must name the run that agent=frozen plays", lambda c: kind_of(c) is not FROZEN or bool(c.agent.run)),
     ("agent.run is for agent=frozen", lambda c: kind_of(c) is FROZEN or c.agent.run is None),
     ("learning.recent + learning.events must not exceed 1", lambda c: c.learning.recent + c.learning.events <= 1),

@@ -62,9 +62,10 @@ class RefinerConfig:
             "``none``: planned actions are executed. While the body is off nominal, ``flow``: a fitted flow "
             "corrects them; ``inverse``: the identified context's analytic inverse does; ``box``: its least- "
             "squares inverse inside the limits; ``replan``: nothing does, and plans are made on the identified "
-            "dynamics. ``oracle``: told what the body makes of its commands, which no robot is."
+            "dynamics. ``lifelong``: regimes are remembered, recalled and learned (``memory``). ``oracle``: told what "
+            "the body makes of its commands, which no robot is."
         ),
-        choices=("none", "flow", "inverse", "box", "replan", "oracle"),
+        choices=("none", "flow", "inverse", "box", "replan", "lifelong", "oracle"),
     )
     identifier: str = setting(
         "structured",

@@ -44,7 +44,9 @@ EVERY_RUN = (
 """What the training loop and its surroundings read, whatever agent there is."""
 RECORDED_DATA = ("data",)
 """What is read where ``data.source`` names recorded data."""
-OF_MISSIONS = ("refiner", "flow", "missions")
+OF_LIVES = ("life",)
+"""What is read where ``life.steps`` says that there is a life."""
+OF_MISSIONS = ("refiner", "flow", "missions", "memory", "life")
 """Sections that an agent without missions never reads, even one that does not say what it reads."""
 OF_PLUGINS: Mapping[str, Settings] = {
     "continual": ("continual", "learning", "dynamics"),
@@ -75,6 +77,8 @@ def declared(setting: Setting, own: Mapping[str, Settings] | None = None) -> fro
     own = own or {}
     kind = kind_named(str(setting("agent.name")), str(setting("refiner.name")))
     read = [*EVERY_RUN, *(RECORDED_DATA if setting("data.source") is not None else ())]
+    if kind.flies_missions:
+        read += OF_LIVES if setting("life.steps") is not None else ("life.steps",)
     agent = own.get("agent", kind.settings)
     if agent is None:
         sections = (key.partition(".")[0] for key in defaults())
@@ -220,6 +224,7 @@ METHODS = (
     "body",
     "flow",
     "missions",
+    "memory",
 )
 """Sections of settings that say how something is learned or done: a setting of the same name there may be meant."""
 MOST_NAMED = 3

@@ -1,6 +1,7 @@
 """The settings of a run as a whole: budget, evaluation, data, sequence, and the sections that stand in other modules.
 
-Defaults stand in these dataclasses alone, here, in :mod:`crl.config.methods` and in :mod:`crl.config.missions`.
+Defaults stand in these dataclasses alone, here, in :mod:`crl.config.methods`, :mod:`crl.config.missions` and
+:mod:`crl.config.memory`.
 ``configs/`` holds per-sequence overrides and profiles; :mod:`crl.config.composing` composes and validates them.
 Nothing below the runner sees an OmegaConf object.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crl.config.agents import kind_of
+from crl.config.memory import LifeConfig, MemoryConfig
 from crl.config.methods import (
     AgentConfig,
     ContinualConfig,
@@ -174,6 +176,8 @@ class Config:
     body: BodyConfig = field(default_factory=BodyConfig)
     flow: FlowConfig = field(default_factory=FlowConfig)
     missions: MissionConfig = field(default_factory=MissionConfig)
+    memory: MemoryConfig = field(default_factory=MemoryConfig)
+    life: LifeConfig = field(default_factory=LifeConfig)
     data: DataConfig = field(default_factory=DataConfig)
     checkpoint: CheckpointConfig = field(default_factory=CheckpointConfig)
     profile: str = setting("quick", "Name of the profile that was composed.")

@@ -118,6 +118,11 @@ def _fitted(run: LoadedRun) -> TaskModel:
             f"{run.folder.path} has no agent of missions: refiner={run.config.refiner.name}",
             "train one with `crl train env=ugv_mission_husky refiner=afm` or another env of missions",
         )
+    if run.config.refiner.kind == "lifelong":
+        raise DeploymentError(
+            f"{run.folder.path} has a memory of regimes, which a robot can't be given yet",
+            "deploy one with refiner=afm",
+        )
     try:
         agent, adaptation = restored(run.config, run.sequence.spec(0), run.agent.state_dict())
     except CrlError as error:

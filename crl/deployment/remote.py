@@ -10,6 +10,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,7 @@ class RemoteLearner:
     def state_dict(self) -> dict[str, Any]:
         """Weights and how they came about; what the process holds is its own."""
         return {"weights": self.weights.clone(), "steps": self.steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Plan with the weights that :meth:`state_dict` returned."""
+        self.weights, self.steps = state["weights"].clone(), int(state["steps"])

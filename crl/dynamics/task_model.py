@@ -42,11 +42,14 @@ class TaskModel:
         self.scale = scales.changes.std
         """Deviation of the changes, [D]."""
 
+    def read(self, observation: Tensor, action: Tensor) -> Tensor:
+        """What the network reads, normalised [N, I], of observations [N, S] and actions [N, A]."""
+        return (torch.cat([self.body.encode(observation), action], dim=-1) - self._mean) / self._std
+
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
         """Mean changes [N, D] over the ensemble, for observations [N, S] and actions [N, A]."""
         with torch.no_grad():
-            read = (torch.cat([self.body.encode(observation), action], dim=-1) - self._mean) / self._std
-            out = self.network.forward(self.weights, read.unsqueeze(0))
+            out = self.network.forward(self.weights, self.read(observation, action).unsqueeze(0))
             return out[..., : self.body.changes].mean(dim=0) * self.scale
 
     def loss(self, weights: Tensor, rows: Rows) -> Tensor:

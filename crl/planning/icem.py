@@ -7,6 +7,9 @@ Deviation: the clipped sample is the one that is scored and refitted, so the mod
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -32,6 +35,17 @@ class ICEM(Planner):
         """Forget mean and elites of the last decision."""
         self._mean = None
         self._kept = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last plan and its elites."""
+        return {
+            "mean": None if self._mean is None else self._mean.clone(),
+            "kept": None if self._kept is None else self._kept.clone(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._mean, self._kept = state["mean"], state["kept"]
 
     def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""

@@ -9,6 +9,8 @@ smooths its own; the plan that is scored is the clipped one.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -41,6 +43,14 @@ class MPPI(Planner):
     def reset(self) -> None:
         """Forget the last plan."""
         self._mean = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last plan."""
+        return {"mean": None if self._mean is None else self._mean.clone()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned."""
+        self._mean = state["mean"]
 
     def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""

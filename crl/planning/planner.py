@@ -6,9 +6,9 @@ A planner is a function of (model, observation, its own warm start, a generator)
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -78,6 +78,14 @@ class Planner(ABC):
 
     def reset(self) -> None:
         """Forget the warm start; called when an episode begins."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """The warm start, as plain data; nothing for a planner without one."""
+        return {}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        del state
 
     def limit(self, action: ActionSpec) -> None:
         """Sample in another range from now on: what a body can still attain, for instance."""

@@ -55,6 +55,44 @@ def run_missions_table(results: Mapping[str, Any]) -> PlainTable | None:
     return table
 
 
+def life_table(results: Mapping[str, Any]) -> PlainTable:
+    """A life by its true regimes.
+
+    Args:
+        results: Content of ``results.json``.
+    """
+    life = results["life"]
+    table = PlainTable(title="the life by its true regimes")
+    for heading in ("regime", "visits", "steps", "reward per step", "right"):
+        table.add_column(heading, justify="left" if heading == "regime" else "right")
+    every = {"reward": life["reward"], "right": life["right"], "steps": life["steps"], "visits": life["visits"]}
+    for name, part in [*life["by_regime"].items(), ("all", every)]:
+        row = (f"{part['visits']:,}", f"{part['steps']:,}", f"{part['reward']:.3f}", f"{part['right']:.1%}")
+        table.add_row(name, *row)
+    return table
+
+
+def life_summary(results: Mapping[str, Any]) -> list[str]:
+    """How well a life went as a whole, in a line or two.
+
+    Args:
+        results: Content of ``results.json``.
+    """
+    life = results["life"]
+    found = life["returns"]["median"]
+    lines = [
+        f"waypoints per 1,000 steps: {life['waypoints']:.1f}, cross-track {life['cross_track']:.3f} m, "
+        f"crashes: {life['crashes']}",
+        f"regimes known: {life['known']}, false alarms: {life['false_alarms']}",
+    ]
+    if found is not None:
+        lines.append(
+            f"a known regime's return: in force after {found:.0f} steps (median; 90 % within "
+            f"{life['returns']['p90']:.0f}), in {life['returned']:.0%} of the visits"
+        )
+    return lines
+
+
 def summary(results: Mapping[str, Any]) -> list[str]:
     """Forgetting, environment steps and time of a run, one line each; what is not known is left out."""
     lines = []

@@ -11,7 +11,7 @@ from crl.config import Config
 from crl.errors import CrlError
 from crl.training.load import load_run
 from crl.training.order import task_order
-from crl.training.runner import prepare_torch
+from crl.training.preparing import prepare_torch
 from crl.types import ActionSpec, ObservationSpec
 
 

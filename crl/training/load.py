@@ -19,7 +19,7 @@ from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.evaluation import evaluate_task
 from crl.training.order import task_order
-from crl.training.runner import prepare_torch
+from crl.training.preparing import prepare_torch
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings
 from crl.training.runs.state import RunState

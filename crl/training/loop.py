@@ -22,6 +22,7 @@ from crl.training.clock import Clock
 from crl.training.data.recorded import Recorded, pretrain
 from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
+from crl.training.lives.stage import LifeStage
 from crl.training.metrics.measures import measure
 from crl.training.missions.stage import MissionStage
 from crl.training.order import evaluation_episodes, step_budgets, task_order
@@ -69,7 +70,8 @@ class TrainingLoop:
         self._best: dict[str, Any] | None = None
         self.monitor = ReachMonitor(config.monitor)
         self.missions = MissionStage(config, sequence)
-        self._display = Display(config, sequence, self.order, self.budget.steps, self.missions, progress)
+        self.life = LifeStage(config, sequence)
+        self._display = Display(config, sequence, self.order, self.budget.steps, self.missions, self.life, progress)
         self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
         self._loss: float | None = None
 
@@ -93,6 +95,8 @@ class TrainingLoop:
                 self._evaluate()
             elif stage == "missions":
                 self._fly()
+            elif stage == "life":
+                self._live()
         finally:
             self.state.revision = self.state.revision + 1 if self.state.env_steps == before else 1
         self.show()
@@ -261,7 +265,7 @@ class TrainingLoop:
         self.log.write("visit", state.env_steps, {**spent, **signs})
         state.next_visit()
         if state.visit == len(self.order):
-            state.stage = "missions" if self.missions.left(state) else "done"
+            state.stage = "missions" if self.missions.left(state) else "life" if self.life.left() else "done"
 
     def _fly(self) -> None:
         """The next mission."""
@@ -269,6 +273,31 @@ class TrainingLoop:
             self.missions.fly(self.agent, self.state, self.log, self.progress)
         if not self.missions.left(self.state):
             self.state.stage = "done"
+
+    def _live(self) -> None:
+        """The next stretch of the life."""
+        with self.clock.phase("evaluate"):
+            self.life.live(self.agent, self.state, self.log, self.progress)
+        if not self.life.left():
+            self.state.stage = "done"
+
+    def adopt(self, learned: Mapping[str, Any], *, whole: bool) -> None:
+        """Begin with what another run has learned, before the first unit; the life is next.
+
+        Args:
+            learned: The state of its agent.
+            whole: Whether that agent is one of the same refiner, so that nothing has to be fitted anew.
+        """
+        self._display.learning()
+        if whole:
+            self.agent.load_state_dict(learned)
+        else:
+            steps = self.config.learning.final_steps
+            with self.clock.phase("learn"):
+                report = self.agent.adopt(learned, LearnBudget(steps, closing=True, told=self._display.learned))
+            self.state.gradient_steps += report.steps
+        self.state.visit = len(self.order)
+        self.state.stage = "life"
 
     # ------------------------------------------------------------------ parts of units
     def _learn(self, steps: int, *, closing: bool = False) -> None:
@@ -336,6 +365,7 @@ class TrainingLoop:
         for env in self._envs.values():
             env.close()
         self._envs.clear()
+        self.life.close()
 
     # ------------------------------------------------------------------ persistence
     def state_dict(self) -> dict[str, Any]:
@@ -344,6 +374,7 @@ class TrainingLoop:
             "agent": self.agent.state_dict(),
             "best": self._best,
             "monitor": self.monitor.state_dict(),
+            "life": self.life.state_dict(),
             "run": self.state.state_dict(),
             "log": self.log.state_dict(),
             # All that differs between two equal runs is in this one entry.
@@ -366,6 +397,7 @@ class TrainingLoop:
         older = [mission.pop("ms", {}) for mission in self.state.missions]  # where it was up to version 0.1
         self.missions.ms = list(times.pop("mission_ms", older))
         self.clock.load_state_dict(times)
+        self.life.load_state_dict(state.get("life"), self.agent)  # not in checkpoints of version 0.1
         return self.log.load_state_dict(state["log"])
 
 

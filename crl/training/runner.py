@@ -13,8 +13,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
-
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.config.agents import kind_of
@@ -27,10 +25,13 @@ from crl.training.checkpoints.proving import prove
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.data.recorded import read_recorded
+from crl.training.lives.beginning import begin, check_life
+from crl.training.lives.storage import keep
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions.flying import check_missions
 from crl.training.order import step_budgets, task_order
 from crl.training.plain_data import plain
+from crl.training.preparing import prepare_torch
 from crl.training.runs.folder import RunFolder, find_unfinished, run_name
 from crl.training.runs.log import RunLog
 from crl.training.runs.presence import Presence
@@ -71,7 +72,9 @@ def train(
     # All that can be wrong with the settings is found out before there is a folder.
     tasks = [sequence.spec(index) for index in task_order(config, sequence)]
     budgets = step_budgets(config, len(tasks))
-    if kind_of(config).flies_missions:
+    if config.life.steps is not None:
+        check_life(config, sequence)
+    elif kind_of(config).flies_missions:
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
     tried = []
@@ -100,6 +103,9 @@ def train(
             if resumed and store.list():
                 _restore(loop, store, shown)
                 loop.show()
+            elif config.life.run is not None:
+                begin(config, sequence, loop)
+                store.save(0, loop.state_dict())
             elif config.data.source is not None:
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
@@ -111,12 +117,6 @@ def train(
         folder.write_json(folder.results, results)
         callbacks.finish(plain(results))
     return results
-
-
-def prepare_torch(config: Config) -> None:
-    """Set what PyTorch keeps globally: threads, and no denormal numbers (Adam's moments are slow with them)."""
-    torch.set_num_threads(config.threads)
-    torch.set_flush_denormal(True)
 
 
 def resume_command(folder: RunFolder) -> str:
@@ -132,6 +132,7 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
             rescue(config, loop, presence)
         with clock.phase("write"):
             store.save(loop.state.env_steps, loop.state_dict(), loop.state.revision)
+            keep(presence.path, loop.sequence.spec(0), loop.agent, loop.state.evaluation_steps)
             loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
 
     written = time.monotonic()

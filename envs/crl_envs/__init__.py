@@ -17,6 +17,7 @@ ENVIRONMENTS = {
     "crl/DoorOpenPose-v0": "crl_envs.door_pose:DoorOpenPoseEnv",
     "crl/HalfCheetahBody-v0": "crl_envs.half_cheetah:HalfCheetahBodyEnv",
     "crl/Pusher-v0": "crl_envs.pusher:PusherEnv",
+    "crl/UGVLife-v0": "crl_envs.lives.ugv_life:UGVLifeEnv",
     "crl/QuadrotorMission-v0": "crl_envs.quadrotor:QuadrotorEnv",
     "crl/UGVMission-v0": "crl_envs.ugv_mission:make_ugv_mission",
 }

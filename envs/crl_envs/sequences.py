@@ -3,7 +3,8 @@
 A sequence is a dictionary ``{"name", "description", "tasks"}``; a task is ``{"name", "id", "kwargs"}``: its name,
 unique in the sequence, the registered environment, and what :func:`gymnasium.make` is given besides. A sequence of
 missions also has ``"missions"``, a list of ``{"name", "class", "fault"}`` (:mod:`crl_envs.missions.suites`), and may
-have ``"suites"``, more such lists by name.
+have ``"suites"``, more such lists by name. One with ``"life"`` has arguments of its first task's environment that make
+a life of it: one stream without an end, in which the body changes.
 """
 
 from __future__ import annotations
@@ -121,6 +122,15 @@ UGV_MISSION: dict[str, Any] = {
     ),
     "missions": list(suites.UNICYCLE),
     "suites": {"nonlinear": list(suites.UNICYCLE_NONLINEAR)},
+}
+
+UGV_LIFE: dict[str, Any] = {
+    "name": "ugv_life",
+    "description": "a unicycle follows waypoints for ever while its body changes, unannounced, among many regimes",
+    "tasks": [
+        {"name": "nominal", "id": "crl/UGVLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 1500}}
+    ],
+    "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
 }
 
 UGV_MISSION_HUSKY: dict[str, Any] = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -12,6 +12,8 @@ from torch import Tensor
 from crl.adaptation.authority import Reach
 from crl.adaptation.tracking.regime import Regime
 from crl.types import ActionSpec, Array
+
+Effect = Callable[[Tensor], Tensor]
 
 
 class Refiner(ABC):
@@ -24,7 +26,8 @@ class Refiner(ABC):
         tracks: Whether it looks for regimes; if not, :attr:`regime` says nothing of the body.
         SETTINGS: Settings that one of a user's own reads, as dotted keys or beginnings of such; ``None``: it does not
             say, and is taken to read all of ``refiner``, ``flow`` and ``body``.
-        is_told: Whether it has to be told what the body makes of its commands (:meth:`tell`) before every decision.
+        is_told: Whether it has to be told what the body makes of its commands (:meth:`tell`) before every decision, or
+            :meth:`tell_effect`.
     """
 
     SETTINGS: ClassVar[tuple[str, ...] | None] = None
@@ -50,6 +53,14 @@ class Refiner(ABC):
             bias: A bias [A] in those units.
         """
         del gains, bias
+
+    def tell_effect(self, effect: Effect) -> None:
+        """What the body makes of its commands in the next step, if that is no matrix and bias.
+
+        Args:
+            effect: The nominal commands [..., A] that commands [..., A] amount to.
+        """
+        del effect
 
     @abstractmethod
     def refine(self, planned: Array) -> Array:

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from crl.adaptation.authority import Reach, reachable_spec
 from crl.adaptation.box import Box, box_least_squares
-from crl.adaptation.refiners.base import Refiner
+from crl.adaptation.refiners.base import Effect, Refiner
 from crl.errors import CrlError
 from crl.types import ActionSpec, Array
 
 
 class OracleRefiner(Refiner):
     """Inverts what the body really makes of its commands, u = M a + b.
+
+    Where that is no matrix and bias, it is told the function, and plans are made on it: nothing is left to invert.
 
     Args:
         action: Elements of the action.
@@ -35,6 +37,7 @@ class OracleRefiner(Refiner):
     def begin(self) -> None:
         """A nominal body."""
         self._matrix, self._bias = torch.eye(self._box.size), torch.zeros(self._box.size)
+        self._effect: Effect | None = None
 
     def tell(self, gains: Tensor, bias: Tensor | None = None) -> None:
         """See :class:`~crl.adaptation.refiners.base.Refiner`.
@@ -52,8 +55,18 @@ class OracleRefiner(Refiner):
             )
         self._matrix, self._bias = matrix.float(), offset.float()
 
+    def tell_effect(self, effect: Effect) -> None:
+        """See :class:`~crl.adaptation.refiners.base.Refiner`."""
+        self._effect = effect
+
+    def effect(self, actions: Tensor) -> Tensor:
+        """What actions amount to, if it was told a function."""
+        return actions if self._effect is None else self._effect(actions)
+
     def refine(self, planned: Array) -> Array:
         """The action that makes the body do what was planned; a dead channel's action stays as it is."""
+        if self._effect is not None:
+            return planned.copy()
         wanted = torch.from_numpy(planned.copy())
         half = self._box.half
         # In half ranges, so that elements with different units have the same weight.
@@ -72,11 +85,11 @@ class OracleRefiner(Refiner):
 
     def nominal_command(self, executed: Tensor) -> Tensor:
         """What the body makes of an executed command: M a + b."""
-        return self._matrix @ executed + self._bias
+        return self._matrix @ executed + self._bias if self._effect is None else self._effect(executed)
 
     def authority(self) -> ActionSpec:
         """The range of planned actions that can be attained; see :func:`~crl.adaptation.authority.reachable_box`."""
-        if not self.clipped:
+        if not self.clipped or self._effect is not None:
             return self.action
         reach = self._matrix.abs() @ self._box.half
         centre = self._matrix @ self._box.middle + self._bias
@@ -84,7 +97,11 @@ class OracleRefiner(Refiner):
 
     def reach(self) -> Reach | None:
         """What the body can do, where it couples channels."""
-        if not self.clipped or torch.equal(self._matrix, torch.diag(self._matrix.diagonal())):
+        if (
+            not self.clipped
+            or self._effect is not None
+            or torch.equal(self._matrix, torch.diag(self._matrix.diagonal()))
+        ):
             return None
         half = self._box.half
         return Reach(self._matrix * half / half.unsqueeze(-1), self._bias / half, self._box)

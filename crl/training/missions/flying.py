@@ -65,6 +65,10 @@ def mission_sequence(
     """
     first, entries = sequence.tasks[0], sequence.missions if chosen is None else chosen
     if not sequence.missions:
+        if sequence.life is not None:
+            raise CrlError(
+                f"{sequence.name} has a life, and no missions", f"crl live env={sequence.name} steps=10000 ..."
+            )
         raise CrlError(
             f"{sequence.name} has no missions",
             "use env=ugv_mission, ugv_mission_husky, quadrotor_mission or quadrotor_mission_rates, or refiner=off",

@@ -19,7 +19,7 @@ class MissionStage:
     """Flies all faults of a sequence with the first seed, then all with the second, and so on.
 
     Args:
-        config: Settings; the agent of some kinds flies no missions.
+        config: Settings; the agent of some kinds flies no missions, nor does one that lives a life.
         sequence: The task sequence.
 
     Raises:
@@ -32,7 +32,8 @@ class MissionStage:
         self._config = config
         self._entries = sequence.missions
         self._labels = labels(sequence)
-        self._missions = mission_sequence(config, sequence) if kind_of(config).flies_missions else None
+        flies = kind_of(config).flies_missions and config.life.steps is None
+        self._missions = mission_sequence(config, sequence) if flies else None
 
     def left(self, state: RunState) -> int:
         """Number of missions that have not been flown yet."""

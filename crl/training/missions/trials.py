@@ -36,7 +36,8 @@ from crl.sequences import MissionEntry, load_sequence
 from crl.training.durable import replace_file
 from crl.training.load import LoadedRun, load_run
 from crl.training.missions.flying import check_missions, fly, mission_sequence
-from crl.training.runner import prepare_torch, train
+from crl.training.preparing import prepare_torch
+from crl.training.runner import train
 from crl.training.showing.progress import Progress
 
 FIRST_SEED = 70_000

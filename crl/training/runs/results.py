@@ -27,8 +27,9 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
     Rows of a matrix are visits in order; columns are tasks in the order of their first visit (``matrix_tasks``).
     """
     state, sequence, kind = loop.state, loop.sequence, kind_of(config)
-    columns = list(dict.fromkeys(loop.order))
-    learned_at = [max(visit for visit, task in enumerate(loop.order) if task == column) for column in columns]
+    order = loop.order[: len(state.rows)]  # nothing, if the run began with what another one has learned
+    columns = list(dict.fromkeys(order))
+    learned_at = [max(visit for visit, task in enumerate(order) if task == column) for column in columns]
     names = [sequence.spec(index).name for index in columns]
     success = _matrix(state, columns, "success_rate")
     returns = _matrix(state, columns, "mean_return")
@@ -65,6 +66,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
             {**{key: value for key, value in mission.items() if key not in ("path", "points")}, "ms": taken}
             for mission, taken in zip(state.missions, loop.missions.ms, strict=True)
         ],
+        "life": loop.life.results(),
         "evaluation": {
             "episodes": config.evaluation.episodes,
             "episodes_between": config.evaluation.episodes_between,

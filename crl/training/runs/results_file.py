@@ -79,6 +79,7 @@ SCHEMA: Mapping[str, Check] = {
     "bytes_per_task": optional(number),
     "revisits_data": optional(flag),
     "missions": listed(mapping({})),
+    "life": optional(mapping({})),
     "evaluation": mapping({"episodes": count, "episodes_between": count, "seed": whole}),
     "fingerprint": text,
     "version": text,

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 from crl.reading.schema import count, flag, listed, mapping, shown, whole
 from crl.restoring import UnfitStateError
 
-Stage = Literal["collect", "close", "validate", "evaluate", "missions", "done"]
+Stage = Literal["collect", "close", "validate", "evaluate", "missions", "life", "done"]
 
 
 _STAGES = get_args(Stage)

@@ -7,6 +7,7 @@ from typing import Any
 
 from crl.config import Config
 from crl.sequences import TaskSequence
+from crl.training.lives.stage import LifeStage
 from crl.training.missions.stage import MissionStage
 from crl.training.order import evaluation_episodes
 from crl.training.runs.state import RunState
@@ -25,6 +26,7 @@ class Display:
         order: Tasks in the order of their visits.
         budgets: Environment steps per visit.
         missions: Missions that follow.
+        life: The life that follows, if there is one.
         progress: Where it is shown.
     """
 
@@ -35,11 +37,12 @@ class Display:
         order: Sequence[int],
         budgets: Sequence[int],
         missions: MissionStage,
+        life: LifeStage,
         progress: Progress,
     ) -> None:
         self._config, self._sequence = config, sequence
         self._order, self._budgets = order, budgets
-        self._missions, self._progress = missions, progress
+        self._missions, self._life, self._progress = missions, life, progress
 
     def show(
         self, state: RunState, loss: float | None, episode_return: float | None = None, success: bool | None = None
@@ -83,6 +86,8 @@ class Display:
             return Stage("validation episode", len(state.validated), self._config.budget.validation_episodes)
         if state.stage == "evaluate":
             return self._evaluation(state)
+        if state.stage == "life":
+            return self._life.stage()
         return self._missions.stage(state) if state.stage == "missions" else None
 
     def _evaluation(self, state: RunState, done: int = 0) -> Stage:

@@ -29,6 +29,8 @@ EVALUATION = "evaluation episode"
 """Name of the stage in which tasks are evaluated."""
 MISSION = "mission"
 """Name of the stage that comes when all tasks are learned."""
+LIFE = "life step"
+"""Name of that stage where a life comes in place of missions."""
 
 WINDOW = 10
 """Episodes over which the success rate is taken."""
@@ -46,7 +48,8 @@ class Stage:
     """A stretch of a run in which its budget of environment steps stands still.
 
     Attributes:
-        name: What is counted: ``validation episode``, :data:`EVALUATION`, ``learning step`` or :data:`MISSION`.
+        name: What is counted: ``validation episode``, :data:`EVALUATION`, ``learning step``, :data:`MISSION`
+            or :data:`LIFE`.
         done: How many are done.
         total: How many there are.
         about: More about the present one.
@@ -259,8 +262,8 @@ class Progress:
         return duration(self.seconds_left()) + after
 
     def _task(self) -> str:
-        if self._shown.stage is not None and self._shown.stage.name == MISSION:
-            return "missions"
+        if self._shown.stage is not None and self._shown.stage.name in (MISSION, LIFE):
+            return "missions" if self._shown.stage.name == MISSION else "life"
         index = self._shown.task_index
         name = self._tasks[index] if 0 <= index < len(self._tasks) else "?"
         return f"task {index + 1}/{len(self._tasks)} {name}"

@@ -73,7 +73,7 @@ class Progress:
     def advance(self, position: Any) -> float:
         """Count the waypoint if it is reached from ``position`` (m); return the distance to the leg flown (m)."""
         before, goal, _ = self.legs()
-        beside = _beside(before, goal, position)
+        beside = beside_leg(before, goal, position)
         if not self.done and math.dist(goal, position) < self.radius:
             self.reached += 1
         return beside
@@ -150,7 +150,7 @@ def progress_reward(observation: Any, next_observation: Any, *, dimensions: int,
     return way / full - CROSS_TRACK * xp.sqrt(beside)
 
 
-def _beside(start: Any, end: Any, position: Any) -> float:
+def beside_leg(start: Any, end: Any, position: Any) -> float:
     """Distance (m) of a point from the segment between two others."""
     leg = [b - a for a, b in zip(start, end, strict=True)]
     offset = [p - a for a, p in zip(start, position, strict=True)]

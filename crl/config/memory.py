@@ -1,0 +1,91 @@
+"""Settings of a memory of regimes and of its loop of belief (:mod:`crl.memory`), and of lives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from crl.config.ranges import BATCH, COUNT, NOT_NEGATIVE, POSITIVE, SHARE, WIDTH, Range, setting
+
+KINDS = ("contexts", "networks", "hypercrl")
+"""Kinds of memory."""
+STEPS = "informative control steps"
+
+
+@dataclass
+class BeliefConfig:
+    """The loop of belief. Transitions are counted if they are informative: their command did something."""
+
+    window: int = setting(40, "Newest transitions that are kept for recall.", COUNT, unit=STEPS)
+    open_after: int = setting(6, "Transitions of an unknown regime after which one is opened.", COUNT, unit=STEPS)
+    withheld: int = setting(2, "Newest transitions that are not learned from.", Range(0, most=1e6), unit=STEPS)
+    provisional: int = setting(
+        15, "Transitions after which a regime that explains what it sees is kept.", COUNT, unit=STEPS
+    )
+    hopeless: int = setting(60, "Transitions after which one that does not is dropped.", COUNT, unit=STEPS)
+    recent: int = setting(8, "Newest transitions that an error is averaged over.", Range(1, most=64), unit=STEPS)
+    gain: float = setting(0.7, "Share of the bridge's error below which a learned regime takes over.", SHARE)
+    learned: int = setting(512, "Transitions of the present visit that are learned from.", COUNT, unit=STEPS)
+    near: float = setting(
+        4.0,
+        "A regime that explains a window but for commands at which it was never seen may leave so many times as much.",
+        POSITIVE,
+    )
+    again: int = setting(8, "Transitions of a visit after which a kept regime is learned on.", COUNT, unit=STEPS)
+    good: float = setting(1.0, "Mean squared residual up to which a kept regime is not learned on.", NOT_NEGATIVE)
+
+
+@dataclass
+class MemoryConfig:
+    """A memory of regimes (``refiner=lifelong``)."""
+
+    kind: str = setting(
+        "networks",
+        (
+            "``contexts``: the nominal model under remembered contexts; ``networks``: a network per regime; "
+            "``hypercrl``: one hypernetwork with an embedding per regime."
+        ),
+        choices=KINDS,
+    )
+    most: int = setting(64, "Greatest number of regimes, the nominal one among them.", Range(2, most=1e5))
+    hidden: list[int] = setting([48, 48], "Hidden layers of the network whose weights regimes have.", WIDTH)
+    curved: float = setting(
+        3.0,
+        (
+            "Factor on the first layer's initial weights. A network that has only learned a body whose changes go "
+            "with its commands is all but linear in them; wider first weights keep features that bend, from which "
+            "kinks are learned."
+        ),
+        POSITIVE,
+    )
+    base_steps: int = setting(3000, "Gradient steps on the nominal body, in the closing session.", COUNT)
+    steps: int = setting(4, "Learning steps per control step.", Range(0, most=1e4))
+    lr: float = setting(1e-2, "Learning rate of a network (``networks``).", POSITIVE)
+    lr_hyper: float = setting(1e-3, "Learning rate of the hypernetwork and of its embeddings (``hypercrl``).", POSITIVE)
+    batch: int = setting(64, "Transitions per learning step.", BATCH)
+    beta: float = setting(5.0, "Weight of what protects the other regimes (``hypercrl``).", NOT_NEGATIVE)
+    embedding: int = setting(10, "Size of an embedding (``hypercrl``).", WIDTH)
+    structure: str = setting(
+        "matrix",
+        "Channel structure of bridges and contexts: as ``flow.structure``.",
+        choices=("gains", "gains_bias", "matrix", "affine"),
+    )
+    belief: BeliefConfig = field(default_factory=BeliefConfig)
+
+
+@dataclass
+class LifeConfig:
+    """A life: one uninterrupted stream in which the body changes unannounced (``crl live``)."""
+
+    steps: int | None = setting(
+        None, "Control steps that are lived after training, in place of missions; ``None``: no life.", COUNT
+    )
+    run: str | None = setting(
+        None,
+        (
+            "A finished run of the same body: the life begins with what it learned, and with its memory if it has the "
+            "same refiner. ``None``: the nominal body is learned first."
+        ),
+    )
+    memory: str | None = setting(
+        None, "Folder of a memory (``RUN/memory``) that the life begins with; ``None``: its own."
+    )

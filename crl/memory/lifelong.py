@@ -1,0 +1,105 @@
+"""What an agent needs of a memory of regimes: a model to plan on, limits, corrections; and it is shown every step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crl.adaptation.authority import reachable_spec
+from crl.config.memory import MemoryConfig
+from crl.dynamics.body import Body
+from crl.dynamics.task_model import TaskModel
+from crl.memory.belief import Belief
+from crl.memory.bridge import Bridge
+from crl.memory.likelihood import Units
+from crl.memory.memory import Memory
+from crl.planning.body_rollout import BodyRollout
+from crl.types import ActionSpec, Array, Transition
+
+
+class Lifelong:
+    """Memory and belief of one robot; episodes come and go, it stays.
+
+    Args:
+        settings: Settings.
+        memory: The regimes.
+        bridge: Identifies contexts.
+        units: Common units of residuals.
+        model: The base model, for rollouts.
+        body: What it reads and predicts.
+        action: Elements of the action.
+        generator: Source of batches.
+    """
+
+    def __init__(
+        self,
+        settings: MemoryConfig,
+        memory: Memory,
+        bridge: Bridge,
+        units: Units,
+        model: TaskModel,
+        body: Body,
+        action: ActionSpec,
+        generator: torch.Generator,
+    ) -> None:
+        self.settings, self.memory = settings, memory
+        self._body = body
+        self._bridge, self._model, self._action, self._generator = bridge, model, action, generator
+        self.belief = Belief(memory, bridge, units, bridge.box.middle, settings.belief)
+
+    def rollout(self) -> BodyRollout:
+        """What the planner unrolls: the model of the regime in force, within what a bridge leaves of its commands."""
+        force = self.belief.force
+        rollout = BodyRollout(self._body, self._model, self.memory.weights(force.regime))
+        if force.context is not None:
+            rollout.reach = self._bridge.reach(force.context)
+        return rollout
+
+    def limits(self) -> ActionSpec:
+        """The range of planned actions that can be attained."""
+        context = self.belief.force.context
+        return self._action if context is None else reachable_spec(self._action, self._bridge.reachable(context))
+
+    def refine(self, planned: Array) -> Array:
+        """The action to execute for a planned one, float32 [A]; the planned one where no correction is finite."""
+        context = self.belief.force.context
+        if context is None:
+            return planned.copy()
+        corrected = self._bridge.correct(context, torch.from_numpy(planned.copy()))
+        if not bool(torch.isfinite(corrected).all()):
+            return planned.copy()
+        result: Array = self._bridge.box.clip(corrected).numpy().astype(np.float32)
+        return result
+
+    def observe(self, transition: Transition) -> None:
+        """Take note of one executed transition."""
+        before, after = torch.from_numpy(transition.observation), torch.from_numpy(transition.next_observation)
+        executed = torch.from_numpy(transition.executed)
+        with torch.no_grad():
+            self.belief.observe(before, executed, self._body.change(before, after))
+
+    def predict(self, observation: Array, executed: Array) -> Tensor:
+        """The change [D] that is expected now of an executed action [A] at an observation [S]."""
+        return self.belief.predict(torch.from_numpy(observation), torch.from_numpy(executed))
+
+    def learn(self, steps: int) -> float | None:
+        """Take so many learning steps in the background; returns the loss, ``None`` if nothing is being learned."""
+        return self.belief.learn(steps, self._generator)
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that is remembered and believed, as plain data."""
+        return {
+            "memory": self.memory.state_dict(),
+            "belief": self.belief.state_dict(),
+            "generator": self._generator.get_state(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        self.memory.load_state_dict(state["memory"])
+        self.belief.load_state_dict(state["belief"])
+        self._generator.set_state(state["generator"])

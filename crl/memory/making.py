@@ -1,0 +1,164 @@
+"""A lifelong component from the transitions of the nominal body, and from its state."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from torch import Tensor
+
+from crl import restoring
+from crl.adaptation.box import Box
+from crl.adaptation.calibration import Calibration, calibrate
+from crl.adaptation.fitting import FLOOR, HELD_OUT, LEAST, fit_alone
+from crl.config import Config
+from crl.dynamics.body import Body
+from crl.dynamics.buffer import Buffer
+from crl.dynamics.model import DynamicsModel
+from crl.dynamics.task_model import TaskModel
+from crl.errors import CrlError
+from crl.memory.base_model import BaseModel
+from crl.memory.bridge import Bridge
+from crl.memory.contexts import ContextMemory
+from crl.memory.hypercrl import HyperMemory
+from crl.memory.lifelong import Lifelong
+from crl.memory.likelihood import Units
+from crl.memory.memory import Memory
+from crl.memory.networks import NetworkMemory
+from crl.memory.regime import robust_scale
+from crl.seeding import torch_generator
+from crl.types import ActionSpec, ObservationSpec, Told, untold
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What a memory stands on: all that was fitted to the nominal body.
+
+    Attributes:
+        model: The network whose weights regimes have, with those of the nominal body.
+        calibration: Distribution of its residuals.
+        unit: Common units of residuals, [D].
+    """
+
+    model: TaskModel
+    calibration: Calibration
+    unit: Tensor
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return {
+            "model": self.model.state_dict(),
+            "calibration": self.calibration.state_dict(),
+            "unit": self.unit.clone(),
+        }
+
+    @classmethod
+    def from_state(
+        cls, config: Config, observation: ObservationSpec, action: ActionSpec, state: Mapping[str, Any]
+    ) -> Ground:
+        """What :meth:`state_dict` described.
+
+        Raises:
+            UnfitStateError: It is of another body, or of a network of another size.
+        """
+        with restoring.part("model"):
+            model = TaskModel.from_state(small_dynamics(config, observation, action), state["model"])
+        with restoring.part("calibration"):
+            calibration = Calibration.from_state(state["calibration"], model.body.changes)
+        return cls(model, calibration, restoring.tensor(state["unit"], "unit", model.scale))
+
+
+def small_dynamics(config: Config, observation: ObservationSpec, action: ActionSpec) -> DynamicsModel:
+    """The model whose weights regimes have: one member, and hidden layers of ``memory.hidden``."""
+    small = replace(
+        config.dynamics, hidden=list(config.memory.hidden), ensemble=1, out_var=False, loss="mse", rollout=1
+    )
+    return DynamicsModel(small, observation, action, features=Body(observation, action))
+
+
+def fit_ground(
+    config: Config, observation: ObservationSpec, action: ActionSpec, buffer: Buffer, told: Told = untold
+) -> tuple[Ground, float]:
+    """Fit what a memory stands on to transitions of the nominal body; returns it with the loss.
+
+    The newest fifth of them calibrates the residuals.
+
+    Raises:
+        CrlError: There are too few transitions.
+    """
+    if len(buffer) < LEAST:
+        raise CrlError(
+            f"{len(buffer)} transitions of the nominal body are too few for a memory to stand on",
+            f"give budget.steps of at least {LEAST}",
+        )
+    cut = round(len(buffer) * (1 - HELD_OUT))
+    model, loss = fit_alone(
+        config,
+        small_dynamics(config, observation, action),
+        buffer,
+        cut,
+        config.memory.base_steps,
+        told,
+        name="memory-base",
+        about="nominal regime",
+        curved=config.memory.curved,
+    )
+    seen, executed, after = buffer.tensors()
+    residuals = model.body.change(seen, after)[cut:] - model.predict(seen[cut:], executed[cut:])
+    floor = FLOOR * model.scale
+    calibration = calibrate(residuals, floor, rate=config.flow.false_alarms)
+    return Ground(model, calibration, robust_scale(residuals).maximum(floor)), loss
+
+
+def make_lifelong(
+    config: Config, ground: Ground, body: Body, action: ActionSpec, measured: tuple[int, ...] = ()
+) -> Lifelong:
+    """Everything that remembers, with nothing but the nominal regime yet.
+
+    Args:
+        config: The run's settings.
+        ground: What was fitted to the nominal body.
+        body: What is read and predicted.
+        action: Elements of the action.
+        measured: Where the measured counterparts of a command are in an observation.
+    """
+    model = ground.model
+    flow = replace(config.flow, structure=config.memory.structure)
+    base = BaseModel.of(model)
+    bridge = Bridge(flow, base, Box.of(action), ground.calibration, tuple(body.command), measured)
+    memory = make_memory(config, base, bridge)
+    generator = torch_generator(config.seed, "memory-learn")
+    return Lifelong(config.memory, memory, bridge, Units(ground.unit), model, body, action, generator)
+
+
+def make_memory(config: Config, base: BaseModel, bridge: Bridge) -> Memory:
+    """An empty memory of the kind that the settings name."""
+    settings = config.memory
+    if settings.kind == "contexts":
+        return ContextMemory(bridge, settings.most)
+    if settings.kind == "networks":
+        return NetworkMemory(base, settings.most, lr=settings.lr, batch=settings.batch)
+    hyper = replace(config.dynamics.hypernetwork, kind="full", embedding=settings.embedding, init="base")
+    learning = replace(config.learning, lr=settings.lr_hyper, lr_embedding=settings.lr_hyper, average=0.0)
+    own = replace(
+        config,
+        dynamics=replace(config.dynamics, hypernetwork=hyper),
+        learning=learning,
+        continual=replace(config.continual, name="hypercrl", beta=settings.beta, lookahead=False),
+    )
+    generator = torch_generator(config.seed, "memory-hypercrl")
+    return HyperMemory(base, settings.most, own, generator, batch=settings.batch)
+
+
+def check_remembers(config: Config) -> None:
+    """Refuse bodies whose regimes can't be remembered.
+
+    Raises:
+        CrlError: The body's model is of several control steps, or reads the step before.
+    """
+    if config.body.stride > 1 or config.body.memory:
+        raise CrlError(
+            "a memory of regimes needs a model of one control step that reads the observation alone",
+            "set body.stride=1 body.memory=false, or use refiner=afm",
+        )

@@ -1,0 +1,1 @@
+"""Lives: one stream that never ends, with a body that changes unannounced."""

@@ -1,0 +1,47 @@
+"""Where a life begins that does not learn the nominal body itself: with a finished run of the same body."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from crl.config import Config
+from crl.config.agents import kind_of
+from crl.errors import CrlError
+from crl.sequences import TaskSequence
+from crl.training.lives.stage import life_sequence
+from crl.training.load import LoadedRun, load_run
+from crl.training.loop import TrainingLoop
+from crl.types import TaskSpec
+
+
+def check_life(config: Config, sequence: TaskSequence) -> None:
+    """Find out what is wrong with a life before anything runs.
+
+    Raises:
+        CrlError: The sequence has no life, or ``life.run`` is no finished run of the same body.
+    """
+    life_sequence(sequence).make(0).close()
+    if config.life.run is not None:
+        _learned(config, sequence.spec(0))
+
+
+def begin(config: Config, sequence: TaskSequence, loop: TrainingLoop) -> None:
+    """Take over what ``life.run`` has learned."""
+    run = _learned(config, sequence.spec(0))
+    loop.adopt(run.agent.state_dict(), whole=run.config.refiner.name == config.refiner.name)
+
+
+def _learned(config: Config, task: TaskSpec) -> LoadedRun:
+    """The run that a life begins with."""
+    path = Path(str(config.life.run))
+    run = load_run(path)
+    if run.folder.status() != "finished":
+        raise CrlError(f"{path} is not finished", f"let it go on: crl resume {shlex.quote(str(path))}")
+    other = run.sequence.spec(0)
+    if not kind_of(run.config).flies_missions or (other.observation, other.action) != (task.observation, task.action):
+        raise CrlError(
+            f"{path} learned another body: env={run.config.env.name} refiner={run.config.refiner.name}",
+            "name a run with a refiner whose env has the same observation and action, or leave out run=...",
+        )
+    return run

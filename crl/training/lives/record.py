@@ -1,0 +1,165 @@
+"""What is counted of a life, step by step, in a bounded space: how well it went, and how soon it knew."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from crl.adaptation.base import Belief
+
+SETTLED = 3
+"""Steps in a row with a right expectation from which a regime counts as in force."""
+LONG = 15
+"""Steps of a visit after which a change of belief is a false alarm, if the expectation was right."""
+RECENT = 100
+"""Steps that the display's share of right expectations is taken over."""
+
+
+@dataclass(frozen=True)
+class LivedStep:
+    """One step of a life, as an evaluator sees it.
+
+    Attributes:
+        regime: Number of the true regime.
+        name: Its name.
+        right: Whether the change that was expected of the executed command was right, before it was seen.
+        reward: Reward.
+        beside: Distance to the leg (m).
+        believed: What is believed after the step.
+    """
+
+    regime: int
+    name: str
+    right: bool
+    reward: float
+    beside: float
+    believed: Belief
+
+
+@dataclass
+class _Regime:
+    """Sums over the steps in one true regime."""
+
+    name: str
+    steps: int = 0
+    right: int = 0
+    reward: float = 0.0
+    visits: int = 0
+
+
+@dataclass
+class LifeRecord:
+    """Counts a life. :meth:`results` says what the entries are.
+
+    Attributes:
+        steps: Steps so far.
+        timeline: [step, true regime, believed regime or ``None``, phase] of every step at which one of them changed.
+    """
+
+    steps: int = 0
+    beside: float = 0.0
+    visits: int = 0
+    false_alarms: int = 0
+    delays: list[int | None] = field(default_factory=list)
+    timeline: list[list[Any]] = field(default_factory=list)
+    regimes: dict[int, _Regime] = field(default_factory=dict)
+    again: bool = False
+    length: int = 0
+    streak: int = 0
+    settled: int | None = None
+    recent: list[bool] = field(default_factory=list)
+
+    def step(self, lived: LivedStep) -> None:
+        """Count one step."""
+        told = [lived.regime, lived.believed.regime, lived.believed.phase]
+        before = self.timeline[-1][1:] if self.timeline else None
+        if before is None or before[0] != lived.regime:
+            self._visit(lived)
+        if before is not None and before[1] != told[1] and self.length >= LONG and self.streak >= SETTLED:
+            self.false_alarms += 1
+        if before != told:
+            self.timeline.append([self.steps, *told])
+        self.steps += 1
+        self.length += 1
+        self.streak = self.streak + 1 if lived.right else 0
+        if self.streak == SETTLED and self.settled is None:
+            self.settled = self.length - SETTLED
+        self.beside += lived.beside
+        self.recent = [*self.recent[1 - RECENT :], lived.right]
+        sums = self.regimes[lived.regime]
+        sums.steps += 1
+        sums.right += lived.right
+        sums.reward += lived.reward
+
+    def _visit(self, lived: LivedStep) -> None:
+        """A visit of a regime begins, and the one before is over."""
+        self._close()
+        self.visits += 1
+        self.again = lived.regime in self.regimes
+        sums = self.regimes.setdefault(lived.regime, _Regime(lived.name))
+        sums.visits += 1
+        self.length = self.streak = 0
+        self.settled = None
+
+    def _close(self) -> None:
+        if self.again and self.length > SETTLED:
+            self.delays.append(self.settled)
+
+    @property
+    def since(self) -> int:
+        """Steps since what is believed, or what is true, changed."""
+        return self.steps - int(self.timeline[-1][0]) if self.timeline else 0
+
+    def results(self, reached: int, crashes: int) -> dict[str, Any]:
+        """The record as plain data.
+
+        ``waypoints`` per 1,000 steps; ``cross_track`` (mean, m); ``right``: share of steps in which the change expected
+        of the executed command was right, before it was seen; ``reward`` per step; ``returns``: for visits of a regime
+        met before, steps until the expectation is right three times in a row (median, 90 %), ``returned``: share of
+        them that get there; ``false_alarms``: changes of the believed regime in visits longer known than 15 steps, that
+        left a right expectation; ``crashes``; per true regime ``by_regime``; ``timeline``.
+        """
+        delays = [*self.delays, *([self.settled] if self.again and self.length > SETTLED else [])]
+        found = [delay for delay in delays if delay is not None]
+        every, steps = list(self.regimes.values()), max(1, self.steps)
+        return {
+            "steps": self.steps,
+            "waypoints": 1000 * reached / steps,
+            "cross_track": self.beside / steps,
+            "right": sum(part.right for part in every) / steps,
+            "reward": sum(part.reward for part in every) / steps,
+            "visits": self.visits,
+            "returns": {
+                "median": float(np.median(found)) if found else None,
+                "p90": float(np.percentile(found, 90)) if found else None,
+            },
+            "returned": len(found) / len(delays) if delays else None,
+            "false_alarms": self.false_alarms,
+            "crashes": crashes,
+            "by_regime": {
+                part.name: {
+                    "steps": part.steps,
+                    "visits": part.visits,
+                    "reward": part.reward / max(1, part.steps),
+                    "right": part.right / max(1, part.steps),
+                }
+                for _, part in sorted(self.regimes.items())
+            },
+            "timeline": self.timeline,
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """All of it as plain data."""
+        return asdict(self)
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> LifeRecord:
+        """What :meth:`state_dict` described."""
+        values: dict[str, Any] = {
+            key: list(value) if isinstance(value, list) else value for key, value in state.items()
+        }
+        values["regimes"] = {int(index): _Regime(**part) for index, part in state["regimes"].items()}
+        return cls(**values)

@@ -1,0 +1,215 @@
+"""The last stage of a run that lives: one uninterrupted stream, in which the body changes unannounced.
+
+Every transition is shown to the agent and followed by one learning session; nothing ends but by a crash, after which
+the life goes on. A stretch of it is a unit of the run's work, so that checkpoints, Ctrl-C and ``crl resume`` are those
+of every run; the state between two stretches is in the checkpoint, and a life that was killed goes on to the bit.
+Only a refiner that is an oracle is told the truth; the rest of it is for counting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import torch
+
+from crl.agents.base import Agent
+from crl.config import Config
+from crl.dynamics.body import Body
+from crl.errors import CrlError
+from crl.safety.command_filter import CommandFilter
+from crl.sequences import TaskEntry, TaskSequence
+from crl.training.lives.record import LifeRecord, LivedStep
+from crl.training.lives.storage import recollect
+from crl.training.missions.flying import NOMINAL, summarise
+from crl.training.runs.log import RunLog
+from crl.training.runs.state import RunState
+from crl.training.showing.progress import LIFE, Progress, Stage
+from crl.types import LearnBudget, TaskSpec, Transition
+
+STRETCH = 250
+"""Steps of a stretch."""
+RIGHT = 0.1
+"""An expectation is right if it errs by at most this share of the greatest nominal change (root mean square)."""
+SHOWN = 10
+"""The display is told of every so many steps."""
+
+
+def life_sequence(sequence: TaskSequence) -> TaskSequence:
+    """The life of a sequence as its only task.
+
+    Raises:
+        CrlError: It has none.
+    """
+    if sequence.life is None:
+        raise CrlError(f"{sequence.name} has no life", "use env=ugv_life")
+    first = sequence.tasks[0]
+    entry = TaskEntry("life", first.id, {**first.kwargs, **sequence.life})
+    return TaskSequence(sequence.name, sequence.description, (entry,))
+
+
+class LifeStage:
+    """Lives ``life.steps`` steps.
+
+    Args:
+        config: Settings.
+        sequence: The task sequence.
+
+    Raises:
+        CrlError: The sequence has no life.
+
+    Attributes:
+        record: What is counted.
+    """
+
+    def __init__(self, config: Config, sequence: TaskSequence) -> None:
+        self._config = config
+        self._steps = config.life.steps or 0
+        self._sequence = life_sequence(sequence) if self._steps else None
+        self.record = LifeRecord()
+        self._env: gymnasium.Env[Any, Any] | None = None
+        self._observation: Any = None
+        self._first = True
+        self._info: dict[str, Any] = {}
+        self._agent: Agent | None = None
+
+    def left(self) -> int:
+        """Steps that have not been lived yet."""
+        return self._steps - self.record.steps
+
+    # ------------------------------------------------------------------ living
+    def live(self, agent: Agent, state: RunState, log: RunLog, progress: Progress) -> None:
+        """Live a stretch, and note it."""
+        memory = self._config.life.memory
+        if self._env is None and memory is not None and self._sequence is not None:
+            for problem in recollect(Path(memory), self._sequence.spec(0), agent):
+                progress.message(problem)
+        env, task = self._begun(agent)
+        count = min(STRETCH, self.left())
+        wall = CommandFilter(task.action, task.safe_action)
+        body = Body(task.observation, task.action)
+        for at in range(count):
+            self._step(agent, env, task, wall, body)
+            if at % SHOWN == 0:
+                progress.count(self.stage())
+        state.evaluation_steps += count
+        now = self.record.results(self._info["reached"], self._info["crashes"])
+        told = {key: now[key] for key in ("steps", "waypoints", "cross_track", "right", "reward", "false_alarms")}
+        believed = agent.belief()
+        log.write(
+            "life",
+            state.env_steps,
+            {**told, "believed": believed.regime, "phase": believed.phase, "known": believed.regimes},
+        )
+
+    def _begun(self, agent: Agent) -> tuple[gymnasium.Env[Any, Any], TaskSpec]:
+        """The life's environment, and its task; the life begins if it has not."""
+        assert self._sequence is not None
+        task = replace(self._sequence.spec(0), index=NOMINAL)
+        if self._env is None:
+            self._env = self._sequence.make(0)
+            self._observation, self._info = self._env.reset(seed=self._config.seed)
+            agent.begin(task, self._config.seed, False)
+            self._agent = agent
+        return self._env, task
+
+    def _step(
+        self, agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, wall: CommandFilter, body: Body
+    ) -> None:
+        described: Any = env.unwrapped
+        refiner = agent.actor.refiner
+        if refiner is not None and refiner.is_told:
+            refiner.tell_effect(described.next_effect())
+        decision = agent.act(self._observation)
+        executed = wall(decision.action).action
+        expected = agent.expected_change(self._observation, executed)
+        if expected is None:
+            raise CrlError("the agent expects nothing of its commands, so its life can't be judged", "use refiner=afm")
+        after, reward, terminated, truncated, info = env.step(executed)
+        if "fault" in info:
+            raise CrlError(
+                f"the life can't go on: {info['fault']}",
+                f"`crl check env={self._config.env.name}` tries the environment",
+            )
+        ended = bool(terminated or truncated)
+        done = body.change(torch.from_numpy(self._observation), torch.from_numpy(after)).numpy()
+        error = (expected - done) / np.asarray(described.full_change)
+        agent.observe(
+            Transition(
+                task=task.index,
+                observation=self._observation,
+                planned=decision.planned,
+                refined=decision.action,
+                executed=executed,
+                reward=float(reward),
+                next_observation=after,
+                first=self._first,
+                last=ended,
+                terminated=bool(terminated),
+            )
+        )
+        agent.learn(LearnBudget(1, online=True))
+        right = bool(np.sqrt(np.square(error).mean()) <= RIGHT)
+        regime, name = int(info["regime"]), str(info["regime_name"])
+        beside = float(info["cross_track"])
+        self.record.step(LivedStep(regime, name, right, float(reward), beside, agent.belief()))
+        self._observation, self._info, self._first = after, info, ended
+        if ended:
+            self._observation, _ = env.reset()
+
+    def stage(self) -> Stage:
+        """How far the life is, and what is believed."""
+        record, about = self.record, ""
+        if self._agent is not None and record.steps:
+            believed = self._agent.belief()
+            regime = "another" if believed.regime is None else believed.name or str(believed.regime)
+            recent = sum(record.recent) / len(record.recent)
+            told = f"regime {regime} {believed.phase} for {record.since} steps, {believed.regimes} known, "
+            about = f"right {recent:.0%}, waypoints {self._info.get('reached', 0)}"
+            about = told + about if believed.phase else about
+        return Stage(LIFE, record.steps, self._steps, about)
+
+    def results(self) -> dict[str, Any] | None:
+        """The record and what the agent says of itself; ``None`` if nothing was lived."""
+        if not self.record.steps or self._agent is None:
+            return None
+        record = self.record.results(self._info["reached"], self._info["crashes"])
+        ms = summarise(self._agent.milliseconds, min(map(len, self._agent.milliseconds.values())))
+        return {**record, "seed": self._config.seed, "known": self._agent.belief().regimes, "ms": ms}
+
+    def close(self) -> None:
+        """Close the environment."""
+        if self._env is not None:
+            self._env.close()
+
+    # ------------------------------------------------------------------ persistence
+    def state_dict(self) -> dict[str, Any] | None:
+        """How the life goes on, beside the agent's own state; ``None`` before it has begun."""
+        if self._env is None or self._agent is None:
+            return None
+        described: Any = self._env.unwrapped
+        kept = {key: self._info[key] for key in ("reached", "crashes")}
+        return {
+            "record": self.record.state_dict(),
+            "env": described.get_episode_state(),
+            "agent": self._agent.episode_state(),
+            "observation": np.array(self._observation),
+            "first": self._first,
+            "info": kept,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any] | None, agent: Agent) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit; the agent's own state is restored already."""
+        if state is None:
+            return
+        env, task = self._begun(agent)
+        described: Any = env.unwrapped
+        described.set_episode_state(state["env"])
+        agent.resume_episode(task, self._config.seed, state["agent"])
+        self._observation, self._first = np.asarray(state["observation"], dtype=np.float32), bool(state["first"])
+        self._info = dict(state["info"])
+        self.record = LifeRecord.from_state(state["record"])

@@ -1,0 +1,71 @@
+"""What is counted of a life, by hand."""
+
+from __future__ import annotations
+
+from crl.adaptation.base import Belief
+from crl.training.lives.record import LifeRecord, LivedStep
+
+
+def lived(record: LifeRecord, regime: int, rights: str, believed: int | None = None) -> None:
+    """Steps in a regime: ``+`` with a right expectation, ``-`` with a wrong one."""
+    for right in rights:
+        belief = Belief(regime if believed is None else believed, "known")
+        record.step(LivedStep(regime, f"r{regime}", right == "+", 1.0, 0.5, belief))
+
+
+def test_returns_count_for_regimes_met_before_until_three_are_right() -> None:
+    record = LifeRecord()
+    lived(record, 0, "--+++")  # never met before
+    lived(record, 1, "+++++")
+    lived(record, 0, "-++-+++")  # in force from the fifth step on
+    lived(record, 1, "++++")
+    lived(record, 0, "-----")
+    results = record.results(reached=13, crashes=2)
+    assert results["returns"]["median"] == 2.0
+    assert results["returned"] == 2 / 3
+    assert results["visits"] == 5
+    assert results["steps"] == 26
+    assert results["waypoints"] == 500
+    assert results["crashes"] == 2
+    assert results["cross_track"] == 0.5
+    assert results["right"] == (3 + 5 + 5 + 4) / 26
+    assert results["by_regime"]["r0"] == {"steps": 17, "visits": 3, "reward": 1.0, "right": 8 / 17}
+
+
+def test_the_timeline_has_changes_alone() -> None:
+    record = LifeRecord()
+    lived(record, 0, "+++")
+    lived(record, 2, "--", believed=0)
+    lived(record, 2, "++")
+    assert record.timeline == [[0, 0, 0, "known"], [3, 2, 0, "known"], [5, 2, 2, "known"]]
+    assert record.since == 2
+
+
+def test_a_false_alarm_leaves_a_right_expectation_in_a_long_visit() -> None:
+    record = LifeRecord()
+    lived(record, 0, "+" * 20)
+    lived(record, 0, "+", believed=3)  # one
+    lived(record, 0, "-" * 3, believed=3)
+    lived(record, 0, "+")  # nothing right was left
+    assert record.false_alarms == 1
+    lived(record, 1, "+" * 5)
+    lived(record, 1, "+", believed=0)  # too early to be one
+    assert record.false_alarms == 1
+
+
+def test_it_goes_on_from_its_state() -> None:
+    one = LifeRecord()
+    lived(one, 0, "-+++")
+    lived(one, 1, "++")
+    other = LifeRecord.from_state(one.state_dict())
+    for record in (one, other):
+        lived(record, 1, "+++")
+        lived(record, 0, "-++++")
+    assert one == other
+    assert one.results(3, 0) == other.results(3, 0)
+
+
+def test_nothing_lived_is_no_error() -> None:
+    results = LifeRecord().results(0, 0)
+    assert results["steps"] == 0
+    assert results["returns"]["median"] is None

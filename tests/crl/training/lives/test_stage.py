@@ -1,0 +1,128 @@
+"""Lives as the last stage of a run: any refiner, a kill at any moment, a run and a memory to begin with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from crl.config import Config
+from crl.config.composing import compose
+from crl.errors import CrlError
+from crl.training.checkpoints.store import CheckpointStore
+from crl.training.lives import stage
+from crl.training.runner import resume, train
+from tests import tiny, tiny_missions
+from tests.crl.training.checkpoints.test_store import same
+
+LIFE: dict[str, Any] = {
+    "name": "small_life",
+    "description": "for tests: a unicycle's life of three regimes",
+    "tasks": [
+        {
+            "name": "nominal",
+            "id": "crl/UGVLife-v0",
+            "kwargs": {"regimes": 1, "others": 0, "episode_steps": 120},
+        }
+    ],
+    "life": {"regimes": 3, "others": 1, "lengths": (20, 40), "episode_steps": 1000},
+}
+SMALL = ("memory.hidden=[24]", "memory.base_steps=400")
+TIMES = ("ms",)
+
+
+def settings(folder: Path, *overrides: str, refiner: str = "lifelong", name: str = "run") -> Config:
+    """Settings of a life of 150 steps."""
+    chosen = [f"refiner={refiner}", "life.steps=150", *overrides, *(SMALL if refiner == "lifelong" else ())]
+    small = [text for text in tiny_missions.SMALL if not text.startswith("missions.")]
+    given = ["env=tests.crl.training.lives.test_stage:LIFE", f"run_dir={folder}", f"name={name}"]
+    return compose([*given, *tiny.read_with(small, *given, *chosen), *chosen])
+
+
+def lived(config: Config) -> dict[str, Any]:
+    """The record of a life, without what equal lives differ in."""
+    record = train(config, tiny.quiet()[0])["life"]
+    return {key: value for key, value in record.items() if key not in TIMES}
+
+
+@pytest.mark.parametrize("refiner", ["lifelong", "afm", "none", "oracle"])
+def test_every_refiner_lives(tmp_path: Path, refiner: str) -> None:
+    record = lived(settings(tmp_path, refiner=refiner))
+    assert record["steps"] == 150
+    assert sum(part["steps"] for part in record["by_regime"].values()) == 150
+    assert record["timeline"][0][:2] == [0, 0]
+    written = json.loads((tmp_path / "run" / "results.json").read_text())["life"]
+    assert written["timeline"] == record["timeline"]
+    lines = [json.loads(line) for line in (tmp_path / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["steps"] for line in lines if line["kind"] == "life"] == [150]
+    assert (tmp_path / "run" / "memory").exists() == (refiner == "lifelong")
+    if refiner == "oracle":
+        assert record["right"] > 0.9
+
+
+class Killed(Exception):
+    """In place of a kill."""
+
+
+@pytest.mark.parametrize("refiner", ["lifelong", "afm"])
+def test_a_life_that_was_killed_goes_on_to_the_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refiner: str
+) -> None:
+    monkeypatch.setattr(stage, "STRETCH", 50)
+    whole = lived(settings(tmp_path, "checkpoint.seconds=0", refiner=refiner, name="whole"))
+    steps, step = 0, stage.LifeStage._step
+
+    def killed(self: Any, *arguments: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == 120:
+            raise Killed
+        step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.LifeStage, "_step", killed)
+        with pytest.raises(Killed):
+            lived(settings(tmp_path, "checkpoint.seconds=0", refiner=refiner))
+    assert not (tmp_path / "run" / "results.json").exists()
+    monkeypatch.setattr("crl.training.runner.Progress", lambda *_: tiny.quiet()[0])
+    record = {key: value for key, value in resume(tmp_path / "run")["life"].items() if key not in TIMES}
+    assert record == whole
+    ends = [CheckpointStore(tmp_path / name / "checkpoints").load_latest().state for name in ("whole", "run")]
+    assert same(ends[0]["agent"], ends[1]["agent"])
+
+
+def opened(run: Path) -> int:
+    """Regimes that the memory of a run has opened so far."""
+    state = CheckpointStore(run / "checkpoints").load_latest().state
+    return int(state["agent"]["adaptation"]["known"]["memory"]["opened"])
+
+
+def test_a_life_begins_with_a_finished_run_and_with_its_memory(tmp_path: Path) -> None:
+    lived(settings(tmp_path, "life.steps=100", name="first"))
+    again = lived(settings(tmp_path, f"life.run={tmp_path / 'first'}", "life.steps=20", name="again"))
+    assert again["steps"] == 20
+    assert opened(tmp_path / "again") >= opened(tmp_path / "first") > 0
+    steps = json.loads((tmp_path / "again" / "results.json").read_text())
+    assert steps["env_steps"] == 0  # the nominal body was not learned anew
+    other = lived(settings(tmp_path, f"life.run={tmp_path / 'first'}", "life.steps=20", refiner="afm", name="other"))
+    assert other["steps"] == 20
+    memory = f"life.memory={tmp_path / 'first' / 'memory'}"
+    lived(settings(tmp_path, f"life.run={tmp_path / 'other'}", memory, "life.steps=20", name="fourth"))
+    assert opened(tmp_path / "fourth") >= opened(tmp_path / "first")
+
+
+def test_what_can_not_be_lived_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CrlError, match=r"life\.steps needs a refiner"):
+        settings(tmp_path, refiner="off")
+    missions = tiny_missions.settings(tmp_path, "refiner=none")
+    missions.life.steps = 10
+    with pytest.raises(CrlError, match="has no life"):
+        train(missions, tiny.quiet()[0])
+    train(tiny_missions.settings(tmp_path, "refiner=none", "missions.seeds=0", "name=other"), tiny.quiet()[0])
+    nothing = settings(tmp_path, f"life.run={tmp_path / 'nothing'}", name="a")
+    with pytest.raises(CrlError, match="there is no run folder"):
+        train(nothing, tiny.quiet()[0])
+    with pytest.raises(CrlError, match="has a life, and no missions"):
+        train(settings(tmp_path, "life.steps=null", name="b"), tiny.quiet()[0])
