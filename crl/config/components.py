@@ -73,6 +73,7 @@ _LIFELONG = (
     "refiner.kind",
     "refiner.clipped",
     "memory",
+    "flow.structure",
     "flow.false_alarms",
     "flow.relative_error",
     "flow.prior_gain",

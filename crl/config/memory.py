@@ -64,11 +64,6 @@ class MemoryConfig:
     batch: int = setting(64, "Transitions per learning step.", BATCH)
     beta: float = setting(5.0, "Weight of what protects the other regimes (``hypercrl``).", NOT_NEGATIVE)
     embedding: int = setting(10, "Size of an embedding (``hypercrl``).", WIDTH)
-    structure: str = setting(
-        "matrix",
-        "Channel structure of bridges and contexts: as ``flow.structure``.",
-        choices=("gains", "gains_bias", "matrix", "affine"),
-    )
     belief: BeliefConfig = field(default_factory=BeliefConfig)
 
 
@@ -82,8 +77,8 @@ class LifeConfig:
     run: str | None = setting(
         None,
         (
-            "A finished run of the same body: the life begins with what it learned, and with its memory if it has the "
-            "same refiner. ``None``: the nominal body is learned first."
+            "A finished run of the same body: the life begins with what it learned, and with its memory if the "
+            "refiner and its settings are the same. ``None``: the nominal body is learned first."
         ),
     )
     memory: str | None = setting(

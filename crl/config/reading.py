@@ -40,6 +40,7 @@ EVERY_RUN = (
     "check",
     "videos",
     "callbacks",
+    "life.steps",
 )
 """What the training loop and its surroundings read, whatever agent there is."""
 RECORDED_DATA = ("data",)
@@ -77,8 +78,7 @@ def declared(setting: Setting, own: Mapping[str, Settings] | None = None) -> fro
     own = own or {}
     kind = kind_named(str(setting("agent.name")), str(setting("refiner.name")))
     read = [*EVERY_RUN, *(RECORDED_DATA if setting("data.source") is not None else ())]
-    if kind.flies_missions:
-        read += OF_LIVES if setting("life.steps") is not None else ("life.steps",)
+    read += OF_LIVES if kind.flies_missions and setting("life.steps") is not None else ()
     agent = own.get("agent", kind.settings)
     if agent is None:
         sections = (key.partition(".")[0] for key in defaults())

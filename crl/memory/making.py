@@ -124,9 +124,8 @@ def make_lifelong(
         measured: Where the measured counterparts of a command are in an observation.
     """
     model = ground.model
-    flow = replace(config.flow, structure=config.memory.structure)
     base = BaseModel.of(model)
-    bridge = Bridge(flow, base, Box.of(action), ground.calibration, tuple(body.command), measured)
+    bridge = Bridge(config.flow, base, Box.of(action), ground.calibration, tuple(body.command), measured)
     memory = make_memory(config, base, bridge)
     generator = torch_generator(config.seed, "memory-learn")
     return Lifelong(config.memory, memory, bridge, Units(ground.unit), model, body, action, generator)

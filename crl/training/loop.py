@@ -286,7 +286,7 @@ class TrainingLoop:
 
         Args:
             learned: The state of its agent.
-            whole: Whether that agent is one of the same refiner, so that nothing has to be fitted anew.
+            whole: Whether that agent adapts by the same settings, so that nothing has to be fitted anew.
         """
         self._display.learning()
         if whole:

@@ -103,7 +103,7 @@ def train(
             if resumed and store.list():
                 _restore(loop, store, shown)
                 loop.show()
-            elif config.life.run is not None:
+            elif config.life.steps is not None and config.life.run is not None:
                 begin(config, sequence, loop)
                 store.save(0, loop.state_dict())
             elif config.data.source is not None:

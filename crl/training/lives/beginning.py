@@ -14,6 +14,9 @@ from crl.training.load import LoadedRun, load_run
 from crl.training.loop import TrainingLoop
 from crl.types import TaskSpec
 
+FITTED_BY = ("refiner", "flow", "body", "memory")
+"""Sections of settings that decide what an adaptation fits: where they are equal, nothing is fitted anew."""
+
 
 def check_life(config: Config, sequence: TaskSequence) -> None:
     """Find out what is wrong with a life before anything runs.
@@ -29,7 +32,8 @@ def check_life(config: Config, sequence: TaskSequence) -> None:
 def begin(config: Config, sequence: TaskSequence, loop: TrainingLoop) -> None:
     """Take over what ``life.run`` has learned."""
     run = _learned(config, sequence.spec(0))
-    loop.adopt(run.agent.state_dict(), whole=run.config.refiner.name == config.refiner.name)
+    same = all(getattr(run.config, section) == getattr(config, section) for section in FITTED_BY)
+    loop.adopt(run.agent.state_dict(), whole=same)
 
 
 def _learned(config: Config, task: TaskSpec) -> LoadedRun:
