@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 pytest.importorskip("rosbags")
 
 from crl.cli import app
-from crl.reporting.replay.recording import reader_of, take_of_recording
+from crl.reporting.replay.recording import reader_of, episode_of_recording
 from crl.safety.wall import SafetyWall
 from crl_robots import RobotMission, make_robot
 from crl_robots.errors import RobotError
@@ -157,7 +157,7 @@ def test_the_take_shows_path_plan_and_progress(ride: Any) -> None:
     folder, happened, points = ride
     reader = reader_of(folder)
     assert reader is not None
-    made = take_of_recording(folder, reader, "ugv_husky")
+    made = episode_of_recording(folder, reader, "ugv_husky")
     assert len(made.moments) == len(happened) - 1
     assert made.recorded
     reached = [moment.reached for moment in made.moments]
