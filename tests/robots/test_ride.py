@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 pytest.importorskip("rosbags")
 
 from crl.cli import app
-from crl.reporting.replay.recording import reader_of, episode_of_recording
+from crl.reporting.replay.recording import episode_of_recording, reader_of
 from crl.safety.wall import SafetyWall
 from crl_robots import RobotMission, make_robot
 from crl_robots.errors import RobotError
