@@ -1,6 +1,6 @@
 # Images for training on a CPU and for ROS 2. Continuous integration does not build them.
 #   docker build --target train -t crl .
-#   docker run --rm -it -v "$PWD/runs:/work/runs" crl train env=door_open
+#   docker run --rm -it -v "$PWD/runs:/crl/runs" crl train env=door_open
 #   docker build --target ros -t crl-ros .
 
 FROM python:3.11-slim AS train
@@ -13,7 +13,7 @@ COPY . .
 # PyTorch from its CPU index: the default one brings about 6 GB of CUDA libraries.
 ENV PIP_NO_CACHE_DIR=1 PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu OMP_NUM_THREADS=1
 RUN pip install --constraint constraints.txt .
-WORKDIR /work
+WORKDIR /crl
 ENTRYPOINT ["crl"]
 CMD ["doctor"]
 

@@ -67,6 +67,17 @@ class EpisodeResult:
     reasons: dict[str, int] = field(default_factory=dict)
     decision_ms: list[float] = field(default_factory=list)
 
+    def judged(self, task: TaskSpec) -> bool | None:
+        """Whether the episode succeeded; ``None`` where the task defines no success."""
+        return self.success if task.has_success else None
+
+    def values(self, task: TaskSpec) -> dict[str, Any]:
+        """What a log says of it."""
+        values: dict[str, Any] = {"return": self.total, "success": self.judged(task), "steps": self.steps}
+        if self.reasons:
+            values |= {"safe_actions": sum(self.reasons.values()), "reasons": sorted(self.reasons)}
+        return {**values, "fault": self.fault} if self.fault else values
+
 
 def play(
     agent: Agent,

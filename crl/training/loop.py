@@ -141,7 +141,7 @@ class TrainingLoop:
         if result.fault:
             self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
         self._log_episode("episode", task, result)
-        self.show(episode_return=result.total, success=_judged(task, result))
+        self.show(episode_return=result.total, success=result.judged(task))
         random = config.exploration.random_episodes
         if state.episodes == random:
             self._learn(config.learning.initial_steps)
@@ -326,19 +326,8 @@ class TrainingLoop:
             self.log.write("change", state.env_steps, values)
 
     def _log_episode(self, kind: str, task: TaskSpec, result: EpisodeResult) -> None:
-        values: dict[str, Any] = {
-            "task": task.name,
-            "episode": self.state.episodes,
-            "return": result.total,
-            "success": _judged(task, result),
-            "steps": result.steps,
-        }
-        if result.reasons:
-            values["safe_actions"] = sum(result.reasons.values())
-            values["reasons"] = sorted(result.reasons)
-        if result.fault:
-            values["fault"] = result.fault
-        self.log.write(kind, self.state.env_steps, values)
+        number = {"task": task.name, "episode": self.state.episodes}
+        self.log.write(kind, self.state.env_steps, {**number, **result.values(task)})
 
     def _log_learning(self, report: LearnReport) -> None:
         """An agent's ``task`` is the loss on the present task; in the log a task is a name."""
@@ -399,8 +388,3 @@ class TrainingLoop:
         self.clock.load_state_dict(times)
         self.life.load_state_dict(state.get("life"), self.agent)  # not in checkpoints of version 0.1
         return self.log.load_state_dict(state["log"])
-
-
-def _judged(task: TaskSpec, result: EpisodeResult) -> bool | None:
-    """Whether an episode succeeded; ``None`` where success is not defined."""
-    return result.success if task.has_success else None
