@@ -7,7 +7,6 @@ detection come from its residuals there, in their order of time.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 
@@ -77,7 +76,8 @@ def fit_fitted(
     body = Body(observation, action)
     every = single_steps(body, buffer, memory=config.body.memory)
     cut = round(len(every) * (1 - HELD_OUT))
-    one_step, loss = fit_one_step(config, observation, action, every, cut, steps, told)
+    # A network of its own, whatever keeps the planner's models: regimes are told from the body as it was learned.
+    one_step, loss = fit_alone(config, one_step_dynamics(config, observation, action), every, cut, steps, told)
     seen, executed, after = every.tensors()
     change = body.change(seen, after)
     measured = measured_fields(config, body, action)
@@ -110,22 +110,6 @@ def fit_fitted(
     return fitted, {"one_step": loss}
 
 
-def fit_one_step(
-    config: Config,
-    observation: ObservationSpec,
-    action: ActionSpec,
-    every: Buffer,
-    cut: int,
-    steps: int,
-    told: Told = untold,
-) -> tuple[TaskModel, float]:
-    """The model of one control step, learned from the first ``cut`` of its steps; normalised by all.
-
-    It is a network of its own, whatever keeps the planner's models: regimes are told from the body as it was learned.
-    """
-    return fit_alone(config, one_step_dynamics(config, observation, action), every, cut, steps, told)
-
-
 def fit_alone(
     config: Config,
     model: DynamicsModel,
@@ -151,8 +135,7 @@ def fit_alone(
         about: What it is told to be.
         curved: Factor on the first layer's initial weights.
     """
-    single = replace(config, continual=replace(config.continual, name="single"))
-    strategy = Single(single, model.network, torch_generator(config.seed, name))
+    strategy = Single(config, model.network, torch_generator(config.seed, name))
     scales = model.scales()
     seen, executed, after = every.tensors()
     scales.features.update(model.features.encode(seen))

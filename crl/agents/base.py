@@ -29,13 +29,11 @@ class Agent(ABC):
         SETTINGS: Settings that it reads itself, beside its components, as dotted keys or beginnings of such; ``None``:
             it does not say, and is taken to read everything.
         planner: The planner that it decides with; ``None`` for an agent that does not plan.
-        refiner: What refines planned actions in the present mission; ``None`` for an agent that refines none.
     """
 
     kind: AgentKind = AgentKind("own")
     SETTINGS: ClassVar[tuple[str, ...] | None] = None
     planner: Planner | None = None
-    refiner: Refiner | None = None
 
     # ------------------------------------------------------------------ what every agent does
     @abstractmethod
@@ -142,6 +140,11 @@ class Agent(ABC):
             CrlError: The agent refines nothing by a flow, or the flow does not fit.
         """
         raise CrlError(f"the flow {folder} is of no use to this agent", "use refiner=afm or afm_learned")
+
+    @property
+    def refiner(self) -> Refiner | None:
+        """What refines planned actions in the present mission; ``None`` for an agent that refines none."""
+        return None
 
     @property
     def milliseconds(self) -> Mapping[str, list[float]]:

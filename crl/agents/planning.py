@@ -81,7 +81,6 @@ class PlanningAgent(Agent):
         self._action = action
         self._nominal = -1
         self.kind = kind_of(config)
-        self.refiner: Refiner | None = adaptation.refiner
         self._told = -1
         self._explore = self._adapting = False
         self._watch = Stopwatch(PHASES)
@@ -124,7 +123,6 @@ class PlanningAgent(Agent):
         self._adapting = not self._explore and self.adaptation.ready and task == self._nominal
         if self._adapting:
             self.adaptation.begin(self.knowledge.task_model(task), self.task, self._episode)
-        self.refiner = self.adaptation.refiner
 
     def act(self, observation: Array) -> Decision:
         """Decide on an action; the task's safe action, with the reason, where no plan can be trusted."""
@@ -182,6 +180,11 @@ class PlanningAgent(Agent):
         return report
 
     # ------------------------------------------------------------------ what it can tell
+    @property
+    def refiner(self) -> Refiner:
+        """What refines planned actions now."""
+        return self.adaptation.refiner
+
     def belief(self) -> Belief:
         """What it believes of its body while it adapts."""
         return self.adaptation.belief() if self._adapting else Belief()
@@ -337,11 +340,11 @@ def planning_agent(
     Raises:
         CrlError: The observation is of no use for a moving body, or a setting does not fit it.
     """
-    adapting: Adaptation = NoAdaptation(action) if adaptation is None else adaptation
     if kind_of(config).flies_missions:
         device = "cpu"
         made = ADAPTATIONS.get(config.refiner.kind, MissionAdaptation)
-        adapting = adaptation or made(config, observation, action)
+        adaptation = adaptation or made(config, observation, action)
+    adaptation = adaptation or NoAdaptation(action)
     return kind(
         config,
         action,
@@ -350,11 +353,11 @@ def planning_agent(
             observation,
             action,
             device,
-            features=adapting.features,
-            unroll=adapting.unroll,
-            stride=adapting.stride,
+            features=adaptation.features,
+            unroll=adaptation.unroll,
+            stride=adaptation.stride,
         ),
         make_planner(config.planner, action, device),
         Exploration(config.exploration, action, config.seed, hands_over=True),
-        adapting,
+        adaptation,
     )

@@ -111,7 +111,7 @@ class HyperMemory(Memory):
         total = 0.0
         for _ in range(count):
             self._taken += 1
-            rows = steps[torch.randint(len(steps), (min(self._batch, len(steps)),), generator=generator)]
+            rows = steps.draw(self._batch, generator)
             total += float(self._strategy.step(lambda weights, rows=rows: self.base.loss(weights, rows))["task"])  # type: ignore[misc]
         self._stacked = None
         return total / count

@@ -61,7 +61,7 @@ class NetworkMemory(Memory):
             self._optimiser = torch.optim.Adam([self._moving], lr=self._lr)
         total = 0.0
         for _ in range(count):
-            rows = steps[torch.randint(len(steps), (min(self._batch, len(steps)),), generator=generator)]
+            rows = steps.draw(self._batch, generator)
             loss = self.base.loss(self._moving, rows)
             self._optimiser.zero_grad(set_to_none=True)
             loss.backward()

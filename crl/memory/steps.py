@@ -23,6 +23,10 @@ class Steps:
     def __getitem__(self, index: slice | Tensor) -> Steps:
         return Steps(self.observation[index], self.action[index], self.change[index])
 
+    def draw(self, count: int, generator: torch.Generator) -> Steps:
+        """``count`` rows, or as many as there are, drawn with replacement."""
+        return self[torch.randint(len(self), (min(count, len(self)),), generator=generator)]
+
     @classmethod
     def stacked(cls, rows: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Steps:
         """Rows of an observation [S], an action [A] and a change [D] each; at least one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,40 @@ TURN_RATE = math.pi / 2
 """Greatest turn rate that can be commanded (rad/s)."""
 START_STD = 0.02
 """Deviation of the start around the first waypoint and heading 0 (m, m, rad), as published."""
+
+
+def vehicle_task(
+    name: str, control_period: float, episode_steps: int, fields: Sequence[contract.Plain] = (), **ends: bool
+) -> contract.Plain:
+    """The task of a vehicle that follows waypoints by speed and turn rate.
+
+    Args:
+        name: Its name.
+        control_period: Seconds per step.
+        episode_steps: Steps until an episode is truncated.
+        fields: Fields of the body's own, between its pose and the goals.
+        ends: What it says of success and of ends, such as ``has_terminated=True``.
+    """
+    field = contract.observation_field
+    return {
+        "name": name,
+        "control_period": control_period,
+        "episode_steps": episode_steps,
+        "observation": [
+            field("x", "m", scale_floor=0.02, role="position"),
+            field("y", "m", scale_floor=0.02, role="position"),
+            field("heading", "rad", kind="angle", scale_floor=0.02, role="heading"),
+            *fields,
+            *goal_fields(2),
+        ],
+        "action": [
+            contract.action_field("speed", "m/s", low=-SPEED, high=SPEED),
+            contract.action_field("turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE),
+        ],
+        "safe_action": [0.0, 0.0],
+        **ends,
+        "exploration": contract.exploration_prior(beta=1.0, std=[0.6 * SPEED, 0.6 * TURN_RATE]),
+    }
 
 
 def make_ugv_mission(body: str = "kinematic", **kwargs: Any) -> UGVMissionEnv:
@@ -100,26 +135,7 @@ class UGVMissionEnv(gymnasium.Env[Array, Array]):
         self.clipped = clipped
         self._goal = 3 + len(fields)
         self._full = SPEED * control_period
-        field = contract.observation_field
-        self.task: contract.Plain = {
-            "name": task_name,
-            "control_period": control_period,
-            "episode_steps": episode_steps,
-            "observation": [
-                field("x", "m", scale_floor=0.02, role="position"),
-                field("y", "m", scale_floor=0.02, role="position"),
-                field("heading", "rad", kind="angle", scale_floor=0.02, role="heading"),
-                *fields,
-                *goal_fields(2),
-            ],
-            "action": [
-                contract.action_field("speed", "m/s", low=-SPEED, high=SPEED),
-                contract.action_field("turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE),
-            ],
-            "safe_action": [0.0, 0.0],
-            "has_terminated": True,
-            "exploration": contract.exploration_prior(beta=1.0, std=[0.6 * SPEED, 0.6 * TURN_RATE]),
-        }
+        self.task = vehicle_task(task_name, control_period, episode_steps, fields, has_terminated=True)
         self.observation_space = contract.observation_space(self.task["observation"])
         self.action_space = contract.action_space(self.task["action"])
         self._low = self.action_space.low.astype(np.float64)

@@ -14,9 +14,9 @@ from crl_envs import task as contract
 from crl_envs.lives.endless import EndlessWay
 from crl_envs.lives.regimes import CommandRegime, draw_regimes
 from crl_envs.lives.stream import RegimeStream
-from crl_envs.missions import MissionError, goal_fields
+from crl_envs.missions import MissionError
 from crl_envs.missions.rewards import ground_reward
-from crl_envs.ugv_mission import SPEED, START_STD, TURN_RATE
+from crl_envs.ugv_mission import SPEED, START_STD, TURN_RATE, vehicle_task
 from crl_envs.ugv_unicycle import CONTROL_PERIOD, RADIUS, clip_command, step_unicycle, wrap
 
 Array = NDArray[np.float32]
@@ -73,25 +73,7 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         self._others, self._regime_seed = others, regime_seed
         self.stream = RegimeStream(regimes, lengths, fresh)
         self.way = EndlessWay(HALF, RADIUS)
-        field = contract.observation_field
-        self.task: contract.Plain = {
-            "name": "ugv_life",
-            "control_period": CONTROL_PERIOD,
-            "episode_steps": episode_steps,
-            "observation": [
-                field("x", "m", scale_floor=0.02, role="position"),
-                field("y", "m", scale_floor=0.02, role="position"),
-                field("heading", "rad", kind="angle", scale_floor=0.02, role="heading"),
-                *goal_fields(2),
-            ],
-            "action": [
-                contract.action_field("speed", "m/s", low=-SPEED, high=SPEED),
-                contract.action_field("turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE),
-            ],
-            "safe_action": [0.0, 0.0],
-            "has_success": False,
-            "exploration": contract.exploration_prior(beta=1.0, std=[0.6 * SPEED, 0.6 * TURN_RATE]),
-        }
+        self.task = vehicle_task("ugv_life", CONTROL_PERIOD, episode_steps, has_success=False)
         self.observation_space = contract.observation_space(self.task["observation"])
         self.action_space = contract.action_space(self.task["action"])
         self._box = np.array([SPEED, TURN_RATE])
