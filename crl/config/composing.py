@@ -34,6 +34,7 @@ from crl.config.fingerprints import digest, forms
 from crl.config.limits import leaves, validate
 from crl.config.overrides import at_home, how_to_quote, parse_override
 from crl.config.reading import refuse_unread
+from crl.config.reserved import refuse_reserved
 from crl.config.schema import Config, EnvConfig
 from crl.config.types import kinds
 from crl.config.values import FREE, assign, first_line, resolved
@@ -169,6 +170,8 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     given = {key for key, _ in request.values}
     if "env.tasks" in given and "budget.steps" not in given:
         config.budget.steps = _steps_for(config.env.tasks, profiled, config.budget.steps)
+    for key, seed in (("seed", config.seed), ("evaluation.seed", config.evaluation.seed)):
+        refuse_reserved(seed, key)
     if not unread:
         refuse_unread(config, [*request.choices, *(key for key, _ in request.values)])
     return config

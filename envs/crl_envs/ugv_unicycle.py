@@ -212,11 +212,12 @@ class UnicycleEnv(UGVMissionEnv):
     def command_effect(self) -> tuple[list[list[float]], list[float]]:
         """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only.
 
-        Dead zones, powers, lags, slip and turned headings change more than a matrix says: as far as they do, no nominal
+        Dead zones, powers, stalls, lags, slip and turned headings change more than a matrix says: as far as they do, no nominal
         command does the same.
         """
-        v, w = self.fault.gains(self._since * CONTROL_PERIOD).tolist() if self.progress.active else NOMINAL
-        return [[v, 0.0], [0.0, w]], [0.0, 0.0]
+        fault = self.fault if self.progress.active else NO_FAULT
+        matrix: list[list[float]] = fault.matrix(HALF, self._since * CONTROL_PERIOD).tolist()
+        return matrix, [0.0, 0.0]
 
     def odometry(self) -> dict[str, Any]:
         """What odometry would measure, as :meth:`crl_envs.husky.HuskyEnv.odometry`; this body has no velocity."""

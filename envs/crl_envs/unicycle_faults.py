@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from crl_envs.missions.commands import dead_zone, drifted, lagged, power
-from crl_envs.missions.errors import MissionError, check_keys, gains, number
+from crl_envs.missions.commands import dead_zone, drifted, lagged, power, stalled
+from crl_envs.missions.errors import MissionError, check_keys, gains, number, numbers
 
 Pair = tuple[float, float]
 MAX_GAIN = 10.0
@@ -24,6 +24,9 @@ class UnicycleFault:
     Attributes:
         dead_zone: Share of a command's half range that has no effect, 0..0.9; outside it the command is shifted by it.
         power: Exponent of a command's share of its half range, 0.2..5; 2 is ``a |a|``.
+        stall: Share of a command's half range at which its effect is greatest, 0.2..1; beyond it falls to a fifth.
+        coupling: Share of the commanded turn rate's half range that is added to the speed, and of the speed's that is
+            added to the turn rate, in their own half ranges, -2..2, before the gains.
         gain: Factors on the commanded speed and turn rate, -10..10, none zero.
         drift_to: Factors that the gains move to in a straight line, -10..10; ``None``: they stay.
         drift_time: Seconds that this takes, above 0.
@@ -37,6 +40,8 @@ class UnicycleFault:
 
     dead_zone: float = 0.0
     power: float = 1.0
+    stall: float = 1.0
+    coupling: Pair = (0.0, 0.0)
     gain: Pair = (1.0, 1.0)
     drift_to: Pair | None = None
     drift_time: float = 60.0
@@ -94,15 +99,34 @@ class UnicycleFault:
         """
         if self.dead_zone or self.power != 1:
             command = half * power(dead_zone(command / half, self.dead_zone), self.power)
+        if self.stall < 1:
+            command = half * stalled(command / half, self.stall)
+        if self.coupling != (0.0, 0.0):
+            command = self._coupled(half) @ command
         moved = np.asarray(lagged(motion, command * self.gains(since), self.lag, period))
         if not self.slip:
             return moved, 0.0
         turning = self.slip * moved[1] / half[1]
         return np.array([moved[0] * (1 - min(abs(turning), 1.0)), moved[1]]), float(-turning * moved[0])
 
+    def matrix(self, half: NDArray[np.float64], since: float) -> NDArray[np.float64]:
+        """What gains and coupling make of a command, [2, 2]: of half ranges [2], ``since`` seconds after it came."""
+        return np.diag(self.gains(since)) @ self._coupled(half)
+
+    def _coupled(self, half: NDArray[np.float64]) -> NDArray[np.float64]:
+        to_speed, to_turn = self.coupling
+        return np.array([[1.0, to_speed * half[0] / half[1]], [to_turn * half[1] / half[0], 1.0]])
+
 
 def _pair(name: str) -> Any:
     return lambda value: gains(value, 2, name, -MAX_GAIN, MAX_GAIN, _ZERO)
+
+
+def _coupling(value: Any) -> Pair:
+    to_speed, to_turn = numbers(value, 2, "coupling", -2, 2)
+    if abs(1 - to_speed * to_turn) < 0.05:
+        raise MissionError(f"coupling = {value!r} leaves one motion of two", "choose shares whose product is not 1")
+    return to_speed, to_turn
 
 
 def _pairs(value: Any) -> tuple[Pair, ...]:
@@ -114,6 +138,8 @@ def _pairs(value: Any) -> tuple[Pair, ...]:
 _CHECKS: dict[str, Any] = {
     "dead_zone": lambda value: number(value, "dead_zone", 0, 0.9),
     "power": lambda value: number(value, "power", 0.2, 5),
+    "stall": lambda value: number(value, "stall", 0.2, 1),
+    "coupling": _coupling,
     "gain": _pair("gain"),
     "drift_to": _pair("drift_to"),
     "drift_time": lambda value: number(value, "drift_time", 1e-3, 1e6),

@@ -127,7 +127,7 @@ def fly(
     The record says:
 
     * ``completed``, ``reached``, ``waypoints``, ``reached_fraction``; ``steps`` and ``seconds``; ``crash`` (why, or
-      ``None``), ``given_up`` and ``stopped`` (why it was given up, or ``None``);
+      ``None``), ``given_up``, ``given_up_at`` (step) and ``stopped`` (why it was given up, or ``None``);
     * ``cross_track``: mean distance to the leg (m); ``cross_track_fault`` while the fault is on, ``cross_track_after``;
     * ``fault_came`` and ``fault_went`` (steps); ``steps_to_identify``: later, until a context is acted on;
       ``steps_to_clear``: until the body is taken for nominal again;
@@ -181,6 +181,7 @@ class _Watch(Observer):
         self.steps = 0
         self.path: list[NDArray[np.float64]] = []
         self.given_up = 0
+        self._given_up_at: int | None = None
         self._tracks: dict[str, list[float]] = {"before": [], "fault": [], "after": []}
         self._came: int | None = None
         self._went: int | None = None
@@ -267,7 +268,9 @@ class _Watch(Observer):
             self._reached, self._best, self._since = reached, distance, self.steps
         if not self.given_up and self._stopped is None and self.steps - self._since > self._patience:
             self._stopped = f"no way towards the goal for {self._patience * self._task.control_period:.0f} s"
-        self.given_up += self._stopped is not None
+        if self._stopped is not None:
+            self.given_up += 1
+            self._given_up_at = self.steps if self._given_up_at is None else self._given_up_at
 
     def record(self, seed: int) -> dict[str, Any]:
         """All of it as plain data."""
@@ -283,6 +286,7 @@ class _Watch(Observer):
             "seconds": self.steps * self._task.control_period,
             "crash": info.get("crash"),
             "given_up": self.given_up > 0,
+            "given_up_at": self._given_up_at,
             "stopped": self._stopped,
             "cross_track": _mean(every),
             "cross_track_fault": _mean(self._tracks["fault"]),

@@ -38,6 +38,7 @@ from crl.training.load import LoadedRun, load_run
 from crl.training.missions.flying import check_missions, fly, mission_sequence
 from crl.training.preparing import prepare_torch
 from crl.training.runner import train
+from crl.training.runs.provenance import commit
 from crl.training.showing.progress import Progress
 
 FIRST_SEED = 70_000
@@ -55,6 +56,8 @@ class Method:
     settings: tuple[str, ...]
     flow: Path | None = None
     """Folder of a flow that `crl fit-flow` wrote, to fly with in place of a new one."""
+    fit_seed: int | None = None
+    """Seed of the run that the method is fitted in, where there are several as replicates; ``None``: the settings'."""
 
     @property
     def name(self) -> str:
@@ -70,20 +73,25 @@ class Method:
     def fit(self) -> str:
         """Name of the run that the method is fitted in; kept, since composing settings takes a tenth of a second."""
         refiner = self.config().refiner
-        if self.flow is not None:
-            return "nominal"
-        return self.name if refiner.identifies or refiner.randomised else "nominal"
+        own = self.flow is None and (refiner.identifies or refiner.randomised)
+        name = self.name if own else "nominal"
+        return name if self.fit_seed is None else f"{name}-{self.fit_seed}"
 
     def fit_config(self) -> Config:
         """Configuration of the run that the method is fitted in."""
-        return self.config() if self.fit != "nominal" else Method("none", True, self.settings).config()
+        if not self.fit.startswith("nominal"):
+            return self.config()
+        return Method("none", True, self.settings, fit_seed=self.fit_seed).config()
 
     def config(self) -> Config:
         """The method's configuration."""
         extra = [f"refiner={self.refiner}", "missions.seeds=0", "videos=false"]
         if not self.clipped:
             extra += ["refiner.clipped=false", f"flow.box_scale={UNCLIPPED_BOX}"]
-        return compose([*self.settings, *extra], unread=True)  # what another method reads is given to all
+        config = compose([*self.settings, *extra], unread=True)  # what another method reads is given to all
+        if self.fit_seed is not None:
+            config.seed = self.fit_seed
+        return config
 
 
 @dataclass(frozen=True)
@@ -206,7 +214,8 @@ def _claim(folder: Path, methods: Sequence[Method], trials: Sequence[Trial]) -> 
     known: dict[str, str] = read_json(path) if path.exists() else {}
     for method in methods:
         marks = [mark + _flow_mark(method) for mark in fingerprints(method.config())]
-        if known.setdefault(method.name, marks[0]) not in marks:
+        key = method.name if method.fit_seed is None else f"{method.name}-{method.fit_seed}"
+        if known.setdefault(key, marks[0]) not in marks:
             raise CrlError(
                 f"{folder} holds missions of {method.name} with other settings",
                 "give another out=DIR, or remove the folder",
@@ -226,7 +235,7 @@ def _json(data: Any) -> bytes:
 
 
 # ---------------------------------------------------------------------- in the workers
-_LOADED: dict[str, tuple[Config, LoadedRun, Agent]] = {}
+_LOADED: dict[tuple[str, str], tuple[Config, LoadedRun, Agent]] = {}
 
 
 def _prepare(parent: int) -> None:
@@ -249,14 +258,15 @@ def _fit(method: Method, folder: Path) -> str:
 
 
 def _fly(trial: Trial, folder: Path) -> str:
-    if trial.method.name not in _LOADED:
+    key = trial.method.name, trial.method.fit
+    if key not in _LOADED:
         config, run = trial.method.config(), load_run(folder / "fits" / trial.method.fit)
         agent = make_agent(config, run.sequence.spec(0))
         agent.load_state_dict(run.agent.state_dict())
         if trial.method.flow is not None:
             agent.load_flow(trial.method.flow)
-        _LOADED[trial.method.name] = config, run, agent
-    config, run, agent = _LOADED[trial.method.name]
+        _LOADED[key] = config, run, agent
+    config, run, agent = _LOADED[key]
     prepare_torch(config)
     config.missions.waypoints = trial.waypoints
     sequence = mission_sequence(config, run.sequence, [trial.mission])
@@ -272,6 +282,8 @@ def _fly(trial: Trial, folder: Path) -> str:
         "mission": trial.mission.name,
         "class": trial.mission.group,
         "fault": dict(trial.mission.fault),
+        "fit": config.seed,
+        "commit": commit(),
         **flight.record,
     }
     path = folder / trial.file

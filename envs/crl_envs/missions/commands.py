@@ -22,6 +22,16 @@ def power(share: Any, exponent: float) -> Any:
     return np.sign(share) * np.abs(share) ** exponent
 
 
+def stalled(share: Any, limit: float) -> Any:
+    """Its effect after a stall: it rises up to ``limit``, and then falls to a fifth of it at the full command.
+
+    Two commands then have one effect: a stalled wing or propeller, a drive that slips when it is pushed too hard.
+    """
+    size = np.abs(share)
+    fallen = limit * (1 - 0.8 * (size - limit) / max(1 - limit, 1e-9))
+    return np.sign(share) * np.where(size > limit, fallen, size)
+
+
 def lagged(state: Any, command: Any, time: float, period: float) -> Any:
     """The answer of a first-order lag, one control period after ``state``; a lag of 0 s answers at once."""
     return command if time <= 0 else command + (state - command) * math.exp(-period / time)

@@ -1,0 +1,1 @@
+"""What a confirmation came to: criteria, two-level intervals, and the page."""
