@@ -170,8 +170,7 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     given = {key for key, _ in request.values}
     if "env.tasks" in given and "budget.steps" not in given:
         config.budget.steps = _steps_for(config.env.tasks, profiled, config.budget.steps)
-    for key, seed in (("seed", config.seed), ("evaluation.seed", config.evaluation.seed)):
-        refuse_reserved(seed, key)
+    refuse_reserved({"seed": config.seed, "evaluation.seed": config.evaluation.seed})
     if not unread:
         refuse_unread(config, [*request.choices, *(key for key, _ in request.values)])
     return config

@@ -6,6 +6,8 @@ and the next confirmation takes the next block.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from crl.errors import SettingsError
 
 FIRST = 2_000_000_000
@@ -38,14 +40,15 @@ def is_reserved(seed: int) -> bool:
     return FIRST <= seed < FIRST + BLOCKS * BLOCK
 
 
-def refuse_reserved(seed: int, key: str) -> None:
-    """Refuse a seed that only ``crl confirm`` may use.
+def refuse_reserved(seeds: Mapping[str, int]) -> None:
+    """Refuse seeds that only ``crl confirm`` may use, given by their settings.
 
     Raises:
-        SettingsError: It is reserved.
+        SettingsError: One is reserved.
     """
-    if is_reserved(seed):
-        raise SettingsError(
-            f"{key}={seed}: seeds {FIRST:,} to {FIRST + BLOCKS * BLOCK - 1:,} are reserved for `crl confirm`",
-            "take another seed: what is chosen on these can't be confirmed on them",
-        )
+    for key, seed in seeds.items():
+        if is_reserved(seed):
+            raise SettingsError(
+                f"{key}={seed}: seeds {FIRST:,} to {FIRST + BLOCKS * BLOCK - 1:,} are reserved for `crl confirm`",
+                "take another seed: what is chosen on these can't be confirmed on them",
+            )

@@ -65,7 +65,7 @@ class MapDistribution:
 
 def write_map(points: NDArray[np.float64], path: Path) -> None:
     """Write waypoints [N, 2] or [N, 3] (m) as a CSV file."""
-    columns = "x,y,z".split(",")[: points.shape[1]]
+    columns = ["x", "y", "z"][: points.shape[1]]
     rows = [",".join(columns), *(",".join(f"{value:.3f}" for value in point) for point in points)]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(rows) + "\n", encoding="utf-8")

@@ -212,8 +212,8 @@ class UnicycleEnv(UGVMissionEnv):
     def command_effect(self) -> tuple[list[list[float]], list[float]]:
         """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only.
 
-        Dead zones, powers, stalls, lags, slip and turned headings change more than a matrix says: as far as they do, no nominal
-        command does the same.
+        Dead zones, powers, stalls, lags, slip and turned headings change more than a matrix says: as far as they do, no
+        nominal command does the same.
         """
         fault = self.fault if self.progress.active else NO_FAULT
         matrix: list[list[float]] = fault.matrix(HALF, self._since * CONTROL_PERIOD).tolist()

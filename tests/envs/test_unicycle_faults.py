@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from crl_envs.missions import MissionError
-from crl_envs.missions.commands import dead_zone, drifted, lagged, power
+from crl_envs.missions.commands import dead_zone, drifted, lagged, power, stalled
 from crl_envs.missions.suites import UNICYCLE_NONLINEAR
 from crl_envs.ugv_unicycle import HALF, NOISE, UnicycleEnv
 from crl_envs.unicycle_faults import UnicycleFault
@@ -41,6 +41,9 @@ def moved(fault: dict[str, Any], commands: list[tuple[float, float]]) -> np.ndar
         ({"power": 2}, (-0.5, 0.0), -0.25),
         ({"gain": [-1, 1], "dead_zone": 0.3}, (1.0, 0.0), -0.7),
         ({"slip": 0.3}, (1.0, 0.0), 1.0),
+        ({"stall": 0.5}, (0.4, 0.0), 0.4),
+        ({"stall": 0.5}, (1.0, 0.0), 0.1),
+        ({"stall": 0.5}, (-0.75, 0.0), -0.3),
     ],
 )
 def test_commands_are_changed_as_defined(fault: dict[str, Any], command: tuple[float, float], speed: float) -> None:
@@ -134,3 +137,35 @@ def test_the_shared_functions_take_arrays() -> None:
     np.testing.assert_allclose(power(shares, 2), shares * np.abs(shares))
     np.testing.assert_allclose(lagged(np.zeros(9), shares, 0, 0.2), shares)
     np.testing.assert_allclose(drifted(1.0, -1.0, 0.25), 0.5)
+
+
+def test_a_stall_has_two_commands_for_one_effect() -> None:
+    limit = 0.6
+    commands = np.linspace(0, 1, 1001)
+    effects = stalled(commands, limit)
+    assert effects.max() == pytest.approx(limit)
+    assert commands[effects.argmax()] == pytest.approx(limit)
+    assert effects[-1] == pytest.approx(limit / 5)
+    rising, falling = commands[commands < limit], commands[commands > limit]
+    wanted = 0.4
+    assert np.interp(wanted, effects[: len(rising)], rising) == pytest.approx(wanted)
+    second = np.interp(-wanted, -effects[-len(falling) :], falling)
+    assert stalled(second, limit) == pytest.approx(wanted)
+    np.testing.assert_array_equal(stalled(-commands, limit), -effects)
+
+
+def test_the_effect_of_commands_that_an_oracle_is_told_is_that_of_the_body() -> None:
+    fault = {"gain": [-0.8, 1.2], "coupling": [0.3, -0.4]}
+    env = UnicycleEnv(fault=fault, **LASTING)
+    env.reset(seed=0)
+    matrix = np.array(env.command_effect()[0])
+    command = np.array([0.5, 0.6])
+    change = moved(fault, [tuple(command)])[0]
+    effective = matrix @ command
+    np.testing.assert_allclose(change[[0, 2]], 0.2 * effective, atol=1e-3)
+
+
+@pytest.mark.parametrize("coupling", [[1, 1], [2, 0.5], [0.1], "ab", [3, 0]])
+def test_couplings_that_leave_one_motion_are_refused(coupling: Any) -> None:
+    with pytest.raises(MissionError, match="coupling"):
+        UnicycleFault.parse({"coupling": coupling})
