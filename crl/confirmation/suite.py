@@ -124,7 +124,9 @@ def parse_suite(name: str, plain: Any, text: str = "") -> Suite:
     criteria = tuple(Criterion.parse(entry, where) for entry in plain["criteria"])
     for criterion in criteria:
         criterion.check(methods, groups, where)
-    maps = {key: tuple(value) if isinstance(value, list) else value for key, value in plain["maps"].items()}
+    maps: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in plain["maps"].items()
+    }
     _keys(maps, set(), {field.name for field in fields(MapDistribution)}, f"maps of {where}")
     digest = hashlib.sha256(repr(plain).encode()).hexdigest()[:12]
     block = _count(plain["block"], "block", where)
