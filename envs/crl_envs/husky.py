@@ -244,7 +244,7 @@ class HuskyEnv(UGVMissionEnv):
 
     def _turn_wheels(self, command: list[float]) -> None:
         fault = self._applied
-        speed, rate = (value * gain for value, gain in zip(command, fault.gain, strict=True))
+        speed, rate = fault.turn(command, (SPEED, TURN_RATE))
         across = rate * TRACK * SKID / 2
         left = (speed - across) / WHEEL_RADIUS * fault.sides[0]
         right = (speed + across) / WHEEL_RADIUS * fault.sides[1]
@@ -261,7 +261,8 @@ class HuskyEnv(UGVMissionEnv):
     def command_effect(self) -> tuple[list[list[float]], list[float]]:
         """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only.
 
-        Loads and floors change more than commands: as far as they do, no nominal command does the same.
+        Loads, floors, dead zones and powers change more than a matrix says: as far as they do, no nominal command does
+        the same.
         """
         fault = self.fault if self.progress.active else NOMINAL
         left, right = (

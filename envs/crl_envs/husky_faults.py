@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from crl_envs.missions.commands import dead_zone, power
 from crl_envs.missions.errors import MissionError, check_keys, gains, number
 
 
 @dataclass(frozen=True)
 class HuskyFault:
-    """What differs while the fault is on.
+    """What differs while the fault is on. Commands pass dead zone, power and gain, in this order.
 
     Attributes:
+        dead_zone: Share of a command's half range that has no effect, 0..0.9; outside it the command is shifted by it.
+        power: Exponent of a command's share of its half range, 0.2..5; 2 is ``a |a|``.
         gain: Factors on the commanded speed and turn rate, -10..10, none zero.
         sides: Factors on the wheel speeds of the left and the right side, -3..3, none zero.
         dead_side: ``left`` or ``right``: its wheels stand, whatever the command.
@@ -22,6 +25,8 @@ class HuskyFault:
         latency: Delay of the commands (s), 0..0.5, in whole physics steps of 10 ms.
     """
 
+    dead_zone: float = 0.0
+    power: float = 1.0
     gain: tuple[float, ...] = (1.0, 1.0)
     sides: tuple[float, ...] = (1.0, 1.0)
     dead_side: str | None = None
@@ -41,6 +46,11 @@ class HuskyFault:
         check_keys(plain, list(cls.__dataclass_fields__), "the fault of a husky")
         return cls(**{name: _CHECKS[name](value) for name, value in plain.items()})
 
+    def turn(self, command: list[float], half: tuple[float, ...]) -> list[float]:
+        """Speed (m/s) and turn rate (rad/s) as they arrive: of commands, and of the half ranges of both."""
+        shares = [power(dead_zone(c / h, self.dead_zone), self.power) for c, h in zip(command, half, strict=True)]
+        return [float(share) * h * gain for share, h, gain in zip(shares, half, self.gain, strict=True)]
+
 
 def _side(value: Any) -> str:
     if value not in ("left", "right"):
@@ -49,6 +59,8 @@ def _side(value: Any) -> str:
 
 
 _CHECKS: dict[str, Any] = {
+    "dead_zone": lambda value: number(value, "dead_zone", 0, 0.9),
+    "power": lambda value: number(value, "power", 0.2, 5),
     "gain": lambda value: gains(value, 2, "gain", -10, 10, "use a small gain such as 0.05 instead"),
     "sides": lambda value: gains(value, 2, "sides", -3, 3, "say dead_side='left' or 'right' instead"),
     "dead_side": _side,

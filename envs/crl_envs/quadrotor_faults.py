@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from crl_envs.missions.commands import dead_zone, power
 from crl_envs.missions.errors import MissionError, check_keys, gains, number, numbers
 
 Triple = tuple[float, float, float]
@@ -15,6 +16,8 @@ _ONLY = {
     "velocity": ("velocity_gain", "velocity_bias", "frame", "dead"),
 }
 CHANNELS = ("vx", "vy", "vz")
+HALF = (4.0, 4.0, 2.0)
+"""Half ranges of roll, pitch and yaw rate (rad/s), and of vx, vy, vz (m/s): the same numbers."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,9 @@ class QuadrotorFault:
     """What differs while the fault is on; entries without an interface are for both.
 
     Attributes:
+        dead_zone: Share of the half range of a velocity or rate that has no effect, 0..0.9; outside it the command is
+            shifted by it. Thrust and the yaw rate of the interface ``velocity`` have none.
+        power: Exponent of such a command's share of its half range, 0.2..5; 2 is ``a |a|``.
         payload: Added mass as a share of the nominal, 0..1.
         thrust: Factor on the thrust of all motors, 0.3..2.
         rotors: Factor on the thrust of each motor (front left, front right, rear left, rear right), 0.1..1.
@@ -38,6 +44,8 @@ class QuadrotorFault:
         dead: Velocity channels that do nothing, of ``vx``, ``vy``, ``vz`` (``velocity``).
     """
 
+    dead_zone: float = 0.0
+    power: float = 1.0
     payload: float = 0.0
     thrust: float = 1.0
     rotors: tuple[float, ...] = (1.0, 1.0, 1.0, 1.0)
@@ -75,19 +83,35 @@ class QuadrotorFault:
         return cls(**checked, dead=tuple(dead))
 
     def turn_rates(self, thrust: float, roll: float, pitch: float, yaw: float) -> list[float]:
-        """Thrust (weights) and rates (rad/s) as they arrive: axes turned, then gains, then biases."""
+        """Thrust (weights) and rates (rad/s) as they arrive: dead zone, power, axes turned, gains, biases."""
+        roll, pitch, yaw = self._reached(roll, pitch, yaw)
         roll, pitch = _rotate(roll, pitch, self.axes)
         rates = zip((roll, pitch, yaw), self.rate_gain, self.rate_bias, strict=True)
         return [thrust, *(rate * gain + bias for rate, gain, bias in rates)]
 
     def turn_velocities(self, vx: float, vy: float, vz: float, yaw_rate: float) -> list[float]:
-        """Velocities (m/s) and yaw rate (rad/s) as they arrive: frame turned, gains, biases, then dead channels."""
+        """Velocities (m/s) and yaw rate (rad/s) as they arrive.
+
+        They pass dead zone, power, the turned frame, gains, biases, and dead channels.
+        """
+        vx, vy, vz = self._reached(vx, vy, vz)
         vx, vy = _rotate(vx, vy, self.frame)
         moved = zip(CHANNELS, (vx, vy, vz), self.velocity_gain, self.velocity_bias, strict=True)
         return [*(0.0 if name in self.dead else v * gain + bias for name, v, gain, bias in moved), yaw_rate]
 
+    def _reached(self, *commands: float) -> list[float]:
+        if self.dead_zone == 0 and self.power == 1:
+            return list(commands)
+        shares = [c / h for c, h in zip(commands, HALF, strict=True)]
+        return [h * float(power(dead_zone(s, self.dead_zone), self.power)) for s, h in zip(shares, HALF, strict=True)]
+
     def command_effect(self, interface: str) -> tuple[list[list[float]], list[float]]:
-        """Matrix [4, 4] and bias [4] of the nominal command that a command amounts to, as far as one does."""
+        """Matrix [4, 4] and bias [4] of the nominal command that a command amounts to, as far as one does.
+
+        Dead zones and powers are left out: no matrix expresses them.
+        """
+        if self.dead_zone or self.power != 1:
+            return replace(self, dead_zone=0.0, power=1.0).command_effect(interface)
         if interface == "rates":
             share = self.thrust * sum(self.rotors) / 4 / (1 + self.payload)
             bias = self.turn_rates(0.0, 0.0, 0.0, 0.0)
@@ -104,6 +128,8 @@ class QuadrotorFault:
 NOMINAL = QuadrotorFault()
 _MEND = "use a small gain such as 0.1, or say that a velocity channel is dead with dead=['vy']"
 _CHECKS: dict[str, Any] = {
+    "dead_zone": lambda value: number(value, "dead_zone", 0, 0.9),
+    "power": lambda value: number(value, "power", 0.2, 5),
     "payload": lambda value: number(value, "payload", 0, 1),
     "thrust": lambda value: number(value, "thrust", 0.3, 2),
     "rotors": lambda value: numbers(value, 4, "rotors", 0.1, 1),

@@ -138,6 +138,7 @@ UGV_MISSION_HUSKY: dict[str, Any] = {
     "description": "a four-wheeled husky follows waypoints with faulty sides, loads and floors (PyBullet)",
     "tasks": _missions("crl/UGVMission-v0", HUSKY_FAULTS, body="husky"),
     "missions": list(suites.HUSKY),
+    "suites": {"nonlinear": list(suites.HUSKY_NONLINEAR)},
 }
 
 QUADROTOR_MISSION: dict[str, Any] = {
@@ -145,6 +146,7 @@ QUADROTOR_MISSION: dict[str, Any] = {
     "description": "a quadrotor flies through waypoints by velocity set-points, with faults (MuJoCo)",
     "tasks": _missions("crl/QuadrotorMission-v0", VELOCITY_FAULTS, interface="velocity"),
     "missions": list(suites.VELOCITY),
+    "suites": {"nonlinear": list(suites.VELOCITY_NONLINEAR)},
 }
 
 QUADROTOR_MISSION_RATES: dict[str, Any] = {
@@ -152,4 +154,5 @@ QUADROTOR_MISSION_RATES: dict[str, Any] = {
     "description": "the same by collective thrust and body rates: the demanding one (MuJoCo)",
     "tasks": _missions("crl/QuadrotorMission-v0", RATES_FAULTS, interface="rates"),
     "missions": list(suites.RATES),
+    "suites": {"nonlinear": list(suites.RATES_NONLINEAR)},
 }

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from crl_envs.husky_faults import HuskyFault
 from crl_envs.missions import MissionError
 
 pybullet = pytest.importorskip("pybullet")
@@ -218,3 +219,11 @@ def test_nothing_is_written_to_the_terminal(capfd: pytest.CaptureFixture[str]) -
     env.reset(seed=0)
     env.close()
     assert "inertial" not in "".join(capfd.readouterr())
+
+
+def test_dead_zone_and_power_change_commands_as_shares_of_their_half_ranges() -> None:
+    fault = HuskyFault.parse({"gain": [-1, 2], "dead_zone": 0.2, "power": 2})
+    half = (1.0, 1.5)
+    assert fault.turn([0.7, 0.15], half) == pytest.approx([-0.25, 0.0])
+    assert fault.turn([-1.0, 1.5], half) == pytest.approx([0.64, 2 * 1.5 * 0.64])
+    assert HuskyFault().turn([0.3, -0.4], half) == pytest.approx([0.3, -0.4])

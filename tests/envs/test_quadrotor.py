@@ -16,6 +16,7 @@ from gymnasium.utils.env_checker import check_env
 from crl_envs import quadrotor_model as body
 from crl_envs.missions import MissionError
 from crl_envs.quadrotor import QuadrotorEnv
+from crl_envs.quadrotor_faults import QuadrotorFault
 
 STAY = np.zeros(4, dtype=np.float32)
 HOVER = np.array([1, 0, 0, 0], dtype=np.float32)
@@ -449,3 +450,13 @@ def test_a_restored_flight_goes_on_to_the_bit(interface: str, fault: Any, on: bo
     assert rest(other) == expected
     env.set_episode_state(state)
     assert rest(env) == expected
+
+
+def test_dead_zone_and_power_change_velocities_and_rates_and_leave_thrust_alone() -> None:
+    fault = QuadrotorFault.parse({"velocity_gain": [-1, 1, 1], "dead_zone": 0.25, "power": 2}, "velocity")
+    assert fault.turn_velocities(3.0, 0.9, -2.0, 0.1) == pytest.approx([-1.0, 0.0, -2 * 0.75**2, 0.1])
+    rates = QuadrotorFault.parse({"rate_gain": [1, -1, 1], "dead_zone": 0.25, "power": 2}, "rates")
+    assert rates.turn_rates(0.3, 3.0, 3.0, 0.4) == pytest.approx([0.3, 1.0, -1.0, 0.0])
+    matrix, bias = fault.command_effect("velocity")
+    assert [matrix[i][i] for i in range(4)] == [-1, 1, 1, 1]
+    assert bias == [0.0] * 4

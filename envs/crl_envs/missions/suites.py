@@ -46,6 +46,13 @@ UNICYCLE_NONLINEAR: Suite = _suite(
 )
 """Faults that are no gain: gains that change on the way, and a turned sign with one more defect each."""
 
+HUSKY_NONLINEAR: Suite = _suite(
+    A=[{"gain": sign, **defect} for sign in ([-1, 1], [1, -1]) for defect in ({"dead_zone": 0.3}, {"power": 2})],
+    B=[{"sides": [-1, 0.6]}, {"sides": [0.6, -1]}],
+    C=[{}],
+)
+"""A turned sign with a dead zone or a power law, and sides that differ in sign and size."""
+
 HUSKY: Suite = _suite(
     A=[
         *({"gain": list(pair)} for pair in PUBLISHED_GAINS if pair not in (*_SLOW, _FAST)),
@@ -103,3 +110,23 @@ VELOCITY: Suite = _suite(
     C=[{}, {"payload": 0.4}, {"wind": [6, 0, 0]}, {"gusts": 4}, {"rotors": [0.75, 1, 1, 1]}, {"latency": 0.06}],
     D=[{"velocity_gain": [0.1, 1, 1]}, {"dead": ["vy"]}],
 )
+
+VELOCITY_NONLINEAR: Suite = _suite(
+    A=[
+        {"velocity_gain": gain, **defect}
+        for gain in ([-1, 1, 1], [-1, -1, 1])
+        for defect in ({"dead_zone": 0.2}, {"power": 1.5}, {"frame": 30})
+    ],
+    C=[{}],
+)
+"""A turned sign with a dead zone, a power law or a turned frame (which couples vx and vy)."""
+
+RATES_NONLINEAR: Suite = _suite(
+    A=[
+        {"rate_gain": gain, **defect}
+        for gain in ([-1, 1, 1], [-1, -1, 1])
+        for defect in ({"dead_zone": 0.05}, {"power": 1.3}, {"axes": 30}, {"payload": 0.4})
+    ],
+    C=[{}],
+)
+"""A turned rate with a dead zone, a power law, turned axes (which couple roll and pitch) or a load."""
