@@ -33,7 +33,7 @@ from tests import tiny, tiny_missions
 
 STRATEGIES = (
     "hypercrl", "hypercrl_chunked", "hypercrl_ewc", "hypercrl_si", "hypercrl_replay", "coreset", "ewc", "si",
-    "gradient_projection", "pnn", "multitask", "finetune", "single",
+    "gradient_projection", "pnn", "multitask", "finetune", "finetune_heads", "snapshot", "single",
 )  # fmt: skip
 PLANNERS = ("cem", "mppi", "random_shooting")
 AGENTS = ("sb3_sac", "sb3_td3", "sb3_ddpg", "random")

@@ -85,7 +85,7 @@ class TestMetadata:
     def test_the_installed_version_is_this_one(self) -> None:
         assert version("crl") == crl.__version__
 
-    @pytest.mark.parametrize("group", ["crl.task_sequences", "crl.strategies", "crl.planners"])
+    @pytest.mark.parametrize("group", ["crl.task_sequences", "crl.planners"])
     def test_every_entry_point_loads(self, group: str) -> None:
         points = [point for point in entry_points(group=group) if point.dist is not None and point.dist.name == "crl"]
         assert points, "run `make install-dev` after a change of pyproject.toml"

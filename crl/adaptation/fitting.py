@@ -18,7 +18,7 @@ from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.simulator import ChannelRegimes
 from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
-from crl.continual.single import Single
+from crl.continual.generators.single import Single
 from crl.dynamics.body import Body
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel

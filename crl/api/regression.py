@@ -14,7 +14,8 @@ from torch.nn import functional
 from crl.api.overrides import overrides
 from crl.config import Config
 from crl.config.composing import compose
-from crl.continual.strategy import Loss, make_strategy
+from crl.continual.composing import make_strategy
+from crl.continual.strategy import Loss
 from crl.dynamics.model import deal
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.normaliser import Normaliser

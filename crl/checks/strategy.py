@@ -14,7 +14,8 @@ from crl.checks.failure import own_randomness_only, require
 from crl.checks.regression import NETWORK, RegressionJudge, loss_on, rows_of
 from crl.checks.states import require_plain, require_same
 from crl.config import Config, HypernetworkConfig
-from crl.continual.strategy import Loss, Strategy, make_strategy
+from crl.continual.composing import make_strategy
+from crl.continual.strategy import Loss, Strategy
 from crl.dynamics.network import TargetNetwork
 
 _PHASES = ("before any task", "in a task", "after a task", "in the second task", "in a task that came back")

@@ -14,36 +14,36 @@ from typing import Any
 Settings = tuple[str, ...]
 
 _STRATEGY = ("continual.options", "learning.lr", "learning.clip", "learning.average")
-_FINETUNE = _STRATEGY
-_SHARED = (*_STRATEGY, "continual.heads")
 _REPLAY = ("continual.memory", "continual.replay_weight", "learning.batch")
-_HYPERCRL = (
-    *_STRATEGY,
-    "learning.lr_embedding",
-    "continual.beta",
-    "continual.lookahead",
-    "continual.protect",
-    "dynamics.hypernetwork",
-)
 
-STRATEGIES: Mapping[str, Settings] = {
-    "hypercrl": _HYPERCRL,
-    "hypercrl_chunked": _HYPERCRL,
-    "hypercrl_ewc": (*_HYPERCRL, "continual.fisher_rows"),
-    "hypercrl_si": _HYPERCRL,
-    "hypercrl_replay": (*_HYPERCRL, *_REPLAY),
-    "coreset": (*_SHARED, *_REPLAY),
-    "multitask": (*_SHARED, "continual.replay_weight", "learning.batch"),
-    "ewc": (*_SHARED, "continual.ewc_lambda", "continual.fisher_rows"),
-    "si": (*_SHARED, "continual.si_c"),
-    "gradient_projection": (*_SHARED, "continual.fisher_rows", "continual.energy"),
+GENERATORS: Mapping[str, Settings] = {
+    "shared": (*_STRATEGY, "continual.heads"),
+    "hypercrl": (
+        *_STRATEGY,
+        "learning.lr_embedding",
+        "continual.beta",
+        "continual.lookahead",
+        "continual.protect",
+        "dynamics.hypernetwork",
+    ),
     "pnn": _STRATEGY,
-    "finetune": _FINETUNE,
-    "finetune_heads": _FINETUNE,
-    "snapshot": _FINETUNE,
-    "single": _FINETUNE,
+    "finetune": _STRATEGY,
+    "finetune_heads": _STRATEGY,
+    "snapshot": _STRATEGY,
+    "single": _STRATEGY,
 }
-"""By ``continual.name``."""
+"""By the module in crl/continual/generators."""
+
+PARTS: Mapping[str, Settings] = {
+    "coreset": _REPLAY,
+    "everything": ("continual.replay_weight", "learning.batch"),
+    "ewc": ("continual.ewc_lambda", "continual.fisher_rows"),
+    "si": ("continual.si_c",),
+    "output_fisher": ("continual.fisher_rows",),
+    "output_path": (),
+    "gradient_projection": ("continual.fisher_rows", "continual.energy"),
+}
+"""By the module in another folder of crl/continual; a part that is not here reads its own options alone."""
 
 _SAMPLING = ("planner.samples", "planner.horizon", "planner.pessimism")
 _CEM = (*_SAMPLING, "planner.rounds", "planner.elites", "planner.std", "planner.momentum")

@@ -30,6 +30,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from crl.config.agents import NO_REFINER, NOMINAL_STRATEGY
+from crl.config.compositions import config_dir as config_dir
 from crl.config.fingerprints import digest, forms
 from crl.config.limits import leaves, validate
 from crl.config.overrides import at_home, how_to_quote, parse_override
@@ -75,6 +76,12 @@ GROUPS: Mapping[str, str] = {
 }
 """Groups that hold a ``name``, in the order of composition, and the entry points that add to them."""
 
+JOINT = "+"
+"""Stands between the names of strategies that are put together."""
+
+KINDS_OF_PARTS = ("penalty", "gradient", "memory", "average", "schedule", "plasticity")
+"""``+KIND=NAME`` puts a part onto the strategy, such as ``+memory=distilled``."""
+
 PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints", "life.run", "life.memory")
 """Settings that may name a file or folder: ``~`` at the beginning of one is the home folder."""
 
@@ -98,19 +105,6 @@ class _Request:
 
     choices: dict[str, str] = field(default_factory=dict)
     values: list[tuple[str, Any]] = field(default_factory=list)
-
-
-def config_dir() -> Path:
-    """The folder of YAML files: inside the installed package, or at the root of a checkout.
-
-    Raises:
-        SettingsError: The folder is missing, which means that the installation is incomplete.
-    """
-    here = Path(__file__).resolve().parents[1]
-    for folder in (here / "configs", here.parent / "configs"):
-        if (folder / "config.yaml").is_file():
-            return folder
-    raise SettingsError(f"no configs folder beside {here}", "install the package again: pip install .")
 
 
 def names(group: str) -> list[str]:
@@ -149,8 +143,9 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     for group, name in chosen.items():
         if group == "agent" and name in REFUSED:
             raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
-        if name not in names(group) and not is_path(name):
-            raise SettingsError(f"unknown {group} {shown(name)!r}{nearest(name, names(group))}")
+        for each in _parts(group, name):
+            if each not in names(group) and not is_path(each):
+                raise SettingsError(f"unknown {group} {shown(each)!r}{nearest(each, names(group))}")
     profile = request.choices.get("profile", Config().profile)
     if profile not in profiles():
         raise SettingsError(f"unknown profile {shown(profile)!r}{nearest(profile, profiles())}")
@@ -159,6 +154,7 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     for group, name in chosen.items():
         if not _file(group, name).is_file():  # a plug-in without a YAML file of its own
             composed[group].name = name
+    composed.continual.parts = []  # a name stands for them: what is saved holds them once
     composed.profile = profile
     profiled = cast(EnvConfig, OmegaConf.to_object(composed.env)).tasks
     for key, value in request.values:
@@ -269,6 +265,7 @@ def fingerprints(config: Config) -> tuple[str, ...]:
 def _read(overrides: Sequence[str]) -> _Request:
     """Parse overrides, resolve aliases and refuse unknown keys."""
     request = _Request()
+    added: list[str] = []
     for text in overrides:
         parsed = parse_override(text, is_text)
         if parsed.is_delete():
@@ -282,7 +279,11 @@ def _read(overrides: Sequence[str]) -> _Request:
             )
         key = ALIASES.get(str(parsed.key_or_group), str(parsed.key_or_group))
         value = parsed.value()
-        if key in GROUPS or key == "profile":
+        if parsed.is_add() and key in KINDS_OF_PARTS:
+            added.append(str(value))
+        elif key in GROUPS or key == "profile":
+            if key == "continual" and isinstance(value, list):
+                value = JOINT.join(str(each) for each in value)
             if not isinstance(value, str):
                 raise SettingsError(
                     f"{key}={shown(value)}: {key} takes a name", f"single settings are {key}.NAME=VALUE"
@@ -296,6 +297,8 @@ def _read(overrides: Sequence[str]) -> _Request:
             if inside:
                 raise SettingsError(f"{key!r} is a section: set one of {', '.join(inside)}")
             raise SettingsError(f"unknown key {shown(key)!r}{_suggest(key)}")
+    if added:
+        request.choices["continual"] = JOINT.join([request.choices.get("continual", Config().continual.name), *added])
     return request
 
 
@@ -329,6 +332,11 @@ def _known(key: str) -> bool:
     return key in {known for known, _ in leaves(Config())} or key.startswith(FREE)
 
 
+def _parts(group: str, name: str) -> list[str]:
+    """The names in a name: a strategy may be put together from several."""
+    return name.split(JOINT) if group == "continual" else [name]
+
+
 def _file(group: str, name: str) -> Path:
     return config_dir() / group / f"{name}.yaml"
 
@@ -342,8 +350,9 @@ def _layers(chosen: Mapping[str, str], profile: str) -> Iterator[tuple[str, str]
     special = [(f"{group}/{env}", chosen[group]) for group in GROUPS if group != "env"]
     own_profile = (f"profile/{env}", profile)
     for group, name in [*general, *special]:
-        if _file(group, name).is_file():
-            yield group, name
+        for each in _parts(group.partition("/")[0], name):
+            if _file(group, each).is_file():
+                yield group, each
     for group, name in (own_profile, ("profile", profile)):
         if _file(group, name).is_file():
             yield group, name
@@ -357,7 +366,12 @@ def _compose_groups(layers: Sequence[tuple[str, str]]) -> DictConfig:
     global_hydra.clear()
     try:
         with initialize_config_dir(config_dir=str(config_dir()), version_base="1.3"):
-            return hydra_compose("config", overrides=[f"+{group}={name}" for group, name in layers])
+            several: dict[str, list[str]] = {}
+            for group, name in layers:
+                several.setdefault(group, []).append(name)
+            return hydra_compose(
+                "config", overrides=[f"+{group}=[{','.join(names)}]" for group, names in several.items()]
+            )
     except (HydraException, OmegaConfBaseException) as error:
         used = ", ".join(f"{group}/{name}.yaml" for group, name in layers)
         raise SettingsError(f"the files in {config_dir()} ({used}) do not compose: {first_line(error)}") from error

@@ -22,6 +22,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("budget", "validation_stop"): False,
     ("budget", "carry"): False,
     ("continual", "protect"): 0,
+    ("continual", "parts"): [],
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,

@@ -115,7 +115,15 @@ class ContinualConfig:
 
     name: str = setting(
         "hypercrl",
-        "What keeps earlier tasks: a strategy of this package (docs/reference/strategies.md) or of a plug-in.",
+        "What keeps earlier tasks: a strategy of this package (docs/reference/strategies.md) or of a plug-in, or "
+        "several put together, as in ``[ewc,coreset]``.",
+    )
+    parts: list[str] = setting(
+        [],
+        (
+            "Generator and parts of a strategy of this package, in its YAML file alone. Strategies are put together by "
+            "name: ``continual=[ewc,coreset]``."
+        ),
     )
     beta: float = setting(0.05, "Strength of the output regulariser (HyperCRL).", NOT_NEGATIVE)
     lookahead: bool = setting(
@@ -154,7 +162,7 @@ class ContinualConfig:
     energy: float = setting(
         0.9999, "Share of the squared length of a layer's inputs that is protected (gradient_projection).", SHARE
     )
-    options: dict[str, Any] = setting({}, "Options of a plug-in strategy.")
+    options: dict[str, Any] = setting({}, "Options of the parts of a strategy, or of a plug-in.")
 
 
 @dataclass

@@ -8,16 +8,17 @@ with one can still be continued and evaluated: there it is a fact, and does no h
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crl.config.agents import SB3_NAMES, AgentKind, kind_of
-from crl.config.composing import GROUPS
+from crl.config.composing import GROUPS, JOINT
+from crl.config.compositions import elements, strategy_settings
 from crl.config.reading import OF_PLUGINS, refuse_unread
 from crl.config.schema import Config
 from crl.errors import SettingsError
 from crl.matching import nearest
-from crl.plugins import is_path, load_plugin, points, split_path
+from crl.plugins import import_path, is_path, load_plugin, points, split_path
 
 CALLBACKS = "crl.callbacks"
 """Entry points of callbacks; whether their libraries are installed is found out when they are made."""
@@ -38,23 +39,21 @@ def check_options(config: Config, given: Iterable[str] = ()) -> None:
         PluginError: A name is neither one nor of the form ``package.module:Name``.
     """
     for group in GROUPS:
-        name = getattr(config, group).name
-        if is_path(name):
-            split_path(name, group)
+        for name in _names(config, group):
+            if is_path(name):
+                split_path(name, group)
     callbacks = set(points(CALLBACKS)) if config.callbacks else set()
     for name in config.callbacks:
         if is_path(name):
             split_path(name, "callback")
         elif name not in callbacks:
             raise SettingsError(f"unknown callback {name!r}{nearest(name, callbacks)}")
-    for section, name, options in (
-        ("continual", config.continual.name, config.continual.options),
-        ("agent", config.agent.name, config.agent.options),
-    ):
-        if not options or (section == "agent" and name.startswith(SB3_NAMES)):
+    for section, options in (("continual", config.continual.options), ("agent", config.agent.options)):
+        names = _names(config, section)
+        if not options or (section == "agent" and names[0].startswith(SB3_NAMES)):
             continue
-        if is_path(name) or name in points(GROUPS[section]):
-            _check(section, name, options)
+        if section == "continual" or is_path(names[0]) or names[0] in points(GROUPS[section]):
+            _check(section, names, options)
     declared = _declared(config) if (keys := list(given)) else {}
     if declared:
         refuse_unread(config, keys, declared)
@@ -64,16 +63,30 @@ def _declared(config: Config) -> dict[str, tuple[str, ...]]:
     """What the chosen plug-ins say that they read, by group."""
     found: dict[str, tuple[str, ...]] = {}
     for group in ("agent", *kind_of(config).components):
-        name = getattr(config, group).name
-        if not (is_path(name) or _is_foreign(group, name)):
-            continue
-        component = load_plugin(GROUPS[group], name, group)  # a function may stand behind a name as well
-        says = getattr(component, "SETTINGS", None)
-        if says is None:
-            continue
-        inside = getattr(component, "kind", AgentKind(name)).components if group == "agent" else ()
-        found[group] = (*says, *(section for part in inside for section in OF_PLUGINS[part]))
+        read: list[str] | None = []
+        names = _names(config, group)
+        for name in names if any(is_path(name) or _is_foreign(group, name) for name in names) else ():
+            if group == "continual" and (known := strategy_settings(name)) is not None:
+                says: Any = known
+            else:
+                component = load_plugin(GROUPS[group], name, group)  # a function may stand behind a name as well
+                says = getattr(component, "SETTINGS", None)
+            if says is None or read is None:
+                read = None
+                continue
+            read += says
+            if group == "agent":
+                inside = getattr(component, "kind", AgentKind(name)).components
+                read += [section for part in inside for section in OF_PLUGINS[part]]
+        if read:
+            found[group] = tuple(read)
     return found
+
+
+def _names(config: Config, group: str) -> list[str]:
+    """The names in a group's name: a strategy may be put together from several."""
+    name = str(getattr(config, group).name)
+    return name.split(JOINT) if group == "continual" else [name]
 
 
 def _is_foreign(group: str, name: str) -> bool:
@@ -82,22 +95,35 @@ def _is_foreign(group: str, name: str) -> bool:
     return point is not None and point.dist is not None and point.dist.name != "crl"
 
 
-def _check(section: str, name: str, given: Mapping[str, Any]) -> None:
-    point = points(GROUPS[section]).get(name)
-    if point is not None and point.dist is not None and point.dist.name == "crl":
-        raise SettingsError(
-            f"{section}={name} has no options: {section}.options.{next(iter(given))} would do nothing",
-            f"leave it out; what can be set is {section}.NAME, without options (`crl config` shows all)",
-        )
-    # A function may stand behind a name as well, and plug-ins from before have no such attribute.
-    known = getattr(load_plugin(GROUPS[section], name, section), "OPTIONS", None)
-    if known is None:
-        warnings.warn(
-            f"{section}={name} does not say which options it has (an attribute OPTIONS with their names): "
-            f"if one of {', '.join(given)} is misspelt, nobody notices",
-            stacklevel=3,
-        )
-        return
+def _check(section: str, names: Sequence[str], given: Mapping[str, Any]) -> None:
+    """Refuse options that nothing behind the names has."""
+    known: set[str] = set()
+    what = f"{section}={JOINT.join(names)}"
+    for name in names:
+        paths = elements(name) if section == "continual" else ()
+        # A function may stand behind a name as well, and plug-ins from before have no such attribute.
+        found = [import_path(path, "part") for path in paths] or [load_plugin(GROUPS[section], name, section)]
+        for component in found:
+            options = getattr(component, "OPTIONS", () if paths or _is_own(section, name) else None)
+            if options is None:
+                warnings.warn(
+                    f"{section}={name} does not say which options it has (an attribute OPTIONS with their names): "
+                    f"if one of {', '.join(given)} is misspelt, nobody notices",
+                    stacklevel=3,
+                )
+                return
+            known |= set(options)
     for option in given:
+        if not known:
+            raise SettingsError(
+                f"{what} has no options: {section}.options.{option} would do nothing",
+                f"leave it out; what can be set is {section}.NAME, without options (`crl config` shows all)",
+            )
         if option not in known:
-            raise SettingsError(f"{section}={name} has no option {option!r}{nearest(option, known)}")
+            raise SettingsError(f"{what} has no option {option!r}{nearest(option, known)}")
+
+
+def _is_own(group: str, name: str) -> bool:
+    """Whether an entry point of this package has a name."""
+    point = points(GROUPS[group]).get(name)
+    return point is not None and point.dist is not None and point.dist.name == "crl"

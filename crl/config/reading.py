@@ -12,7 +12,8 @@ from typing import Any
 
 from crl.config import agents as agent_kinds
 from crl.config.agents import AgentKind, kind_named
-from crl.config.components import PLANNERS, REFINERS, STRATEGIES, Settings, refiner_settings
+from crl.config.components import PLANNERS, REFINERS, Settings, refiner_settings
+from crl.config.compositions import strategies, strategy_settings
 from crl.config.limits import leaves
 from crl.config.schema import Config
 from crl.errors import SettingsError
@@ -55,7 +56,6 @@ OF_PLUGINS: Mapping[str, Settings] = {
     "refiner": ("refiner", "flow", "body"),
 }
 """What a component of a group may read that does not say what it reads."""
-DECLARED: Mapping[str, Mapping[str, Settings]] = {"continual": STRATEGIES, "planner": PLANNERS}
 
 Setting = Callable[[str], Any]
 """Gives the value of a setting by its dotted key."""
@@ -93,7 +93,14 @@ def _component(group: str, setting: Setting) -> Settings:
     name = str(setting(f"{group}.name"))
     if group == "refiner":
         return refiner_settings(setting) if name in REFINERS else OF_PLUGINS[group]
-    return DECLARED[group].get(name, OF_PLUGINS[group])
+    known = strategy_settings(name) if group == "continual" else PLANNERS.get(name)
+    return OF_PLUGINS[group] if known is None else known
+
+
+@cache
+def declarations() -> Mapping[str, Mapping[str, Settings]]:
+    """What the strategies and planners of this package read, by group and name."""
+    return {"continual": strategies(), "planner": PLANNERS}
 
 
 def covers(read: frozenset[str], key: str) -> bool:
@@ -184,7 +191,7 @@ def _without(key: str, setting: Setting) -> str:
     section = key.partition(".")[0]
     if section == "data":
         return "data=null"
-    for group, table in DECLARED.items():
+    for group, table in declarations().items():
         if group in kind.components and any(covers(frozenset(read), key) for read in table.values()):
             return f"{group}={setting(f'{group}.name')}"
     if kind.flies_missions:
@@ -237,7 +244,7 @@ def _readers(key: str, kind: AgentKind) -> list[str]:
     if section == "data":
         return ["data=..."]
     found: list[str] = []
-    for group, table in DECLARED.items():
+    for group, table in declarations().items():
         named = [name for name, read in table.items() if covers(frozenset(read) | {f"{group}.name"}, key)]
         if group in kind.components:
             found += [f"{group}={name}" for name in named]

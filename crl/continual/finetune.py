@@ -1,19 +1,5 @@
-"""Fine-tuning: one ordinary network that goes on learning with every task and protects nothing.
+"""The path by which plug-ins name this base class."""
 
-The control experiment of every retention claim. All tasks share the same weights, the last layer included.
-"""
+from crl.continual.generators.finetune import Finetune
 
-from __future__ import annotations
-
-from crl.config.components import STRATEGIES
-from crl.continual.shared import SharedNetwork
-
-
-class Finetune(SharedNetwork):
-    """One set of target weights for all tasks."""
-
-    SETTINGS = STRATEGIES["finetune"]
-
-    def head_per_task(self) -> bool:
-        """Never: nothing is protected, no head either."""
-        return False
+__all__ = ["Finetune"]

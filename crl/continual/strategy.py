@@ -18,7 +18,6 @@ from torch import Tensor
 from crl.config import Config
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
-from crl.plugins import load_plugin
 
 Loss = Callable[[Tensor], Tensor]
 GROUP = "crl.strategies"
@@ -67,7 +66,7 @@ class Strategy(ABC):
 
     judge: Judge
     SETTINGS: ClassVar[tuple[str, ...] | None] = None
-    kept_once: ClassVar[tuple[str, ...]] = ()
+    kept_once: tuple[str, ...] = ()
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
@@ -117,15 +116,3 @@ class Strategy(ABC):
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-
-
-def make_strategy(
-    config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
-) -> Strategy:
-    """The strategy that a configuration names: an entry point of ``crl.strategies``, or ``package.module:Name``.
-
-    Raises:
-        PluginError: There is no such strategy, or it can't be loaded.
-    """
-    strategy: Strategy = load_plugin(GROUP, config.continual.name, "strategy")(config, network, generator, device)
-    return strategy

@@ -14,7 +14,8 @@ import torch
 from crl import restoring
 from crl.config import Config
 from crl.config.agents import MPC
-from crl.continual.strategy import Storage, Strategy, make_strategy
+from crl.continual.composing import make_strategy
+from crl.continual.strategy import Storage, Strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.features import Features
 from crl.dynamics.model import DynamicsModel, Scales

@@ -1,4 +1,4 @@
-"""One hypernetwork that generates the weights of every regime from its embedding (:mod:`crl.continual.hypercrl`).
+"""One hypernetwork that generates the weights of every regime from its embedding (:mod:`crl.continual.generators.hypercrl`).
 
 The nominal regime's embedding is zero: with a zero trunk bias its weights are then the head's bias, which starts as
 the nominal body's own weights. A new embedding starts beside its neighbour's. While a regime is learned, the others
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
-from crl.continual.hypercrl import HyperCRL
+from crl.continual.generators.hypercrl import HyperCRL
 from crl.memory.base_model import BaseModel
 from crl.memory.memory import NOMINAL, Memory
 from crl.memory.regime import Standing

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from crl.continual.single import Single
 
 from crl.agents.planning import PlanningAgent, planning_agent
 from crl.checks import CheckFailed, check_agent, check_planner, check_strategy
 from crl.config import Config
 from crl.continual.finetune import Finetune
-from crl.continual.single import Single
 from crl.dynamics.windows import Windows
 from crl.planning.icem import ICEM
 from crl.planning.planner import Plan, PlanningFailed

@@ -91,6 +91,8 @@ def used(config: Config, results: Mapping[str, Any], notes: list[str], folder: P
     for group in GROUPS:
         if f"{group}.name" in facts:
             facts[group] = facts[f"{group}.name"]
+    if "continual" in facts:  # several may be put together
+        facts["continual"] = frozenset(str(facts["continual"]).split("+"))
     facts["agent"] = frozenset({config.agent.name, kind.name})
     facts["env"] = frozenset({config.env.name, acting.env.name})
     facts["simulator"] = frozenset(simulators(config, notes, folder))
@@ -177,15 +179,16 @@ def _declared(config: Config, notes: list[str], folder: Path) -> Iterator[Citati
             name = getattr(getattr(acting, group, None), "name", None)
             if group == "env" or (group != "agent" and group not in kind_of(acting).components):
                 continue
-            if not is_path(str(name)) and str(name) not in points(place):
-                continue  # a file of settings alone, such as refiner=off
-            try:
-                bibtex = getattr(load_plugin(place, str(name), group), "bibtex", None)
-            except Exception as error:  # a broken plug-in of someone else
-                notes.append(f"{group}={name} does not load, so its citation is not known: {error}")
-                continue
-            if bibtex is not None:
-                yield _own(bibtex, f"{group}={name}")
+            for each in str(name).split("+") if group == "continual" else [str(name)]:
+                if not is_path(each) and each not in points(place):
+                    continue  # a file of settings alone, such as refiner=off
+                try:
+                    bibtex = getattr(load_plugin(place, each, group), "bibtex", None)
+                except Exception as error:  # a broken plug-in of someone else
+                    notes.append(f"{group}={each} does not load, so its citation is not known: {error}")
+                    continue
+                if bibtex is not None:
+                    yield _own(bibtex, f"{group}={each}")
     for kind in _environments(config, [], folder):
         if getattr(kind, "bibtex", None) is not None:
             yield _own(kind.bibtex, f"env={config.env.name}")  # type: ignore[attr-defined]

@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import Any
 
 from crl.config import Config
+from crl.config.compositions import own_code
 from crl.config.limits import leaves
 from crl.errors import CrlError
 from crl.plugins import is_path
@@ -78,7 +79,8 @@ def named_code(config: Config) -> tuple[str, ...]:
     that reads them. Where a run lies is none of them, and changes when it is moved.
     """
     given = [value for key, value in leaves(config) if key not in _PLACE]
-    return tuple(sorted({text for value in given for text in _texts(value) if is_path(text)}))
+    named = {text for value in given for text in _texts(value) if is_path(text)}
+    return tuple(sorted(named | set(own_code(config.continual.name))))  # which may be one among several names
 
 
 def require_trust(folder: Path, names: Collection[str]) -> None:

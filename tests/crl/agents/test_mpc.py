@@ -14,13 +14,14 @@ import torch
 
 from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
+from crl.config.compositions import compositions
 from crl.noise import exploration_actions
 from crl.seeding import numpy_generator
 from crl.types import ExplorationPrior, LearnBudget, Phase, TaskSpec
 from tests.crl.point_mass import ACTION, OBSERVATION, Track, episode, point_mass, small, train, transition
 from tests.crl.states import differences
 
-STRATEGIES = sorted(point.name for point in entry_points(group="crl.strategies"))
+STRATEGIES = sorted(compositions())
 PLANNERS = sorted(point.name for point in entry_points(group="crl.planners"))
 PAIRS = [
     *((strategy, "icem") for strategy in STRATEGIES),

@@ -9,12 +9,13 @@ import pytest
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.config import agents as agent_kinds
-from crl.config.components import PLANNERS, REFINERS, STRATEGIES
+from crl.config.components import GENERATORS, PARTS, PLANNERS, REFINERS
 from crl.config.composing import GROUPS, compose, fingerprint, fingerprints, to_plain, to_yaml
+from crl.config.compositions import compositions, elements, strategies
 from crl.config.fingerprints import digest_before, fits
 from crl.config.reading import defaults, settings_read, unread_of
 from crl.errors import SettingsError
-from crl.plugins import load_plugin, points
+from crl.plugins import import_path, load_plugin, points
 from crl.sequences import load_sequence
 from crl.training.runner import train
 from crl.training.runs.folder import RunFolder, find_unfinished
@@ -32,7 +33,7 @@ def reads(config: Config) -> set[str]:
     return read
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize("name", strategies())
 def test_a_strategy_reads_what_it_declares(name: str, tmp_path: Path) -> None:
     extra = ["dynamics.ensemble=2", "dynamics.out_var=true", "learning.initial_steps=2", "learning.final_steps=2"]
     config = tiny.settings(tmp_path, f"continual={name}", "budget.steps=[32]", *extra)
@@ -61,12 +62,16 @@ def test_a_refiner_reads_what_it_declares(name: str, tmp_path: Path) -> None:
     assert sorted(reads(config) - settings_read(config)) == []
 
 
-@pytest.mark.parametrize(("group", "table"), [("continual", STRATEGIES), ("planner", PLANNERS)])
-def test_the_class_of_a_component_has_its_declaration(group: str, table: dict[str, tuple[str, ...]]) -> None:
-    own = {name for name, point in points(GROUPS[group]).items() if point.dist and point.dist.name == "crl"}
-    assert own == set(table)
+def test_the_class_of_a_component_has_its_declaration() -> None:
+    own = {name for name, point in points(GROUPS["planner"]).items() if point.dist and point.dist.name == "crl"}
+    assert own == set(PLANNERS)
     for name in own:
-        assert load_plugin(GROUPS[group], name, group).SETTINGS is table[name]
+        assert load_plugin(GROUPS["planner"], name, "planner").SETTINGS is PLANNERS[name]
+    for name in compositions():
+        for path in elements(name):
+            module = path.partition(":")[0].rpartition(".")[2].removesuffix("_chunked")
+            says = import_path(path, "part").SETTINGS
+            assert says is {**GENERATORS, **PARTS}.get(module), path
 
 
 @pytest.mark.parametrize("kind", AGENTS)
@@ -84,7 +89,7 @@ def test_with_a_refiner_there_is_an_agent_of_missions(tmp_path: Path) -> None:
 
 
 def test_every_declared_key_exists() -> None:
-    declared = {key for table in (STRATEGIES, PLANNERS) for keys in table.values() for key in keys}
+    declared = {key for table in (strategies(), PLANNERS) for keys in table.values() for key in keys}
     for kind in (agent_kinds.MPC, agent_kinds.PILOT, agent_kinds.SB3, agent_kinds.FROZEN):
         declared |= set(kind.settings or ())
     known = defaults()

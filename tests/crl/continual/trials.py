@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any, TypeVar
+
 import torch
 
 from crl.checks.regression import NETWORK, RegressionJudge, loss_on, rows_of
 from crl.config import Config, HypernetworkConfig
-from crl.continual.strategy import Strategy, make_strategy
+from crl.continual.composable import Composable
+from crl.continual.composing import make_strategy
+from crl.continual.generators.shared import SharedNetwork
+from crl.continual.part import Part
+from crl.continual.strategy import Strategy
 from crl.dynamics.network import TargetNetwork
+
+PartT = TypeVar("PartT", bound=Part[Any])
 
 
 def strategy_of(name: str, *, seed: int = 0, network: TargetNetwork = NETWORK, **changes: object) -> Strategy:
@@ -21,6 +29,19 @@ def strategy_of(name: str, *, seed: int = 0, network: TargetNetwork = NETWORK, *
         setattr(config.continual if hasattr(config.continual, key) else config.learning, key, value)
     strategy = make_strategy(config, network, torch.Generator().manual_seed(seed))
     strategy.judge = RegressionJudge(strategy)
+    return strategy
+
+
+def part_of(strategy: Strategy, kind: type[PartT]) -> PartT:
+    """The part of a kind that a strategy has."""
+    assert isinstance(strategy, Composable)
+    (found,) = (part for part in strategy.parts if isinstance(part, kind))
+    return found
+
+
+def network_of(strategy: Strategy) -> SharedNetwork:
+    """The strategy as one network for all tasks."""
+    assert isinstance(strategy, SharedNetwork)
     return strategy
 
 

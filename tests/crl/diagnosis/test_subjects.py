@@ -70,7 +70,7 @@ class TestPackages:
 class TestPlugins:
     def test_all_of_this_package_load(self) -> None:
         found = by_name(plugins())
-        for group in ("crl.agents", "crl.planners", "crl.strategies", "crl.task_sequences", "gymnasium.envs"):
+        for group in ("crl.agents", "crl.planners", "crl.task_sequences", "gymnasium.envs"):
             assert found[group].state == "ok", found[group]
 
     def test_a_broken_plug_in_is_named_with_its_package_and_does_not_stop_training(
@@ -87,7 +87,7 @@ class TestPlugins:
         assert "pip uninstall sleepy-robots" in str(sleepy.hint)
         twice = [finding for finding in plugins() if finding.name == "crl.planners: icem"]
         assert any("offered more than once: crl, sleepy-robots" in finding.said for finding in twice)
-        assert found["crl.strategies"].state == "ok"
+        assert found["crl.task_sequences"].state == "ok"
 
     def test_a_callback_whose_library_is_not_installed_is_absent_and_nothing_else(self, shadows: Path) -> None:
         (shadows / "mlflow.py").write_text("raise ModuleNotFoundError(\"No module named 'mlflow'\")\n")

@@ -11,13 +11,14 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 from crl.config.composing import compose, to_yaml
+from crl.config.compositions import compositions
 from crl.config.limits import leaves
 from crl.errors import CrlError
 from crl.reporting.citing.bibliography import Bibliography, holds, keys_of, read_bibliography
 from crl.reporting.citing.citations import cite, simulators
 from tests import tiny
 
-GROUPS = {"agent": "crl.agents", "continual": "crl.strategies", "planner": "crl.planners"}
+GROUPS = {"agent": "crl.agents", "planner": "crl.planners"}
 CITED_IN_SOURCES = re.compile(r"arXiv[ :]*(\d{4}\.\d{5})")
 
 
@@ -45,9 +46,10 @@ class TestBibliography:
         for group, place in GROUPS.items():
             own = {p.name for p in entry_points(group=place) if p.dist is not None and p.dist.name == "crl"}
             assert own, place
-            for name in own:
-                listed = [f"{group}={name}" in said, f"{group}={name}" in bibliography.nothing]
-                assert sum(listed) == 1, f"{group}={name} must be in used-by or under nothing-to-cite, and not in both"
+            names = [f"{group}={name}" for name in own]
+            for name in [*names, *(f"continual={name}" for name in compositions())]:
+                listed = [name in said, name in bibliography.nothing]
+                assert sum(listed) == 1, f"{name} must be in used-by or under nothing-to-cite, and not in both"
 
     def test_every_refiner_too(self, repository: Path) -> None:
         bibliography = read_bibliography()
@@ -60,7 +62,16 @@ class TestBibliography:
         settings = {key for key, _ in leaves(compose())}
         for condition in conditions(bibliography) | bibliography.nothing:
             key = re.split("[=>]", condition)[0]
-            assert key in settings or key in ("always", "report", "result", "simulator", "env", "refiner", *GROUPS), key
+            assert key in settings or key in (
+                "always",
+                "report",
+                "result",
+                "simulator",
+                "env",
+                "refiner",
+                "continual",
+                *GROUPS,
+            ), key
 
     def test_entries_are_complete_and_their_keys_unique(self) -> None:
         entries = read_bibliography().entries

@@ -1,0 +1,1 @@
+"""How the weights of each task are made: classes that are strategies by themselves, and take parts."""

@@ -1,0 +1,1 @@
+"""Transformations of the gradients, and of the steps that follow from them."""

@@ -1,0 +1,1 @@
+"""What is kept of finished tasks, and how it is learned again."""

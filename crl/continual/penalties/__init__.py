@@ -1,0 +1,1 @@
+"""Penalties: what a change away from earlier tasks costs."""

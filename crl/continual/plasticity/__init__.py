@@ -1,0 +1,1 @@
+"""What keeps a network able to learn, beside any retention."""
