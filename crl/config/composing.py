@@ -140,12 +140,7 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     """
     request = _read(overrides)
     chosen = _chosen(request)
-    for group, name in chosen.items():
-        if group == "agent" and name in REFUSED:
-            raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
-        for each in _parts(group, name):
-            if each not in names(group) and not is_path(each):
-                raise SettingsError(f"unknown {group} {shown(each)!r}{nearest(each, names(group))}")
+    _refuse_unknown(chosen)
     profile = request.choices.get("profile", Config().profile)
     if profile not in profiles():
         raise SettingsError(f"unknown profile {shown(profile)!r}{nearest(profile, profiles())}")
@@ -170,6 +165,16 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     if not unread:
         refuse_unread(config, [*request.choices, *(key for key, _ in request.values)])
     return config
+
+
+def _refuse_unknown(chosen: Mapping[str, str]) -> None:
+    """Refuse names of groups that stand for nothing."""
+    for group, name in chosen.items():
+        if group == "agent" and name in REFUSED:
+            raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
+        for each in _parts(group, name):
+            if each not in names(group) and not is_path(each):
+                raise SettingsError(f"unknown {group} {shown(each)!r}{nearest(each, names(group))}")
 
 
 def given_keys(overrides: Sequence[str]) -> list[str]:

@@ -49,7 +49,7 @@ def make_strategy(
                 base = known
             elif len(paths) == 1 or not paths:
                 raise SettingsError(
-                    f"continual={config.continual.name}: {name} makes the weights by itself, and so does the first name",
+                    f"continual={config.continual.name}: {name} makes the weights by itself, as the first name does",
                     f"name {name} first, or leave it out",
                 )
     made: Strategy = (base or SharedNetwork)(config, network, generator, device)

@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from crl.continual.single import Single
 
 from crl.agents.planning import PlanningAgent, planning_agent
 from crl.checks import CheckFailed, check_agent, check_planner, check_strategy
 from crl.config import Config
+from crl.config.compositions import compositions
 from crl.continual.finetune import Finetune
+from crl.continual.generators.single import Single
 from crl.dynamics.windows import Windows
 from crl.planning.icem import ICEM
 from crl.planning.planner import Plan, PlanningFailed
@@ -140,7 +141,7 @@ def test_each_broken_promise_of_a_planner_is_caught(planner: type, expected: str
 
 
 # ---------------------------------------------------------------------- strategies
-@pytest.mark.parametrize("name", installed("crl.strategies"))
+@pytest.mark.parametrize("name", sorted(compositions()))
 def test_installed_strategies_pass(name: str) -> None:
     check_strategy(name)
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.metadata import entry_points
-
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 import crl
-from crl.continual.strategy import GROUP
+from crl.config.compositions import compositions
 from crl.errors import CrlError
 
-NAMES = sorted(point.name for point in entry_points(group=GROUP))
+NAMES = sorted(compositions())
 QUICK = {"learning.batch": 64, "learning.lr": 5e-3, "learning.lr_embedding": 5e-3}
 GENERATED = {
     "dynamics.hypernetwork.hidden": [16], "dynamics.hypernetwork.embedding": 4, "dynamics.hypernetwork.chunk": 100,
