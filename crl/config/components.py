@@ -27,6 +27,8 @@ GENERATORS: Mapping[str, Settings] = {
         "dynamics.hypernetwork",
     ),
     "pnn": _STRATEGY,
+    "packnet": (*_STRATEGY, "continual.heads", "learning.batch"),
+    "vcl": (*_STRATEGY, "continual.heads"),
     "finetune": _STRATEGY,
     "finetune_heads": _STRATEGY,
     "snapshot": _STRATEGY,
@@ -42,6 +44,9 @@ PARTS: Mapping[str, Settings] = {
     "output_fisher": ("continual.fisher_rows",),
     "output_path": (),
     "gradient_projection": ("continual.fisher_rows", "continual.energy"),
+    "mas": ("continual.fisher_rows",),
+    "clonex": _REPLAY,
+    "agem": ("continual.memory", "learning.batch"),
 }
 """By the module in another folder of crl/continual; a part that is not here reads its own options alone."""
 

@@ -8,7 +8,8 @@ memories add their gradients; the gradients' transformations; the optimiser's st
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import torch
@@ -23,6 +24,7 @@ from crl.continual.part import Host, Part
 from crl.continual.penalties.penalty import Penalty
 from crl.continual.schedules.schedule import Schedule
 from crl.continual.strategy import Storage, Strategy
+from crl.continual.watching import WatchedNetwork
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 
@@ -44,6 +46,7 @@ class Composable(Strategy):
     memories: Sequence[Memory[Any]] = ()
     schedules: Sequence[Schedule[Any]] = ()
     optimiser: Adam
+    _watched: WatchedNetwork | None = None
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
@@ -63,6 +66,9 @@ class Composable(Strategy):
         for part in parts:
             if isinstance(part, AveragePart):
                 self._average = part.average
+        watchers = [part for part in parts if part.WATCHES]
+        if watchers:
+            self._watched = WatchedNetwork(self.network, [part.see for part in watchers])
         self.kept_once = (*self.kept_once, *(f"{part.name}.{key}" for part in parts for key in part.KEPT_ONCE))
 
     # ------------------------------------------------------------------ what parts ask for
@@ -78,7 +84,31 @@ class Composable(Strategy):
         """The tasks that :meth:`differentiable` knows in the present step; ``None``: all that have begun."""
         return None
 
+    def network_of(self, task: int) -> TargetNetwork:
+        """The target network; the one that shows what its layers read, if a part watches it."""
+        del task
+        return self.network if self._watched is None else self._watched
+
     # ------------------------------------------------------------------ a step
+    @contextmanager
+    def _watching(self) -> Iterator[None]:
+        """Show what the layers read to the parts that watch, while the current task's loss is computed."""
+        if self._watched is None:
+            yield
+            return
+        self._watched.shows = True
+        try:
+            yield
+        finally:
+            self._watched.shows = False
+
+    def _before_step(self) -> None:
+        """Tell the parts that the gradients of the current task's loss are there, and ask for the rate."""
+        for part in self.parts:
+            part.before_step()
+        if self.schedules:
+            self.scale_lr(self._factor)
+
     def _transform(self) -> None:
         """Let the parts change the gradients of what is shared."""
         if self.gradients:

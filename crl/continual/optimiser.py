@@ -50,6 +50,13 @@ class Adam:
         self._optimiser.param_groups[0]["lr"] = self.lr * self.factor
         self._optimiser.step()
 
+    def forget(self, name: str, which: Tensor) -> None:
+        """Set the moments of some elements (a mask of the tensor's shape) of a named tensor to zero."""
+        state = self._optimiser.state.get(self.parameters[name], {})
+        for key in ("exp_avg", "exp_avg_sq"):
+            if key in state:
+                state[key].masked_fill_(which, 0.0)
+
     def lookahead(self) -> dict[str, Tensor]:
         """The change that :meth:`step` would make for the present, unclipped gradients; nothing moves."""
         changes = {}

@@ -7,7 +7,7 @@ plasticity. This module has what all of them share: the hooks at a task's begin 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
@@ -65,6 +65,7 @@ class Part(Generic[HostT]):
         BOUNDARY: What it needs when a task ends.
         REVISITS: Whether it looks at transitions of finished tasks again.
         FOLLOWS: Whether :meth:`after_step` is to be called with what moved.
+        WATCHES: Whether :meth:`see` is to be shown what the layers read.
         KEPT_ONCE: Entries of :meth:`state_dict` that do not grow with the number of tasks.
     """
 
@@ -75,6 +76,7 @@ class Part(Generic[HostT]):
     BOUNDARY: ClassVar[Boundary] = Boundary.LABEL
     REVISITS: ClassVar[bool] = False
     FOLLOWS: ClassVar[bool] = False
+    WATCHES: ClassVar[bool] = False
     KEPT_ONCE: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, host: HostT, name: str) -> None:
@@ -110,6 +112,13 @@ class Part(Generic[HostT]):
     # ------------------------------------------------------------------ hooks
     def begin_task(self, task: int) -> None:
         """A task begins, or goes on; the host knows it already."""
+
+    def see(self, layers: Sequence[Tensor]) -> None:
+        """See what the layers read while the current task is judged, and the output (needs :attr:`WATCHES`).
+
+        Args:
+            layers: [E, B, units] each, one more than there are layers, with their graph.
+        """
 
     def before_step(self) -> None:
         """The gradients of the current task's loss are there, and nothing was added to them."""

@@ -61,11 +61,13 @@ class Strategy(ABC):
         judge: Who judges kept transitions; the agent sets it before the first task.
         SETTINGS: Settings that it reads, as dotted keys or beginnings of such; ``None``: it does not say, and is taken
             to read all of ``continual``, ``learning`` and ``dynamics``.
+        CHANGES_AT_END: Whether the end of a task changes its weights, as pruning does.
         kept_once: Entries of :meth:`state_dict` whose size is the same however many tasks were learned.
     """
 
     judge: Judge
     SETTINGS: ClassVar[tuple[str, ...] | None] = None
+    CHANGES_AT_END: ClassVar[bool] = False
     kept_once: tuple[str, ...] = ()
 
     def __init__(

@@ -141,7 +141,8 @@ class HyperCRL(Composable):
         weights = self.hypernetwork.generate(self.parameters, rows)
         generated = weights[0]
         self.watch(generated)
-        task_loss = loss(generated)
+        with self._watching():
+            task_loss = loss(generated)
         report = {"task": task_loss.detach()}
         total = task_loss
         if together:
@@ -152,8 +153,7 @@ class HyperCRL(Composable):
         if others is not None and not together:
             report["retain"] = self._look_ahead(others)
         self.watched(generated)
-        for part in self.parts:
-            part.before_step()
+        self._before_step()
         self._transform()
         self._embedding_optimiser.step()
         self._move()

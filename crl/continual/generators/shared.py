@@ -100,11 +100,11 @@ class SharedNetwork(Composable):
     def step(self, loss: Loss) -> dict[str, Tensor]:
         """One gradient step on the current task's loss, with what protects the earlier ones."""
         self.optimiser.zero()
-        value = loss(self.join(self.task))
+        with self._watching():
+            value = loss(self.join(self.task))
         value.backward()
         report = {"task": value.detach()}
-        for part in self.parts:
-            part.before_step()
+        self._before_step()
         costs = [self.retain(), *(part.penalise() for part in self.penalties), *self._replayed()]
         for cost in costs:
             if cost is not None:

@@ -1,0 +1,125 @@
+"""PackNet: Mallya, Lazebnik, CVPR 2018 (arXiv 1711.05769), section 3: tasks share one network, weight by weight.
+
+A task learns all weights that no earlier task owns. When it ends, the packnet_keep share of these with the largest
+size, matrix by matrix, is its own for ever; the others become zero and are free, and the kept ones are trained on for
+packnet_steps steps to make up for the loss. A task reads its own weights and those of the tasks before it. Biases
+belong to the first task. Deviations: retraining fits the outputs of the network before it was pruned on the task's
+inputs, since the loss itself is the learner's; a task that comes back learns in its head alone, because later tasks
+read its weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from crl import restoring
+from crl.config.components import GENERATORS
+from crl.continual.generators.shared import SharedNetwork
+from crl.continual.optimiser import Adam
+from crl.continual.part import Host
+from crl.dynamics.windows import Windows
+from crl.errors import SettingsError
+
+
+class PackNet(SharedNetwork):
+    """Every weight of the trunk belongs to one task.
+
+    Attributes:
+        owner: Which finished task owns each weight, counted from 1 in the order of their ends; 0: free. [trunk]
+        order: The finished tasks in that order.
+    """
+
+    HOST = Host.FROZEN
+    SETTINGS = GENERATORS["packnet"]
+    CHANGES_AT_END = True
+    OPTIONS: ClassVar[dict[str, Any]] = {"packnet_keep": 0.25, "packnet_steps": 500}
+    kept_once = (*SharedNetwork.kept_once, "owner")
+
+    def _fresh(self) -> tuple[Tensor, Tensor]:
+        trunk, head = super()._fresh()
+        options = {**self.OPTIONS, **self.config.continual.options}
+        self.keep, self.retrain = float(options["packnet_keep"]), int(options["packnet_steps"])
+        if not 0 < self.keep <= 1 or self.retrain < 0:
+            raise SettingsError(
+                f"packnet_keep is {self.keep} and packnet_steps is {self.retrain}: the first must be above 0 and at "
+                "most 1, the second at least 0",
+                "the defaults are 0.25 and 500",
+            )
+        self.order: list[int] = []
+        self.owner = torch.zeros(len(trunk), dtype=torch.int32, device=self.device)
+        return trunk, head
+
+    def _visible(self, task: int) -> Tensor:
+        """What a task reads of the trunk: a mask [trunk]."""
+        if task not in self.order:
+            return torch.ones_like(self.owner, dtype=torch.bool)
+        return (self.owner > 0) & (self.owner <= self.order.index(task) + 1)
+
+    def join(self, task: int) -> Tensor:
+        """Target weights [P] of a task: only what it may read, the rest zero."""
+        trunk = torch.where(self._visible(task), self.trunk, 0.0)
+        return torch.cat([trunk, self.heads[task]]) if self.head_per_task() else trunk
+
+    def weights(self, task: int) -> Tensor:
+        """The weights that a task reads, with its head, [P]."""
+        weights = super().weights(task)
+        size = len(self.trunk)
+        return torch.cat([torch.where(self._visible(task), weights[:size], 0.0), weights[size:]])
+
+    def _transform(self) -> None:
+        """Move free weights only; Adam starts afresh with every task, so that a gradient of zero moves nothing."""
+        super()._transform()
+        if self.trunk.grad is not None:
+            self.trunk.grad *= (self.owner == 0) & (self.task not in self.order)
+
+    def end_task(self, rows: Windows) -> None:
+        """Prune, and train on what is left."""
+        super().end_task(rows)
+        if self.task in self.order:
+            return
+        inputs = self.judge.inputs(self.task, rows).unsqueeze(0)
+        with torch.no_grad():
+            target = self.network.forward(self.join(self.task), inputs)
+        self.order.append(self.task)
+        place = 0
+        for index, size in enumerate(self.network.tensor_sizes):
+            if place >= len(self.trunk):
+                break
+            mine = torch.nonzero(self.owner[place : place + size] == 0).flatten() + place
+            if index % 2 == 0:  # a matrix; biases are not pruned
+                count = -(-len(mine) * self.keep // 1)
+                mine = mine[self.trunk.detach()[mine].abs().topk(int(count)).indices]
+            self.owner[mine] = len(self.order)
+            place += size
+        with torch.no_grad():
+            self.trunk.masked_fill_(self.owner == 0, 0.0)
+        self._fit(inputs, target)
+        self._next_head = self.heads[self.task].detach().clone()
+
+    def _fit(self, inputs: Tensor, target: Tensor) -> None:
+        """Make the pruned network say what the whole one said about inputs [1, N, in]: [E, N, out]."""
+        own = self.owner == len(self.order)
+        optimiser = Adam(self.moving(), self.config.learning.lr, self.config.learning.clip)
+        for _ in range(self.retrain):
+            index = torch.randint(inputs.shape[1], (self.config.learning.batch,), generator=self.generator)
+            index = index.to(self.device)
+            optimiser.zero()
+            found = self.network.forward(self.join(self.task), inputs[:, index])
+            (found - target[:, index]).square().mean().backward()
+            if self.trunk.grad is not None:
+                self.trunk.grad *= own
+            optimiser.step()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimiser, average, and who owns what."""
+        return {**super().state_dict(), "owner": self.owner.clone(), "order": list(self.order)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        super().load_state_dict(state)
+        self.owner = restoring.tensor(state["owner"], "owner", self.owner)
+        self.order = list(state["order"])
