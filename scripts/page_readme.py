@@ -54,7 +54,7 @@ def zeros(sequence: str) -> dict[str, float]:
 
 
 def score(sequence: str, strategy: str) -> float:
-    """Mean over seeds and tasks of the return after the last task: 0 random, 1 a network per task just after its task."""
+    """Mean over seeds and tasks of the final return: 0 is random, 1 a network per task just after its task."""
     groups, zero = read(sequence), zeros(sequence)
     names = [task["name"] for task in groups["single"][0]["tasks"]]
     one = np.mean([np.diag(run["matrix_return"]) for run in groups["single"]], axis=0)

@@ -14,6 +14,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +57,32 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that is the current one, so that nothing lands in the checkout's runs/."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option ``--share``."""
+    parser.addoption(
+        "--share",
+        metavar="K/N",
+        help="Run only every N-th of the slow tests, the K-th kind (K from 0); all others as ever.",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the slow tests that are not of the share; which share a test belongs to depends on its name alone."""
+    share = config.getoption("--share")
+    if share is None:
+        return
+    try:
+        kind, kinds = (int(part) for part in share.split("/"))
+    except ValueError as error:
+        raise pytest.UsageError(f"--share {share}: write for instance 0/4") from error
+    if not 0 <= kind < kinds:
+        raise pytest.UsageError(f"--share {share}: the first number is from 0 to {kinds - 1}")
+    chosen, left = [], []
+    for item in items:
+        slow = item.get_closest_marker("slow") is not None
+        here = not slow or zlib.crc32(item.nodeid.encode()) % kinds == kind
+        (chosen if here else left).append(item)
+    items[:] = chosen
+    config.hook.pytest_deselected(items=left)
