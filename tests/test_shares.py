@@ -30,7 +30,7 @@ def ran(folder: Path, *arguments: str) -> list[str]:
         cwd=folder,
         check=False,
     )
-    return [line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line] or [done.stderr]
+    return [line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line] or [done.stdout + done.stderr]
 
 
 @pytest.fixture
