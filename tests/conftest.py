@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 
@@ -61,28 +62,27 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The option ``--share``."""
-    parser.addoption(
-        "--share",
-        metavar="K/N",
-        help="Run only every N-th of the slow tests, the K-th kind (K from 0); all others as ever.",
-    )
+    meaning = "Of the slow tests run only every N-th, those of kind K (from 0); others as ever."
+    parser.addoption("--share", metavar="K/N", type=share, help=meaning)
+
+
+def share(text: str) -> tuple[int, int]:
+    """A share of the slow tests: its number, and how many there are."""
+    kind, _, kinds = text.partition("/")
+    if not (kind.isdigit() and kinds.isdigit() and int(kind) < int(kinds)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: write for instance 0/4, the first of four")
+    return int(kind), int(kinds)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the slow tests that are not of the share; which share a test belongs to depends on its name alone."""
-    share = config.getoption("--share")
-    if share is None:
+    wanted = config.getoption("--share")
+    if wanted is None:
         return
-    try:
-        kind, kinds = (int(part) for part in share.split("/"))
-    except ValueError as error:
-        raise pytest.UsageError(f"--share {share}: write for instance 0/4") from error
-    if not 0 <= kind < kinds:
-        raise pytest.UsageError(f"--share {share}: the first number is from 0 to {kinds - 1}")
     chosen, left = [], []
     for item in items:
         slow = item.get_closest_marker("slow") is not None
-        here = not slow or zlib.crc32(item.nodeid.encode()) % kinds == kind
+        here = not slow or zlib.crc32(item.nodeid.encode()) % wanted[1] == wanted[0]
         (chosen if here else left).append(item)
     items[:] = chosen
     config.hook.pytest_deselected(items=left)

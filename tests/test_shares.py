@@ -30,7 +30,9 @@ def ran(folder: Path, *arguments: str) -> list[str]:
         cwd=folder,
         check=False,
     )
-    return [line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line] or [done.stdout + done.stderr]
+    return [line.rpartition("::")[2] for line in done.stdout.splitlines() if "::" in line] or [
+        done.stdout + done.stderr
+    ]
 
 
 @pytest.fixture
@@ -38,7 +40,9 @@ def folder(tmp_path: Path, repository: Path) -> Path:
     """Tests of their own beside the options of this suite."""
     source = (repository / "tests" / "conftest.py").read_text(encoding="utf-8")
     hooks = source[source.index("def pytest_addoption") :]
-    (tmp_path / "conftest.py").write_text(f"import zlib\n\nimport pytest\n\n\n{hooks}", encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(
+        f"import argparse\nimport zlib\n\nimport pytest\n\n\n{hooks}", encoding="utf-8"
+    )
     (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow: slow\n", encoding="utf-8")
     (tmp_path / "test_some.py").write_text(PAGE, encoding="utf-8")
     return tmp_path
@@ -58,4 +62,4 @@ def test_without_a_share_all_are_run(folder: Path) -> None:
 
 @pytest.mark.parametrize("share", ["4/4", "-1/4", "1", "a/b"])
 def test_an_impossible_share_is_named(folder: Path, share: str) -> None:
-    assert "--share" in ran(folder, f"--share={share}")[0]
+    assert "is no share" in ran(folder, f"--share={share}")[0]
