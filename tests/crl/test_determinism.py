@@ -38,6 +38,10 @@ METHODS = {
             "finetune_heads",
             "single",
             "snapshot",
+            "packnet",
+            "vcl",
+            "redo",
+            "continual_backprop",
         )
     },
 }
