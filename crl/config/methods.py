@@ -140,8 +140,8 @@ class ContinualConfig:
     heads: str = setting(
         "task",
         (
-            "``task``: every task has a last layer of its own; ``shared``: one for all (ewc, si, coreset, "
-            "multitask, gradient_projection)."
+            "``task``: every task has a last layer of its own; ``shared``: one for all (strategies of one network "
+            "but finetune and finetune_heads)."
         ),
         choices=("task", "shared"),
     )
@@ -150,15 +150,13 @@ class ContinualConfig:
     fisher_rows: int = setting(
         512,
         (
-            "Transitions on which a finished task's importances or directions are measured (ewc, hypercrl_ewc, "
-            "gradient_projection)."
+            "Transitions on which a finished task's importances or directions are measured (ewc, mas, "
+            "hypercrl_ewc, gradient_projection)."
         ),
         ROWS,
     )
-    memory: int = setting(100, "Windows of transitions kept per finished task (coreset, hypercrl_replay).", ROWS)
-    replay_weight: float = setting(
-        1.0, "Weight of the loss on a batch of an earlier task (coreset, multitask, hypercrl_replay).", NOT_NEGATIVE
-    )
+    memory: int = setting(100, "Windows of transitions kept per finished task (memories, agem).", ROWS)
+    replay_weight: float = setting(1.0, "Weight of the loss on a batch of an earlier task (memories).", NOT_NEGATIVE)
     energy: float = setting(
         0.9999, "Share of the squared length of a layer's inputs that is protected (gradient_projection).", SHARE
     )

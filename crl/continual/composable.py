@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.config import Config
 from crl.continual.averages.average import AveragePart
 from crl.continual.gradients.gradient import Gradient
@@ -170,7 +171,20 @@ class Composable(Strategy):
         return {f"{part.name}.{key}": value for part in self.parts for key, value in part.state_dict().items()}
 
     def _load_parts(self, state: Mapping[str, Any]) -> None:
-        """Restore the parts; a state of before there were parts has their entries without the part's name."""
+        """Restore the parts; a state of before there were parts has their entries without the part's name.
+
+        Raises:
+            UnfitStateError: It is the state of another composition.
+        """
+        known = {part.name for part in self.parts}
+        foreign = {key.partition(".")[0] for key in state if "." in key} - known
+        if foreign:
+            raise restoring.UnfitStateError(
+                f"the state is of a strategy with {', '.join(sorted(foreign))}, which this one does not have"
+            )
         for part in self.parts:
             own = {key.partition(".")[2]: value for key, value in state.items() if key.startswith(f"{part.name}.")}
-            part.load_state_dict(own or state)
+            try:
+                part.load_state_dict(own or state)
+            except KeyError as error:
+                raise restoring.UnfitStateError(f"the state has no {error.args[0]} of {part.name}") from error
