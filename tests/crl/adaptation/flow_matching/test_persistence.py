@@ -119,7 +119,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / DESCRIPTION).write_text(whole[: len(whole) // 2])
     with pytest.raises(FlowFileError, match="can't be read"):
         load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
-    (tmp_path / DESCRIPTION).write_text(whole.replace('"version": 1', '"version": 7'))
+    (tmp_path / DESCRIPTION).write_text(whole.replace('"version": 2', '"version": 7'))
     with pytest.raises(FlowFileError, match="format 7"):
         load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
     (tmp_path / DESCRIPTION).write_text(whole.replace('"field"', '"fjeld"'))
