@@ -26,15 +26,15 @@ from torch import Tensor
 from crl.config.memory import BeliefConfig
 from crl.memory.bridge import Bridge
 from crl.memory.candidate import Candidate, proves_itself
-from crl.memory.coverage import add, widening
-from crl.memory.evidence import Evidence
+from crl.memory.coverage import add
+from crl.memory.evidence import Evidence, Seen
 from crl.memory.explaining import Explaining
 from crl.memory.lessons import Lessons
 from crl.memory.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square
 from crl.memory.memory import NOMINAL, Memory
 from crl.memory.merging import dense_grid, twin
 from crl.memory.phase import InForce, Phase
-from crl.memory.regime import Standing
+from crl.memory.regime import Regime, Standing
 from crl.memory.steps import Row, Steps
 from crl.memory.watch import NONE, Alarm, Watch
 
@@ -112,10 +112,9 @@ class Belief:
             self._candidate.judge(learned, error)
             held = max(held, likelihood[order.index(self.opening)])
         elif self.phase is Phase.KNOWN:
-            entry, at = self.memory.regimes[self.force.regime], (row[0].unsqueeze(0), row[1].unsqueeze(0))
-            wider = widening(entry, self._bridge.base, *at)[0]
-            held = float(log_likelihood(self.units.scaled(row[2] - force, effect, wider)))
-        self._evidence.blame(self.now, row[2] - force, residual[-1])
+            tolerated = self._explaining.tolerated(self._own(), Seen(Steps.stacked([row]), effect.unsqueeze(0)))
+            held = float(log_likelihood(tolerated)[0])
+        self._evidence.blame(self.now, residual[-1])
         own = {self.opening} | ({self.force.regime} if self.phase is Phase.KNOWN else set())
         others = [(index, value) for index, value in zip(order, likelihood, strict=False) if index not in own]
         if self._armed():
@@ -127,6 +126,15 @@ class Belief:
             self._prove()
         else:
             self._go_on()
+
+    def _own(self) -> Regime:
+        """The regime in force, with the deviation of its residuals so far."""
+        entry = self.memory.regimes[self.force.regime]
+        before = self.now if self.watch.since is None else self.watch.since
+        residuals = self._evidence.residuals_before(before)
+        if residuals is not None:
+            entry.judge(residuals)
+        return entry
 
     def _armed(self) -> bool:
         """Whether "none of the known" is worth an alarm: only if what is in force has explained something."""
@@ -143,6 +151,9 @@ class Belief:
         """Recall: which known regime explains the transitions since the sum left zero?"""
         seen = self._evidence.since(alarm.since)
         assert seen is not None  # the sum left zero at an informative transition
+        if self.phase is Phase.KNOWN and self._explaining.tolerates(self._own(), seen):
+            self.watch.reset(alarm.regime)  # another one explains the window better, or none does; but it does, too
+            return
         found, nearest = self._explaining.recall(seen, self.opening)
         if alarm.regime != NONE and found is None and self._error() <= FIT:
             self.watch.reset(alarm.regime)  # a poor winner, and what is in force explains enough

@@ -42,7 +42,7 @@ class Evidence:
     def __init__(self, config: BeliefConfig) -> None:
         self._recent = config.recent
         self._window: deque[tuple[int, Row, Tensor]] = deque(maxlen=config.window)
-        self._errors: deque[tuple[int, Tensor, Tensor]] = deque(maxlen=ERRORS)
+        self._errors: deque[tuple[int, Tensor]] = deque(maxlen=ERRORS)
 
     # ------------------------------------------------------------------ transitions
     def add(self, now: int, row: Row, effect: Tensor) -> None:
@@ -62,20 +62,20 @@ class Evidence:
         return self._window[-1][1][0] if self._window else None
 
     # ------------------------------------------------------------------ errors
-    def blame(self, now: int, residual: Tensor, scaled: Tensor) -> None:
-        """Note the residual [D] of what is in force, and the same in common units."""
-        self._errors.append((now, residual, scaled))
+    def blame(self, now: int, scaled: Tensor) -> None:
+        """Note the residual in common units [D] of what is in force."""
+        self._errors.append((now, scaled))
 
     def error(self) -> float:
         """Mean squared residual of what is in force over recent transitions; infinite before there are enough."""
         recent = list(self._errors)[-self._recent :]
         if len(recent) < self._recent:
             return math.inf
-        return float(mean_square(torch.stack([scaled for _, _, scaled in recent])))
+        return float(mean_square(torch.stack([scaled for _, scaled in recent])))
 
     def residuals_before(self, step: int) -> Tensor | None:
-        """Residuals [N, D] of transitions before a step; ``None`` if there are too few to judge by."""
-        errors = [residual for at, residual, _ in self._errors if at < step]
+        """Residuals in common units [N, D] before a step; ``None`` if there are too few to judge by."""
+        errors = [scaled for at, scaled in self._errors if at < step]
         return torch.stack(errors) if len(errors) >= self._recent else None
 
     def forgive(self) -> None:
@@ -86,7 +86,7 @@ class Evidence:
         """All of it as plain data."""
         return {
             "window": [[step, copied(row), effect.clone()] for step, row, effect in self._window],
-            "errors": [[step, raw.clone(), scaled.clone()] for step, raw, scaled in self._errors],
+            "errors": [[step, scaled.clone()] for step, scaled in self._errors],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -94,6 +94,4 @@ class Evidence:
         self._window = deque(
             ((int(step), copied(row), effect.clone()) for step, row, effect in state["window"]), self._window.maxlen
         )
-        self._errors = deque(
-            ((int(step), raw.clone(), scaled.clone()) for step, raw, scaled in state["errors"]), ERRORS
-        )
+        self._errors = deque(((int(step), scaled.clone()) for step, scaled in state["errors"]), ERRORS)

@@ -12,7 +12,11 @@ from crl.memory.evidence import Seen
 from crl.memory.likelihood import FIT, Units, mean_square, recall
 from crl.memory.memory import NOMINAL, Memory
 from crl.memory.phase import InForce
+from crl.memory.regime import Regime
 from crl.memory.steps import Steps
+
+WIDEST = 3.0
+"""Common units up to which a regime's own deviation counts: what errs more explains nothing."""
 
 
 class Explaining:
@@ -49,6 +53,23 @@ class Explaining:
             return self._memory.predict(*at)[self._memory.order.index(force.regime), 0]
         weights = self._memory.weights(force.regime)
         return self._bridge.predict(weights, force.context.unsqueeze(0), *at)[0, 0]
+
+    def tolerated(self, entry: Regime, seen: Seen) -> Tensor:
+        """Residuals [N, D] of a regime, in units of what is usual for it.
+
+        Two things are forgiven beside what common units forgive. A learned regime's model errs: its own deviation
+        counts where it is wider, up to :data:`WIDEST`. And it may never have been seen at commands like these
+        (:mod:`crl.memory.coverage`). Only whether the regime in force is over is judged so; recall compares in common
+        units.
+        """
+        steps = seen.steps
+        predicted = self._memory.predict(steps.observation, steps.action)[self._memory.order.index(entry.index)]
+        wider = widening(entry, self._bridge.base, steps.observation, steps.action)
+        return self._units.scaled(steps.change - predicted, seen.effects, wider) / entry.scale.clamp(1.0, WIDEST)
+
+    def tolerates(self, entry: Regime, seen: Seen) -> bool:
+        """Whether a regime explains what was seen as well as it usually does."""
+        return float(mean_square(self.tolerated(entry, seen))) <= FIT
 
     def recall(self, seen: Seen, opening: int | None) -> tuple[int | None, int]:
         """The known regime that explains what was seen, if one does, and the one that is nearest to it.

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from crl.adaptation.base import Belief
+from crl.training.lives.recalls import recalled
 
 SETTLED = 3
 """Steps in a row with a right expectation from which a regime counts as in force."""
 LONG = 15
-"""Steps of a visit after which a change of belief is a false alarm, if the expectation was right."""
+"""Steps of a visit after which a belief that is given up is a false alarm, if its expectation was right."""
 RECENT = 100
 """Steps that the display's share of right expectations is taken over."""
 
@@ -63,6 +64,8 @@ class LifeRecord:
     beside: float = 0.0
     visits: int = 0
     false_alarms: int = 0
+    unchanged: int = 0
+    held: bool = True
     delays: list[int | None] = field(default_factory=list)
     timeline: list[list[Any]] = field(default_factory=list)
     regimes: dict[int, _Regime] = field(default_factory=dict)
@@ -78,8 +81,12 @@ class LifeRecord:
         before = self.timeline[-1][1:] if self.timeline else None
         if before is None or before[0] != lived.regime:
             self._visit(lived)
-        if before is not None and before[1] != told[1] and self.length >= LONG and self.streak >= SETTLED:
-            self.false_alarms += 1
+        if before is not None and self.length >= LONG:
+            self.unchanged += 1
+            given_up = self.held and (before[1] != told[1] or not lived.believed.settled)
+            if given_up and self.streak >= SETTLED:
+                self.false_alarms += 1
+        self.held = lived.believed.settled
         if before != told:
             self.timeline.append([self.steps, *told])
         self.steps += 1
@@ -119,12 +126,15 @@ class LifeRecord:
         ``waypoints`` per 1,000 steps; ``cross_track`` (mean, m); ``right``: share of steps in which the change expected
         of the executed command was right, before it was seen; ``reward`` per step; ``returns``: for visits of a regime
         met before, steps until the expectation is right three times in a row (median, 90 %), ``returned``: share of
-        them that get there; ``false_alarms``: changes of the believed regime in visits longer known than 15 steps, that
-        left a right expectation; ``crashes``; per true regime ``by_regime``; ``timeline``.
+        them that get there; ``false_alarms``: how often a regime that was in force for good, and expected rightly, was
+        given up in ``unchanged`` steps, those of visits that had lasted for 15 steps (that a regime hands over to the
+        one that was learned beside it gives nothing up); ``recalled``: share of the ``recalls`` that were right
+        (:mod:`crl.training.lives.recalls`); ``crashes``; per true regime ``by_regime``; ``timeline``.
         """
         delays = [*self.delays, *([self.settled] if self.again and self.length > SETTLED else [])]
         found = [delay for delay in delays if delay is not None]
         every, steps = list(self.regimes.values()), max(1, self.steps)
+        right, recalls = recalled(self.timeline, self.steps)
         return {
             "steps": self.steps,
             "waypoints": 1000 * reached / steps,
@@ -138,6 +148,9 @@ class LifeRecord:
             },
             "returned": len(found) / len(delays) if delays else None,
             "false_alarms": self.false_alarms,
+            "unchanged": self.unchanged,
+            "recalled": right / recalls if recalls else None,
+            "recalls": recalls,
             "crashes": crashes,
             "by_regime": {
                 part.name: {
