@@ -85,11 +85,9 @@ class Explaining:
         nearest = min(candidates, key=lambda at: float(told.misfit[at]))
         best = told.best()
         if best is None and float(told.misfit[nearest]) <= self._config.near * FIT:
-            # It is the nearest by far too little; but it may never have been seen at commands like these.
-            entry = self._memory.regimes[order[nearest]]
-            wider = widening(entry, self._bridge.base, steps.observation, steps.action)
-            misfit = float(mean_square(self._units.scaled(residual[nearest], seen.effects, wider)))
-            best = nearest if misfit <= FIT else None
+            # It is the nearest by far too little; but as near as it was when it was in force, or never seen at such
+            # commands.
+            best = nearest if self.tolerates(self._memory.regimes[order[nearest]], seen) else None
         known = None if best is None or order[best] == opening else order[best]
         return known, order[nearest]
 

@@ -15,6 +15,8 @@ SETTLED = 3
 """Steps in a row with a right expectation from which a regime counts as in force."""
 LONG = 15
 """Steps of a visit after which a belief that is given up is a false alarm, if its expectation was right."""
+EVERY = 50
+"""Steps over which the distance to the leg is averaged for drawings."""
 RECENT = 100
 """Steps that the display's share of right expectations is taken over."""
 
@@ -62,6 +64,7 @@ class LifeRecord:
 
     steps: int = 0
     beside: float = 0.0
+    besides: list[float] = field(default_factory=list)
     visits: int = 0
     false_alarms: int = 0
     unchanged: int = 0
@@ -95,6 +98,9 @@ class LifeRecord:
         if self.streak == SETTLED and self.settled is None:
             self.settled = self.length - SETTLED
         self.beside += lived.beside
+        if self.steps > EVERY * len(self.besides):
+            self.besides.append(0.0)
+        self.besides[-1] += lived.beside / EVERY
         self.recent = [*self.recent[1 - RECENT :], lived.right]
         sums = self.regimes[lived.regime]
         sums.steps += 1
@@ -129,7 +135,8 @@ class LifeRecord:
         them that get there; ``false_alarms``: how often a regime that was in force for good, and expected rightly, was
         given up in ``unchanged`` steps, those of visits that had lasted for 15 steps (that a regime hands over to the
         one that was learned beside it gives nothing up); ``recalled``: share of the ``recalls`` that were right
-        (:mod:`crl.training.lives.recalls`); ``crashes``; per true regime ``by_regime``; ``timeline``.
+        (:mod:`crl.training.lives.recalls`); ``crashes``; per true regime ``by_regime``; ``beside``: the distance to
+        the leg, mean over every ``beside_every`` steps (m); ``timeline``.
         """
         delays = [*self.delays, *([self.settled] if self.again and self.length > SETTLED else [])]
         found = [delay for delay in delays if delay is not None]
@@ -161,6 +168,8 @@ class LifeRecord:
                 }
                 for _, part in sorted(self.regimes.items())
             },
+            "beside": self.besides[: self.steps // EVERY],
+            "beside_every": EVERY,
             "timeline": self.timeline,
         }
 
