@@ -12,8 +12,11 @@ from crl.reporting.report.summary import Summary
 from crl.reporting.report.table import Table
 from crl.training.lives.recalls import KNOWN, owners, spans
 
-ROW, LEFT, TOP, ERROR = 20.0, 190.0, 8.0, 90.0
+ROW, LEFT, RIGHT, TOP, ERROR = 20.0, 190.0, 24.0, 8.0, 90.0
 """Height of a regime's row, margins, and height of the panel of the error (px)."""
+PAPER = "--line:#bbb;--accent:#0072b2;--less:#d55e00;--ink:#000"
+STYLE = f"svg{{{PAPER};background:#fff;font:12px sans-serif}} .task{{stroke:#ddd}} .tick{{fill:#444;font-size:11px}}"
+"""Looks of a drawing that stands in no page."""
 TRUE, BELIEVED, BRIDGED = "fill:var(--line)", "fill:var(--accent)", "fill:var(--less)"
 
 
@@ -62,7 +65,7 @@ def timeline(life: Mapping[str, Any], name: str) -> str:
     regimes = dict(zip(sorted({true for _, _, true, _, _ in found}), life["by_regime"], strict=True))
     place = {regime: TOP + ROW * row for row, regime in enumerate(regimes)}
     whose = owners(life["timeline"], life["steps"])
-    scale = (svg.WIDE - LEFT - 12) / life["steps"]
+    scale = (svg.WIDE - LEFT - RIGHT) / life["steps"]
     parts = [
         svg.text(svg.shorten(label, 26), LEFT - 8, place[regime] + 14, text_anchor="end", class_="tick")
         for regime, label in regimes.items()
@@ -75,9 +78,10 @@ def timeline(life: Mapping[str, Any], name: str) -> str:
         if row is not None and phase:
             style = BELIEVED if known else BRIDGED
             parts.append(svg.tag("rect", x=x, y=row + 7, width=width, height=ROW - 14, style=style))
-    bottom = TOP + ROW * len(regimes) + 24
-    parts += _error(life.get("beside") or [], int(life.get("beside_every") or 1), bottom, scale)
-    foot = bottom + ERROR
+    foot = TOP + ROW * len(regimes)
+    if beside := life.get("beside"):
+        parts += _error(beside, int(life["beside_every"]), foot + 24, scale)
+        foot += 24 + ERROR
     for value, label in zip(at_ := svg.ticks(0, life["steps"]), svg.labels(at_), strict=True):
         x = LEFT + scale * value
         parts += [svg.line(x, TOP, x, foot, "task"), svg.text(label, x, foot + 16, text_anchor="middle", class_="tick")]
@@ -85,10 +89,14 @@ def timeline(life: Mapping[str, Any], name: str) -> str:
     return svg.chart(svg.WIDE, foot + 40, f"True and believed regime over the steps of {name}", *parts)
 
 
+def drawing(life: Mapping[str, Any], name: str) -> str:
+    """:func:`timeline` as a file of its own."""
+    head = '<svg xmlns="http://www.w3.org/2000/svg"'
+    return timeline(life, name).replace("<svg", head, 1).replace(">", f"><style>{STYLE}</style>", 1) + "\n"
+
+
 def _error(beside: Sequence[float], every: int, top: float, scale: float) -> list[str]:
     """The panel of the distance to the leg, with a logarithmic axis: it differs by orders of magnitude."""
-    if not beside:
-        return []
     low, high = 0.01, max(1.0, *beside)
     span = math.log10(high / low)
 
@@ -99,7 +107,7 @@ def _error(beside: Sequence[float], every: int, top: float, scale: float) -> lis
     for power in range(-2, math.floor(math.log10(high)) + 1):
         level = y(10.0**power)
         parts += [
-            svg.line(LEFT, level, svg.WIDE - 12, level, "task"),
+            svg.line(LEFT, level, svg.WIDE - RIGHT, level, "task"),
             svg.text(svg.short(10.0**power), LEFT - 8, level + 4, text_anchor="end", class_="tick"),
         ]
     points = [(LEFT + scale * every * (place + 0.5), y(value)) for place, value in enumerate(beside)]
