@@ -24,7 +24,7 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.flow import FlowRefiner
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig, IntegrationConfig
 from crl.types import ActionSpec
 
 
@@ -48,7 +48,7 @@ def measure(kind: str, solver: str, actions: int, decisions: int) -> dict[str, f
     names = tuple(f"a{i}" for i in range(actions))
     action = ActionSpec(names, ("m/s",) * actions, (-1.0,) * actions, (1.0,) * actions)
     generator = torch.Generator().manual_seed(0)
-    config, nominal = FlowConfig(solver=solver), NominalModel(change)
+    config, nominal = FlowConfig(integration=IntegrationConfig(solver=solver)), NominalModel(change)
     calibration = calibrate(1e-4 * torch.randn(1000, actions, generator=generator), torch.full((actions,), 1e-4))
     identifier = make_identifier(kind, config, Box.of(action), nominal, calibration)
     refiner = FlowRefiner(ActionFlow(config, action, identifier, calibration), nominal)

@@ -126,20 +126,22 @@ def lagged(one_step: TaskModel, body: Body, measured: tuple[int, ...]) -> Nomina
 
 
 def measured_fields(config: Config, body: Body, action: ActionSpec) -> tuple[int, ...]:
-    """Where ``flow.measured`` is in an observation.
+    """Where ``flow.identification.measured`` is in an observation.
 
     Raises:
         CrlError: A name is no field of the observation, or there are not as many as the action has elements.
     """
-    names = config.flow.measured
+    names = config.flow.identification.measured
     if names and len(names) != len(action.names):
         raise CrlError(
-            f"flow.measured has {len(names)} names for an action of {len(action.names)} elements",
+            f"flow.identification.measured has {len(names)} names for an action of {len(action.names)} elements",
             f"give one for each of {', '.join(action.names)}, empty where nothing measures it",
         )
     for name in names:
         if name and name not in body.where:
-            raise CrlError(f"flow.measured: the observation has no field {name!r}{nearest(name, list(body.where))}")
+            raise CrlError(
+                f"flow.identification.measured: the observation has no field {name!r}{nearest(name, list(body.where))}"
+            )
     return tuple(body.where[name] if name else -1 for name in names)
 
 

@@ -88,13 +88,17 @@ def fit_fitted(
     rows = Rows(body.encode(start), mean, body.change(start, end))
     fitted = Fitted(one_step, rows, torch.maximum(residuals.std(dim=0), FLOOR * scale), body, measured)
     if config.refiner.identifies:
-        rate, evidence, kind = config.flow.false_alarms, config.flow.evidence, config.refiner.identifier
+        rate, evidence, kind = (
+            config.flow.tracking.false_alarms,
+            config.flow.tracking.evidence,
+            config.refiner.identifier,
+        )
         simulator = ChannelRegimes(config.flow, fitted.nominal, Box.of(action), seen, scale)
         if kind == "published":
             fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
             fitted.published.fit(simulator, told)
         else:
-            margin = config.flow.margin
+            margin = config.flow.tracking.margin
             calibration = calibrate(residuals, FLOOR * scale, rate=rate, evidence=evidence, margin=margin)
             fitted.flow = fit_flow(
                 config.flow,

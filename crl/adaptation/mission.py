@@ -50,7 +50,7 @@ class MissionAdaptation(Adaptation):
         action: Elements of the action.
 
     Raises:
-        CrlError: ``flow.measured`` does not fit the observation or the action.
+        CrlError: ``flow.identification.measured`` does not fit the observation or the action.
 
     Attributes:
         body: What is read and predicted.

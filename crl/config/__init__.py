@@ -3,6 +3,7 @@
 ``from crl.config import Config`` gives the dataclasses. :mod:`crl.config.composing` composes and checks them.
 """
 
+from crl.config.flow import FlowConfig
 from crl.config.methods import (
     AgentConfig,
     ContinualConfig,
@@ -12,7 +13,7 @@ from crl.config.methods import (
     LearningConfig,
     PlannerConfig,
 )
-from crl.config.missions import BodyConfig, FlowConfig, MissionConfig, RefinerConfig
+from crl.config.missions import BodyConfig, MissionConfig, RefinerConfig
 from crl.config.schema import (
     BudgetConfig,
     CheckpointConfig,

@@ -71,7 +71,7 @@ PILOT = AgentKind(
     "mpc",
     ("continual", "planner", "refiner"),
     flies_missions=True,
-    settings=(*(MPC.settings or ()), "body", "missions", "flow.measured"),
+    settings=(*(MPC.settings or ()), "body", "missions", "flow.identification.measured"),
 )
 """The same agent with a refiner: it learns a moving body and flies missions."""
 RANDOM = AgentKind("random", settings=())

@@ -69,65 +69,25 @@ REFINERS = (
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
-_LIFELONG = (
-    "refiner.kind",
-    "refiner.clipped",
-    "memory",
-    "flow.structure",
-    "flow.false_alarms",
-    "flow.relative_error",
-    "flow.prior_gain",
-    "flow.prior_coupling",
-    "flow.prior_bias",
-    "flow.price_coupling",
-    "flow.prior_response",
-)
+_LIFELONG = ("refiner.kind", "refiner.clipped", "memory", "flow.identification", "flow.tracking.false_alarms")
 _HYPER = ("dynamics.hypernetwork", "learning.clip", "continual.protect")
-_SIMULATED = ("flow.structure", "flow.gain_low", "flow.gain_high", "flow.bias")
-_TRACKING = (
-    "flow.window",
-    "flow.memory",
-    "flow.delays",
-    "flow.evidence",
-    "flow.false_alarms",
-    "flow.margin",
-    "flow.min_confidence",
-    "flow.max_correction",
-    "flow.care",
-    "flow.hidden",
-)
-_STRUCTURED = (
-    "flow.structure",
-    "flow.relative_error",
-    "flow.prior_gain",
-    "flow.prior_coupling",
-    "flow.prior_bias",
-    "flow.price_coupling",
-    "flow.prior_response",
-)
-_LEARNED = (
-    *_SIMULATED,
-    "flow.relative_error_learned",
-    "flow.context",
-    "flow.encoder_hidden",
-    "flow.encoder_updates",
-    "flow.encoder_batch",
-    "flow.lr",
-    "flow.window",
-)
+_SIMULATED = ("flow.identification.structure", "flow.simulation")
+_TRACKING = ("flow.tracking", "flow.field.hidden")
+_STRUCTURED = ("flow.identification",)
+_LEARNED = (*_SIMULATED, "flow.encoder", "flow.field.lr", "flow.tracking.window")
 _TRAINED = (
     *_SIMULATED,
-    "flow.hidden",
-    "flow.regimes",
-    "flow.updates",
-    "flow.batch",
-    "flow.lr",
-    "flow.noise",
-    "flow.objective",
-    "flow.guess",
-    "flow.box_scale",
-    "flow.solver",
-    "flow.solver_steps",
+    "flow.field.hidden",
+    "flow.field.regimes",
+    "flow.field.updates",
+    "flow.field.batch",
+    "flow.field.lr",
+    "flow.field.noise",
+    "flow.field.objective",
+    "flow.field.guess",
+    "flow.field.box_scale",
+    "flow.integration.solver",
+    "flow.integration.steps",
 )
 
 
@@ -144,14 +104,14 @@ def refiner_settings(setting: Callable[[str], Any]) -> Settings:
     if setting("refiner.randomised"):
         read += _SIMULATED
     if not setting("refiner.clipped"):
-        read += ["flow.box_scale"]
+        read += ["flow.field.box_scale"]
     if kind not in ("flow", "inverse", "box", "replan"):  # looks for no regimes
         return tuple(read)
     read += ["refiner.identifier"]
     if kind == "flow":
         read += _TRAINED
     if identifier == "published":
-        return (*read, "flow.false_alarms", "flow.evidence")
+        return (*read, "flow.tracking.false_alarms", "flow.tracking.evidence")
     if kind == "flow":
-        read += ["flow.actions", "flow.solver_tolerance"]
+        read += ["flow.field.actions", "flow.integration.tolerance"]
     return (*read, *_TRACKING, *(_LEARNED if identifier == "learned" else _STRUCTURED))

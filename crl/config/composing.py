@@ -34,6 +34,7 @@ from crl.config.fingerprints import digest, forms
 from crl.config.limits import leaves, validate
 from crl.config.overrides import at_home, how_to_quote, parse_override
 from crl.config.reading import refuse_unread
+from crl.config.renamed import RENAMED, migrated
 from crl.config.reserved import refuse_reserved
 from crl.config.schema import Config, EnvConfig
 from crl.config.types import kinds
@@ -56,15 +57,6 @@ ALIASES: Mapping[str, str] = {
     "refiner.name": "refiner",
 }
 """Short keys, and second ways to say the same."""
-
-RENAMED: Mapping[str, str] = {
-    "body.hidden": "dynamics.hidden",
-    "body.ensemble": "dynamics.ensemble",
-    "body.lr": "learning.lr",
-    "body.batch": "learning.batch",
-    "body.clip": "learning.clip",
-}
-"""Settings that have another name now."""
 
 GROUPS: Mapping[str, str] = {
     "agent": "crl.agents",
@@ -237,7 +229,7 @@ def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
         raise SettingsError(f"{path} is not valid YAML: {first_line(error)}") from error
     if not isinstance(loaded, DictConfig) or not loaded:
         raise SettingsError(f"{path} holds no settings")
-    written = cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False))
+    written = migrated(cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False)))
     for key, value in _flat(written):
         if not _known(key):
             raise SettingsError(
@@ -248,7 +240,9 @@ def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
                 f"{path}: {key} refers to something else, {str(value)[:80]!r}", "write the value itself"
             )
     try:
-        return _finish(cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), loaded))), written
+        return _finish(
+            cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(written)))
+        ), written
     except SettingsError as error:
         raise SettingsError(f"{path}: {first_line(error)}") from error
     except OmegaConfBaseException as error:

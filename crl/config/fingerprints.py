@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from crl.config.reading import covers, declared, defaults, recorded_values
+from crl.config.renamed import FORMER, formerly
 
 WITHOUT_EFFECT = ("run_dir", "name", "resume", "check", "videos", "callbacks", "checkpoint")
 """Settings that do not decide a run's result: a run may be continued with other values of these."""
@@ -27,7 +28,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("flow", "guess"): True,
     ("life", "steps"): None,
 }
-"""Settings that came after the first runs, and their defaults, which do what was done before."""
+"""Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was
+done before."""
 
 
 def digest(plain: Mapping[str, Any]) -> str:
@@ -40,13 +42,11 @@ def digest(plain: Mapping[str, Any]) -> str:
     read = declared(recorded_values(flat))
     added = {f"{section}.{name}": default for (section, name), default in ADDED.items()}
     kept = {
-        key: value
-        for key, value in flat.items()
-        if covers(read, key)
-        and key.partition(".")[0] not in WITHOUT_EFFECT
-        and (key not in added or value != added[key])
+        key: value for key, value in flat.items() if covers(read, key) and key.partition(".")[0] not in WITHOUT_EFFECT
     }
-    return _sha(["settings that are read", kept])
+    named = {FORMER.get(key, key): value for key, value in kept.items()}
+    changed = {key: value for key, value in named.items() if key not in added or value != added[key]}
+    return _sha(["settings that are read", changed])
 
 
 def digest_before(plain: Mapping[str, Any]) -> str:
@@ -57,7 +57,7 @@ def digest_before(plain: Mapping[str, Any]) -> str:
     Raises:
         TypeError: A value is none that settings have, such as a date.
     """
-    kept = {key: value for key, value in plain.items() if key not in WITHOUT_EFFECT}
+    kept = {key: value for key, value in formerly(plain).items() if key not in WITHOUT_EFFECT}
     unread = ["memory", "life"]  # came later
     if _inside(plain, "agent", "name", "mpc") == "mpc":  # reads none of the section, and is older than it
         unread.append("agent")

@@ -94,7 +94,10 @@ RULES: tuple[_Rule, ...] = (
         "budget.validation_successes must not exceed budget.validation_episodes",
         lambda c: c.budget.validation_successes <= c.budget.validation_episodes,
     ),
-    ("flow.gain_low must be below flow.gain_high", lambda c: c.flow.gain_low < c.flow.gain_high),
+    (
+        "flow.simulation.gain_low must be below flow.simulation.gain_high",
+        lambda c: c.flow.simulation.gain_low < c.flow.simulation.gain_high,
+    ),
     ("data.only needs data", lambda c: c.data.source is not None or not c.data.only),
     ("missions.inject must be below missions.remove", lambda c: c.missions.inject < c.missions.remove),
     ("env.tasks must name at least one task (null plays each once)", lambda c: c.env.tasks != []),
@@ -113,12 +116,12 @@ RULES: tuple[_Rule, ...] = (
         lambda c: not kind_of(c).flies_missions or c.body.stride == 1 or c.dynamics.rollout == 1,
     ),
     (
-        "flow.hidden must name at least one layer, such as flow.hidden=[128,128]",
-        lambda c: c.refiner.kind != "flow" or len(c.flow.hidden) > 0,
+        "flow.field.hidden must name at least one layer, such as flow.field.hidden=[128,128]",
+        lambda c: c.refiner.kind != "flow" or len(c.flow.field.hidden) > 0,
     ),
     (
-        "flow.encoder_hidden must name at least one layer, such as flow.encoder_hidden=[96,96]",
-        lambda c: c.refiner.kind != "flow" or c.refiner.identifier != "learned" or len(c.flow.encoder_hidden) > 0,
+        "flow.encoder.hidden must name at least one layer, such as flow.encoder.hidden=[96,96]",
+        lambda c: c.refiner.kind != "flow" or c.refiner.identifier != "learned" or len(c.flow.encoder.hidden) > 0,
     ),
     (
         f"planner.samples times planner.horizon must not exceed {MOST_PLANNED:,}",

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from crl.config.agents import kind_of
+from crl.config.flow import FlowConfig
 from crl.config.memory import LifeConfig, MemoryConfig
 from crl.config.methods import (
     AgentConfig,
@@ -20,7 +21,7 @@ from crl.config.methods import (
     LearningConfig,
     PlannerConfig,
 )
-from crl.config.missions import BodyConfig, FlowConfig, MissionConfig, RefinerConfig
+from crl.config.missions import BodyConfig, MissionConfig, RefinerConfig
 from crl.config.ranges import (
     COUNT,
     NOT_NEGATIVE,

@@ -39,7 +39,7 @@ class LifelongAdaptation(Adaptation):
         action: Elements of the action.
 
     Raises:
-        CrlError: The body's model is of several control steps, or ``flow.measured`` does not fit.
+        CrlError: The body's model is of several control steps, or ``flow.identification.measured`` does not fit.
 
     Attributes:
         known: Memory and belief; ``None`` before the closing session.

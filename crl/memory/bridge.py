@@ -18,7 +18,7 @@ from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
-from crl.config.missions import FlowConfig
+from crl.config.flow import IdentificationConfig
 from crl.memory.base_model import BaseModel
 from crl.memory.steps import Steps
 
@@ -40,7 +40,7 @@ class Bridge:
 
     def __init__(
         self,
-        config: FlowConfig,
+        config: IdentificationConfig,
         base: BaseModel,
         box: Box,
         calibration: Calibration,

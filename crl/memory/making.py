@@ -107,7 +107,7 @@ def fit_ground(
     seen, executed, after = buffer.tensors()
     residuals = model.body.change(seen, after)[cut:] - model.predict(seen[cut:], executed[cut:])
     floor = FLOOR * model.scale
-    calibration = calibrate(residuals, floor, rate=config.flow.false_alarms)
+    calibration = calibrate(residuals, floor, rate=config.flow.tracking.false_alarms)
     return Ground(model, calibration, robust_scale(residuals).maximum(floor)), loss
 
 
@@ -125,7 +125,7 @@ def make_lifelong(
     """
     model = ground.model
     base = BaseModel.of(model)
-    bridge = Bridge(config.flow, base, Box.of(action), ground.calibration, tuple(body.command), measured)
+    bridge = Bridge(config.flow.identification, base, Box.of(action), ground.calibration, tuple(body.command), measured)
     memory = make_memory(config, base, bridge)
     generator = torch_generator(config.seed, "memory-learn")
     return Lifelong(config.memory, memory, bridge, Units(ground.unit), model, body, action, generator)

@@ -13,7 +13,7 @@ from crl.cli import app
 from tests import tiny_missions
 
 UGV = "env=tests.tiny_missions:UGV"
-BRIEF = ("planner.samples=8", "missions.steps=30", "learning.final_steps=60", "flow.updates=10")
+BRIEF = ("planner.samples=8", "missions.steps=30", "learning.final_steps=60", "flow.field.updates=10")
 
 
 def crl(*arguments: str) -> Result:
@@ -185,5 +185,5 @@ def test_a_run_looks_at_its_missions_before_it_learns(what: str, workplace: Path
 
 
 def test_a_setting_that_no_refiner_reads_is_refused() -> None:
-    said = complaint("eval-missions", UGV, "refiner=none,oracle", "flow.window=9")
-    assert "flow.window has no meaning for refiner=none" in said
+    said = complaint("eval-missions", UGV, "refiner=none,oracle", "flow.tracking.window=9")
+    assert "flow.tracking.window has no meaning for refiner=none" in said

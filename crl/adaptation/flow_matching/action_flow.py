@@ -19,7 +19,7 @@ from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.identification.simulator import RegimeSimulator
 from crl.adaptation.nominal_model import NominalModel
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, Told, untold
 
@@ -44,7 +44,7 @@ class ActionFlow:
         self.identifier = identifier
         self.calibration = calibration
         generator = torch_generator(seed, "velocity-field")
-        self.field = VelocityField(action.size, identifier.features_size, config.hidden, generator)
+        self.field = VelocityField(action.size, identifier.features_size, config.field.hidden, generator)
 
     def refine(self, action: Tensor, context: Tensor, features: Tensor | None = None) -> Tensor:
         """Where the flow carries actions [B, A] under contexts [B, C]; neither bounded nor projected.
@@ -57,14 +57,18 @@ class ActionFlow:
         with torch.no_grad():
             start = self.box.to_flow(action)
             config = self.config
-            guess = self.identifier.inverse_command(action, context) if config.guess else action
-            guess = self.box.scaled(config.box_scale).clip(guess)
+            guess = self.identifier.inverse_command(action, context) if config.field.guess else action
+            guess = self.box.scaled(config.field.box_scale).clip(guess)
             seen = self.identifier.features(context) if features is None else features
             velocity = self.field.conditioned(start, self.box.to_flow(guess), seen)
-            if config.objective == "regression":
+            if config.field.objective == "regression":
                 return self.box.from_flow(start + velocity(start.new_zeros(()), start))
             end = transport(
-                velocity, start, solver=config.solver, steps=config.solver_steps, tolerance=config.solver_tolerance
+                velocity,
+                start,
+                solver=config.integration.solver,
+                steps=config.integration.steps,
+                tolerance=config.integration.tolerance,
             )
             return self.box.from_flow(end)
 
@@ -122,7 +126,7 @@ def fit_flow(
     if not train:
         return flow
     pairs = simulate_pairs(simulator, found, calibration, config, seed, told)
-    trainer = FlowTrainer(config, flow.field, pairs, seed)
+    trainer = FlowTrainer(config.field, flow.field, pairs, seed)
     trainer.fit(told=told)
     flow.field.weights = flow.field.weights.detach()
     return flow

@@ -35,10 +35,10 @@ def transport(
         path = odeint(velocity, start, ends, method=solver, rtol=tolerance, atol=tolerance)
     elif solver in ORDERS:
         if steps < 1:
-            raise CrlError(f"flow.solver_steps = {steps}: use 1 or more")
+            raise CrlError(f"flow.integration.steps = {steps}: use 1 or more")
         grid = torch.linspace(0, 1, steps + 1, dtype=start.dtype)
         path = odeint(velocity, start, ends, method=solver, options={"grid_constructor": lambda *_: grid})
     else:
-        raise CrlError(f"flow.solver = {solver!r} is unknown{nearest(solver, [*ORDERS, *ADAPTIVE])}")
+        raise CrlError(f"flow.integration.solver = {solver!r} is unknown{nearest(solver, [*ORDERS, *ADAPTIVE])}")
     end: Tensor = path[-1]
     return end

@@ -21,14 +21,18 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
-from crl.config.limits import validate
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
+from crl.config.limits import leaves, validate
+from crl.config.renamed import migrated
 from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.reading.plain import read_bytes
 from crl.types import ActionSpec
 
-VERSION = 1
+VERSION = 2
+"""Format that is written."""
+READ = (1, 2)
+"""Formats that are read; 1 has the settings without their groups."""
 MOST = 1 << 30
 """Bytes of tensors that are read; a fitted flow has a few hundred thousand."""
 TENSORS, DESCRIPTION = "flow.safetensors", "flow.json"
@@ -130,9 +134,10 @@ def check_flow(folder: Path, action: ActionSpec, config: FlowConfig, identifier:
         raise FlowFileError(f"the flow in {folder} is damaged: {error!r}", _hint(folder)) from error
     if kind != identifier:
         raise FlowFileError(f"the flow in {folder} has the identifier {kind}, {identifier} is wanted", _hint(folder))
-    other = [field.name for field in fields(FlowConfig) if getattr(kept, field.name) != getattr(config, field.name)]
+    wanted = dict(leaves(config, "flow."))
+    other = [f"{key}={value}" for key, value in leaves(kept, "flow.") if value != wanted[key]]
     if other:
-        settings = " ".join(f"flow.{name}={getattr(kept, name)}" for name in other)
+        settings = " ".join(other)
         raise FlowFileError(
             f"the flow in {folder} was fitted with other settings: {settings}", "give them here too, or fit it again"
         )
@@ -153,15 +158,20 @@ def _read(folder: Path) -> tuple[dict[str, Any], dict[str, torch.Tensor]]:
     except (OSError, ValueError, SafetensorError) as error:
         raise FlowFileError(f"the flow in {folder} can't be read: {error}", hint) from error
     version = description.get("version") if isinstance(description, dict) else None
-    if version != VERSION:
+    if version not in READ:
         raise FlowFileError(f"the flow in {folder} has format {version}, this version reads {VERSION}", hint)
     return description, tensors
 
 
 def _config(state: Mapping[str, Any]) -> FlowConfig:
     """The settings of a flow, without those that there are no longer."""
-    known = {field.name for field in fields(FlowConfig)}
-    return FlowConfig(**{name: value for name, value in state.items() if name in known})
+    written, config = migrated({"flow": state})["flow"], FlowConfig()
+    for group in fields(config):
+        section = getattr(config, group.name)
+        for item in fields(section):
+            if item.name in written.get(group.name, {}):
+                setattr(section, item.name, written[group.name][item.name])
+    return config
 
 
 def _check_action(kept: Mapping[str, Any], action: ActionSpec, folder: Path) -> None:

@@ -23,7 +23,7 @@ from crl.adaptation.flow_matching.targets import nearest_actions
 from crl.adaptation.flow_matching.training import FlowTrainer, Pairs
 from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.simulator import RegimeSimulator
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, Told, untold
 
@@ -43,7 +43,7 @@ class PublishedFlow:
         self.box = Box.of(action)
         self._seed = seed
         generator = torch_generator(seed, "published-field")
-        self.field = VelocityField(action.size, action.size + scale.shape[0], config.hidden, generator)
+        self.field = VelocityField(action.size, action.size + scale.shape[0], config.field.hidden, generator)
 
     def condition(self, action: Tensor, error: Tensor) -> Tensor:
         """What the field is conditioned on, [N, A + D]: actions [N, A] and the errors [N, D] of their changes."""
@@ -53,7 +53,7 @@ class PublishedFlow:
         """Train on simulated regimes: one action each, in the condition and as the start alike."""
         config = self.config
         generator = torch_generator(self._seed, "published-pairs")
-        count, wide = config.regimes, self.box.scaled(config.box_scale)
+        count, wide = config.field.regimes, self.box.scaled(config.field.box_scale)
         regime = simulator.regimes(count, generator)
         observation = simulator.observations(count, generator)
         action = self.box.sample(count, generator)
@@ -61,7 +61,7 @@ class PublishedFlow:
         refined = nearest_actions(simulator, observation, action, regime, wide, generator)
         start, target = self.box.to_flow(action).unsqueeze(1), self.box.to_flow(refined).unsqueeze(1)
         trainer = FlowTrainer(
-            config, self.field, Pairs(start, target, start, self.condition(action, error)), self._seed
+            config.field, self.field, Pairs(start, target, start, self.condition(action, error)), self._seed
         )
         trainer.fit(told=told)
         self.field.weights = self.field.weights.detach()
@@ -71,7 +71,7 @@ class PublishedFlow:
         with torch.no_grad():
             start = self.box.to_flow(planned)
             velocity = self.field.conditioned(start, start, self.condition(action, error))
-            end = transport(velocity, start, solver=self.config.solver, steps=self.config.solver_steps)
+            end = transport(velocity, start, solver=self.config.integration.solver, steps=self.config.integration.steps)
             return self.box.from_flow(end)
 
     def state_dict(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from crl.adaptation.flow_matching.targets import nearest_actions
 from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.simulator import RegimeSimulator, simulated_windows
-from crl.config.missions import FlowConfig
+from crl.config.flow import FieldConfig, FlowConfig
 from crl.seeding import torch_generator
 from crl.types import Told, untold
 
@@ -50,18 +50,18 @@ def simulate_pairs(
     seed: int,
     told: Told = untold,
 ) -> Pairs:
-    """Pairs (a, a*) and contexts of ``config.regimes`` simulated regimes; ``told`` how many are simulated."""
+    """Pairs (a, a*) and contexts of ``config.field.regimes`` simulated regimes; ``told`` how many are simulated."""
     generator = torch_generator(seed, "flow-pairs")
-    box, wide = simulator.box, simulator.box.scaled(config.box_scale)
+    box, wide = simulator.box, simulator.box.scaled(config.field.box_scale)
     parts: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
-    for begin in range(0, config.regimes, CHUNK):
-        count = min(CHUNK, config.regimes - begin)
+    for begin in range(0, config.field.regimes, CHUNK):
+        count = min(CHUNK, config.field.regimes - begin)
         regime = simulator.regimes(count, generator)
         context = identifier.describes(regime)
         if context is None:
-            window = simulated_windows(simulator, regime, config.window, calibration, generator)
+            window = simulated_windows(simulator, regime, config.tracking.window, calibration, generator)
             context = identifier.identify(window).context
-        rows = count * config.actions
+        rows = count * config.field.actions
         observation = simulator.observations(rows, generator)
         action = box.sample(rows, generator)
         # Half the plans are small, as those of a planner that knows its authority.
@@ -69,15 +69,15 @@ def simulate_pairs(
             torch.rand(rows, 1, generator=generator) < 0.5, torch.rand(rows, 1, generator=generator), 1.0
         )
         action = box.middle + small.square() * (action - box.middle)
-        repeated = regime.repeat_interleave(config.actions, dim=0)
+        repeated = regime.repeat_interleave(config.field.actions, dim=0)
         refined = nearest_actions(simulator, observation, action, repeated, wide, generator)
-        shape = (count, config.actions, box.size)
+        shape = (count, config.field.actions, box.size)
         guess = action
-        if config.guess:
-            guess = identifier.inverse_command(action, context.repeat_interleave(config.actions, dim=0))
+        if config.field.guess:
+            guess = identifier.inverse_command(action, context.repeat_interleave(config.field.actions, dim=0))
         flows = [box.to_flow(part).view(shape) for part in (action, refined, wide.clip(guess))]
         parts.append((flows[0], flows[1], flows[2], identifier.features(context)))
-        told("regimes of the flow", begin + count, config.regimes)
+        told("regimes of the flow", begin + count, config.field.regimes)
     return Pairs(*(torch.cat([part[i] for part in parts]) for i in range(4)))
 
 
@@ -91,7 +91,7 @@ class FlowTrainer:
         seed: Seed of batches, times and noise.
     """
 
-    def __init__(self, config: FlowConfig, field: VelocityField, pairs: Pairs, seed: int) -> None:
+    def __init__(self, config: FieldConfig, field: VelocityField, pairs: Pairs, seed: int) -> None:
         self.config = config
         self.field = field
         self.pairs = pairs

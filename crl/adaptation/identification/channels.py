@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.box import Box
-from crl.config.missions import FlowConfig
+from crl.config.flow import IdentificationConfig
 from crl.errors import CrlError
 from crl.matching import nearest
 
 STRUCTURES = ("gains", "gains_bias", "matrix", "affine")
 GAIN, BIAS = 2.0, 6.0
 """k in the BIC penalty ``k ln(n) / 2`` of a deviation of each kind, with n data. A coupling's is
-``flow.price_coupling``."""
+``flow.identification.penalty_coupling``."""
 DAMPING = 0.02
 """Gains well below this magnitude count as dead: their inverse falls to zero and does not grow without bound."""
 
@@ -38,7 +38,7 @@ class Channels:
 
     def __init__(self, structure: str, box: Box) -> None:
         if structure not in STRUCTURES:
-            raise CrlError(f"flow.structure = {structure!r} is unknown{nearest(structure, STRUCTURES)}")
+            raise CrlError(f"flow.identification.structure = {structure!r} is unknown{nearest(structure, STRUCTURES)}")
         self.structure = structure
         self.box = box
         self.full = structure in ("matrix", "affine")
@@ -52,7 +52,7 @@ class Channels:
             parts.append(torch.zeros(actions, dtype=torch.float64))
         self.nominal = torch.cat(parts)
 
-    def prior_std(self, config: FlowConfig) -> Tensor:
+    def prior_std(self, config: IdentificationConfig) -> Tensor:
         """Expected deviations of the parameters from nominal, float64 [P]."""
         actions = self.box.size
         eye = torch.eye(actions, dtype=torch.float64)
@@ -62,13 +62,13 @@ class Channels:
             parts.append(torch.full((actions,), config.prior_bias, dtype=torch.float64))
         return torch.cat(parts)
 
-    def penalties(self, config: FlowConfig) -> Tensor:
+    def penalties(self, config: IdentificationConfig) -> Tensor:
         """BIC penalty of each parameter's deviation, in units of the logarithm of the data's number, float64 [P].
 
         It is 1 for a gain (Schwarz 1978 has 1/2) and more for biases and couplings, which are rarer.
         """
         eye = torch.eye(self.box.size, dtype=torch.float64)
-        matrix = GAIN * eye + config.price_coupling * (1 - eye)
+        matrix = GAIN * eye + config.penalty_coupling * (1 - eye)
         parts = [matrix.flatten() if self.full else matrix.diagonal()]
         if self.biased:
             parts.append(torch.full((self.box.size,), BIAS, dtype=torch.float64))

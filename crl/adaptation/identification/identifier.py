@@ -68,7 +68,8 @@ class Identifier(ABC):
         features_size: Number F of features of a context.
         nominal: Context of the nominal body, [C].
         relative_error: Deviation of predictions off nominal, as a share of the regime's effect.
-        fed_back: Elements of the action that are fed back (``flow.measured``) by actuators that serve others, too.
+        fed_back: Elements of the action that are fed back (``flow.identification.measured``) by actuators that serve
+            others, too.
         affine: Whether effective commands are an affine function of actions, exactly.
     """
 

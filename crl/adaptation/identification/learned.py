@@ -31,7 +31,7 @@ from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.simulator import RegimeSimulator, simulated_windows
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, doubled, linearise
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from crl.dynamics.network import TargetNetwork
 from crl.errors import CrlError
 from crl.seeding import torch_generator
@@ -57,24 +57,24 @@ class LearnedIdentifier(Identifier):
     ) -> None:
         size = box.size
         inputs = 2 * size + (1 + 2 * size) * (2 + 2 * size) // 2 + 1
-        pooled = config.encoder_hidden[-1]
+        pooled = config.encoder.hidden[-1]
         trend = size * (1 + size)
-        self.size = config.context
+        self.size = config.encoder.context
         self._channels = Channels("affine", box)
-        self.features_size = config.context + int(self._channels.features(self._channels.nominal).shape[-1])
-        self.nominal = torch.zeros(config.context)
-        self.relative_error = config.relative_error_learned
+        self.features_size = config.encoder.context + int(self._channels.features(self._channels.nominal).shape[-1])
+        self.nominal = torch.zeros(config.encoder.context)
+        self.relative_error = config.encoder.relative_error
         self.fed_back = Responses(nominal.measured, box).sharing
         self.affine = False
         self._config, self._box, self._model, self._calibration = config, box, nominal, calibration
         self._seed = seed
-        self._each = TargetNetwork(inputs, config.encoder_hidden, pooled + 1)
-        self._whole = TargetNetwork(pooled + 1 + trend, config.encoder_hidden, config.context)
-        self._decoder = TargetNetwork(size + config.context, config.encoder_hidden, size)
+        self._each = TargetNetwork(inputs, config.encoder.hidden, pooled + 1)
+        self._whole = TargetNetwork(pooled + 1 + trend, config.encoder.hidden, config.encoder.context)
+        self._decoder = TargetNetwork(size + config.encoder.context, config.encoder.hidden, size)
         generator = torch_generator(seed, "set-encoder")
         self._weights = [net.initial(generator) for net in (self._each, self._whole, self._decoder)]
         self._weights.append(torch.full((size, 1 + size), math.log(1e-2)))  # log prior precision of the trend
-        for rows, columns in ((trend, config.context), (config.context, trend)):
+        for rows, columns in ((trend, config.encoder.context), (config.encoder.context, trend)):
             self._weights.append(torch.randn(rows, columns, generator=generator) / math.sqrt(rows))
         self._probes = torch.tensor(list(itertools.product((-1.0, 0.0, 1.0), repeat=size)))
         self._upper = torch.triu_indices(1 + 2 * size, 1 + 2 * size)
@@ -132,16 +132,16 @@ class LearnedIdentifier(Identifier):
         self.train(simulator, told=told)
 
     def train(self, simulator: RegimeSimulator, updates: int | None = None, told: Told = untold) -> float:
-        """Take gradient steps, ``flow.encoder_updates`` by default; returns the mean loss of the last tenth."""
+        """Take gradient steps, ``flow.encoder.updates`` by default; returns the mean loss of the last tenth."""
         config = self._config
-        count = config.encoder_updates if updates is None else updates
+        count = config.encoder.updates if updates is None else updates
         generator = torch_generator(self._seed, "set-encoder-training")
         self._weights = [weight.detach().clone().requires_grad_(True) for weight in self._weights]
-        optimiser = torch.optim.Adam(self._weights, lr=config.lr)
+        optimiser = torch.optim.Adam(self._weights, lr=config.field.lr)
         losses = []
         for step in range(count):
             for group in optimiser.param_groups:
-                group["lr"] = 0.5 * config.lr * (1 + math.cos(math.pi * step / count))
+                group["lr"] = 0.5 * config.field.lr * (1 + math.cos(math.pi * step / count))
             loss = self._loss(simulator, generator)
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
@@ -155,9 +155,9 @@ class LearnedIdentifier(Identifier):
 
     def _loss(self, simulator: RegimeSimulator, generator: torch.Generator) -> Tensor:
         """Huber loss of decoded differences (as asinh) on transitions that the context was not made from."""
-        regime = simulator.regimes(self._config.encoder_batch, generator)
-        seen = simulated_windows(simulator, regime, self._config.window, self._calibration, generator)
-        other = simulated_windows(simulator, regime, self._config.window, self._calibration, generator)
+        regime = simulator.regimes(self._config.encoder.batch, generator)
+        seen = simulated_windows(simulator, regime, self._config.tracking.window, self._calibration, generator)
+        other = simulated_windows(simulator, regime, self._config.tracking.window, self._calibration, generator)
         context = self._encode(seen, *self._differences(seen))
         truth, _ = self._differences(other)
         decoded = self._decode(other.action, context.unsqueeze(1).expand(-1, other.action.shape[1], -1), raw=True)
@@ -231,7 +231,7 @@ class LearnedIdentifier(Identifier):
         if state.get("kind") != "learned" or [weight.shape for weight in state["weights"]] != sizes:
             raise CrlError(
                 f"the identifier's state ({state.get('kind')}) does not fit a learned identifier of these sizes",
-                "set flow.context and flow.encoder_hidden as they were, or fit again",
+                "set flow.encoder.context and flow.encoder.hidden as they were, or fit again",
             )
         saved = enumerate(zip(state["weights"], self._weights, strict=True))
         self._weights = [restoring.tensor(weight, f"weights[{i}]", like) for i, (weight, like) in saved]

@@ -8,7 +8,7 @@ from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.learned import LearnedIdentifier
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.nominal_model import NominalModel
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from crl.errors import CrlError
 from crl.matching import nearest
 
@@ -24,7 +24,7 @@ def make_identifier(
         CrlError: There is no such identifier.
     """
     if kind == "structured":
-        return StructuredIdentifier(config, box, nominal, calibration)
+        return StructuredIdentifier(config.identification, box, nominal, calibration)
     if kind == "learned":
         return LearnedIdentifier(config, box, nominal, calibration, seed)
     raise CrlError(f"unknown identifier {kind!r}{nearest(kind, IDENTIFIERS)}")

@@ -18,7 +18,7 @@ from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.channels import Channels
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 
 
 @runtime_checkable
@@ -79,7 +79,7 @@ class ChannelRegimes:
         self._model = nominal
         self._seen = seen
         self.lags = nominal.lags
-        self.channels = Channels(config.structure, box)
+        self.channels = Channels(config.identification.structure, box)
 
     def observations(self, count: int, generator: torch.Generator) -> Tensor:
         """See :class:`RegimeSimulator`."""
@@ -92,7 +92,7 @@ class ChannelRegimes:
         def uniform(*shape: int) -> Tensor:
             return torch.rand(*shape, generator=generator)
 
-        low, high = math.log(config.gain_low), math.log(config.gain_high)
+        low, high = math.log(config.simulation.gain_low), math.log(config.simulation.gain_high)
         gains = torch.exp(low + (high - low) * uniform(count, size))
         gains = torch.where(uniform(count, size) < 0.5, -gains, gains)
         ones = torch.where(uniform(count, 1) < 0.5, 0.25, 0.75)
@@ -105,7 +105,7 @@ class ChannelRegimes:
             other = torch.where(kind < 0.25, turned, torch.where(kind < 0.5, coupled, torch.eye(size)))
             parts = [(other @ torch.diag_embed(gains)).flatten(1)]
         if self.channels.biased:
-            bias = config.bias * (2 * uniform(count, size) - 1)
+            bias = config.simulation.bias * (2 * uniform(count, size) - 1)
             parts.append(torch.where(uniform(count, 1) < 0.5, torch.zeros(1), bias))
         return torch.cat(parts, dim=-1)
 

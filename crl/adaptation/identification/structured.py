@@ -26,7 +26,7 @@ from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.selection import select
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import Change, NominalModel, doubled, linearise
-from crl.config.missions import FlowConfig
+from crl.config.flow import IdentificationConfig
 from crl.errors import CrlError
 
 ITERATIONS = 3
@@ -49,7 +49,7 @@ class StructuredIdentifier(Identifier):
         calibration: Distribution of its residuals.
     """
 
-    def __init__(self, config: FlowConfig, box: Box, nominal: NominalModel, calibration: Calibration) -> None:
+    def __init__(self, config: IdentificationConfig, box: Box, nominal: NominalModel, calibration: Calibration) -> None:
         self.channels = Channels(config.structure, box)
         self.responses = Responses(nominal.measured, box)
         self.size = self.channels.size + self.responses.size
@@ -209,5 +209,5 @@ class StructuredIdentifier(Identifier):
             raise CrlError(
                 f"the flow was fitted for contexts of the structure {kept!r}, this identifier has the structure "
                 f"{self.channels.structure!r}",
-                f"set flow.structure={kept} or fit the flow again",
+                f"set flow.identification.structure={kept} or fit the flow again",
             )

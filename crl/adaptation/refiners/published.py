@@ -32,7 +32,7 @@ class PublishedRefiner(Refiner):
         super().__init__(flow.action)
         self.flow = flow
         self._nominal = nominal
-        self._limits = flow.box if clipped else flow.box.scaled(flow.config.box_scale)
+        self._limits = flow.box if clipped else flow.box.scaled(flow.config.field.box_scale)
         self.begin()
 
     def begin(self) -> None:

@@ -40,10 +40,10 @@ class TrackingRefiner(Refiner):
     def __init__(self, flow: ActionFlow, nominal: NominalModel, *, clipped: bool = True) -> None:
         super().__init__(flow.action)
         self.flow = flow
-        self.tracker = RegimeTracker(flow.config, flow.identifier, nominal, flow.calibration, flow.box)
+        self.tracker = RegimeTracker(flow.config.tracking, flow.identifier, nominal, flow.calibration, flow.box)
         self.clipped = clipped
-        self._limits = flow.box if clipped else flow.box.scaled(flow.config.box_scale)
-        self._bound = flow.config.max_correction * self._limits.half
+        self._limits = flow.box if clipped else flow.box.scaled(flow.config.field.box_scale)
+        self._bound = flow.config.tracking.max_correction * self._limits.half
         self._warned = False
 
     @property
@@ -107,7 +107,7 @@ class TrackingRefiner(Refiner):
         if regime.active:
             return reachable_spec(self.action, self.tracker.belief.hypothesis.reachable)
         careful = self.flow.identifier.fed_back
-        if self.flow.config.care and not self.tracker.backing_off:  # at half the speed; so not for ever
+        if self.flow.config.tracking.care and not self.tracker.backing_off:  # at half the speed; so not for ever
             careful = list(range(box.size))
         return reachable_spec(self.action, careful_box(careful, box)) if careful else self.action
 

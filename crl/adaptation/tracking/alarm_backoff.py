@@ -1,9 +1,9 @@
 """Alarm back-off: after repeated alarms, plans are careful no longer.
 
-While nothing explains the body, ``flow.care`` plans at half the speed, for a vehicle that a hard turn can roll over. A
-body that no context describes (an unusual delay, for instance) raises one alarm after another, and must not be slow for
-ever. Some alarms are free. Every further one doubles the time without an alarm after which care is taken again. Alarms
-cost no trust (:mod:`crl.adaptation.tracking.trust`): what is identified is acted upon meanwhile.
+While nothing explains the body, ``flow.tracking.care`` plans at half the speed, for a vehicle that a hard turn can roll
+over. A body that no context describes (an unusual delay, for instance) raises one alarm after another, and must not be
+slow for ever. Some alarms are free. Every further one doubles the time without an alarm after which care is taken
+again. Alarms cost no trust (:mod:`crl.adaptation.tracking.trust`): what is identified is acted upon meanwhile.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from torch import Tensor
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.tracking.alarm_backoff import AlarmBackoff
 from crl.adaptation.tracking.cusum import Cusum, LikelihoodRatioCusum
-from crl.config.missions import FlowConfig
+from crl.config.flow import TrackingConfig
 
 OLD = 5
 """A regime older than a window is identified again every so many steps, and after every surprise."""
@@ -35,7 +35,7 @@ class Alarms:
         since: Step of the last one.
     """
 
-    def __init__(self, config: FlowConfig, calibration: Calibration) -> None:
+    def __init__(self, config: TrackingConfig, calibration: Calibration) -> None:
         self._window = config.window
         self._surprising = calibration.allowance
         self.contradiction = Cusum(calibration)

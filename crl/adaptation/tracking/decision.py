@@ -14,7 +14,7 @@ from crl.adaptation.tracking.comparison import SOUND, Comparison, Fit
 from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.hypotheses import Delayed, Faulty, Hypothesis, Nominal, hypothesis_from_state
 from crl.adaptation.tracking.window import Row, columns
-from crl.config.missions import FlowConfig
+from crl.config.flow import TrackingConfig
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Belief:
 
 
 def decide(
-    belief: Belief, rows: Sequence[Row], model: ContextModel, config: FlowConfig, *, promising: bool = False
+    belief: Belief, rows: Sequence[Row], model: ContextModel, config: TrackingConfig, *, promising: bool = False
 ) -> Belief:
     """What to believe of the body that made a window, after something else was believed.
 

@@ -214,7 +214,7 @@ class Delayed(Hypothesis):
 
     Args:
         model: Predicts transitions under contexts.
-        steps: The delay, in control steps, from 1 to ``flow.delays``.
+        steps: The delay, in control steps, from 1 to ``flow.tracking.delays``.
         proof: See :class:`Hypothesis`.
     """
 

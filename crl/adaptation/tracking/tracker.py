@@ -26,7 +26,7 @@ from crl.adaptation.tracking.hypotheses import Nominal
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.trust import Trust
 from crl.adaptation.tracking.window import TransitionWindow
-from crl.config.missions import FlowConfig
+from crl.config.flow import TrackingConfig
 
 
 class RegimeTracker:
@@ -45,7 +45,7 @@ class RegimeTracker:
     """
 
     def __init__(
-        self, config: FlowConfig, identifier: Identifier, model: NominalModel, calibration: Calibration, box: Box
+        self, config: TrackingConfig, identifier: Identifier, model: NominalModel, calibration: Calibration, box: Box
     ) -> None:
         self.config = config
         self.identifier = identifier

@@ -171,7 +171,7 @@ class _Watch(Observer):
         told: Callable[[int, int], None],
         label: int | None,
     ) -> None:
-        self.limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.box_scale)
+        self.limits = task.action if config.refiner.clipped else _wide(task.action, config.flow.field.box_scale)
         self._agent, self._task, self._faulty, self._told = agent, task, faulty, told
         self._label = label if label is not None and agent.actor.knows(label) else None
         self._patience = config.missions.patience / task.control_period

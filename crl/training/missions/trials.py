@@ -87,7 +87,7 @@ class Method:
         """The method's configuration."""
         extra = [f"refiner={self.refiner}", "missions.seeds=0", "videos=false"]
         if not self.clipped:
-            extra += ["refiner.clipped=false", f"flow.box_scale={UNCLIPPED_BOX}"]
+            extra += ["refiner.clipped=false", f"flow.field.box_scale={UNCLIPPED_BOX}"]
         config = compose([*self.settings, *extra], unread=True)  # what another method reads is given to all
         if self.fit_seed is not None:
             config.seed = self.fit_seed

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from crl.config.fingerprints import fits, forms
+from crl.config.renamed import migrated
 from crl.errors import SettingsError
 from crl.reading.yaml_text import plain_yaml, read_yaml
 from crl.training.runs.folder import RunFolder, RunFolderError
@@ -88,7 +89,7 @@ def recorded_settings(path: Path) -> Recorded:
             raise ValueError("it holds no settings")
     except (OSError, ValueError) as error:
         return Recorded(None, error)
-    plain = {str(key): value for key, value in found.items()}
+    plain = migrated({str(key): value for key, value in found.items()})
     recorded = folder.fingerprint()
     if not recorded:
         return Recorded(plain, checked=False)

@@ -17,7 +17,7 @@ from crl.adaptation.tracking.decision import Belief
 from crl.adaptation.tracking.hypotheses import Faulty
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from crl.dynamics.features import FeatureMap
 from tests.oracles import unicycle
 
@@ -40,7 +40,7 @@ def simulator(config: FlowConfig) -> ChannelRegimes:
 
 
 def structured(config: FlowConfig) -> StructuredIdentifier:
-    return StructuredIdentifier(config, BOX, NOMINAL, calibration())
+    return StructuredIdentifier(config.identification, BOX, NOMINAL, calibration())
 
 
 def noted(state: np.ndarray, executed: np.ndarray, after: np.ndarray) -> tuple[torch.Tensor, ...]:

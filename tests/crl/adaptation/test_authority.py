@@ -11,8 +11,8 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.learned import LearnedIdentifier
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.adaptation.refiners.oracle import OracleRefiner
-from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 HALF = bodies.BOX.half
@@ -21,7 +21,7 @@ WEAK_SIDE = torch.tensor([[0.65, 0.2], [0.65, 0.65]])
 
 
 def refiner(**changes: object) -> FlowRefiner:
-    config = FlowConfig(structure="affine", hidden=[16], **changes)  # type: ignore[arg-type]
+    config = flow_config(identification_structure="affine", field_hidden=[16], **changes)
     ident = bodies.structured(config)
     return FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), bodies.NOMINAL)
 
@@ -58,7 +58,7 @@ def test_without_a_coupling_the_box_says_it_all() -> None:
 
 
 def test_a_learned_identifier_only_approximates_and_keeps_to_the_box() -> None:
-    config = FlowConfig(encoder_hidden=[8], context=4)
+    config = flow_config(encoder_hidden=[8], encoder_context=4)
     learned = LearnedIdentifier(config, bodies.BOX, bodies.NOMINAL, bodies.calibration())
     assert not learned.affine
     assert Reach.of(learned, torch.ones(4), bodies.BOX) is None
@@ -109,14 +109,14 @@ def _push(ours: FlowRefiner, steps: int) -> list[bool]:
 
 
 def test_care_is_taken_while_nothing_explains_and_while_there_is_trust() -> None:
-    careful = _push(refiner(care=True), 600)
+    careful = _push(refiner(tracking_care=True), 600)
     assert sum(careful[:20]) > 5
     assert sum(careful[-200:]) == 0
     assert not any(_push(refiner(), 60))
 
 
 def test_care_is_over_when_a_context_explains() -> None:
-    ours = refiner(care=True)
+    ours = refiner(tracking_care=True)
     _push(ours, 6)
     assert ours.authority() != unicycle.ACTION
     under(ours, torch.diag(torch.tensor([1.0, -1.0])))

@@ -216,7 +216,7 @@ def test_the_planner_knows_its_authority(agent: PlanningAgent, folder: Path, sta
 )
 def test_what_measures_a_command_is_checked_before_anything_is_learned(names: str, wrong: str, folder: Path) -> None:
     with pytest.raises(CrlError, match=wrong):
-        missions.blank(missions.config(folder, f"flow.measured={names}"))
+        missions.blank(missions.config(folder, f"flow.identification.measured={names}"))
 
 
 def test_missions_need_enough_data(folder: Path) -> None:
@@ -228,7 +228,7 @@ def test_missions_need_enough_data(folder: Path) -> None:
 
 
 def test_a_closing_session_tells_how_far_each_part_is(folder: Path) -> None:
-    few = ("flow.updates=12", "flow.encoder_updates=7", "flow.regimes=16", "body.stride=2")
+    few = ("flow.field.updates=12", "flow.encoder.updates=7", "flow.field.regimes=16", "body.stride=2")
     agent = missions.blank(missions.config(folder, "refiner=afm_learned", *few))
     missions.collect(agent)
     told: list[tuple[str, int, int]] = []

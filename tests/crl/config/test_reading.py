@@ -57,7 +57,7 @@ def test_an_agent_reads_what_it_declares(name: str, tmp_path: Path) -> None:
 def test_a_refiner_reads_what_it_declares(name: str, tmp_path: Path) -> None:
     config = tiny_missions.settings(tmp_path, f"refiner={name}", "missions.steps=60")
     if name == "afm_learned":
-        config.flow.encoder_updates = 5
+        config.flow.encoder.updates = 5
     assert sorted(reads(config) - settings_read(config)) == []
 
 
@@ -98,9 +98,15 @@ def test_every_declared_key_exists() -> None:
             ["env=ugv_mission", "refiner=afm", "continual=ewc", "continual.beta=7", "agent.lr=0.5"],
             "continual.beta has no meaning for continual=ewc; agent.lr has no meaning for refiner=afm",
         ),
-        (["env=ugv_mission", "refiner=afm", "agent.hidden=[7]"], "did you mean dynamics.hidden or flow.hidden?"),
-        (["env=ugv_mission", "refiner=none", "flow.window=9"], "flow.window has no meaning for refiner=none"),
-        (["env=ugv_mission", "refiner=afm", "flow.context=9"], "flow.context has no meaning for refiner=afm"),
+        (["env=ugv_mission", "refiner=afm", "agent.hidden=[7]"], "did you mean dynamics.hidden or flow.field.hidden?"),
+        (
+            ["env=ugv_mission", "refiner=none", "flow.tracking.window=9"],
+            "flow.tracking.window has no meaning for refiner=none",
+        ),
+        (
+            ["env=ugv_mission", "refiner=afm", "flow.encoder.context=9"],
+            "flow.encoder.context has no meaning for refiner=afm",
+        ),
         (["continual=hypercrl", "continual.ewc_lambda=3"], "read with continual=ewc"),
         (["continual=finetune", "continual.heads=task"], "continual.heads has no meaning for continual=finetune"),
         (["planner=mppi", "planner.elites=3"], "planner.elites: read with planner=cem, planner=icem"),

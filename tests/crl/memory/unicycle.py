@@ -12,7 +12,7 @@ from torch import Tensor
 from crl.adaptation.box import Box
 from crl.config import Config
 from crl.config.composing import compose
-from crl.config.missions import FlowConfig
+from crl.config.flow import IdentificationConfig
 from crl.dynamics.buffer import Buffer
 from crl.memory.base_model import BaseModel
 from crl.memory.belief import Belief
@@ -78,7 +78,7 @@ def settings(kind: str, most: int = 8) -> Config:
 
 def make_bridge() -> Bridge:
     """A bridge over it, with couplings."""
-    return Bridge(FlowConfig(structure="matrix"), BaseModel.of(ground().model), BOX, ground().calibration)
+    return Bridge(IdentificationConfig(structure="matrix"), BaseModel.of(ground().model), BOX, ground().calibration)
 
 
 def memory_of(kind: str, most: int = 8) -> Memory:

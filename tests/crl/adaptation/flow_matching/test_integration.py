@@ -44,5 +44,5 @@ def test_the_adaptive_solver_keeps_its_tolerance() -> None:
 def test_unknown_solvers_and_empty_grids_are_named() -> None:
     with pytest.raises(CrlError, match="did you mean 'midpoint'"):
         transport(field, START, solver="midpont")
-    with pytest.raises(CrlError, match="solver_steps = 0"):
+    with pytest.raises(CrlError, match=r"flow\.integration\.steps = 0"):
         transport(field, START, steps=0)

@@ -11,9 +11,9 @@ from crl.adaptation.flow_matching.training import simulate_pairs
 from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.channels import DAMPING, STRUCTURES, Channels
 from crl.adaptation.identification.identifier import Identifier
-from crl.config.missions import FlowConfig
 from crl.types import ActionSpec
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 BOX = Box.of(ActionSpec(("v", "w", "u"), ("1", "1", "1"), (-1.0, -2.0, -0.5), (1.0, 2.0, 0.5)))
@@ -65,7 +65,7 @@ def test_an_untrained_field_is_its_guess() -> None:
 
 @pytest.mark.parametrize("gains", [(-1.0, 2.0), (1.0, -0.5), (-2.0, -1.0)])
 def test_an_untrained_flow_undoes_channels_that_are_not_coupled(gains: tuple[float, float]) -> None:
-    config = FlowConfig(hidden=[16])
+    config = flow_config(field_hidden=[16])
     identifier = bodies.structured(config)
     flow = ActionFlow(config, unicycle.ACTION, identifier, bodies.calibration())
     context = identifier.context_of(torch.diag(torch.tensor(gains))).expand(50, -1)
@@ -77,7 +77,7 @@ def test_an_untrained_flow_undoes_channels_that_are_not_coupled(gains: tuple[flo
 
 @pytest.mark.parametrize("wide", [1.0, 10.0])
 def test_guesses_of_the_training_pairs_are_inside_the_box_that_commands_may_use(wide: float) -> None:
-    config = FlowConfig(regimes=64, actions=4, box_scale=wide)
+    config = flow_config(field_regimes=64, field_actions=4, field_box_scale=wide)
     identifier, simulator = bodies.structured(config), bodies.simulator(config)
     assert isinstance(identifier, Identifier)
     pairs = simulate_pairs(simulator, identifier, bodies.calibration(), config, seed=1)

@@ -21,13 +21,20 @@ from crl.adaptation.flow_matching.persistence import (
     load_flow,
     save_flow,
 )
-from crl.config.missions import FlowConfig
+from crl.config.renamed import formerly
 from crl.types import ActionSpec
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
-TINY = FlowConfig(
-    hidden=[8], regimes=32, actions=2, updates=5, encoder_updates=3, encoder_hidden=[8, 8], structure="affine"
+TINY = flow_config(
+    field_hidden=[8],
+    field_regimes=32,
+    field_actions=2,
+    field_updates=5,
+    encoder_updates=3,
+    encoder_hidden=[8, 8],
+    identification_structure="affine",
 )
 
 
@@ -79,12 +86,29 @@ def test_a_flow_is_checked_before_there_is_a_model(tmp_path: Path) -> None:
     check_flow(tmp_path, unicycle.ACTION, TINY, "structured")
     with pytest.raises(FlowFileError, match="identifier structured, learned is wanted"):
         check_flow(tmp_path, unicycle.ACTION, TINY, "learned")
+    other = replace(
+        TINY,
+        identification=replace(TINY.identification, structure="gains"),
+        field=replace(TINY.field, updates=6),
+    )
     with pytest.raises(
-        FlowFileError, match=r"other settings: flow\.updates=5 flow\.structure=affine|structure=affine.*updates=5"
+        FlowFileError,
+        match=r"other settings: flow\.identification\.structure=affine flow\.field\.updates=5\n",
     ):
-        check_flow(tmp_path, unicycle.ACTION, replace(TINY, updates=6, structure="gains"), "structured")
+        check_flow(tmp_path, unicycle.ACTION, other, "structured")
     with pytest.raises(FlowFileError, match="high"):
         check_flow(tmp_path, replace(unicycle.ACTION, high=(2.0, 1.0)), TINY, "structured")
+
+
+def test_a_flow_without_groups_of_settings_is_read(tmp_path: Path) -> None:
+    save_flow(fitted("learned"), tmp_path)
+    description = json.loads((tmp_path / DESCRIPTION).read_text())
+    description["version"] = 1
+    description["state"]["config"] = formerly({"flow": description["state"]["config"]})["flow"]
+    assert description["state"]["config"]["encoder_updates"] == 3  # the name that format 1 has
+    (tmp_path / DESCRIPTION).write_text(json.dumps(description))
+    assert load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL).config == TINY
+    check_flow(tmp_path, unicycle.ACTION, TINY, "learned")
 
 
 def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
@@ -95,7 +119,7 @@ def test_missing_and_damaged_files_are_named(tmp_path: Path) -> None:
     (tmp_path / DESCRIPTION).write_text(whole[: len(whole) // 2])
     with pytest.raises(FlowFileError, match="can't be read"):
         load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
-    (tmp_path / DESCRIPTION).write_text(whole.replace('"version": 1', '"version": 7'))
+    (tmp_path / DESCRIPTION).write_text(whole.replace('"version": 2', '"version": 7'))
     with pytest.raises(FlowFileError, match="format 7"):
         load_flow(tmp_path, unicycle.ACTION, bodies.NOMINAL)
     (tmp_path / DESCRIPTION).write_text(whole.replace('"field"', '"fjeld"'))

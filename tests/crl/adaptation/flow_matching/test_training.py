@@ -10,12 +10,13 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow, fit_flow
 from crl.adaptation.flow_matching.integration import transport
 from crl.adaptation.flow_matching.training import FlowTrainer, Pairs, flow_matching_loss, simulate_pairs
 from crl.adaptation.flow_matching.velocity_field import VelocityField
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from crl.seeding import torch_generator
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
-SMALL = {"hidden": [64, 64], "regimes": 512, "updates": 1200, "batch": 256, "lr": 5e-3}
+SMALL = {"field_hidden": [64, 64], "field_regimes": 512, "field_updates": 1200, "field_batch": 256, "field_lr": 5e-3}
 
 
 def one_channel(config: FlowConfig, conditioned: bool = True) -> tuple[FlowTrainer, Tensor]:
@@ -26,8 +27,8 @@ def one_channel(config: FlowConfig, conditioned: bool = True) -> tuple[FlowTrain
     action = 2 * torch.rand(512, 16, 1, generator=generator) - 1
     target = (action / gain.unsqueeze(1)).clamp(-1, 1)
     pairs = Pairs(action, target, action, gain)
-    field = VelocityField(1, 1, config.hidden, torch.Generator().manual_seed(0))
-    return FlowTrainer(config, field, pairs, seed=0), gain
+    field = VelocityField(1, 1, config.field.hidden, torch.Generator().manual_seed(0))
+    return FlowTrainer(config.field, field, pairs, seed=0), gain
 
 
 @pytest.mark.parametrize("gain", [-2.0, -1.0, -0.6, 0.6, 1.0, 1.7])
@@ -43,7 +44,7 @@ def test_the_flow_of_a_linear_body_is_the_quotient_projected(gain: float, traine
 
 @pytest.fixture(scope="module")
 def trained() -> FlowTrainer:
-    trainer, _ = one_channel(FlowConfig(**SMALL))  # type: ignore[arg-type]
+    trainer, _ = one_channel(flow_config(**SMALL))
     trainer.fit()
     return trainer
 
@@ -91,7 +92,7 @@ def test_the_folded_field_is_the_trained_one() -> None:
 
 
 def test_training_resumes_to_the_bit_and_repeats() -> None:
-    config = FlowConfig(**{**SMALL, "updates": 30})  # type: ignore[arg-type]
+    config = flow_config(**{**SMALL, "field_updates": 30})
     whole, _ = one_channel(config)
     whole.fit()
     first, _ = one_channel(config)
@@ -108,7 +109,7 @@ def test_training_resumes_to_the_bit_and_repeats() -> None:
 
 def test_contexts_do_not_know_the_actions_they_refine() -> None:
     """Windows and pairs are drawn apart: other pairs leave the contexts as they are."""
-    config = FlowConfig(regimes=64, actions=4)
+    config = flow_config(field_regimes=64, field_actions=4)
     ours = bodies.structured(config)
     pairs = simulate_pairs(bodies.simulator(config), ours, bodies.calibration(), config, seed=3)
     again = simulate_pairs(bodies.simulator(config), ours, bodies.calibration(), config, seed=3)
@@ -134,7 +135,9 @@ def test_the_unicycles_flow_reaches_the_quotient_for_the_published_gains(unicycl
 
 
 def test_a_fit_is_a_function_of_its_seed() -> None:
-    config = FlowConfig(hidden=[8], regimes=32, actions=2, updates=5, encoder_updates=3, encoder_hidden=[8, 8])
+    config = flow_config(
+        field_hidden=[8], field_regimes=32, field_actions=2, field_updates=5, encoder_updates=3, encoder_hidden=[8, 8]
+    )
     for kind in ("structured", "learned"):
         flows = [
             fit_flow(
@@ -174,7 +177,7 @@ class Slow:
 
 def test_a_command_that_one_step_hardly_shows_is_undone_all_the_same() -> None:
     """The nearest transition alone would be any action, and a context from such a window a guess."""
-    config = FlowConfig(**SMALL, structure="gains")  # type: ignore[arg-type]
+    config = flow_config(**SMALL, identification_structure="gains")
     identifier = bodies.structured(config)
     pairs = simulate_pairs(Slow(), identifier, bodies.calibration(), config, 0)
     box = bodies.BOX
@@ -185,11 +188,11 @@ def test_a_command_that_one_step_hardly_shows_is_undone_all_the_same() -> None:
 
 
 def test_a_nominal_context_leaves_actions_as_they_are() -> None:
-    config = FlowConfig(**SMALL, structure="gains")  # type: ignore[arg-type]
+    config = flow_config(**SMALL, identification_structure="gains")
     identifier = bodies.structured(config)
     pairs = simulate_pairs(Slow(), identifier, bodies.calibration(), config, 0)
     flow = ActionFlow(config, unicycle.ACTION, identifier, bodies.calibration(), 0)
-    FlowTrainer(config, flow.field, pairs, 0).fit()
+    FlowTrainer(config.field, flow.field, pairs, 0).fit()
     flow.field.weights = flow.field.weights.detach()
     action = bodies.BOX.sample(200, torch.Generator().manual_seed(1))
     refined = bodies.BOX.clip(flow.refine(action, torch.zeros(200, 2)))
@@ -197,7 +200,7 @@ def test_a_nominal_context_leaves_actions_as_they_are() -> None:
 
 
 def test_a_regression_learns_the_quotient_in_one_step() -> None:
-    trainer, gains = one_channel(FlowConfig(**SMALL, objective="regression"))  # type: ignore[arg-type]
+    trainer, gains = one_channel(flow_config(**SMALL, field_objective="regression"))
     trainer.fit()
     for gain in (-2.0, -1.0, 0.6, 1.7):
         action = torch.linspace(-1, 1, 41).unsqueeze(1)
@@ -213,8 +216,10 @@ def test_where_two_answers_are_right_a_regression_learns_their_mean() -> None:
     start = 0.1 * torch.randn(512, 16, 1, generator=generator)
     target = torch.where(torch.rand(512, 16, 1, generator=generator) < 0.5, -0.8, 0.8)
     pairs = Pairs(start, target, start, torch.zeros(512, 1))
-    config = FlowConfig(**{**SMALL, "updates": 400}, objective="regression")  # type: ignore[arg-type]
-    trainer = FlowTrainer(config, VelocityField(1, 1, config.hidden, torch.Generator().manual_seed(0)), pairs, seed=0)
+    config = flow_config(**{**SMALL, "field_updates": 400}, field_objective="regression")
+    trainer = FlowTrainer(
+        config.field, VelocityField(1, 1, config.field.hidden, torch.Generator().manual_seed(0)), pairs, seed=0
+    )
     trainer.fit()
     action = torch.linspace(-0.1, 0.1, 11).unsqueeze(1)
     end = action + trainer.field.conditioned(action, action, torch.zeros(11, 1))(torch.zeros(()), action)
@@ -223,7 +228,7 @@ def test_where_two_answers_are_right_a_regression_learns_their_mean() -> None:
 
 @pytest.mark.parametrize("objective", ["matching", "regression"])
 def test_without_its_guess_a_flow_still_learns_what_its_network_can(objective: str) -> None:
-    config = FlowConfig(**SMALL, guess=False, objective=objective)  # type: ignore[arg-type]
+    config = flow_config(**SMALL, field_guess=False, field_objective=objective)
     simulator = bodies.simulator(config)
     flow = fit_flow(config, unicycle.ACTION, simulator, bodies.calibration())
     generator = torch.Generator().manual_seed(3)

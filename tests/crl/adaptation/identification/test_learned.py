@@ -10,14 +10,15 @@ from crl.adaptation.identification.identifier import Window
 from crl.adaptation.identification.learned import LearnedIdentifier
 from crl.adaptation.identification.simulator import simulated_windows
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from crl.errors import CrlError
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 
 def identifier(updates: int, structure: str = "gains") -> LearnedIdentifier:
-    config = FlowConfig(structure=structure)
+    config = flow_config(identification_structure=structure)
     ours = LearnedIdentifier(config, bodies.BOX, bodies.NOMINAL, bodies.calibration())
     ours.train(bodies.simulator(config), updates)
     return ours
@@ -25,7 +26,7 @@ def identifier(updates: int, structure: str = "gains") -> LearnedIdentifier:
 
 def test_the_order_of_the_window_does_not_matter_nor_does_padding() -> None:
     ours = identifier(2, "affine")
-    config = FlowConfig(structure="affine")
+    config = flow_config(identification_structure="affine")
     simulator, generator = bodies.simulator(config), torch.Generator().manual_seed(0)
     window = simulated_windows(simulator, simulator.regimes(6, generator), 9, bodies.calibration(), generator)
     known = ours.identify(window)
@@ -61,7 +62,7 @@ def test_published_gains_are_identified_within_five_steps() -> None:
     ours = identifier(600)
     for gains in unicycle.GAINS:
         for seed in range(3):
-            tracker = RegimeTracker(FlowConfig(), ours, bodies.NOMINAL, bodies.calibration(), bodies.BOX)
+            tracker = RegimeTracker(FlowConfig().tracking, ours, bodies.NOMINAL, bodies.calibration(), bodies.BOX)
             rng = np.random.default_rng(seed)
             _, state = bodies.drive(tracker, (1, 1), 10, rng)
             regimes, _ = bodies.drive(tracker, gains, 20, rng, state, least=0.2)

@@ -16,14 +16,14 @@ from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.flow import FlowRefiner
-from crl.config.missions import FlowConfig
 from crl.types import ActionSpec
 from tests.crl.adaptation.bodies import believe
+from tests.flow_settings import flow_config
 
 ACTION = ActionSpec(("thrust", "roll", "pitch"), ("g", "rad/s", "rad/s"), (0.2, -4.0, -4.0), (2.0, 4.0, 4.0))
 BOX = Box.of(ACTION)
 MEASURED = (-1, 0, 1)
-CONFIG = FlowConfig(structure="affine", hidden=[8])
+CONFIG = flow_config(identification_structure="affine", field_hidden=[8])
 
 
 def body(observation: Tensor, action: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def calibration() -> Calibration:
 
 
 def identifier(measured: tuple[int, ...] = MEASURED) -> StructuredIdentifier:
-    return StructuredIdentifier(CONFIG, BOX, NominalModel(body, (), measured), calibration())
+    return StructuredIdentifier(CONFIG.identification, BOX, NominalModel(body, (), measured), calibration())
 
 
 def window(gains: list[float], slowness: list[float], count: int = 12) -> Window:

@@ -49,7 +49,7 @@ def test_whatever_is_believed_commands_stay_inside_their_limits(
 
 
 def test_an_unclipped_correction_meets_the_wall() -> None:
-    ours = rival(InverseRefiner, clipped=False, box_scale=25.0)
+    ours = rival(InverseRefiner, clipped=False, field_box_scale=25.0)
     model = ours.tracker.belief.hypothesis._model
     ours.tracker.belief = Belief(Faulty(model, torch.tensor([-0.9, 0.0]), 1.0), True, forgiven=5.0)
     refined = ours.refine(np.array([1.0, 0.0], np.float32))

@@ -11,8 +11,8 @@ from crl.adaptation.box import Box
 from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.refiners.excitation import EXCITED, PULSE, excited
 from crl.adaptation.refiners.flow import FlowRefiner
-from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 HALF = bodies.BOX.half
@@ -43,7 +43,7 @@ REVERSED = torch.tensor([[0.0, -0.55], [-1.7, 0.0]])
 
 def _drive() -> tuple[FlowRefiner, list[float]]:
     """A robot that thinks it can't move, and turns on the spot; what it knows of how to move, step by step."""
-    config = FlowConfig(structure="matrix", hidden=[16])
+    config = flow_config(identification_structure="matrix", field_hidden=[16])
     ident = bodies.structured(config)
     ours = FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), bodies.NOMINAL)
     rng, state, known = np.random.default_rng(0), np.zeros(3, np.float32), []

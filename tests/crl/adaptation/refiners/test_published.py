@@ -10,12 +10,13 @@ from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.simulator import ChannelRegimes
 from crl.adaptation.refiners.base import Refiner
 from crl.adaptation.refiners.published import THRESHOLD, PublishedRefiner
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.crl.states import differences
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
-CONFIG = FlowConfig(hidden=[48], regimes=512, updates=600, batch=256, lr=5e-3)
+CONFIG = flow_config(field_hidden=[48], field_regimes=512, field_updates=600, field_batch=256, field_lr=5e-3)
 RNG = np.random.default_rng(0)
 PLANS = (RNG.uniform(-1, 1, (20, 2)) * np.array(unicycle.ACTION.high)).astype(np.float32)
 HALF = np.array(unicycle.ACTION.high, dtype=np.float32)
@@ -85,7 +86,7 @@ def test_a_new_mission_forgets(flow: PublishedFlow) -> None:
 
 @pytest.mark.parametrize("clipped", [True, False])
 def test_refined_actions_are_inside_their_limits_and_finite(clipped: bool) -> None:
-    flow = PublishedFlow(FlowConfig(hidden=[8], box_scale=3.0), unicycle.ACTION, bodies.SCALE)
+    flow = PublishedFlow(flow_config(field_hidden=[8], field_box_scale=3.0), unicycle.ACTION, bodies.SCALE)
     flow.field.weights = 3 * flow.field.network.initial(torch.Generator().manual_seed(0))
     ours = PublishedRefiner(flow, bodies.NOMINAL, clipped=clipped)
     observe(ours, (-1.0, 1.0), np.array([0.9, 0.3], dtype=np.float32))
@@ -108,6 +109,6 @@ def test_flow_and_refiner_come_back_to_the_bit(flow: PublishedFlow) -> None:
 
 
 def test_a_fit_is_a_function_of_its_seed() -> None:
-    small = FlowConfig(hidden=[8], regimes=32, updates=10, batch=16)
+    small = flow_config(field_hidden=[8], field_regimes=32, field_updates=10, field_batch=16)
     assert differences(fitted(small).state_dict(), fitted(small).state_dict()) == []
     assert differences(fitted(small).state_dict(), fitted(small, seed=1).state_dict()) != []

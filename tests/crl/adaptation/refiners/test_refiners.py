@@ -14,10 +14,10 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.adaptation.refiners.oracle import OracleRefiner
-from crl.config.missions import FlowConfig
 from crl.errors import CrlError
 from crl.types import Array
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 RNG = np.random.default_rng(0)
@@ -26,7 +26,7 @@ PLANS = RNG.uniform(-1, 1, (20, 2)).astype(np.float32) * np.array(unicycle.ACTIO
 
 def refiner(clipped: bool = True, **changes: object) -> FlowRefiner:
     """A refiner whose flow was never trained: it must keep its promises all the same."""
-    config = FlowConfig(hidden=[16], **changes)  # type: ignore[arg-type]
+    config = flow_config(field_hidden=[16], **changes)
     flow = ActionFlow(config, unicycle.ACTION, bodies.structured(config), bodies.calibration())
     flow.field.weights = 5 * flow.field.network.initial(torch.Generator().manual_seed(0))
     return FlowRefiner(flow, bodies.NOMINAL, clipped=clipped)
@@ -52,7 +52,7 @@ def test_identity_while_nominal() -> None:
 
 @pytest.mark.parametrize("bound", [0.0, 0.1, 0.5])
 def test_the_correction_is_bounded_and_the_result_inside_the_box(bound: float) -> None:
-    ours = refiner(max_correction=bound)
+    ours = refiner(tracking_max_correction=bound)
     observe(ours, (-1, 1))
     assert ours.regime.active
     half = np.array(unicycle.ACTION.high, dtype=np.float32)
@@ -63,7 +63,7 @@ def test_the_correction_is_bounded_and_the_result_inside_the_box(bound: float) -
 
 
 def test_unclipped_commands_may_leave_the_box_up_to_that_of_the_fit() -> None:
-    ours = refiner(clipped=False, box_scale=3.0)
+    ours = refiner(clipped=False, field_box_scale=3.0)
     observe(ours, (-1, 1))
     refined = np.abs([ours.refine(plan) for plan in PLANS]) / np.array(unicycle.ACTION.high)
     assert 1 < refined.max() <= 3 + 1e-5
@@ -134,7 +134,7 @@ def test_authority_is_what_the_gains_leave() -> None:
 
 
 def test_reachable_commands_of_a_coupled_body_are_inside_their_box() -> None:
-    config = FlowConfig(structure="affine", hidden=[16])
+    config = flow_config(identification_structure="affine", field_hidden=[16])
     ident = bodies.structured(config)
     ours = FlowRefiner(ActionFlow(config, unicycle.ACTION, ident, bodies.calibration()), bodies.NOMINAL)
     matrix, bias = torch.tensor([[0.2, 0.3], [0.1, -0.5]]), torch.tensor([0.3, 0.0])

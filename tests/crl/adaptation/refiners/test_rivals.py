@@ -11,9 +11,9 @@ from crl.adaptation.refiners.box_inverse import BoxInverseRefiner
 from crl.adaptation.refiners.inverse import InverseRefiner
 from crl.adaptation.refiners.replan import ReplanRefiner
 from crl.adaptation.refiners.tracking import TrackingRefiner
-from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.crl.adaptation.refiners.test_refiners import PLANS, observe
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 HALF = np.array(unicycle.ACTION.high, dtype=np.float32)
@@ -21,7 +21,7 @@ RIVALS = [InverseRefiner, BoxInverseRefiner, ReplanRefiner]
 
 
 def rival(kind: type[TrackingRefiner], clipped: bool = True, **changes: object) -> TrackingRefiner:
-    config = FlowConfig(hidden=[16], **changes)  # type: ignore[arg-type]
+    config = flow_config(field_hidden=[16], **changes)
     flow = ActionFlow(config, unicycle.ACTION, bodies.structured(config), bodies.calibration())
     return kind(flow, bodies.NOMINAL, clipped=clipped)
 
@@ -58,7 +58,7 @@ def test_what_cant_be_attained_is_approached_inside_the_box() -> None:
 
 @pytest.mark.parametrize("kind", [InverseRefiner, BoxInverseRefiner])
 def test_corrections_are_bounded(kind: type[TrackingRefiner]) -> None:
-    ours = rival(kind, max_correction=0.2)
+    ours = rival(kind, tracking_max_correction=0.2)
     observe(ours, (-1, 1))
     changes = np.array([(ours.refine(plan) - plan) / HALF for plan in PLANS])
     assert np.abs(changes).max() == pytest.approx(0.2, rel=1e-3)

@@ -14,11 +14,11 @@ from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.decision import Belief, decide, identify, select
 from crl.adaptation.tracking.hypotheses import PROVEN, Delayed, Faulty, Nominal, hypothesis_from_state
 from crl.adaptation.tracking.window import Row, TransitionWindow, nominal_residuals
-from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
-CONFIG = FlowConfig(structure="matrix", memory=100)
+CONFIG = flow_config(identification_structure="matrix", tracking_memory=100)
 MODEL = ContextModel(bodies.structured(CONFIG), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
 FLIP, HALF = torch.diag(torch.tensor([-1.0, 1.0])), torch.diag(torch.tensor([0.5, 1.0]))
 DELAYS = [Delayed(MODEL, steps) for steps in (1, 2)]
@@ -62,7 +62,7 @@ def test_after_an_alarm_a_nominal_body_is_one_with_an_unknown_fault() -> None:
     ids=["nominal", "faulty", "delayed"],
 )
 def test_a_window_is_explained_by_what_made_it(rows: list[Row], is_it: Callable[[Belief], bool]) -> None:
-    assert is_it(decide(unknown(), rows, MODEL, CONFIG))
+    assert is_it(decide(unknown(), rows, MODEL, CONFIG.tracking))
 
 
 def test_selection_changes_nothing_but_what_it_returns() -> None:
@@ -100,22 +100,22 @@ def dead(width: float, count: int = 12, turned: float = -1.0) -> list[Row]:
 
 def test_an_imperfect_context_is_believed_in_only_while_nothing_explains_the_window() -> None:
     rows = dead(0.3)
-    first = decide(unknown(), rows, MODEL, CONFIG)
+    first = decide(unknown(), rows, MODEL, CONFIG.tracking)
     assert first.explains
     window = Comparison(rows, MODEL)
     fit = window.fit(first.hypothesis)
     assert not window.convinces(fit)
     assert window.share(fit) <= FAR
     assert 0 < first.forgiven <= FORGIVEN * FAR * float(squares(nominal_residuals(rows)).mean()) * (1 + 1e-9)
-    again = decide(first, rows, MODEL, CONFIG)
+    again = decide(first, rows, MODEL, CONFIG.tracking)
     assert again.explains
     # Under a hypothesis that explained all, the same window is one of two regimes until an alarm cuts it.
     before = Belief(Faulty(MODEL, context(FLIP), 0.9), explains=True)
-    mixed = decide(before, rows, MODEL, CONFIG)
+    mixed = decide(before, rows, MODEL, CONFIG.tracking)
     assert not mixed.explains
     assert mixed.mixed
-    assert not decide(mixed, rows, MODEL, CONFIG).explains
-    assert decide(mixed.retired(), rows, MODEL, CONFIG).explains
+    assert not decide(mixed, rows, MODEL, CONFIG.tracking).explains
+    assert decide(mixed.retired(), rows, MODEL, CONFIG.tracking).explains
 
 
 def test_an_imperfect_context_helps_from_three_transitions_on() -> None:
@@ -135,7 +135,7 @@ def test_half_of_the_squares_is_little_enough_once_such_contexts_have_predicted_
 
 
 def test_an_imperfect_context_is_dropped_when_it_predicts_something_else_than_what_comes() -> None:
-    force = Belief(decide(unknown(), dead(0.3), MODEL, CONFIG).hypothesis, explains=True, forgiven=1.0)
+    force = Belief(decide(unknown(), dead(0.3), MODEL, CONFIG.tracking).hypothesis, explains=True, forgiven=1.0)
     other = dead(0.3, turned=1.0)
     assert Comparison(other, MODEL).fails(Comparison(other, MODEL).fit(force.hypothesis))
     assert not select(force, None, DELAYS, Comparison(other, MODEL)).explains

@@ -12,8 +12,8 @@ from crl.adaptation.identification.identifier import Information
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 MEMORY = 150
@@ -24,7 +24,7 @@ def transitions(count: int, seed: int, spread: float = 1.0) -> Window:
     """Transitions of a body whose axes are turned by 45 degrees, with the unicycle's noise."""
     generator = torch.Generator().manual_seed(seed)
     action = spread * bodies.BOX.sample(count, generator)
-    observation = bodies.simulator(FlowConfig(structure="matrix")).observations(count, generator)
+    observation = bodies.simulator(flow_config(identification_structure="matrix")).observations(count, generator)
     command = bodies.BOX.half * ((action / bodies.BOX.half) @ MATRIX.mT)
     noise = unicycle.NOISE * torch.randn(count, 3, generator=generator)
     return Window.of(observation, action, unicycle.nominal(observation, command) + noise)
@@ -39,7 +39,7 @@ def told(ours: StructuredIdentifier, window: Window) -> Information:
 
 def test_a_window_and_what_is_known_beside_it_are_one_window() -> None:
     """Of a body that is linear in its command the normal equations are the same wherever they are taken."""
-    ours = bodies.structured(FlowConfig(structure="matrix"))
+    ours = bodies.structured(flow_config(identification_structure="matrix"))
     first, rest = transitions(20, 0), transitions(10, 1, spread=0.01)
     parts = zip(vars(first).values(), vars(rest).values(), strict=True)
     whole = ours.identify(Window(*(torch.cat(pair, dim=1) for pair in parts)))
@@ -54,7 +54,7 @@ def test_a_window_and_what_is_known_beside_it_are_one_window() -> None:
 
 
 def test_half_of_what_is_known_is_worth_half_of_its_transitions() -> None:
-    ours = bodies.structured(FlowConfig(structure="matrix"))
+    ours = bodies.structured(flow_config(identification_structure="matrix"))
     window = transitions(15, 1)
     twice = Window(*(torch.cat([each, each], dim=1) for each in vars(window).values()))
     faded = told(ours, twice).faded(0.5)
@@ -63,8 +63,8 @@ def test_half_of_what_is_known_is_worth_half_of_its_transitions() -> None:
 
 
 def _tracker() -> RegimeTracker:
-    config = FlowConfig(structure="matrix", memory=MEMORY)
-    return RegimeTracker(config, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
+    config = flow_config(identification_structure="matrix", tracking_memory=MEMORY)
+    return RegimeTracker(config.tracking, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
 
 
 def _fly(ours: RegimeTracker, window: Window) -> None:

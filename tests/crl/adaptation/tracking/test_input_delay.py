@@ -21,14 +21,14 @@ from crl.adaptation.tracking.input_delay import InputDelays
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.tracker import RegimeTracker
 from crl.adaptation.tracking.window import Row
-from crl.config.missions import FlowConfig
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 
 def tracker(structure: str = "matrix", **changes: object) -> RegimeTracker:
-    config = FlowConfig(structure=structure, **changes)  # type: ignore[arg-type]
-    return RegimeTracker(config, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
+    config = flow_config(identification_structure=structure, **changes)
+    return RegimeTracker(config.tracking, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
 
 
 class Robot:
@@ -71,7 +71,7 @@ def test_late_commands_are_told_from_regimes_and_so_is_their_end(late: int, stru
 def test_without_the_hypothesis_they_are_another_regime_again_and_again() -> None:
     counts = []
     for delays in (0, 4):
-        ours = tracker(delays=delays)
+        ours = tracker(tracking_delays=delays)
         counts.append(Robot(0).drive(ours, 120, 2)[-1].changes)
     assert counts[0] > 3 * counts[1]
 
@@ -94,7 +94,7 @@ def test_late_commands_become_a_fault_and_a_fault_late_commands() -> None:
 
 
 def test_a_delay_greater_than_any_thought_of_is_none_of_them() -> None:
-    regimes = Robot(0).drive(tracker(delays=2), 60, 4)
+    regimes = Robot(0).drive(tracker(tracking_delays=2), 60, 4)
     assert regimes[-1].delay == 0
 
 
@@ -104,7 +104,7 @@ def _lagged(observation: Tensor, action: Tensor) -> Tensor:
 
 def test_only_a_delay_that_explains_is_preferred() -> None:
     """What leaves as much as the nominal body is none, however little a context explains; else the best is taken."""
-    config = FlowConfig(structure="matrix")
+    config = flow_config(identification_structure="matrix")
     model = ContextModel(bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
     delays = [Delayed(model, steps) for steps in (1, 2, 3)]
     generator = torch.Generator().manual_seed(0)
@@ -128,7 +128,7 @@ def test_only_a_delay_that_explains_is_preferred() -> None:
 
 def test_a_context_that_is_known_from_more_than_a_window_is_not_given_up_for_a_delay() -> None:
     """Commands to and fro: reversed, or late by one, it is all the same, as far as the window can tell."""
-    robot, ours = Robot(4), tracker(memory=150)
+    robot, ours = Robot(4), tracker(tracking_memory=150)
     robot.drive(ours, 60, 0, (-1.0, -1.0))
     assert ours.regime.active
     ours._window.rows.clear()

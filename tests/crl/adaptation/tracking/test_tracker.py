@@ -14,15 +14,16 @@ from crl.adaptation.identification.transitions import Window
 from crl.adaptation.tracking.alarms import OLD
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config.missions import FlowConfig
+from crl.config.flow import FlowConfig
 from crl.errors import CrlError
 from tests.crl.adaptation import bodies
+from tests.flow_settings import flow_config
 from tests.oracles import unicycle
 
 
 def tracker(structure: str = "gains", **changes: object) -> RegimeTracker:
-    config = FlowConfig(structure=structure, **changes)  # type: ignore[arg-type]
-    return RegimeTracker(config, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
+    config = flow_config(identification_structure=structure, **changes)
+    return RegimeTracker(config.tracking, bodies.structured(config), bodies.NOMINAL, bodies.calibration(), bodies.BOX)
 
 
 @pytest.mark.parametrize("gains", unicycle.GAINS)
@@ -49,7 +50,7 @@ def test_every_structure_finds_gains(structure: str) -> None:
 
 def test_a_coupled_body_with_a_bias_is_identified() -> None:
     """One side of a ground vehicle reversed mixes both channels; only a full matrix can say so."""
-    config = FlowConfig(structure="affine")
+    config = flow_config(identification_structure="affine")
     ours = bodies.structured(config)
     generator = torch.Generator().manual_seed(0)
     matrix, bias = torch.tensor([[0.1, 0.8], [0.7, -0.2]]), torch.tensor([0.1, -0.2])
@@ -161,7 +162,7 @@ def test_a_context_that_explained_all_is_not_forgiven_a_new_regime() -> None:
 
 def test_the_end_of_a_fault_is_not_bent_into_another_one() -> None:
     """A window of both regimes is no third one: what is left of the old is cut off, and nominal it is."""
-    rng, ours = np.random.default_rng(3), tracker("affine", relative_error=0.3, evidence=3)
+    rng, ours = np.random.default_rng(3), tracker("affine", identification_relative_error=0.3, tracking_evidence=3)
     _, state = bodies.drive(ours, (0.6, 1.0), 60, rng)
     regimes, _ = bodies.drive(ours, (1.0, 1.0), 12, rng, state)
     assert not any(regime.active for regime in regimes[5:])
@@ -195,7 +196,7 @@ def test_while_nothing_explains_the_window_its_oldest_transition_leaves_first() 
     config = FlowConfig()
     identifier = Clueless(config, bodies.BOX, bodies.NOMINAL, bodies.calibration())
     identifier.relative_error = 100.0
-    ours = RegimeTracker(config, identifier, bodies.NOMINAL, bodies.calibration(), bodies.BOX)
+    ours = RegimeTracker(config.tracking, identifier, bodies.NOMINAL, bodies.calibration(), bodies.BOX)
     rng = np.random.default_rng(5)
     regimes, state = bodies.drive(ours, (-1.0, 1.0), 30, rng, least=0.8)
     assert ours.regime.off
@@ -243,4 +244,6 @@ def test_structures_are_checked() -> None:
     with pytest.raises(CrlError, match="did you mean 'gains'"):
         tracker("gain")
     with pytest.raises(CrlError, match=r"'affine'.*'gains'"):
-        bodies.structured(FlowConfig()).load_state_dict(bodies.structured(FlowConfig(structure="affine")).state_dict())
+        bodies.structured(FlowConfig()).load_state_dict(
+            bodies.structured(flow_config(identification_structure="affine")).state_dict()
+        )

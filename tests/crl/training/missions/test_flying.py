@@ -284,7 +284,7 @@ def test_who_goes_away_from_the_goal_is_stopped_whatever_is_believed(tmp_path: P
 def test_commands_are_clipped_unless_they_may_go_beyond(tmp_path: Path) -> None:
     for overrides, most, beyond in (
         (("refiner.clipped=true",), 1.0, 0.0),
-        (("refiner.clipped=false", "flow.box_scale=3"), 3.0, 1.0),
+        (("refiner.clipped=false", "flow.field.box_scale=3"), 3.0, 1.0),
     ):
         config = tiny_missions.settings(tmp_path, "refiner=afm", *overrides)
         env = Script(steps=4)

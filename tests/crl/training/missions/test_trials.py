@@ -19,7 +19,7 @@ from crl.training.missions.trials import FIRST_SEED, Method, Trial, check_trials
 from tests import tiny_missions
 
 ENV = "env=tests.tiny_missions:UGV"
-BRIEF = ("planner.samples=8", "missions.steps=30", "learning.final_steps=60", "flow.updates=10")
+BRIEF = ("planner.samples=8", "missions.steps=30", "learning.final_steps=60", "flow.field.updates=10")
 SETTINGS = (ENV, *tiny_missions.SMALL, *BRIEF)
 MISSIONS = load_sequence("tests.tiny_missions:UGV").missions
 
@@ -91,7 +91,7 @@ def test_a_flow_that_was_fitted_before_flies_as_its_own_fit_does(
 
 def test_a_flow_of_other_settings_is_refused_before_anything_is_fitted(flow: Path, bend: Path) -> None:
     for settings, message in (
-        ((*SETTINGS, "flow.window=20"), r"other settings: flow\.window=15\n.*give them here"),
+        ((*SETTINGS, "flow.tracking.window=20"), r"other settings: flow\.tracking\.window=15\n.*give them here"),
         ((*SETTINGS, "refiner.identifier=learned"), "identifier structured, learned is wanted"),
     ):
         with pytest.raises(CrlError, match=message):
@@ -147,7 +147,7 @@ def test_methods_that_need_the_nominal_model_alone_share_its_fit() -> None:
     unclipped = Method("afm", False, SETTINGS)
     assert (unclipped.name, unclipped.fit) == ("afm_unclipped", "afm_unclipped")
     assert not unclipped.config().refiner.clipped
-    assert unclipped.config().flow.box_scale > 20  # the smallest published gain is 0.05
+    assert unclipped.config().flow.field.box_scale > 20  # the smallest published gain is 0.05
     assert Method("oracle", False, SETTINGS).fit == "nominal"
     assert Method("oracle", False, SETTINGS).fit_config().refiner.clipped
 
