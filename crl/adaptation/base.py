@@ -30,12 +30,14 @@ class Belief:
         phase: What is being done about it, in a word; empty for who does not look.
         regimes: Number of regimes that are known.
         name: The regime's name, if it has one.
+        settled: Whether it is in force for good, and not only until more is known.
     """
 
     regime: int | None = None
     phase: str = ""
     regimes: int = 1
     name: str | None = None
+    settled: bool = True
 
 
 class Adaptation(ABC):

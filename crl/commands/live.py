@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 OWN = {"steps": "life.steps", "run": "life.run"}
 """Short keys of this command."""
+DRAWING = "life.svg"
+"""File of a run that draws the true and the believed regime over time."""
 STEPS = 10_000
 """Steps that are lived if the user names none."""
 
@@ -33,6 +35,7 @@ def live(settings: Settings = None, trust: Trust = False) -> None:
     The same command again goes on with a life that was stopped, and so does `crl resume`.
     """
     config = composed(list(settings or []))
+    from crl.reporting.html.life_figures import drawing
     from crl.reporting.store.index import note
     from crl.reporting.tables import life_summary, life_table
     from crl.training.runner import train
@@ -43,8 +46,11 @@ def live(settings: Settings = None, trust: Trust = False) -> None:
     out.print(life_table(results))
     for line in life_summary(results):
         say(line)
-    note(Path(results["run"]))
-    say(f"run: {results['run']}")
+    run = Path(results["run"])
+    (run / DRAWING).write_text(drawing(results["life"], f"seed {results['seed']}"), encoding="utf-8")
+    note(run)
+    say(f"true and believed regime over time: {run / DRAWING}")
+    say(f"run: {run}")
 
 
 def composed(words: list[str]) -> Config:

@@ -23,6 +23,7 @@ from crl.dynamics.buffer import Buffer
 from crl.dynamics.task_model import TaskModel
 from crl.memory.lifelong import Lifelong
 from crl.memory.making import Ground, check_remembers, fit_ground, make_lifelong
+from crl.memory.phase import Phase
 from crl.memory.refiner import LifelongRefiner
 from crl.planning.body_rollout import BodyRollout
 from crl.planning.planner import Plan, Planner
@@ -111,7 +112,8 @@ class LifelongAdaptation(Adaptation):
         if self.known is None:
             return super().belief()
         belief, regimes = self.known.belief, self.known.memory.regimes
-        return Belief(belief.force.regime, belief.phase.value, len(regimes), regimes[belief.force.regime].name)
+        name, settled = regimes[belief.force.regime].name, belief.phase is Phase.KNOWN
+        return Belief(belief.force.regime, belief.phase.value, len(regimes), name, settled)
 
     def in_force(self) -> list[Any]:
         """The weights of the regime in force, and the context relative to it."""

@@ -18,8 +18,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import torch
@@ -27,31 +25,18 @@ from torch import Tensor
 
 from crl.config.memory import BeliefConfig
 from crl.memory.bridge import Bridge
-from crl.memory.coverage import add, widening
-from crl.memory.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square, recall
+from crl.memory.candidate import Candidate, proves_itself
+from crl.memory.coverage import add
+from crl.memory.evidence import Evidence, Seen
+from crl.memory.explaining import Explaining
+from crl.memory.lessons import Lessons
+from crl.memory.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square
 from crl.memory.memory import NOMINAL, Memory
 from crl.memory.merging import dense_grid, twin
-from crl.memory.regime import Standing
-from crl.memory.steps import Steps
+from crl.memory.phase import InForce, Phase
+from crl.memory.regime import Regime, Standing
+from crl.memory.steps import Row, Steps
 from crl.memory.watch import NONE, Alarm, Watch
-
-Row = tuple[Tensor, Tensor, Tensor]
-
-
-class Phase(Enum):
-    """What the loop is doing."""
-
-    KNOWN = "known"
-    BRIDGED = "bridged"
-    OPENING = "opening"
-
-
-@dataclass(frozen=True)
-class InForce:
-    """What is acted on: a regime, and the context relative to it that corrects actions, if any."""
-
-    regime: int
-    context: Tensor | None = None
 
 
 class Belief:
@@ -77,23 +62,25 @@ class Belief:
     ) -> None:
         self.memory, self.units = memory, units
         self.config = config or BeliefConfig()
-        self._bridge, self._neutral = bridge, neutral
+        self._bridge = bridge
         self._grid = dense_grid(bridge.box)
         self._limit = limit_log_likelihood(memory.size)
         self.watch = Watch()
         self.now = 0
         self.phase = Phase.KNOWN
         self.alarms = 0
-        self.opening: int | None = None
         self.events: deque[tuple[int, str, int]] = deque(maxlen=1000)
-        self._window: deque[tuple[int, Row, Tensor]] = deque(maxlen=self.config.window)
-        self._waiting: deque[tuple[int, Row]] = deque()
-        self._learned: deque[Row] = deque(maxlen=self.config.learned)
-        self._errors: deque[tuple[int, Tensor, Tensor]] = deque(maxlen=64)
-        self._rivals: deque[tuple[float, float]] = deque(maxlen=self.config.recent)
+        self._evidence = Evidence(self.config)
+        self._candidate = Candidate(memory, self.config)
+        self._explaining = Explaining(memory, bridge, units, neutral, self.config)
+        self._lessons = Lessons(self.config)
         self._changed = 0
-        self._rehearsed: Steps | None = None
         self._enter(NOMINAL)
+
+    @property
+    def opening(self) -> int | None:
+        """The regime that is being opened, if one is."""
+        return self._candidate.regime
 
     # ------------------------------------------------------------------ what is seen
     def observe(self, observation: Tensor, action: Tensor, change: Tensor) -> None:
@@ -102,41 +89,32 @@ class Belief:
             return
         self.now += 1
         row = (observation, action, change)
-        predicted, effect, informative = self._predict(Steps.stacked([row]))
-        self._waiting.append((self.now, row))
+        predicted, effect, informative = self._explaining.predict(Steps.stacked([row]))
+        self._lessons.add(self.now, row)
         if bool(informative[0]):
-            self._window.append((self.now, row, effect[0]))
+            self._evidence.add(self.now, row, effect[0])
             self._judge(row, predicted[:, 0], effect[0])
         self._release()
-
-    def _predict(self, steps: Steps) -> tuple[Tensor, Tensor, Tensor]:
-        """Predictions of all regimes [R, N, D], seen effects of commands [N, D] and what is informative [N]."""
-        rows = len(steps)
-        idle = self._neutral.expand(1, -1)
-        both = self.memory.predict(
-            torch.cat([steps.observation, steps.observation[-1:]]), torch.cat([steps.action, idle])
-        )
-        predicted, rest = both[:, :rows], both[:1, rows:]
-        effect = steps.change - rest[0]
-        told = self.units.informative(torch.cat([effect.unsqueeze(0), predicted - rest]))
-        return predicted, effect, told
 
     def _judge(self, row: Row, predicted: Tensor, effect: Tensor) -> None:
         """Compare the regime in force with all others on one transition."""
         order = self.memory.order
-        force = self._forced(row, predicted, order)
+        if self.phase is Phase.KNOWN or self.force.context is None:
+            force = predicted[order.index(self.force.regime)]
+        else:
+            force = self._explaining.expected(self.force, row[0], row[1])
         residual = self.units.scaled(row[2] - torch.cat([predicted, force.unsqueeze(0)]), effect)
         likelihood = log_likelihood(residual).tolist()
         error = float(mean_square(residual[-1:]))
         held = likelihood[-1]
         if self.opening is not None:
-            self._rivals.append((float(mean_square(residual[order.index(self.opening)].unsqueeze(0))), error))
+            learned = float(mean_square(residual[order.index(self.opening)].unsqueeze(0)))
+            self._candidate.judge(learned, error)
             held = max(held, likelihood[order.index(self.opening)])
         elif self.phase is Phase.KNOWN:
-            entry, at = self.memory.regimes[self.force.regime], (row[0].unsqueeze(0), row[1].unsqueeze(0))
-            wider = widening(entry, self._bridge.base, *at)[0]
-            held = float(log_likelihood(self.units.scaled(row[2] - force, effect, wider)))
-        self._errors.append((self.now, row[2] - force, residual[-1]))
+            tolerated = self._explaining.tolerated(self._own(), Seen(Steps.stacked([row]), effect.unsqueeze(0)))
+            held = float(log_likelihood(tolerated)[0])
+        self._evidence.blame(self.now, residual[-1])
         own = {self.opening} | ({self.force.regime} if self.phase is Phase.KNOWN else set())
         others = [(index, value) for index, value in zip(order, likelihood, strict=False) if index not in own]
         if self._armed():
@@ -149,13 +127,14 @@ class Belief:
         else:
             self._go_on()
 
-    def _forced(self, row: Row, predicted: Tensor, order: list[int]) -> Tensor:
-        """The change [D] that is expected of what is in force."""
-        if self.phase is Phase.KNOWN or self.force.context is None:
-            return predicted[order.index(self.force.regime)]
-        weights = self.memory.weights(self.force.regime)
-        context = self.force.context.unsqueeze(0)
-        return self._bridge.predict(weights, context, row[0].unsqueeze(0), row[1].unsqueeze(0))[0, 0]
+    def _own(self) -> Regime:
+        """The regime in force, with the deviation of its residuals so far."""
+        entry = self.memory.regimes[self.force.regime]
+        before = self.now if self.watch.since is None else self.watch.since
+        residuals = self._evidence.residuals_before(before)
+        if residuals is not None:
+            entry.judge(residuals)
+        return entry
 
     def _armed(self) -> bool:
         """Whether "none of the known" is worth an alarm: only if what is in force has explained something."""
@@ -165,18 +144,17 @@ class Belief:
 
     def _error(self) -> float:
         """Mean squared residual of what is in force over recent transitions, or of the learned rival if smaller."""
-        recent = list(self._errors)[-self.config.recent :]
-        if len(recent) < self.config.recent:
-            return float("inf")
-        least = float(mean_square(torch.stack([residual for _, _, residual in recent])))
-        if len(self._rivals) == self.config.recent:
-            least = min(least, sum(learned for learned, _ in self._rivals) / len(self._rivals))
-        return least
+        return min(self._evidence.error(), self._candidate.error)
 
     # ------------------------------------------------------------------ alarms
     def _alarmed(self, alarm: Alarm) -> None:
         """Recall: which known regime explains the transitions since the sum left zero?"""
-        found, nearest = self._recall(alarm.since)
+        seen = self._evidence.since(alarm.since)
+        assert seen is not None  # the sum left zero at an informative transition
+        if self.phase is Phase.KNOWN and self._explaining.tolerates(self._own(), seen):
+            self.watch.reset(alarm.regime)  # another one explains the window better, or none does; but it does, too
+            return
+        found, nearest = self._explaining.recall(seen, self.opening)
         if alarm.regime != NONE and found is None and self._error() <= FIT:
             self.watch.reset(alarm.regime)  # a poor winner, and what is in force explains enough
             return
@@ -191,29 +169,11 @@ class Belief:
         self.alarms += 1
         self._leave(alarm.since)
         self._note("alarm", alarm.regime)
-        found, nearest = self._recall(alarm.since)  # what was left may be gone
+        found, nearest = self._explaining.recall(seen, self.opening)  # what was left may be gone
         if found is not None:
             self._enter(found)
         else:
             self._build(nearest)
-
-    def _recall(self, since: int) -> tuple[int | None, int]:
-        """The known regime that explains the window since a step, and the one that is nearest to it."""
-        rows = [(row, effect) for step, row, effect in self._window if step >= since]
-        steps = Steps.stacked([row for row, _ in rows])
-        effects, order = torch.stack([effect for _, effect in rows]), self.memory.order
-        residual = steps.change - self.memory.predict(steps.observation, steps.action)
-        told = recall(self.units.scaled(residual, effects), torch.ones(len(rows), dtype=torch.bool))
-        candidates = [at for at, index in enumerate(order) if index != self.opening]
-        nearest = min(candidates, key=lambda at: float(told.misfit[at]))
-        best = told.best()
-        if best is None and float(told.misfit[nearest]) <= self.config.near * FIT:
-            # It is the nearest by far too little; but it may never have been seen at commands like these.
-            entry = self.memory.regimes[order[nearest]]
-            wider = widening(entry, self._bridge.base, steps.observation, steps.action)
-            best = nearest if float(mean_square(self.units.scaled(residual[nearest], effects, wider))) <= FIT else None
-        known = None if best is None or order[best] == self.opening else order[best]
-        return known, order[nearest]
 
     def _leave(self, since: int) -> None:
         """What was in force is over since a step: strike what it was blamed for, drop what has not proved itself."""
@@ -221,33 +181,38 @@ class Belief:
         bridged = self.phase is not Phase.KNOWN and self.opening is None
         left = self.opening if self.opening is not None else self.force.regime
         if not bridged:
-            errors = [raw for step, raw, _ in self._errors if step < since]
+            residuals = self._evidence.residuals_before(since)
             entry = regimes[left]
-            if self.phase is Phase.KNOWN and len(errors) >= self.config.recent:
-                entry.judge(torch.stack(errors))
+            if self.phase is Phase.KNOWN and residuals is not None:
+                entry.judge(residuals)
             if entry.standing is Standing.PROVISIONAL:
                 self.memory.drop(left)
                 self._note("dropped", left)
-            elif left != NOMINAL and self._window:
+            elif left != NOMINAL:
                 self._merge(left)
-        self._waiting = deque(item for item in self._waiting if item[0] >= since)
         self.memory.rest()
         self._fresh()
+        self._lessons.leave(since)
 
     def _merge(self, left: int) -> None:
         """Make a regime that is left one with what it can't be told from: the older one stays."""
-        other = twin(self.memory, left, self._bridge.base, self.units, self._window[-1][1][0], self._grid)
+        here = self._evidence.here
+        if here is None:
+            return
+        other = twin(self.memory, left, self._bridge.base, self.units, here, self._grid)
         if other is not None:
             kept, gone = sorted((left, other))
             self.memory.merge(kept, gone)
             self._note("merged", gone)
 
     def _fresh(self) -> None:
-        self.opening = None
-        self._rehearsed = None
-        self._learned.clear()
-        self._errors.clear()
-        self._rivals.clear()
+        self._lessons.begin()
+        self._judge_anew()
+
+    def _judge_anew(self) -> None:
+        """Something else is in force: what was held against the one before is forgotten."""
+        self._candidate.close()
+        self._evidence.forgive()
         self.watch.reset()
 
     # ------------------------------------------------------------------ known
@@ -259,9 +224,7 @@ class Belief:
         self.phase = Phase.KNOWN
         self.force = InForce(regime, self.memory.context(regime))
         self._note("known", regime)
-        if entry.standing is Standing.KEPT and entry.seen is not None and not self._learned:
-            predicted = self.memory.predict(*entry.seen)[self.memory.order.index(regime)]
-            self._rehearsed = Steps(*entry.seen, predicted)
+        self._lessons.rehearse(entry, self.memory)
 
     def _prove(self) -> None:
         """A regime in force that explains what it sees is kept; a provisional one that does not is dropped in time."""
@@ -270,26 +233,13 @@ class Belief:
         entry.last = self.now
         if entry.standing is Standing.KEPT:
             return
-        if self._keep(entry.index):
+        if proves_itself(entry, self._error() <= FIT, self.config):
+            self._note("kept", entry.index)
             return
         if entry.transitions >= self.config.hopeless:
             self._leave(self.now + 1)
             self._changed = self.now
             self._build(NOMINAL)
-
-    def _keep(self, regime: int) -> bool:
-        """Keep a provisional regime if it has held long enough and fits."""
-        entry = self.memory.regimes[regime]
-        learned = [pair[0] for pair in self._rivals] if self.opening == regime else None
-        if learned is None:
-            fits = self._error() <= FIT
-        else:
-            fits = len(learned) == self.config.recent and sum(learned) / len(learned) <= FIT
-        if entry.transitions >= self.config.provisional and fits:
-            entry.standing = Standing.KEPT
-            self._note("kept", regime)
-            return True
-        return False
 
     # ------------------------------------------------------------------ unknown
     def _build(self, nearest: int) -> None:
@@ -301,72 +251,45 @@ class Belief:
 
     def _go_on(self) -> None:
         """Identify again; recall; open, prove and hand over."""
-        rows = [(row, effect) for step, row, effect in self._window if step >= self._changed]
-        if not rows:
+        seen = self._evidence.since(self._changed)
+        if seen is None:
             return
-        known, nearest = self._recall(self._changed)
-        if known is not None and len(rows) >= 2 and self._no_better():
+        known, nearest = self._explaining.recall(seen, self.opening)
+        if known is not None and len(seen.steps) >= 2 and not self._candidate.explains:
             self._leave(self._changed)
-            self._enter(known if known in self.memory.regimes else self._recall(self._changed)[1])
+            self._enter(known if known in self.memory.regimes else self._explaining.recall(seen, self.opening)[1])
             return
-        steps = Steps.stacked([row for row, _ in rows])
-        self._identify(steps, torch.stack([effect for _, effect in rows]), nearest)
-        if self.opening is None:
-            if len(rows) >= self.config.open_after:
-                self._open(nearest, steps)
-            return
-        entry = self.memory.regimes[self.opening]
-        entry.transitions += 1
-        entry.last = self.now
-        kept = entry.standing is Standing.KEPT or self._keep(self.opening)
-        if self._hands_over(kept=kept):
-            learned, self.opening = self.opening, None
-            self._errors.clear()
-            self._rivals.clear()
-            self.watch.reset()
-            self._enter(learned)
+        self.force = self._explaining.identify(seen, nearest, self.force)
+        if self.opening is not None:
+            self._prove_open()
+        elif len(seen.steps) >= self.config.open_after:
+            self._open(nearest, seen.steps)
+
+    def _prove_open(self) -> None:
+        """The regime that is being opened is kept, takes over, or is dropped."""
+        entry = self._candidate.see(self.now)
+        kept = entry.standing is Standing.KEPT
+        if not kept and proves_itself(entry, self._candidate.explains, self.config):
+            kept = True
+            self._note("kept", entry.index)
+        if self._candidate.takes_over(kept=kept):
+            self._judge_anew()
+            self._enter(entry.index)
         elif not kept and entry.transitions >= self.config.hopeless:
-            self.memory.drop(self.opening)
-            self._note("dropped", self.opening)
+            self.memory.drop(entry.index)
+            self._note("dropped", entry.index)
             self._changed = self.now
             self._fresh()
 
-    def _no_better(self) -> bool:
-        """Whether no regime that is being learned explains the newest transitions already."""
-        if self.opening is None or len(self._rivals) < self.config.recent:
-            return True
-        return sum(learned for learned, _ in self._rivals) / len(self._rivals) > FIT
-
-    def _identify(self, steps: Steps, effects: Tensor, nearest: int) -> None:
-        """The context relative to the nominal or to the nearest known regime, whichever leaves less."""
-        best, least = self.force, float("inf")
-        for regime in dict.fromkeys((NOMINAL, nearest)):
-            weights, beneath = self.memory.weights(regime), self.memory.context(regime)
-            if beneath is not None:
-                continue  # it is itself a context relative to the nominal regime
-            context = self._bridge.identify(weights, steps)
-            predicted = self._bridge.predict(weights, context.unsqueeze(0), steps.observation, steps.action)[0]
-            misfit = float(mean_square(self.units.scaled(steps.change - predicted, effects)))
-            if misfit < least:
-                best, least = InForce(regime, context), misfit
-        self.force = best
-
     def _open(self, nearest: int, steps: Steps) -> None:
-        held = (self.force.regime,)
-        self.opening, gone = self.memory.open(nearest, steps, self.now, held)
+        gone = self._candidate.open(nearest, steps, self.now, (self.force.regime,))
         if gone is not None:
             self._note("gone", gone)
         self.phase = Phase.OPENING
-        self._rivals.clear()
-        for row in self._learned:
+        for row in self._lessons.rows:
             self._cover(row)
+        assert self.opening is not None
         self._note("opened", self.opening)
-
-    def _hands_over(self, *, kept: bool) -> bool:
-        if len(self._rivals) < self.config.recent:
-            return False
-        learned, bridge = (sum(column) / len(self._rivals) for column in zip(*self._rivals, strict=True))
-        return learned < self.config.gain * bridge or (kept and learned <= 1.0)
 
     # ------------------------------------------------------------------ learning
     def _release(self) -> None:
@@ -375,13 +298,8 @@ class Belief:
         until = self.now - self.config.withheld
         if since is not None:
             until = min(until, since - 1)
-        while self._waiting and self._waiting[0][0] <= until:
-            step, row = self._waiting.popleft()
-            if step >= self._changed:
-                self._learned.append(row)
-                self._cover(row)
-        while len(self._waiting) > 4 * self.config.window:  # what is suspected for ever
-            self._waiting.popleft()
+        for row in self._lessons.release(until, self._changed):
+            self._cover(row)
 
     def _cover(self, row: Row) -> None:
         """Note where the regime that is being learned was seen."""
@@ -392,13 +310,11 @@ class Belief:
     def learn(self, count: int, generator: torch.Generator) -> float | None:
         """Take learning steps on the regime that is being learned; returns the loss, ``None`` if there is nothing."""
         regime = self.opening if self.opening is not None else self.force.regime
-        if regime == NOMINAL or not self._learned or (self.opening is None and self.phase is not Phase.KNOWN):
+        if regime == NOMINAL or (self.opening is None and self.phase is not Phase.KNOWN):
             return None
-        steps = Steps.stacked(self._learned)
-        if self._rehearsed is not None:
-            if len(steps) < self.config.again or self._error() <= self.config.good:
-                return None
-            steps = self._rehearsed.plus(steps)
+        steps = self._lessons.steps(self._error())
+        if steps is None:
+            return None
         loss = self.memory.learn(regime, steps, count, generator)
         if self.phase is Phase.KNOWN and self.force.regime == regime:
             self.force = InForce(regime, self.memory.context(regime))
@@ -406,30 +322,26 @@ class Belief:
 
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
         """The change [D] that is expected now of an action [A] at an observation [S]."""
-        row = (observation, action, torch.zeros(self.memory.size))
-        predicted = self.memory.predict(observation.unsqueeze(0), action.unsqueeze(0))[:, 0]
-        return self._forced(row, predicted, self.memory.order)
+        known = InForce(self.force.regime) if self.phase is Phase.KNOWN else self.force
+        return self._explaining.expected(known, observation, action)
 
     def _note(self, what: str, regime: int) -> None:
         self.events.append((self.now, what, regime))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides what is believed next, as plain data; the memory is saved beside it."""
+        context = self.force.context
         return {
             "watch": self.watch.state_dict(),
             "now": self.now,
             "alarms": self.alarms,
             "phase": self.phase.value,
-            "opening": self.opening,
-            "force": [self.force.regime, None if self.force.context is None else self.force.context.clone()],
-            "window": [[step, [part.clone() for part in row], effect.clone()] for step, row, effect in self._window],
-            "waiting": [[step, [part.clone() for part in row]] for step, row in self._waiting],
-            "learned": [[part.clone() for part in row] for row in self._learned],
-            "errors": [[step, raw.clone(), scaled.clone()] for step, raw, scaled in self._errors],
-            "rivals": [list(pair) for pair in self._rivals],
+            "force": [self.force.regime, None if context is None else context.clone()],
             "changed": self._changed,
             "events": [list(event) for event in self.events],
-            "rehearsed": None if self._rehearsed is None else [part.clone() for part in self._rehearsed.parts],
+            **self._evidence.state_dict(),
+            **self._candidate.state_dict(),
+            **self._lessons.state_dict(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -438,21 +350,8 @@ class Belief:
         self.now, self._changed = int(state["now"]), int(state["changed"])
         self.alarms = int(state["alarms"])
         self.phase = Phase(state["phase"])
-        self.opening = None if state["opening"] is None else int(state["opening"])
         regime, context = state["force"]
         self.force = InForce(int(regime), None if context is None else context.clone())
-        self._window = deque(
-            ((int(step), _row(row), effect.clone()) for step, row, effect in state["window"]), self.config.window
-        )
-        self._waiting = deque((int(step), _row(row)) for step, row in state["waiting"])
-        self._learned = deque((_row(row) for row in state["learned"]), self.config.learned)
-        self._errors = deque(((int(step), raw.clone(), scaled.clone()) for step, raw, scaled in state["errors"]), 64)
         self.events = deque(((int(at), str(what), int(regime)) for at, what, regime in state["events"]), 1000)
-        kept = state["rehearsed"]
-        self._rehearsed = None if kept is None else Steps(*_row(kept))
-        self._rivals = deque(((float(a), float(b)) for a, b in state["rivals"]), self.config.recent)
-
-
-def _row(parts: Any) -> Row:
-    observation, action, change = parts
-    return observation.clone(), action.clone(), change.clone()
+        for part in (self._evidence, self._candidate, self._lessons):
+            part.load_state_dict(state)

@@ -14,9 +14,15 @@ from crl.memory.base_model import BaseModel
 from crl.memory.memory import NOMINAL, Memory
 from crl.memory.steps import Steps
 
+HORIZON = 50
+"""Learning steps over which the weights of a regime are averaged."""
+
 
 class NetworkMemory(Memory):
     """Keeps the weights of every regime; a new one starts with its neighbour's.
+
+    A regime is predicted by an average of its weights over the newest learning steps (Polyak and Juditsky 1992): a
+    constant learning rate, which new regimes need, leaves each single iterate noisy.
 
     Args:
         base: The nominal body's model.
@@ -34,6 +40,7 @@ class NetworkMemory(Memory):
         self._weights = {NOMINAL: base.weights}
         self._stacked: Tensor | None = None
         self._learning = NOMINAL
+        self._taken = 0
 
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
         """See :class:`Memory`."""
@@ -59,7 +66,8 @@ class NetworkMemory(Memory):
             self._learning = regime
             self._moving = self._weights[regime].clone().requires_grad_(True)
             self._optimiser = torch.optim.Adam([self._moving], lr=self._lr)
-        total = 0.0
+            self._taken = 0
+        total, average = 0.0, self._weights[regime].clone()
         for _ in range(count):
             rows = steps.draw(self._batch, generator)
             loss = self.base.loss(self._moving, rows)
@@ -68,7 +76,9 @@ class NetworkMemory(Memory):
             if math.isfinite(value := float(loss.detach())):
                 self._optimiser.step()
             total += value
-        self._weights[regime] = self._moving.detach().clone()
+            self._taken += 1
+            average.lerp_(self._moving.detach(), 1 / min(HORIZON, 1 + self._taken / 10))
+        self._weights[regime] = average
         self._stacked = None
         return total / count
 
@@ -87,6 +97,7 @@ class NetworkMemory(Memory):
         if self._learning != NOMINAL:
             moments = self._optimiser.state.get(self._moving, {})
             learning["moments"] = {key: value.clone() for key, value in moments.items()}
+            learning |= {"moving": self._moving.detach().clone(), "taken": self._taken}
         return {"weights": {index: value.clone() for index, value in self._weights.items()}, "learning": learning}
 
     def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
@@ -98,7 +109,9 @@ class NetworkMemory(Memory):
         with restoring.part("learning"):
             self._learning = int(state["learning"]["regime"])
             if self._learning != NOMINAL:
-                self._moving = self._weights[self._learning].clone().requires_grad_(True)
+                moving = restoring.tensor(state["learning"]["moving"], "moving", self.base.weights)
+                self._moving = moving.clone().requires_grad_(True)
+                self._taken = int(state["learning"]["taken"])
                 self._optimiser = torch.optim.Adam([self._moving], lr=self._lr)
                 moments = {key: value.clone() for key, value in state["learning"]["moments"].items()}
                 if moments:

@@ -37,7 +37,7 @@ class Regime:
         first: Step at which it was met first.
         last: Step at which it was met last.
         standing: Whether it is kept.
-        scale: Robust deviation (MAD) of its residuals, [D], zero before any is known.
+        scale: Robust deviation (MAD) of its residuals in common units, [D], zero before any is known.
         seen: Where it was seen: a few observations [K, S] and actions [K, A] that cover what it was learned from.
     """
 
@@ -57,7 +57,7 @@ class Regime:
             self.scale = torch.zeros(self.size)
 
     def judge(self, residuals: Tensor) -> None:
-        """Set the robust deviation by residuals [N, D]; stops and spins are rare, and must not widen it."""
+        """Set the robust deviation by residuals in common units [N, D]; rare ones (stops, spins) must not widen it."""
         self.scale = robust_scale(residuals)
 
     def state_dict(self) -> dict[str, Any]:

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+Row = tuple[Tensor, Tensor, Tensor]
+"""A transition: observation [S], action [A] and change [D]."""
+
 
 @dataclass(frozen=True)
 class Steps:
@@ -28,15 +31,21 @@ class Steps:
         return self[torch.randint(len(self), (min(count, len(self)),), generator=generator)]
 
     @classmethod
-    def stacked(cls, rows: Sequence[tuple[Tensor, Tensor, Tensor]]) -> Steps:
+    def stacked(cls, rows: Sequence[Row]) -> Steps:
         """Rows of an observation [S], an action [A] and a change [D] each; at least one."""
         return cls(*(torch.stack(column) for column in zip(*rows, strict=True)))
 
     @property
-    def parts(self) -> tuple[Tensor, Tensor, Tensor]:
+    def parts(self) -> Row:
         """All three."""
         return self.observation, self.action, self.change
 
     def plus(self, other: Steps) -> Steps:
         """These, and others after them."""
         return Steps(*(torch.cat(pair) for pair in zip(self.parts, other.parts, strict=True)))
+
+
+def copied(row: Sequence[Tensor]) -> Row:
+    """A copy of a transition, or of rows of them."""
+    observation, action, change = row
+    return observation.clone(), action.clone(), change.clone()

@@ -77,6 +77,12 @@ class RunRecord:
         """Settings of the run as nested dicts; empty if its ``config.yaml`` is missing, broken or was changed."""
         return recorded_settings(self.path).plain or {}
 
+    @property
+    def life(self) -> dict[str, Any] | None:
+        """The life that it lived, as :meth:`crl.training.lives.record.LifeRecord.results` counts it, if any."""
+        found = self.results.get("life")
+        return found if isinstance(found, dict) else None
+
     @cached_property
     def missions(self) -> list[dict[str, Any]]:
         """Missions that the run flew, one record each as :func:`crl.training.missions.flying.fly` makes them.

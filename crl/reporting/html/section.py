@@ -8,6 +8,7 @@ from crl.reporting.html import heatmap, intervals
 from crl.reporting.html.block import Block, Figure
 from crl.reporting.html.cost_figures import cost
 from crl.reporting.html.learning_figures import learning
+from crl.reporting.html.life_figures import lives
 from crl.reporting.html.matrix_figures import matrices
 from crl.reporting.html.shown import Show, shows
 from crl.reporting.measures import REFERENCE, finals, gather, visited
@@ -29,6 +30,7 @@ def blocks(summary: Summary) -> list[Block]:
         learning(summary),
         _forgetting(summary),
         _missions(summary),
+        lives(summary),
         _comparison(summary),
         cost(summary),
     ]

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from crl.adaptation.base import Belief
+from crl.training.lives.recalls import recalled
 
 SETTLED = 3
 """Steps in a row with a right expectation from which a regime counts as in force."""
 LONG = 15
-"""Steps of a visit after which a change of belief is a false alarm, if the expectation was right."""
+"""Steps of a visit after which a belief that is given up is a false alarm, if its expectation was right."""
+EVERY = 50
+"""Steps over which the distance to the leg is averaged for drawings."""
 RECENT = 100
 """Steps that the display's share of right expectations is taken over."""
 
@@ -61,8 +64,11 @@ class LifeRecord:
 
     steps: int = 0
     beside: float = 0.0
+    besides: list[float] = field(default_factory=list)
     visits: int = 0
     false_alarms: int = 0
+    unchanged: int = 0
+    held: bool = True
     delays: list[int | None] = field(default_factory=list)
     timeline: list[list[Any]] = field(default_factory=list)
     regimes: dict[int, _Regime] = field(default_factory=dict)
@@ -78,8 +84,12 @@ class LifeRecord:
         before = self.timeline[-1][1:] if self.timeline else None
         if before is None or before[0] != lived.regime:
             self._visit(lived)
-        if before is not None and before[1] != told[1] and self.length >= LONG and self.streak >= SETTLED:
-            self.false_alarms += 1
+        if before is not None and self.length >= LONG:
+            self.unchanged += 1
+            given_up = self.held and (before[1] != told[1] or not lived.believed.settled)
+            if given_up and self.streak >= SETTLED:
+                self.false_alarms += 1
+        self.held = lived.believed.settled
         if before != told:
             self.timeline.append([self.steps, *told])
         self.steps += 1
@@ -88,6 +98,9 @@ class LifeRecord:
         if self.streak == SETTLED and self.settled is None:
             self.settled = self.length - SETTLED
         self.beside += lived.beside
+        if self.steps > EVERY * len(self.besides):
+            self.besides.append(0.0)
+        self.besides[-1] += lived.beside / EVERY
         self.recent = [*self.recent[1 - RECENT :], lived.right]
         sums = self.regimes[lived.regime]
         sums.steps += 1
@@ -119,12 +132,16 @@ class LifeRecord:
         ``waypoints`` per 1,000 steps; ``cross_track`` (mean, m); ``right``: share of steps in which the change expected
         of the executed command was right, before it was seen; ``reward`` per step; ``returns``: for visits of a regime
         met before, steps until the expectation is right three times in a row (median, 90 %), ``returned``: share of
-        them that get there; ``false_alarms``: changes of the believed regime in visits longer known than 15 steps, that
-        left a right expectation; ``crashes``; per true regime ``by_regime``; ``timeline``.
+        them that get there; ``false_alarms``: how often a regime that was in force for good, and expected rightly, was
+        given up in ``unchanged`` steps, those of visits that had lasted for 15 steps (that a regime hands over to the
+        one that was learned beside it gives nothing up); ``recalled``: share of the ``recalls`` that were right
+        (:mod:`crl.training.lives.recalls`); ``crashes``; per true regime ``by_regime``; ``beside``: the distance to
+        the leg, mean over every ``beside_every`` steps (m); ``timeline``.
         """
         delays = [*self.delays, *([self.settled] if self.again and self.length > SETTLED else [])]
         found = [delay for delay in delays if delay is not None]
         every, steps = list(self.regimes.values()), max(1, self.steps)
+        right, recalls = recalled(self.timeline, self.steps)
         return {
             "steps": self.steps,
             "waypoints": 1000 * reached / steps,
@@ -138,6 +155,9 @@ class LifeRecord:
             },
             "returned": len(found) / len(delays) if delays else None,
             "false_alarms": self.false_alarms,
+            "unchanged": self.unchanged,
+            "recalled": right / recalls if recalls else None,
+            "recalls": recalls,
             "crashes": crashes,
             "by_regime": {
                 part.name: {
@@ -148,6 +168,8 @@ class LifeRecord:
                 }
                 for _, part in sorted(self.regimes.items())
             },
+            "beside": self.besides[: self.steps // EVERY],
+            "beside_every": EVERY,
             "timeline": self.timeline,
         }
 

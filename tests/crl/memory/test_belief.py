@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from crl.config.memory import KINDS
-from crl.memory.belief import Belief, Phase
+from crl.memory.belief import Belief
 from crl.memory.memory import NOMINAL
+from crl.memory.phase import Phase
 from crl.memory.regime import Standing
 from tests.crl.memory.unicycle import BOX, belief_of, drive, error, gains, live, squared
 
@@ -98,7 +99,9 @@ def test_what_is_suspected_is_not_learned_from() -> None:
     other = drive(gains(-1, 1), 3, 7)
     for at in range(3):
         belief.observe(other.observation[at], other.action[at], other.change[at])
-    learned = torch.stack([change for _, _, change in belief._learned]) if belief._learned else torch.zeros(0, 3)
+    learned = (
+        torch.stack([change for _, _, change in belief._lessons.rows]) if belief._lessons.rows else torch.zeros(0, 3)
+    )
     for change in other.change:
         assert not bool((learned == change).all(dim=-1).any()) or belief.force.regime != regime
     assert torch.equal(before, belief.memory.weights(regime)) or regime not in belief.memory.regimes

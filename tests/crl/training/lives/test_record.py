@@ -53,6 +53,18 @@ def test_a_false_alarm_leaves_a_right_expectation_in_a_long_visit() -> None:
     assert record.false_alarms == 1
 
 
+def test_a_bridge_that_hands_over_gives_nothing_up_and_a_known_regime_that_is_bridged_is_given_up() -> None:
+    record = LifeRecord()
+    bridged, known = Belief(0, "opening", settled=False), Belief(3, "known")
+    for belief in [bridged] * 20 + [known] * 5:
+        record.step(LivedStep(1, "r1", True, 1.0, 0.5, belief))
+    assert record.false_alarms == 0
+    for belief in [Belief(3, "bridged", settled=False)] * 4 + [known] * 3:
+        record.step(LivedStep(1, "r1", True, 1.0, 0.5, belief))
+    assert record.false_alarms == 1
+    assert record.unchanged == 32 - 15
+
+
 def test_it_goes_on_from_its_state() -> None:
     one = LifeRecord()
     lived(one, 0, "-+++")

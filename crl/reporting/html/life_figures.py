@@ -1,0 +1,114 @@
+"""A life over time: the regime that is true, the one that is believed, and the distance from the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from crl.reporting.html import svg
+from crl.reporting.html.block import Block, Figure
+from crl.reporting.report.summary import Summary
+from crl.reporting.report.table import Table
+from crl.training.lives.recalls import KNOWN, owners, spans
+
+ROW, LEFT, RIGHT, TOP, ERROR = 20.0, 190.0, 24.0, 8.0, 90.0
+"""Height of a regime's row, margins, and height of the panel of the error (px)."""
+PAPER = "--line:#bbb;--accent:#0072b2;--less:#d55e00;--ink:#000"
+STYLE = f"svg{{{PAPER};background:#fff;font:12px sans-serif}} .task{{stroke:#ddd}} .tick{{fill:#444;font-size:11px}}"
+"""Looks of a drawing that stands in no page."""
+TRUE, BELIEVED, BRIDGED = "fill:var(--line)", "fill:var(--accent)", "fill:var(--less)"
+
+
+def lives(summary: Summary) -> Block | None:
+    """What was lived, one drawing per run; ``None`` where no run lived."""
+    lived = {f"{run.label}, seed {run.seed}": run.life for run in summary.section.runs if run.life is not None}
+    if not lived:
+        return None
+    figures = [Figure([timeline(life, name)], f"True and believed regime, {name}") for name, life in lived.items()]
+    rows = tuple(_row(name, life) for name, life in lived.items())
+    lead = (
+        "Wide grey: the true regime, which nobody tells. Blue: the regime that is believed; an entry of the memory "
+        "stands in the row of the true regime in which it was in force for the most steps. Vermilion: a change that "
+        "nothing known explains is bridged by identification, and learned beside. Below: mean distance to the leg."
+    )
+    head = (
+        *("run", "steps", "waypoints per 1,000 steps", "cross-track (m)", "right expectations", "regimes met"),
+        *("known", "recalled", "false alarms"),
+    )
+    return Block("lives", "Lives", lead, figures=figures, tables=[Table("lives", "Lives", head, rows)])
+
+
+def _row(name: str, life: Mapping[str, Any]) -> tuple[str, ...]:
+    recalled = life.get("recalled")
+    return (
+        name,
+        f"{life['steps']:,}",
+        f"{life['waypoints']:.1f}",
+        f"{life['cross_track']:.3f}",
+        f"{life['right']:.1%}",
+        str(len(life["by_regime"])),
+        str(life["known"]),
+        "-" if recalled is None else f"{recalled:.0%} of {life['recalls']}",
+        f"{life['false_alarms']}" + (f" in {life['unchanged']:,} steps" if "unchanged" in life else ""),
+    )
+
+
+def timeline(life: Mapping[str, Any], name: str) -> str:
+    """The drawing of one life.
+
+    Args:
+        life: ``results.json``'s entry ``life``.
+        name: What is drawn, for those who can't see it.
+    """
+    found = spans(life["timeline"], life["steps"])
+    regimes = dict(zip(sorted({true for _, _, true, _, _ in found}), life["by_regime"], strict=True))
+    place = {regime: TOP + ROW * row for row, regime in enumerate(regimes)}
+    whose = owners(life["timeline"], life["steps"])
+    scale = (svg.WIDE - LEFT - RIGHT) / life["steps"]
+    parts = [
+        svg.text(svg.shorten(label, 26), LEFT - 8, place[regime] + 14, text_anchor="end", class_="tick")
+        for regime, label in regimes.items()
+    ]
+    for at, length, true, believed, phase in found:
+        x, width = LEFT + scale * at, max(scale * length, 0.7)
+        parts.append(svg.tag("rect", x=x, y=place[true] + 2, width=width, height=ROW - 4, style=TRUE))
+        known = phase == KNOWN
+        row = place.get(whose.get(believed, -1)) if known else place[true]
+        if row is not None and phase:
+            style = BELIEVED if known else BRIDGED
+            parts.append(svg.tag("rect", x=x, y=row + 7, width=width, height=ROW - 14, style=style))
+    foot = TOP + ROW * len(regimes)
+    if beside := life.get("beside"):
+        parts += _error(beside, int(life["beside_every"]), foot + 24, scale)
+        foot += 24 + ERROR
+    for value, label in zip(at_ := svg.ticks(0, life["steps"]), svg.labels(at_), strict=True):
+        x = LEFT + scale * value
+        parts += [svg.line(x, TOP, x, foot, "task"), svg.text(label, x, foot + 16, text_anchor="middle", class_="tick")]
+    parts.append(svg.text("step of the life", (LEFT + svg.WIDE) / 2, foot + 34, text_anchor="middle", class_="axis"))
+    return svg.chart(svg.WIDE, foot + 40, f"True and believed regime over the steps of {name}", *parts)
+
+
+def drawing(life: Mapping[str, Any], name: str) -> str:
+    """:func:`timeline` as a file of its own."""
+    head = '<svg xmlns="http://www.w3.org/2000/svg"'
+    return timeline(life, name).replace("<svg", head, 1).replace(">", f"><style>{STYLE}</style>", 1) + "\n"
+
+
+def _error(beside: Sequence[float], every: int, top: float, scale: float) -> list[str]:
+    """The panel of the distance to the leg, with a logarithmic axis: it differs by orders of magnitude."""
+    low, high = 0.01, max(1.0, *beside)
+    span = math.log10(high / low)
+
+    def y(value: float) -> float:
+        return top + ERROR * (1 - math.log10(max(value, low) / low) / span)
+
+    parts = [svg.text("distance to the leg (m)", LEFT, top - 4, class_="axis")]
+    for power in range(-2, math.floor(math.log10(high)) + 1):
+        level = y(10.0**power)
+        parts += [
+            svg.line(LEFT, level, svg.WIDE - RIGHT, level, "task"),
+            svg.text(svg.short(10.0**power), LEFT - 8, level + 4, text_anchor="end", class_="tick"),
+        ]
+    points = [(LEFT + scale * every * (place + 0.5), y(value)) for place, value in enumerate(beside)]
+    return [*parts, svg.tag("path", d=svg.path(points), style="fill:none;stroke:var(--ink);stroke-width:1.5")]

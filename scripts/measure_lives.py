@@ -1,0 +1,76 @@
+"""Lives of several arms and seeds, one after the other, and one JSON file with what was counted.
+
+What is finished in FOLDER is not lived again, and a life that was stopped goes on; so the same command resumes.
+
+usage: python scripts/measure_lives.py FOLDER OUT.json --seeds 11 12 13 --fit 0 --steps 3000 [--arms oracle networks]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+ARMS = {
+    "oracle": ("refiner=oracle",),
+    "hypercrl": ("refiner=lifelong", "memory.kind=hypercrl"),
+    "networks": ("refiner=lifelong", "memory.kind=networks"),
+    "contexts": ("refiner=lifelong", "memory.kind=contexts"),
+    "afm": ("refiner=afm",),
+    "online": ("refiner=none",),
+}
+"""Who lives: an oracle, the memories, identification without a memory, and online learning alone."""
+KEPT = (
+    *("seed", "steps", "waypoints", "cross_track", "right", "reward", "visits", "returns", "returned", "recalled"),
+    *("recalls", "false_alarms", "unchanged", "crashes", "known", "by_regime", "ms"),
+)
+
+
+def command(words: list[str]) -> list[str]:
+    """A ``crl live`` of these settings."""
+    return [sys.executable, "-m", "crl.cli", "live", "check=false", *words]
+
+
+def finished(folder: Path) -> dict[str, Any] | None:
+    """Results of a run; ``None`` if it is not finished."""
+    path = folder / "results.json"
+    return json.loads(path.read_text()) if path.is_file() else None
+
+
+def main() -> None:
+    """Live what is missing, and write what there is after every life."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--env", default="ugv_life")
+    parser.add_argument("--seeds", type=int, nargs="+", required=True)
+    parser.add_argument("--fit", type=int, required=True, help="seed of the run that learns the nominal body")
+    parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    chosen = parser.parse_args()
+    fit = chosen.folder / f"fit_{chosen.fit}"
+    common = [f"env={chosen.env}", f"run_dir={chosen.folder}"]
+    if finished(fit) is None:
+        learn = [*common, "refiner=lifelong", "life.steps=1", f"seed={chosen.fit}", f"name={fit.name}"]
+        subprocess.run(command(learn), check=True)
+    rows: list[dict[str, Any]] = []
+    for seed in chosen.seeds:
+        for arm in chosen.arms:
+            folder = chosen.folder / f"{arm}_{seed}_{chosen.steps}"
+            given = [*common, *ARMS[arm], f"life.steps={chosen.steps}", f"seed={seed}", f"life.run={fit}"]
+            words = command([*given, f"name={folder.name}"])
+            if finished(folder) is None:
+                subprocess.run(words, check=True)
+            found = finished(folder)
+            assert found is not None
+            life = {key: found["life"][key] for key in KEPT if key in found["life"]}
+            about = {"arm": arm, "fit": chosen.fit, "commit": found["commit"], "command": " ".join(["crl", *words[3:]])}
+            rows.append({**about, "cpu_seconds": found["cpu_seconds"], **life})
+            chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Recalls counted from a timeline, by hand."""
+
+from __future__ import annotations
+
+from crl.training.lives.recalls import owners, recalled
+
+TIMELINE = [
+    [0, 0, 0, "known"],
+    [50, 7, 0, "bridged"],
+    [60, 7, 1, "known"],
+    [100, 0, 1, "known"],
+    [102, 0, 0, "known"],
+    [140, 7, 0, "known"],
+    [142, 7, 1, "known"],
+    [180, 0, 0, "bridged"],
+    [190, 0, 2, "known"],
+    [220, 7, 0, "known"],
+    [228, 0, 0, "known"],
+]
+
+
+def test_an_entry_is_of_the_true_regime_in_which_it_was_longest_in_force() -> None:
+    assert owners(TIMELINE, 260) == {0: 0, 1: 7, 2: 0}
+
+
+def test_returns_are_right_if_they_end_with_an_entry_of_their_regime() -> None:
+    # Returns: 0 at 100 (right), 7 at 140 (right), 0 at 180 (learned once more), 7 at 220 (too short), 0 at 228 (right).
+    assert recalled(TIMELINE, 260) == (3, 4)
+
+
+def test_a_wrong_regime_at_the_end_of_a_return_is_no_recall() -> None:
+    wrong = [*TIMELINE[:6], [180, 0, 0, "known"]]
+    assert recalled(wrong, 220) == (2, 3)
+
+
+def test_a_return_that_is_bridged_to_its_end_is_no_recall() -> None:
+    bridged = [*TIMELINE[:5], [140, 7, 0, "bridged"]]
+    assert recalled(bridged, 170) == (1, 2)
+
+
+def test_nothing_lived_is_no_error() -> None:
+    assert recalled([], 0) == (0, 0)
