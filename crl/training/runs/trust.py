@@ -35,6 +35,7 @@ from typing import Any
 from crl.config import Config
 from crl.config.limits import leaves
 from crl.errors import CrlError
+from crl.foreign.names import code_of, is_foreign
 from crl.plugins import is_path
 from crl.reading.plain import read_bytes, read_text
 from crl.training.durable import replace_file
@@ -78,7 +79,10 @@ def named_code(config: Config) -> tuple[str, ...]:
     that reads them. Where a run lies is none of them, and changes when it is moved.
     """
     given = [value for key, value in leaves(config) if key not in _PLACE]
-    return tuple(sorted({text for value in given for text in _texts(value) if is_path(text)}))
+    named = {text for value in given for text in _texts(value) if is_path(text)}
+    # A Gymnasium id imports nothing but what is installed, unless it names a module itself.
+    named = {code_of(text) if is_foreign(text) else text for text in named}
+    return tuple(sorted(text for text in named if text is not None))
 
 
 def require_trust(folder: Path, names: Collection[str]) -> None:
