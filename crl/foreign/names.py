@@ -83,9 +83,7 @@ def variations(name: str) -> list[dict[str, Any]]:
             "give every list one value per task; a single value, without brackets, goes to every task",
         )
     count = next(iter(lengths.values()), 1)
-    return [
-        {key: value[i] if isinstance(value, list) else value for key, value in vary.items()} for i in range(count)
-    ]
+    return [{key: value[i] if isinstance(value, list) else value for key, value in vary.items()} for i in range(count)]
 
 
 def _json(vary: Mapping[str, Any]) -> str:
