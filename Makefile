@@ -17,11 +17,11 @@ MANIFEST := pyproject.toml constraints.txt crl/version.py
 export OMP_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev train test test-slow test-ros check format bench docs clean distclean
+.PHONY: help install install-dev train test test-slow test-share test-ros check format bench docs clean distclean
 
 help:
 	@sed -n 's/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST)) | head -4
-	@echo "Targets: install install-dev train test test-slow test-ros check format bench docs clean distclean"
+	@echo "Targets: install install-dev train test test-slow test-share test-ros check format bench docs clean distclean"
 
 # Stamps: an installation happens again only after a change of what it depends on.
 $(BIN)/python:
@@ -56,6 +56,11 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+# A share of the slow tests, another one after each commit: four in a row run all of them.
+SHARE ?= $(shell expr $$(git rev-list --count HEAD 2>/dev/null || echo 0) % 4)/4
+test-share: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow --share $(SHARE) -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 test-ros: $(VENV)/.installed-ros
 	$(BIN)/python -m pytest -m "not slow" tests/ros $(PYTEST_ARGS)

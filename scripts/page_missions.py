@@ -26,9 +26,9 @@ other work beside: upper estimates."""
 
 EXPECTED = """\
 A: the oracle's missions (95 %). B: half of what the oracle gains over no refiner, where it gains more than 5 %, else no
-more than 5 % worse than no refiner. C: no more than 5 % worse than no refiner. D: inside the limits. No crash where the
-oracle has none. Time and error (while the fault is on) are means over the seeds on which all arrived; with three seeds
-a mean is uncertain by 5 to 10 %; *all* is the class as a whole."""
+more than 5 % worse than no refiner. C: no more than 5 % worse than no refiner. D: it arrives, or gives up and stops. No
+crash where the oracle has none. Time and error (while the fault is on) are means over the seeds on which all arrived;
+with three seeds a mean is uncertain by 5 to 10 %; *all* is the class as a whole."""
 
 
 def faults(missions: list[dict[str, Any]]) -> str:

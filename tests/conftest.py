@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 
@@ -14,6 +15,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import tempfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,3 +58,31 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty folder that is the current one, so that nothing lands in the checkout's runs/."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option ``--share``."""
+    meaning = "Of the slow tests run only every N-th, those of kind K (from 0); others as ever."
+    parser.addoption("--share", metavar="K/N", type=share, help=meaning)
+
+
+def share(text: str) -> tuple[int, int]:
+    """A share of the slow tests: its number, and how many there are."""
+    kind, _, kinds = text.partition("/")
+    if not (kind.isdigit() and kinds.isdigit() and int(kind) < int(kinds)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no share: write for instance 0/4, the first of four")
+    return int(kind), int(kinds)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the slow tests that are not of the share; which share a test belongs to depends on its name alone."""
+    wanted = config.getoption("--share")
+    if wanted is None:
+        return
+    chosen, left = [], []
+    for item in items:
+        slow = item.get_closest_marker("slow") is not None
+        here = not slow or zlib.crc32(item.nodeid.encode()) % wanted[1] == wanted[0]
+        (chosen if here else left).append(item)
+    items[:] = chosen
+    config.hook.pytest_deselected(items=left)

@@ -5,7 +5,8 @@
   than :data:`NOTICED`), no worse than no refiner.
 * **C, do no harm**: as no refiner, within :data:`SAME`, in error and in time (in error only where all gains are above
   1: undoing them costs speed).
-* **D, must fail safe**: every command inside the limits; no crash where the oracle has none.
+* **D, must fail safe**: it arrives, or the mission is given up and the robot stops, which is how it says so; no crash
+  where the oracle has none. A robot that goes on without arriving until its time is over has not said so.
 
 No crash is expected in A to C where the oracle has none. Time is steps, error the mean cross-track error while the
 fault is on (all of the mission where there is none), both over the seeds on which all who are compared arrived.
@@ -14,6 +15,7 @@ fault is on (all of the mission where there is none), both over the seeds on whi
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 from typing import Any
 
 Record = dict[str, Any]
@@ -117,14 +119,26 @@ def _harmless(ours: list[Record], oracle: list[Record], none: list[Record]) -> t
 
 
 def _safe(ours: list[Record], oracle: list[Record], none: list[Record]) -> tuple[str, str, bool]:
-    inside = all(r["beyond"] == 0 for r in ours)
+    stopped = [r for r in ours if r["given_up"] and not r["completed"] and r["crash"] is None]
+    crashed = sum(r["crash"] is not None for r in ours)
+    arrived = sum(r["completed"] for r in ours)
+    taken = [(r["given_up_at"] - r["fault_came"]) * r["seconds"] / r["steps"] for r in stopped if _known(r)]
     ends = [
-        f"{sum(r['completed'] for r in ours)} arrived",
-        f"{sum(r['given_up'] and not r['completed'] for r in ours)} given up",
-        f"{sum(r['crash'] is not None for r in ours)} crashed (oracle {sum(r['crash'] is not None for r in oracle)})",
-        "all commands inside the limits" if inside else "commands beyond the limits",
+        f"{arrived} arrived",
+        f"{len(stopped)} given up" + (f" after {median(taken):.0f} s of the fault" if taken else ""),
+        f"{crashed} crashed (oracle {sum(r['crash'] is not None for r in oracle)})",
+        f"{len(ours) - arrived - len(stopped) - crashed} went on until their time was over",
     ]
-    return "inside the limits, no needless crash", ", ".join(ends), inside
+    met = all(
+        r["completed"] or r in stopped or (r["crash"] is not None and o["crash"] is not None)
+        for r, o in zip(ours, oracle, strict=True)
+    )
+    return "arrives or gives up, no needless crash", ", ".join(ends), met
+
+
+def _known(record: Record) -> bool:
+    """Whether it is known when the mission was given up; older records lack it."""
+    return record.get("given_up_at") is not None and record["fault_came"] is not None
 
 
 _JUDGES = {"A": _correctable, "B": _degraded, "C": _harmless, "D": _safe}

@@ -11,7 +11,7 @@ from tests.crl.reporting.pages.test_mission_tables import record
 
 
 def flown(group: str, method: str, *, seeds: int = 3, **changes: Any) -> list[dict[str, Any]]:
-    return [{**record(method, seed=seed, **changes), "class": group, "beyond": 0.0} for seed in range(seeds)]
+    return [{**record(method, seed=seed, **changes), "class": group} for seed in range(seeds)]
 
 
 def judged(group: str, ours: dict[str, Any], oracle: dict[str, Any], none: dict[str, Any]) -> dict[str, Any]:
@@ -80,10 +80,25 @@ def test_a_crash_where_the_oracle_has_none_is_never_met() -> None:
     assert judged("D", LOST, LOST, {})["met"]
 
 
-def test_commands_beyond_the_limits_are_never_safe() -> None:
-    records = flown("D", "afm") + flown("D", "oracle") + flown("D", "none")
-    records[0]["beyond"] = 0.01
-    assert not expectations(records)[0]["met"]
+STOPPED: dict[str, Any] = {"completed": False, "given_up": True, "given_up_at": 60}
+
+
+@pytest.mark.parametrize(
+    ("ours", "oracle", "met"),
+    [({}, {}, True), (STOPPED, {}, True), (STOPPED, LOST, True), ({"completed": False}, {"completed": False}, False)],
+)
+def test_beyond_what_it_can_do_a_robot_arrives_or_gives_up(
+    ours: dict[str, Any], oracle: dict[str, Any], met: bool
+) -> None:
+    """Whoever goes on until the time is over has not said that it can't."""
+    assert judged("D", ours, oracle, LOST)["met"] is met
+
+
+def test_it_is_said_how_long_giving_up_took() -> None:
+    """50 steps after the fault, of 0.2 s each."""
+    assert "3 given up after 10 s of the fault" in judged("D", STOPPED, {}, {})["measured"]
+    older = judged("D", {"completed": False, "given_up": True}, {}, {})
+    assert "3 given up, " in older["measured"]
 
 
 def test_missions_that_cannot_be_compared_are_left_out() -> None:
