@@ -41,7 +41,7 @@ from crl.config.schema import Config, EnvConfig
 from crl.config.types import kinds
 from crl.config.values import FREE, assign, first_line, resolved
 from crl.errors import SettingsError
-from crl.foreign.names import EXAMPLE, is_foreign, with_variations, recipe_of
+from crl.foreign.names import EXAMPLE, is_foreign, recipe_of, with_variations
 from crl.made_by import of_another_version
 from crl.matching import nearest
 from crl.plugins import is_path
@@ -157,11 +157,7 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     """
     request = _read(overrides)
     chosen = _chosen(request)
-    for group, name in chosen.items():
-        if group == "agent" and name in REFUSED:
-            raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
-        if name not in names(group) and not is_path(name):
-            raise SettingsError(f"unknown {group} {shown(name)!r}{nearest(name, names(group))}")
+    _refuse_unknown(chosen)
     profile = request.choices.get("profile", Config().profile)
     if profile not in profiles():
         raise SettingsError(f"unknown profile {shown(profile)!r}{nearest(profile, profiles())}")
@@ -189,6 +185,15 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     if not unread:
         refuse_unread(config, [*request.choices, *(key for key, _ in request.values)])
     return config
+
+
+def _refuse_unknown(chosen: Mapping[str, str]) -> None:
+    """Refuse names of groups that nothing has."""
+    for group, name in chosen.items():
+        if group == "agent" and name in REFUSED:
+            raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
+        if name not in names(group) and not is_path(name):
+            raise SettingsError(f"unknown {group} {shown(name)!r}{nearest(name, names(group))}")
 
 
 def given_keys(overrides: Sequence[str]) -> list[str]:

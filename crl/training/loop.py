@@ -21,8 +21,8 @@ from crl.sequences import TaskSequence
 from crl.training.clock import Clock
 from crl.training.data.recorded import Recorded, pretrain
 from crl.training.episode import EpisodeResult, play
-from crl.training.learning_inside import LearningInside
 from crl.training.evaluation import evaluate_task
+from crl.training.learning_inside import LearningInside
 from crl.training.lives.stage import LifeStage
 from crl.training.metrics.measures import measure
 from crl.training.missions.stage import MissionStage

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import pytest
 from gymnasium.spaces import Box, Dict, Discrete
 
 import crl
+from crl.checks.states import differences
+from crl.config import Config
 from crl.config.composing import compose
 from crl.errors import CrlError, SettingsError
+from crl.foreign import making as foreign_making
 from crl.foreign.names import ForeignError, recipe_of, variations, with_variations
 from crl.foreign.wrapper import Described
 from crl.sequences import SequenceError, load_sequence
@@ -52,8 +56,8 @@ gymnasium.register("tests/Goal-v0", entry_point=Goal, max_episode_steps=16)
 GOALS = 'gym:tests/Goal-v0?{"gain":[0.3,-0.3]}'
 
 
-def settings(*more: str) -> list[str]:
-    return [text for text in tiny.SMALL if not text.startswith(("env=", "env.name="))] + list(more)
+def small(runs: Path, *more: str, env: str = GOALS) -> Config:
+    return compose([*tiny.SMALL, f"env={env}", f"run_dir={runs}", "name=run", "budget.steps=[48]", *more])
 
 
 def test_lists_stand_side_by_side_and_single_values_go_to_every_task() -> None:
@@ -140,10 +144,57 @@ def test_a_recipe_brings_settings_and_leaves_tasks_and_the_name() -> None:
         compose(["recipe=door_opn"])
 
 
-def test_a_learned_reward_is_reported_and_grows_better() -> None:
-    with_it = tiny.loop(settings(f"env={GOALS}", "budget.steps=[400]", "env.tasks=[0]", "learning.every=8"))
-    while not with_it.done:
-        with_it.unit()
-    errors = with_it.agent.outcome_errors()
-    assert errors["reward_error"] < 0.3  # of the deviation of rewards, on transitions not learned yet
-    assert "outcome_errors" in with_it.state.spent[0]
+def test_a_learned_reward_is_reported(tmp_path: Path) -> None:
+    config = small(
+        tmp_path,
+        "budget.steps=[160]",
+        "tasks=[0]",
+        "learning.every=8",
+        "learning.steps_per_env_step=2",
+        "learning.batch=64",
+    )
+    loop = tiny.finish(tiny.make_loop(config, tmp_path / "run"))
+    errors = loop.agent.outcome_errors()
+    assert errors["reward_error"] < 1.0  # of the deviation of rewards, on transitions that were not learned yet
+    assert loop.state.spent[0]["outcome_errors"] == errors
+    assert 0 <= errors["end_error"] < 0.5
+    logged = [line for line in tiny.lines(tmp_path / "run", "learning") if "reward_error" in line]
+    assert len(logged) > loop.state.spent[0]["episodes"]  # inside of episodes, too
+
+
+def test_a_run_of_any_environment_goes_on_to_the_bit(tmp_path: Path) -> None:
+    config = small(tmp_path, "learning.every=8")
+    whole = tiny.make_loop(config, tmp_path / "whole")
+    for _ in range(6):
+        whole.unit()
+    state = copy.deepcopy(whole.state_dict())
+    tiny.finish(whole)
+    other = tiny.make_loop(config, tmp_path / "other")
+    other.load_state_dict(state)
+    tiny.finish(other)
+    assert not differences(whole.agent.state_dict(), other.agent.state_dict())
+    assert whole.state.rows == other.state.rows
+
+
+def test_a_list_of_environments_is_learned_and_stays_open(tmp_path: Path) -> None:
+    class Open(Goal):
+        closed = 0
+
+        def close(self) -> None:
+            Open.closed += 1
+
+    given = [gymnasium.wrappers.TimeLimit(Open(), 12), lambda: Goal(-0.3)]
+    values = {"run_dir": tmp_path, "name": "run", "videos": False, "budget.steps": [40], "evaluation.episodes": 1}
+    few = {"learning.initial_steps": 4, "learning.final_steps": 4, "planner.samples": 8, "planner.elites": 3}
+    run = crl.train(given, settings={**values, **few})
+    assert list(run.tasks.values()) == ["task_0", "task_1"]
+    assert Open.closed == 0
+    foreign_making._given.clear()  # another program
+    with pytest.raises(CrlError, match="Python objects of another program") as refused:
+        crl.load(tmp_path / "run")
+    assert "resume=True" in str(refused.value)
+
+
+def test_a_list_that_holds_something_else_is_refused() -> None:
+    with pytest.raises(ForeignError, match=r"env\[0\] is a int"):
+        crl.train([3])  # type: ignore[list-item]
