@@ -34,7 +34,7 @@ class Described(gymnasium.Wrapper[Any, Any, Any, Any]):
         flat = utils.flatten_space(self._inner)
         assert isinstance(flat, Box)
         self.observation_space = flat
-        self.action_space = Box(box.low.reshape(-1), box.high.reshape(-1), dtype=box.dtype)  # type: ignore[arg-type]
+        self.action_space = Box(box.low.reshape(-1), box.high.reshape(-1), dtype=box.dtype)
         self.task = describe(self, name)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:

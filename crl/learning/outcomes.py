@@ -200,7 +200,7 @@ class Outcomes:
                     found[:, 1], ended[index].float(), pos_weight=weight
                 )
             now.optimiser.zero()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             now.optimiser.step()
         for parameter in model.parameters.values():
             parameter.requires_grad_(False)

@@ -81,8 +81,8 @@ def named_code(config: Config) -> tuple[str, ...]:
     given = [value for key, value in leaves(config) if key not in _PLACE]
     named = {text for value in given for text in _texts(value) if is_path(text)}
     # A Gymnasium id imports nothing but what is installed, unless it names a module itself.
-    named = {code_of(text) if is_foreign(text) else text for text in named}
-    return tuple(sorted(text for text in named if text is not None))
+    imported = {code_of(text) if is_foreign(text) else text for text in named}
+    return tuple(sorted(text for text in imported if text is not None))
 
 
 def require_trust(folder: Path, names: Collection[str]) -> None:

@@ -28,7 +28,7 @@ POLES = 'gym:InvertedPendulum-v5?{"body.pole.mass":[1,8],"actuator.slide.gear":[
 class Goal(gymnasium.Env[Any, Any]):
     """A point in float64 with a goal dictionary: it pays for the distance, and ends within a tenth of the goal."""
 
-    metadata: dict[str, Any] = {"render_fps": 10}  # noqa: RUF012
+    metadata: dict[str, Any] = {"render_fps": 10, "render_modes": []}  # noqa: RUF012
 
     def __init__(self, gain: float = 0.3) -> None:
         self.gain = gain
@@ -147,7 +147,7 @@ def test_a_recipe_brings_settings_and_leaves_tasks_and_the_name() -> None:
 def test_a_learned_reward_is_reported(tmp_path: Path) -> None:
     config = small(
         tmp_path,
-        "budget.steps=[160]",
+        "budget.steps=[96]",
         "tasks=[0]",
         "learning.every=8",
         "learning.steps_per_env_step=2",
@@ -184,9 +184,12 @@ def test_a_list_of_environments_is_learned_and_stays_open(tmp_path: Path) -> Non
             Open.closed += 1
 
     given = [gymnasium.wrappers.TimeLimit(Open(), 12), lambda: Goal(-0.3)]
-    values = {"run_dir": tmp_path, "name": "run", "videos": False, "budget.steps": [40], "evaluation.episodes": 1}
-    few = {"learning.initial_steps": 4, "learning.final_steps": 4, "planner.samples": 8, "planner.elites": 3}
-    run = crl.train(given, settings={**values, **few})
+    settings = {
+        key: eval(value) for key, value in (text.split("=") for text in tiny.SMALL) if value[0] in "[0123456789"
+    }
+    run = crl.train(
+        given, settings={**settings, "budget.steps": [24], "run_dir": tmp_path, "name": "run", "videos": False}
+    )
     assert list(run.tasks.values()) == ["task_0", "task_1"]
     assert Open.closed == 0
     foreign_making._given.clear()  # another program
