@@ -24,6 +24,8 @@ from gymnasium.envs.registration import namespace
 
 from crl.environment import TaskEnvironment, described_layer
 from crl.errors import CrlError, raised
+from crl.foreign.making import HERE, lent_tasks, make_lent, make_varied, tasks_of
+from crl.foreign.names import ForeignError, is_foreign
 from crl.matching import nearest
 from crl.plugins import PluginError, import_path
 from crl.task_functions import TaskFunction
@@ -110,11 +112,18 @@ class TaskSequence:
     def _make(self, index: int, render_mode: str | None) -> gymnasium.Env[Any, Any]:
         entry = self._entry(index)
         where = f"task {index} ({entry.name!r}) of the sequence {self.name!r}"
-        _find_environment(entry.id)
+        if not self.name.startswith(HERE):
+            _find_environment(entry.id)
         options = dict(entry.kwargs) if render_mode is None else {**entry.kwargs, "render_mode": render_mode}
         try:
+            if self.name.startswith(HERE):
+                return make_lent(self.name, index, entry.name, render_mode)
+            if is_foreign(self.name):
+                return make_varied(entry.id, entry.kwargs, entry.name, render_mode)
             # Every step would pass Gymnasium's passive checker; check_task_sequence looks once instead.
             return gymnasium.make(entry.id, disable_env_checker=True, **options)
+        except ForeignError as error:
+            raise SequenceError(f"{where}: {error.message}", error.hint) from error
         except ModuleNotFoundError as error:
             missing = (error.name or "").split(".")[0]
             hint = _HINTS.get(missing, f"install the package that provides {error.name!r}")
@@ -163,7 +172,7 @@ class TaskSequence:
         functions: dict[str, Any] = dict.fromkeys(("reward", "success", "terminated"))
         plain = _part(layer, "task", entry.id)
         if isinstance(plain, Mapping):
-            wanted = ["reward"]
+            wanted = [] if plain.get("learned_reward") is True else ["reward"]
             wanted += ["success"] if plain.get("has_success", True) else []
             wanted += ["terminated"] if plain.get("has_terminated", False) else []
             functions |= {
@@ -193,6 +202,8 @@ def load_sequence(name: str) -> TaskSequence:
     Raises:
         SequenceError: There is none of that name (the nearest one is suggested), or it is malformed.
     """
+    if is_foreign(name) or name.startswith(HERE):
+        return _foreign(name)
     if ":" in name:
         return _parse(_import(name), name)
     found = _entry_points()
@@ -202,6 +213,18 @@ def load_sequence(name: str) -> TaskSequence:
             "a sequence that is not registered is named package.module:attribute",
         )
     return _parse(_load(found[name]), name)
+
+
+def _foreign(name: str) -> TaskSequence:
+    """A sequence that is named by an id and what varies, or that was given as Python objects."""
+    try:
+        if is_foreign(name):
+            entries = [TaskEntry(task, env, arguments) for task, env, arguments in tasks_of(name)]
+        else:
+            entries = [TaskEntry(task, env, {}) for task, env in lent_tasks(name)]
+    except ForeignError as error:
+        raise SequenceError(error.message, error.hint) from error
+    return TaskSequence(name, f"{entries[0].id}, {len(entries)} task{'s' * (len(entries) != 1)}", tuple(entries))
 
 
 def available() -> dict[str, str]:

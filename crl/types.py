@@ -26,6 +26,8 @@ Kind = Literal["linear", "angle", "quaternion"]
 KINDS: tuple[Kind, ...] = ("linear", "angle", "quaternion")
 Role = Literal["state", "position", "heading", "velocity", "command", "goal", "fixed"]
 ROLES: tuple[Role, ...] = ("state", "position", "heading", "velocity", "command", "goal", "fixed")
+LEARNED = ("reward", "terminated")
+"""What of a task can be learned where nobody gives it as a function."""
 WIDTH: Mapping[str, int] = {"linear": 1, "angle": 1, "quaternion": 4}
 
 
@@ -122,6 +124,7 @@ class TaskSpec:
         has_success: Whether success means anything here; if not, the return alone is the measure.
         terminated: Array-API function [..., S] -> bool [...]: which observations end an episode for good, so that
             nothing comes after them; ``None``: none that the task could tell. Time limits are not meant.
+        learned: Which of ``reward`` and ``terminated`` nobody gives as a function, so that agents that plan learn them.
     """
 
     name: str
@@ -136,13 +139,14 @@ class TaskSpec:
     success: Success = field(compare=False)
     has_success: bool = True
     terminated: Terminated | None = field(default=None, compare=False)
+    learned: tuple[str, ...] = ()
 
     @classmethod
     def from_plain(
         cls,
         plain: Mapping[str, Any],
         index: int,
-        reward: Reward,
+        reward: Reward | None,
         success: Success | None,
         terminated: Terminated | None = None,
     ) -> TaskSpec:

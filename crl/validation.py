@@ -12,9 +12,11 @@ from typing import Any, cast
 
 import numpy as np
 
+from crl.errors import CrlError
 from crl.matching import nearest
 from crl.types import (
     KINDS,
+    LEARNED,
     ROLES,
     ActionSpec,
     ExplorationPrior,
@@ -31,6 +33,7 @@ from crl.types import (
 )
 
 _TASK = ("name", "control_period", "episode_steps", "observation", "action", "safe_action", "exploration")
+_TASK_OPTIONS = ("has_success", "has_terminated", "learned_reward", "learned_terminated")
 _FIELD = ("name", "unit")
 _FIELD_OPTIONS = ("kind", "low", "high", "scale_floor", "event", "role")
 _ACTION = ("name", "unit", "low", "high")
@@ -40,7 +43,7 @@ def parse_task(
     cls: type[TaskSpec],
     plain: Mapping[str, Any],
     index: int,
-    reward: Reward,
+    reward: Reward | None,
     success: Success | None,
     terminated: Terminated | None = None,
 ) -> TaskSpec:
@@ -50,24 +53,28 @@ def parse_task(
         cls: Class to build.
         plain: The description, see :mod:`crl.types` for the meaning of its entries.
         index: Position of the task in its sequence.
-        reward: Array-API function ([..., S], [..., A], [..., S]) -> [...].
+        reward: Array-API function ([..., S], [..., A], [..., S]) -> [...]; ``None`` where
+            ``learned_reward`` is true.
         success: Array-API function [..., S] -> bool [...]; ``None`` where ``has_success`` is false.
         terminated: Array-API function [..., S] -> bool [...], or ``None``.
 
     Raises:
         SpecError: An entry is missing, unknown or impossible.
     """
-    _keys(plain, _TASK, ("has_success", "has_terminated"), "the task")
+    _keys(plain, _TASK, _TASK_OPTIONS, "the task")
     name = _text(plain["name"], "name")
     try:
         has_success = _truth(plain.get("has_success", True), "has_success")
         _truth(plain.get("has_terminated", False), "has_terminated")  # whether there is a function, by now in our hands
+        learned = tuple(part for part in LEARNED if _truth(plain.get(f"learned_{part}", False), f"learned_{part}"))
         if success is None and not has_success:
             success = never
+        if reward is None and "reward" in learned:
+            reward = Unknown(name)
         _functions(reward=reward, success=success)
         if terminated is not None:
             _functions(terminated=terminated)
-        assert success is not None
+        assert success is not None and reward is not None
         observation = _observation(plain["observation"])
         action = _action(plain["action"])
         safe = _numbers(plain["safe_action"], action.size, "safe_action")
@@ -90,9 +97,32 @@ def parse_task(
             success=success,
             has_success=has_success,
             terminated=terminated,
+            learned=learned,
         )
     except SpecError as error:
         raise SpecError(f"task {name!r}: {error}") from None
+
+
+class Unknown:
+    """The reward of a task that gives none as a function: it can only be learned.
+
+    Args:
+        task: Name of the task.
+    """
+
+    def __init__(self, task: str) -> None:
+        self._task = task
+
+    def __call__(self, observation: Any, action: Any, next_observation: Any) -> Any:
+        """Refuse.
+
+        Raises:
+            CrlError: Always.
+        """
+        raise CrlError(
+            f"the task {self._task!r} gives no reward as a function: only an agent that learned it knows it",
+            "give the environment a function reward(observation, action, next_observation)",
+        )
 
 
 def never(observation: Any) -> Any:

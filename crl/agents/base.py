@@ -182,6 +182,10 @@ class Agent(ABC):
         """Transitions of earlier tasks that learning looked at again, so far; ``None`` if it does not tell."""
         return None
 
+    def outcome_errors(self) -> dict[str, float]:
+        """Errors of what it learned of the current task's reward and ends, by name; none where functions are given."""
+        return {}
+
     def plasticity(self) -> Plasticity | None:
         """State of the network that learns the current task; ``None`` where there is none to look at."""
         return None

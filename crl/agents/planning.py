@@ -29,6 +29,7 @@ from crl.config.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.learning.knowledge import Knowledge
+from crl.learning.outcomes import Outcomes
 from crl.memory.adapting import LifelongAdaptation
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed, make_planner
 from crl.seeding import torch_generator
@@ -79,6 +80,7 @@ class PlanningAgent(Agent):
         self.exploration = exploration
         self.adaptation = adaptation
         self._action = action
+        self.outcomes = Outcomes(config.learning, knowledge.model.features, action.size, config.seed, knowledge.device)
         self._nominal = -1
         self.kind = kind_of(config)
         self._told = -1
@@ -98,7 +100,7 @@ class PlanningAgent(Agent):
         self.planner.reset()
         # Training episodes are there to find out what the members don't know yet, so they don't shun it.
         self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
-        self.planner.until(task.terminated, task.success)
+        self._score()
         if explore:
             self.exploration.begin(task, episode, known=self.knowledge.learned_before(task.index))
         else:
@@ -106,10 +108,16 @@ class PlanningAgent(Agent):
         self._watch.reset()
         self._in_force(task.index)
 
+    def _score(self) -> None:
+        """Plan by the task's reward and ends from now on, given or learned."""
+        self._reward = self.outcomes.reward(self.task)
+        self.planner.until(self.outcomes.terminated(self.task), self.task.success)
+
     def _begin_task(self, task: int) -> None:
         if self._nominal < 0:
             self._nominal = task
         self.knowledge.begin_task(task)
+        self.outcomes.begin_task(task)
         self.exploration.begin_task()
 
     def tell(self, task: int) -> None:
@@ -150,7 +158,7 @@ class PlanningAgent(Agent):
         if self._adapting:
             return self.adaptation.plan(self.planner, self.task, seen, self._generator)
         model = self.knowledge.rollout(self._told, apart=self.planner.pessimism > 0)
-        return self.planner.plan(model, self.task.reward, seen, self._generator)
+        return self.planner.plan(model, self._reward, seen, self._generator)
 
     def observe(self, transition: Transition) -> None:
         """Keep a transition of the current task to learn from; while adapting, find out what it says of the body."""
@@ -159,6 +167,8 @@ class PlanningAgent(Agent):
                 self.adaptation.observe(transition)
         elif self._explore or not self.adaptation.ready:
             self.knowledge.observe(transition)
+            if self.task.learned:
+                self.outcomes.observe(transition)
             if bool(self.task.success(transition.next_observation)):
                 self.exploration.succeeded()
 
@@ -172,12 +182,23 @@ class PlanningAgent(Agent):
                 return self.adaptation.learn(budget.steps) if self._adapting else LearnReport()
         if budget.steps <= 0:
             return LearnReport()
+        outcomes = self._learn_outcomes(budget)
         if not budget.closing or self.knowledge.task != self._nominal:
-            return self.knowledge.learn(budget)
+            report = self.knowledge.learn(budget)
+            report.losses.update(outcomes)
+            return report
         losses = self.adaptation.fit(self.knowledge.buffer, budget)  # first: it says whether the data suffice
         report = self.knowledge.learn(budget, self.adaptation.training_rows(self.knowledge.buffer))
-        report.losses.update(losses)
+        report.losses.update(losses | outcomes)
         return report
+
+    def _learn_outcomes(self, budget: LearnBudget) -> dict[str, float]:
+        """Learn what the current task gives no function for, if anything; the errors of it."""
+        if not self.task.learned:
+            return {}
+        errors = self.outcomes.learn(self.knowledge.task, self.knowledge.buffer, budget.steps)
+        self._score()  # an episode may go on after it (learning.every)
+        return errors
 
     # ------------------------------------------------------------------ what it can tell
     @property
@@ -243,7 +264,7 @@ class PlanningAgent(Agent):
 
     def kept_bytes(self) -> int:
         """Bytes that the strategy keeps, without optimisers and averages, and those that adapting needs."""
-        return self.knowledge.kept_bytes() + self.adaptation.kept_bytes()
+        return self.knowledge.kept_bytes() + self.adaptation.kept_bytes() + self.outcomes.kept_bytes()
 
     def kept_once_bytes(self) -> int:
         """Those of :meth:`kept_bytes` that are the same however many tasks were learned."""
@@ -252,6 +273,10 @@ class PlanningAgent(Agent):
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks, or of the nominal body, that learning looked at again."""
         return self.knowledge.judge.old_rows + self.adaptation.old_rows_read()
+
+    def outcome_errors(self) -> dict[str, float]:
+        """Errors of the current task's learned reward and ends (:mod:`crl.learning.outcomes`)."""
+        return self.outcomes.errors(self.knowledge.task)
 
     def plasticity(self) -> Plasticity | None:
         """State of the current task's network; ``None`` before there are transitions."""
@@ -290,6 +315,7 @@ class PlanningAgent(Agent):
         return {
             **self.knowledge.state_dict(),
             **self.exploration.state_dict(),
+            **({"outcomes": outcomes} if (outcomes := self.outcomes.state_dict()) else {}),
             "nominal": self._nominal,
             "adaptation": self.adaptation.state_dict(),
         }
@@ -312,6 +338,8 @@ class PlanningAgent(Agent):
     def _load_knowledge(self, state: Mapping[str, Any]) -> None:
         self.knowledge.load_state_dict(state)
         self.exploration.load_state_dict(state)
+        with restoring.part("outcomes"):
+            self.outcomes.load_state_dict(state.get("outcomes", {}))
         self._nominal = int(state.get("nominal", min(state["scales"], default=-1)))
 
 

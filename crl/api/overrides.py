@@ -30,7 +30,7 @@ def overrides(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
 def _leaves(settings: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
     for name, value in settings.items():
         key = f"{prefix}{name}"
-        if isinstance(value, Mapping) and not key.endswith(".options"):
+        if isinstance(value, Mapping) and not key.endswith(".options") and key != "vary":
             yield from _leaves(value, f"{key}.")
         else:
             yield key, value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from crl.api.overrides import overrides
 from crl.api.run import Run, load
 from crl.config.composing import compose, given_keys
 from crl.config.plugins import check_options
+from crl.foreign.making import Given, lend
 from crl.training.callbacks.base import Callback, RunStart
 from crl.training.runner import train as run_training
 from crl.training.showing.progress import Progress
@@ -21,7 +22,7 @@ Listener = Callable[[Mapping[str, Any]], None]
 
 
 def train(
-    env: str,
+    env: str | Sequence[Given],
     *,
     settings: Mapping[str, Any] | None = None,
     progress: Listener | None = None,
@@ -31,7 +32,9 @@ def train(
     """Learn a sequence of tasks, evaluate all of them, and leave a run folder.
 
     Args:
-        env: Task sequence, by name or as ``package.module:attribute``.
+        env: Task sequence, by name, as ``package.module:attribute``, or as ``gym:ID``; or a list with one environment
+            per task: Gymnasium environments, wrapped or not, ids, or functions that make one. Such a run is resumed
+            from Python only, with the same list.
         settings: Any other settings, by dotted key: ``{"planner.samples": 64}``.
         progress: Called with every line that the run logs: a dictionary with ``kind`` (``episode``, ``learning``,
             ``evaluation``, ...), ``step`` and values. What it raises ends the calls, with a warning, and not the run.
@@ -46,7 +49,8 @@ def train(
         CrlError: The simulator failed; what was learned is in the run's checkpoints.
         Interrupted: Ctrl-C; the run was saved, and the message says how to continue it.
     """
-    given = overrides({"env": env, **more, **(settings or {})})
+    name = env if isinstance(env, str) else lend(env)
+    given = overrides({"env": name, **more, **(settings or {})})
     config = compose(given)
     check_options(config, given_keys(given))
     quiet = None if verbose else Progress(1, [], Console(file=io.StringIO()))

@@ -9,6 +9,8 @@ Hydra reads the overrides and composes the groups; what leaves this module is a 
 4. ``agent/ENV/NAME.yaml`` and so on: what a method needs on that sequence,
 5. ``profile/ENV/PROFILE.yaml``, or else ``profile/PROFILE.yaml``,
 6. the user's ``key=value``. An order of tasks of the user's own takes the profile's budgets along.
+
+With ``recipe=NAME`` NAME stands for ENV in 3 to 5; a preset for environments of others is ``recipes/NAME.yaml``.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ from crl.config.schema import Config, EnvConfig
 from crl.config.types import kinds
 from crl.config.values import FREE, assign, first_line, resolved
 from crl.errors import SettingsError
+from crl.foreign.names import EXAMPLE, is_foreign, recipe_of, with_variations
 from crl.made_by import of_another_version
 from crl.matching import nearest
 from crl.plugins import is_path
@@ -87,6 +90,13 @@ REFUSED: Mapping[str, str] = {
 }
 """Names of agents that a user may expect, and why there is none."""
 
+RECIPE = "recipe"
+"""Key that names the settings that a sequence of one's own starts from; it is no setting itself."""
+VARY = "vary"
+"""Key with what varies among the tasks of a Gymnasium environment; it becomes a part of ``env``."""
+RECIPES = "recipes"
+"""Folder of presets for environments of others."""
+
 _SCHEMA = "crl_schema"
 ConfigStore.instance().store(name=_SCHEMA, node=Config)
 
@@ -96,6 +106,7 @@ class _Request:
     """What a user asked for: choices of groups, and values of keys in their order."""
 
     choices: dict[str, str] = field(default_factory=dict)
+    recipe: str | None = None
     values: list[tuple[str, Any]] = field(default_factory=list)
 
 
@@ -113,7 +124,7 @@ def profiles() -> list[str]:
 
 def keys() -> list[str]:
     """Every key that a user may set."""
-    return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", "data", *GROUPS})
+    return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", "data", RECIPE, VARY, *GROUPS})
 
 
 def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
@@ -137,12 +148,16 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     if profile not in profiles():
         raise SettingsError(f"unknown profile {shown(profile)!r}{nearest(profile, profiles())}")
 
-    composed = _compose_groups(list(_layers(chosen, profile)))
+    composed = _compose_groups(list(_layers(chosen, profile, request.recipe)))
+    composed.env.name = chosen["env"]
     for group, name in chosen.items():
         if not _file(group, name).is_file():  # a plug-in without a YAML file of its own
             composed[group].name = name
     composed.continual.parts = []  # a name stands for them: what is saved holds them once
     composed.profile = profile
+    if request.recipe is not None:  # its tasks, and what each of them may cost, are those of another sequence
+        composed.env.tasks = None
+        composed.budget.steps = [max(composed.budget.steps)]
     profiled = cast(EnvConfig, OmegaConf.to_object(composed.env)).tasks
     for key, value in request.values:
         assign(composed, key, value)
@@ -192,7 +207,7 @@ def origins(overrides: Sequence[str] = ()) -> tuple[list[tuple[str, str]], list[
         SettingsError: An override can't be read, or its key is unknown.
     """
     request = _read(overrides)
-    files = list(_layers(_chosen(request), request.choices.get("profile", Config().profile)))
+    files = list(_layers(_chosen(request), request.choices.get("profile", Config().profile), request.recipe))
     named = [f"{key}.name" if key in GROUPS else key for key in request.choices]
     return files, [*named, *(key for key, _ in request.values)]
 
@@ -265,6 +280,7 @@ def _read(overrides: Sequence[str]) -> _Request:
     """Parse overrides, resolve aliases and refuse unknown keys."""
     request = _Request()
     added: list[str] = []
+    vary: Any = None
     for text in overrides:
         parsed = parse_override(text, is_text)
         if parsed.is_delete():
@@ -278,6 +294,12 @@ def _read(overrides: Sequence[str]) -> _Request:
             )
         key = ALIASES.get(str(parsed.key_or_group), str(parsed.key_or_group))
         value = parsed.value()
+        if key == VARY:
+            vary = value
+            continue
+        if key == RECIPE:
+            request.recipe = _recipe(value)
+            continue
         if parsed.is_add() and key in KINDS_OF_PARTS:
             added.append(str(value))
         elif key in GROUPS or key == "profile":
@@ -298,7 +320,23 @@ def _read(overrides: Sequence[str]) -> _Request:
             raise SettingsError(f"unknown key {shown(key)!r}{_suggest(key)}")
     if added:
         request.choices["continual"] = JOINT.join([request.choices.get("continual", Config().continual.name), *added])
+    if vary is not None:
+        if not isinstance(vary, Mapping):
+            raise SettingsError(f"vary={shown(vary)}: vary takes arguments with their values", f"write {EXAMPLE}")
+        request.choices["env"] = with_variations(request.choices.get("env", Config().env.name), vary)
     return request
+
+
+def recipes() -> list[str]:
+    """Names of the settings that a sequence of one's own may start from: presets, and sequences that have settings."""
+    files = [path.stem for group in (RECIPES, "env") for path in (config_dir() / group).glob("*.yaml")]
+    return sorted(files)
+
+
+def _recipe(value: Any) -> str:
+    if not isinstance(value, str) or value not in recipes():
+        raise SettingsError(f"unknown recipe {shown(value)!r}{nearest(str(value), recipes())}")
+    return value
 
 
 def _chosen(request: _Request) -> dict[str, str]:
@@ -340,10 +378,15 @@ def _file(group: str, name: str) -> Path:
     return config_dir() / group / f"{name}.yaml"
 
 
-def _layers(chosen: Mapping[str, str], profile: str) -> Iterator[tuple[str, str]]:
-    """(Group, option) of every YAML file that applies, in the order of composition."""
-    env = chosen["env"]
-    general = [(group, chosen[group]) for group in GROUPS]
+def _layers(chosen: Mapping[str, str], profile: str, recipe: str | None = None) -> Iterator[tuple[str, str]]:
+    """(Group, option) of every YAML file that applies, in the order of composition.
+
+    A recipe stands in for the sequence; a Gymnasium environment has that of its id, if there is one.
+    """
+    own = chosen["env"]
+    env = recipe or (recipe_of(own) if is_foreign(own) else own)
+    of_env = (RECIPES, env) if _file(RECIPES, env).is_file() and env != own else ("env", env)
+    general = [of_env if group == "env" else (group, chosen[group]) for group in GROUPS]
     if chosen["refiner"] != NO_REFINER:
         general.insert(-1, MISSIONS)
     special = [(f"{group}/{env}", chosen[group]) for group in GROUPS if group != "env"]

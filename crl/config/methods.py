@@ -87,6 +87,15 @@ class LearningConfig:
     steps_per_env_step: float = setting(
         1.0, "Gradient steps per environment step, spent after every episode.", NOT_NEGATIVE
     )
+    every: int = setting(
+        0,
+        (
+            "Learn every so many environment steps inside a training episode as well, once the random episodes are "
+            "over: for long episodes. 0 learns between episodes only."
+        ),
+        WHOLE,
+        unit="environment steps",
+    )
     final_steps: int = setting(
         1500, "Gradient steps of the closing session of a task, with falling learning rate.", WHOLE
     )

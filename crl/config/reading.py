@@ -24,6 +24,7 @@ EVERY_RUN = (
     "refiner.name",
     "learning.initial_steps",
     "learning.steps_per_env_step",
+    "learning.every",
     "learning.final_steps",
     "exploration.random_episodes",
     "budget",

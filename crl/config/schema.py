@@ -150,7 +150,13 @@ class DataConfig:
 class EnvConfig:
     """The task sequence."""
 
-    name: str = setting("cartpole_length", "A registered sequence, or ``package.module:attribute`` for a user's own.")
+    name: str = setting(
+        "cartpole_length",
+        (
+            "A registered sequence, ``package.module:attribute`` for a user's own, or ``gym:ID`` for any Gymnasium "
+            "environment, whose arguments ``vary`` varies."
+        ),
+    )
     tasks: list[int] | None = setting(
         None,
         "Order of the tasks by index; ``None`` plays each once. Cycles and repeats are allowed.",

@@ -22,6 +22,7 @@ from crl.training.clock import Clock
 from crl.training.data.recorded import Recorded, pretrain
 from crl.training.episode import EpisodeResult, play
 from crl.training.evaluation import evaluate_task
+from crl.training.learning_inside import LearningInside
 from crl.training.lives.stage import LifeStage
 from crl.training.metrics.measures import measure
 from crl.training.missions.stage import MissionStage
@@ -119,6 +120,9 @@ class TrainingLoop:
         """One training episode and the learning session that follows it."""
         state, config, task = self.state, self.config, self._task()
         number = state.task_episodes.get(task.index, 0)
+        inside = LearningInside(
+            self._learn_after, 0 if state.episodes < config.exploration.random_episodes else config.learning.every
+        )
         seed = derive(config.seed, "episode", task.index, number) % 2**31
         result = play(
             self.agent,
@@ -130,6 +134,7 @@ class TrainingLoop:
             clock=self.clock,
             steps=max(1, self.budget.left(self.state)),
             after_success=config.budget.after_success,
+            observer=inside,
         )
         state.task_episodes[task.index] = number + 1
         state.episodes += 1
@@ -146,7 +151,7 @@ class TrainingLoop:
         if state.episodes == random:
             self._learn(config.learning.initial_steps)
         elif state.episodes > random:
-            self._learn(round(result.steps * config.learning.steps_per_env_step))
+            self._learn_after(result.steps - inside.learned)
         self._watch()
         if self.budget.mastered(self.state) or self.budget.spent(self.state):
             state.stage = "close"
@@ -300,6 +305,10 @@ class TrainingLoop:
         self.state.stage = "life"
 
     # ------------------------------------------------------------------ parts of units
+    def _learn_after(self, steps: int) -> None:
+        """Learn as much as environment steps call for."""
+        self._learn(round(steps * self.config.learning.steps_per_env_step))
+
     def _learn(self, steps: int, *, closing: bool = False) -> None:
         if steps:
             self._display.learning()

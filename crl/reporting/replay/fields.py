@@ -73,6 +73,8 @@ def _sensitivity(recorded: RecordedEpisode, spread: Array) -> Array:
     matters = np.zeros_like(spread)
     if not steps:
         return matters
+    if "reward" in recorded.spec.learned:
+        return matters
     before = np.stack([step.observation for step in steps])
     actions = np.stack([step.executed for step in steps])
     after = np.stack([step.next_observation for step in steps])

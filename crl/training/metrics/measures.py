@@ -16,7 +16,7 @@ def measure(agent: Agent) -> dict[str, Any]:
         ``kept_bytes`` (what would be saved, without optimisers and averages), ``kept_once_bytes`` (those of them that
         are the same however many tasks were learned), ``old_rows_read`` (transitions of earlier tasks that learning
         looked at, so far), ``plasticity`` (:class:`crl.dynamics.plasticity.Plasticity` as a dict); ``None`` where an
-        agent does not tell.
+        agent does not tell. ``outcome_errors`` (:class:`crl.learning.outcomes.OutcomeModel`) where a reward is learned.
     """
     found = agent.plasticity()
     return {
@@ -24,6 +24,7 @@ def measure(agent: Agent) -> dict[str, Any]:
         "kept_once_bytes": agent.kept_once_bytes(),
         "old_rows_read": agent.old_rows_read(),
         "plasticity": None if found is None else asdict(found),
+        **({"outcome_errors": errors} if (errors := agent.outcome_errors()) else {}),
     }
 
 

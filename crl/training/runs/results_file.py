@@ -44,6 +44,7 @@ _VISIT = mapping(
         "kept_bytes": optional(number),
         "old_rows_read": optional(number),
         "plasticity": optional(named(optional(number))),
+        "outcome_errors": optional(named(number)),
     },
     ("task",),
 )

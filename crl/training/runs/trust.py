@@ -36,6 +36,7 @@ from crl.config import Config
 from crl.config.compositions import own_code
 from crl.config.limits import leaves
 from crl.errors import CrlError
+from crl.foreign.names import code_of, is_foreign
 from crl.plugins import is_path
 from crl.reading.plain import read_bytes, read_text
 from crl.training.durable import replace_file
@@ -80,7 +81,10 @@ def named_code(config: Config) -> tuple[str, ...]:
     """
     given = [value for key, value in leaves(config) if key not in _PLACE]
     named = {text for value in given for text in _texts(value) if is_path(text)}
-    return tuple(sorted(named | set(own_code(config.continual.name))))  # which may be one among several names
+    # A Gymnasium id imports nothing but what is installed, unless it names a module itself.
+    imported = {code_of(text) if is_foreign(text) else text for text in named}
+    own = own_code(config.continual.name)  # which may be one among several names
+    return tuple(sorted({text for text in imported if text is not None} | set(own)))
 
 
 def require_trust(folder: Path, names: Collection[str]) -> None:

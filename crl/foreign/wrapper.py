@@ -1,0 +1,58 @@
+"""An environment of anyone with a description around it, and its observation as one vector."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box, utils
+
+from crl.foreign.describing import check_observation, continuous, describe
+
+
+class Described(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Any environment, as a task.
+
+    Observations that are dictionaries, tuples, numbers or arrays of any shape come out as one vector; the parts of a
+    goal dictionary stand in the order of its space. Actions of any shape are taken as one vector.
+
+    Args:
+        env: The environment, wrapped or not.
+        name: Name of the task.
+
+    Raises:
+        ForeignError: It has pictures, or actions that are not continuous.
+    """
+
+    def __init__(self, env: gymnasium.Env[Any, Any], name: str) -> None:
+        super().__init__(env)
+        self._inner = env.observation_space
+        check_observation(self._inner)
+        box = continuous(env.action_space)
+        self._shape = box.shape
+        flat = utils.flatten_space(self._inner)
+        assert isinstance(flat, Box)
+        self.observation_space = flat
+        self.action_space = Box(box.low.reshape(-1), box.high.reshape(-1), dtype=box.dtype)
+        self.task = describe(self, name)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode."""
+        observation, info = self.env.reset(seed=seed, options=options)
+        return self._flat(observation), info
+
+    def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
+        """Take a step."""
+        observation, reward, terminated, truncated, info = self.env.step(np.reshape(action, self._shape))
+        return self._flat(observation), reward, terminated, truncated, info
+
+    def _flat(self, observation: Any) -> Any:
+        return utils.flatten(self._inner, observation)
+
+
+class Lent(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """An environment that someone made and still owns: it is used, and never closed."""
+
+    def close(self) -> None:
+        """Leave it open: it is the owner's to close."""
