@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -119,14 +120,26 @@ def _resuming(run: Path) -> list[str]:
 
 
 @contextmanager
-def _started(command: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """A process, which is ended at the end if it is still there."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+def _started(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], Callable[[], None]]]:
+    """A process, which is killed at the end if it is still there.
+
+    Yields:
+        The process, and a function that waits for it and raises :class:`~crl.errors.CrlError` if the process has failed, with its last words.
+    """
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as words:  # a pipe that nobody reads fills up
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words, text=True)
+
+        def check() -> None:
+            if process.wait():
+                words.seek(0)
+                last = " ".join(words.read().strip().splitlines()[-3:])
+                raise CrlError(f"a run failed with the exit code {process.returncode}: {last}")
+
+        try:
+            yield process, check
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _through(command: Sequence[str]) -> None:
@@ -135,28 +148,19 @@ def _through(command: Sequence[str]) -> None:
     Raises:
         CrlError: It failed.
     """
-    with _started(command) as process:
-        _, said = process.communicate()
-        _succeeded(process, said)
+    with _started(command) as (_, check):
+        check()
 
 
 def _killed(command: Sequence[str], run: Path, lines: int) -> bool:
     """Kill a process once its run has so many lines in the log; whether it had not finished by then."""
-    with _started(command) as process:
+    with _started(command) as (process, check):
         while process.poll() is None and _lines(run) < lines:
             time.sleep(POLL)
         if process.poll() is None:
-            process.kill()
-            process.communicate()
             return True
-        _succeeded(process, process.communicate()[1])
+        check()
         return False
-
-
-def _succeeded(process: subprocess.Popen[str], said: str) -> None:
-    if process.returncode:
-        last = said.strip().splitlines()[-3:]
-        raise CrlError(f"a run failed with the exit code {process.returncode}: {' '.join(last)}")
 
 
 def _lines(run: Path) -> int:
