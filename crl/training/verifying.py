@@ -126,7 +126,8 @@ def _started(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], Ca
     Yields:
         The process, and a function that waits for it and raises :class:`~crl.errors.CrlError` if the process has failed, with its last words.
     """
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as words:  # a pipe that nobody reads fills up
+    # A pipe that nobody reads fills up, and so the words go to a file.
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as words:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words, text=True)
 
         def check() -> None:
