@@ -99,11 +99,11 @@ def compare(one: Path, other: Path) -> list[str]:
         found.append(f"the log: {len(logs[0])} and {len(logs[1])} lines")
     results = [json.loads(RunFolder(path).results.read_text(encoding="utf-8")) for path in (one, other)]
     plain = [{name: value for name, value in result.items() if name not in TIMES} for result in results]
-    found += differences(*plain, "results")
+    found += differences(plain[0], plain[1], "results")
     states = [dict(CheckpointStore(path / "checkpoints").load_latest().state) for path in (one, other)]
     for state in states:
         del state["clock"]
-    return found + differences(*states, "checkpoint")
+    return found + differences(states[0], states[1], "checkpoint")
 
 
 def _named(where: str, mine: Any, theirs: Any) -> list[str]:
@@ -126,6 +126,7 @@ def _started(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], Ca
     Yields:
         The process, and a function that waits for it and raises :class:`~crl.errors.CrlError` if the process has failed, with its last words.
     """
+    # A pipe that nobody reads fills up, and so the words go to a file.
     # A pipe that nobody reads fills up, and so the words go to a file.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as words:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words, text=True)
