@@ -124,9 +124,9 @@ def _started(command: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], Ca
     """A process, which is killed at the end if it is still there.
 
     Yields:
-        The process, and a function that waits for it and raises :class:`~crl.errors.CrlError` if the process has failed, with its last words.
+        The process, and a function that waits for it, and raises :class:`~crl.errors.CrlError` with its last words
+        if it has failed.
     """
-    # A pipe that nobody reads fills up, and so the words go to a file.
     # A pipe that nobody reads fills up, and so the words go to a file.
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as words:
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=words, text=True)
