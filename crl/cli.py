@@ -33,6 +33,7 @@ from crl.commands import (
     runs,
     salvage,
     sweep,
+    verify_resume,
 )
 from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
 from crl.commands.films import record_videos
@@ -193,6 +194,7 @@ for command in (
     runs,
     salvage,
     sweep,
+    verify_resume,
 ):
     command.register(app)
 
