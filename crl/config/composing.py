@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from difflib import get_close_matches
+from dataclasses import asdict
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
@@ -34,51 +33,20 @@ from omegaconf.errors import OmegaConfBaseException
 from crl.config.agents import NO_REFINER, NOMINAL_STRATEGY
 from crl.config.compositions import config_dir as config_dir
 from crl.config.fingerprints import digest, forms
-from crl.config.limits import leaves, validate
-from crl.config.overrides import at_home, how_to_quote, parse_override
+from crl.config.limits import validate
 from crl.config.reading import refuse_unread
-from crl.config.renamed import RENAMED, migrated
+from crl.config.renamed import migrated
+from crl.config.request import GROUPS, JOINT, RECIPES, Request, known_key, read_request, suggest
 from crl.config.reserved import refuse_reserved
 from crl.config.schema import Config, EnvConfig
-from crl.config.types import kinds
-from crl.config.values import FREE, assign, first_line, resolved
+from crl.config.values import assign, first_line, resolved
 from crl.errors import SettingsError
-from crl.foreign.names import EXAMPLE, is_foreign, recipe_of, with_variations
+from crl.foreign.names import is_foreign, recipe_of
 from crl.made_by import of_another_version
 from crl.matching import nearest
 from crl.plugins import is_path
 from crl.reading.yaml_text import read_yaml
 from crl.text import shown
-
-ALIASES: Mapping[str, str] = {
-    "tasks": "env.tasks",
-    "steps": "budget.steps",
-    "data": "data.source",
-    "env.name": "env",
-    "agent.name": "agent",
-    "continual.name": "continual",
-    "planner.name": "planner",
-    "refiner.name": "refiner",
-}
-"""Short keys, and second ways to say the same."""
-
-GROUPS: Mapping[str, str] = {
-    "agent": "crl.agents",
-    "continual": "crl.strategies",
-    "planner": "crl.planners",
-    "refiner": "crl.refiners",
-    "env": "crl.task_sequences",
-}
-"""Groups that hold a ``name``, in the order of composition, and the entry points that add to them."""
-
-JOINT = "+"
-"""Stands between the names of strategies that are put together."""
-
-KINDS_OF_PARTS = ("penalty", "gradient", "memory", "average", "schedule", "plasticity")
-"""``+KIND=NAME`` puts a part onto the strategy, such as ``+memory=distilled``."""
-
-PATHS = ("run_dir", "agent.run", "data.source", "data.robot", "missions.waypoints", "life.run", "life.memory")
-"""Settings that may name a file or folder: ``~`` at the beginning of one is the home folder."""
 
 MISSIONS = ("missions", "model")
 """The file with what the model of a moving body needs, whichever it is."""
@@ -90,24 +58,8 @@ REFUSED: Mapping[str, str] = {
 }
 """Names of agents that a user may expect, and why there is none."""
 
-RECIPE = "recipe"
-"""Key that names the settings that a sequence of one's own starts from; it is no setting itself."""
-VARY = "vary"
-"""Key with what varies among the tasks of a Gymnasium environment; it becomes a part of ``env``."""
-RECIPES = "recipes"
-"""Folder of presets for environments of others."""
-
 _SCHEMA = "crl_schema"
 ConfigStore.instance().store(name=_SCHEMA, node=Config)
-
-
-@dataclass
-class _Request:
-    """What a user asked for: choices of groups, and values of keys in their order."""
-
-    choices: dict[str, str] = field(default_factory=dict)
-    recipe: str | None = None
-    values: list[tuple[str, Any]] = field(default_factory=list)
 
 
 def names(group: str) -> list[str]:
@@ -120,11 +72,6 @@ def names(group: str) -> list[str]:
 def profiles() -> list[str]:
     """Names of the profiles of any task sequence."""
     return sorted({path.stem for path in (config_dir() / "profile").rglob("*.yaml")})
-
-
-def keys() -> list[str]:
-    """Every key that a user may set."""
-    return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", "data", RECIPE, VARY, *GROUPS})
 
 
 def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
@@ -141,7 +88,7 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
         SettingsError: An unknown key or value (the message names the nearest valid one), a wrong type, a value out of
             range, or a setting that nothing reads.
     """
-    request = _read(overrides)
+    request = read_request(overrides)
     chosen = _chosen(request)
     _refuse_unknown(chosen)
     profile = request.choices.get("profile", Config().profile)
@@ -190,7 +137,7 @@ def given_keys(overrides: Sequence[str]) -> list[str]:
     Raises:
         SettingsError: An override can't be read, or its key is unknown.
     """
-    request = _read(overrides)
+    request = read_request(overrides)
     return [*request.choices, *(key for key, _ in request.values)]
 
 
@@ -206,7 +153,7 @@ def origins(overrides: Sequence[str] = ()) -> tuple[list[tuple[str, str]], list[
     Raises:
         SettingsError: An override can't be read, or its key is unknown.
     """
-    request = _read(overrides)
+    request = read_request(overrides)
     files = list(_layers(_chosen(request), request.choices.get("profile", Config().profile), request.recipe))
     named = [f"{key}.name" if key in GROUPS else key for key in request.choices]
     return files, [*named, *(key for key, _ in request.values)]
@@ -247,9 +194,9 @@ def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
         raise SettingsError(f"{path} holds no settings")
     written = migrated(cast("dict[str, Any]", OmegaConf.to_container(loaded, resolve=False)))
     for key, value in _flat(written):
-        if not _known(key):
+        if not known_key(key):
             raise SettingsError(
-                f"{path} holds the unknown setting {key!r}{_suggest(key)}", of_another_version(path.parent)
+                f"{path} holds the unknown setting {key!r}{suggest(key)}", of_another_version(path.parent)
             )
         if "${" in str(value):  # to resolve it could read the environment of whoever opens the file
             raise SettingsError(
@@ -276,97 +223,13 @@ def fingerprints(config: Config) -> tuple[str, ...]:
     return forms(to_plain(config))
 
 
-def _read(overrides: Sequence[str]) -> _Request:
-    """Parse overrides, resolve aliases and refuse unknown keys."""
-    request = _Request()
-    added: list[str] = []
-    vary: Any = None
-    for text in overrides:
-        parsed = parse_override(text, is_text)
-        if parsed.is_delete():
-            raise SettingsError(f"cannot read {text!r}: a setting cannot be deleted, only set")
-        if parsed.is_sweep_override():
-            written, _, several = text.partition("=")
-            hint = "lists are written in brackets: tasks=[0,1]"
-            path = ALIASES.get(written, written) in PATHS
-            raise SettingsError(
-                f"cannot read {shown(text)!r}: one value per run", how_to_quote(written, several) if path else hint
-            )
-        key = ALIASES.get(str(parsed.key_or_group), str(parsed.key_or_group))
-        value = parsed.value()
-        if key == VARY:
-            vary = value
-            continue
-        if key == RECIPE:
-            request.recipe = _recipe(value)
-            continue
-        if parsed.is_add() and key in KINDS_OF_PARTS:
-            added.append(str(value))
-        elif key in GROUPS or key == "profile":
-            if key == "continual" and isinstance(value, list):
-                value = JOINT.join(str(each) for each in value)
-            if not isinstance(value, str):
-                raise SettingsError(
-                    f"{key}={shown(value)}: {key} takes a name", f"single settings are {key}.NAME=VALUE"
-                )
-            request.choices[key] = resolved(OmegaConf.create({key: value}), key, value) if "${" in value else value
-        elif _known(key):
-            value = at_home(value) if key in PATHS and isinstance(value, str) else value
-            request.values.append((key, kinds()[key].fit(value) if key in kinds() else value))
-        else:
-            inside = [known for known in keys() if known.startswith(f"{key}.")]
-            if inside:
-                raise SettingsError(f"{key!r} is a section: set one of {', '.join(inside)}")
-            raise SettingsError(f"unknown key {shown(key)!r}{_suggest(key)}")
-    if added:
-        request.choices["continual"] = JOINT.join([request.choices.get("continual", Config().continual.name), *added])
-    if vary is not None:
-        if not isinstance(vary, Mapping):
-            raise SettingsError(f"vary={shown(vary)}: vary takes arguments with their values", f"write {EXAMPLE}")
-        request.choices["env"] = with_variations(request.choices.get("env", Config().env.name), vary)
-    return request
-
-
-def recipes() -> list[str]:
-    """Names of the settings that a sequence of one's own may start from: presets, and sequences that have settings."""
-    files = [path.stem for group in (RECIPES, "env") for path in (config_dir() / group).glob("*.yaml")]
-    return sorted(files)
-
-
-def _recipe(value: Any) -> str:
-    if not isinstance(value, str) or value not in recipes():
-        raise SettingsError(f"unknown recipe {shown(value)!r}{nearest(str(value), recipes())}")
-    return value
-
-
-def _chosen(request: _Request) -> dict[str, str]:
+def _chosen(request: Request) -> dict[str, str]:
     """The option of every group: the user's, or the default."""
     defaults = Config()
     chosen = {group: request.choices.get(group, getattr(defaults, group).name) for group in GROUPS}
     if chosen["refiner"] != NO_REFINER and "continual" not in request.choices:
         chosen["continual"] = NOMINAL_STRATEGY
     return chosen
-
-
-def is_text(key: str) -> bool:
-    """Whether the setting that a user means by a key is one name or one path."""
-    key = ALIASES.get(key, key)
-    kind = kinds().get(key)
-    return key in GROUPS or (kind is not None and kind.scalar is str and not kind.listed)
-
-
-def _suggest(key: str) -> str:
-    """The end of an error about an unknown key: its new name, the nearest valid one, or the same leaf elsewhere."""
-    if key in RENAMED:
-        return f": it is {RENAMED[key]!r} now"
-    near = get_close_matches(key, keys(), n=1)
-    same_leaf = [known for known in keys() if known.rpartition(".")[2] == key.rpartition(".")[2]]
-    meant = [*near, *same_leaf]
-    return f": did you mean {meant[0]!r}?" if meant else "; `crl config` prints every key"
-
-
-def _known(key: str) -> bool:
-    return key in {known for known, _ in leaves(Config())} or key.startswith(FREE)
 
 
 def _parts(group: str, name: str) -> list[str]:
@@ -443,7 +306,7 @@ def _flat(node: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]
     """Dotted keys of nested dicts, down to the leaves of the schema, and what stands there."""
     for name, value in node.items():
         key = f"{prefix}{name}"
-        if isinstance(value, dict) and not _known(key):
+        if isinstance(value, dict) and not known_key(key):
             yield from _flat(value, f"{key}.")
         else:
             yield key, value

@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from crl.config.agents import SB3_NAMES, AgentKind, kind_of
-from crl.config.composing import GROUPS, JOINT
 from crl.config.compositions import elements, strategy_settings
 from crl.config.reading import OF_PLUGINS, refuse_unread
+from crl.config.request import GROUPS, JOINT
 from crl.config.schema import Config
 from crl.errors import SettingsError
 from crl.matching import nearest

@@ -7,8 +7,9 @@ from typing import Any
 
 from hydra.core.override_parser.types import Glob, Override, RangeSweep
 
-from crl.config.composing import ALIASES, GROUPS, is_text, names, profiles
+from crl.config.composing import names, profiles
 from crl.config.overrides import parse_override
+from crl.config.request import ALIASES, GROUPS, is_text
 from crl.errors import SettingsError
 from crl.text import shown
 

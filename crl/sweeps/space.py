@@ -10,8 +10,8 @@ from typing import Any
 from hydra.core.override_parser.types import Override, RangeSweep
 
 from crl.config import Config
-from crl.config.composing import ALIASES
 from crl.config.limits import leaves
+from crl.config.request import ALIASES
 from crl.errors import CrlError, SettingsError
 from crl.sweeps.grammar import values
 

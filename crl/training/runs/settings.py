@@ -51,10 +51,10 @@ def read_settings(folder: RunFolder) -> tuple[Config, str | None]:
     Raises:
         SettingsError: The file is missing or broken, or holds a setting that this version does not know.
     """
-    from crl.config.composing import (
+    from crl.config.composing import (  # slow to import, and whoever lists runs seldom needs it
         read_yaml_settings,
         to_plain,
-    )  # slow to import, and whoever lists runs seldom needs it
+    )
 
     config, written = read_yaml_settings(folder.config)
     recorded = folder.fingerprint()

@@ -16,8 +16,9 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 from crl.config import Config
-from crl.config.composing import compose, keys, load_yaml, to_yaml
+from crl.config.composing import compose, load_yaml, to_yaml
 from crl.config.limits import MEANINGS, RANGES, leaves, validate
+from crl.config.request import keys
 from crl.config.types import kinds
 from crl.errors import CrlError, SettingsError
 from crl.sequences import SequenceError, load_sequence

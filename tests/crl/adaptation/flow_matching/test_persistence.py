@@ -159,7 +159,7 @@ def huge(folder: Path) -> None:
 
 def odd_settings(folder: Path) -> None:
     plain = json.loads((folder / DESCRIPTION).read_text())
-    plain["state"]["config"]["hidden"] = [-5]
+    plain["state"]["config"]["field"]["hidden"] = [-5]
     (folder / DESCRIPTION).write_text(json.dumps(plain))
 
 
@@ -171,7 +171,7 @@ def odd_settings(folder: Path) -> None:
         (pipe, "is a pipe"),
         (deep, "levels deep"),
         (huge, "1,099,511,627,776 bytes"),
-        (odd_settings, r"flow\.hidden"),
+        (odd_settings, r"flow\.field\.hidden"),
     ],
 )
 def test_a_flow_that_can_not_be_used_is_named(spoil: Callable[[Path], None], words: str, tmp_path: Path) -> None:
