@@ -48,7 +48,9 @@ def set_by(group: str, name: str) -> dict[str, Any]:
     package = found.group(1) if found else group.replace("/", ".")
     prefix = "" if package == "_global_" else f"{package}."
     content = OmegaConf.to_container(OmegaConf.create(text), resolve=False)
-    return _flat(cast("dict[str, Any]", content), prefix, {key for key, _ in leaves(Config())})
+    found_values = _flat(cast("dict[str, Any]", content), prefix, {key for key, _ in leaves(Config())})
+    # A strategy's name stands for its parts: composing takes them by it.
+    return {key: value for key, value in found_values.items() if key != "continual.parts"}
 
 
 def _flat(node: Mapping[str, Any], prefix: str, known: Collection[str]) -> dict[str, Any]:
