@@ -56,7 +56,8 @@ def test_every_setting_has_a_meaning() -> None:
 def test_every_section_is_described_by_its_class() -> None:
     found = sections()
     assert found["planner"] == "Sampling planner (MPC)."
-    assert {key.rpartition(".")[0] for key, _ in leaves(Config())} == set(found)
+    paths = [key.split(".")[:-1] for key, _ in leaves(Config())]
+    assert {".".join(path[:end]) for path in paths for end in range(len(path) + 1)} == set(found)
     assert all(text.endswith(".") and "`" not in text for text in found.values()), found
 
 
