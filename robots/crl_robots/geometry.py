@@ -70,11 +70,6 @@ def turned(quaternion: Sequence[float], angle: float) -> Quaternion:
     return cosine * w - sine * z, cosine * x - sine * y, cosine * y + sine * x, cosine * z + sine * w
 
 
-def from_heading(angle: float) -> Quaternion:
-    """The orientation of a level body (rad)."""
-    return math.cos(angle / 2), 0.0, 0.0, math.sin(angle / 2)
-
-
 def wrap(angle: float) -> float:
     """An angle (rad) in [-pi, pi]."""
     return math.remainder(angle, math.tau)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
@@ -17,14 +17,6 @@ from crl.errors import CrlError
 USER_ERROR = 2
 LOOK = 0.1
 """Seconds after which a node without anything to do looks whether it was told to end."""
-
-
-class Leaving(Protocol):
-    """A node with something to do before its process ends."""
-
-    def leave(self) -> None:
-        """Called once, while the node can still publish."""
-        ...
 
 
 def run(make: Callable[[], Node], args: Sequence[str] | None = None) -> int:
