@@ -272,7 +272,7 @@ class PlanningAgent(Agent):
 
     def old_rows_read(self) -> int:
         """Transitions of earlier tasks, or of the nominal body, that learning looked at again."""
-        return self.knowledge.judge.old_rows + self.adaptation.old_rows_read()
+        return self.knowledge.evaluator.old_rows + self.adaptation.old_rows_read()
 
     def outcome_errors(self) -> dict[str, float]:
         """Errors of the current task's learned reward and ends (:mod:`crl.learning.outcomes`)."""

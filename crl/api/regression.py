@@ -70,7 +70,7 @@ class TaskRegression:
             inputs, dynamics.hidden, outputs, activation=dynamics.activation, ensemble=dynamics.ensemble
         )
         self.strategy = make_strategy(config, network, torch_generator(config.seed, "strategy"))
-        self.strategy.judge = self
+        self.strategy.evaluator = self
         self._scales: dict[int, tuple[Normaliser, Normaliser]] = {}
         self._batches = torch_generator(config.seed, "batches")
         self._current: int | None = None
@@ -137,7 +137,7 @@ class TaskRegression:
         return self._sizes[0], 0
 
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
-        """Mean loss of weights [P] on rows of a task; see :class:`crl.continual.strategy.Judge`."""
+        """Mean loss of weights [P] on rows of a task; see :class:`crl.continual.strategy.LossEvaluator`."""
         return self._loss(task, rows)(weights)
 
     def inputs(self, task: int, rows: Windows) -> Tensor:

@@ -31,8 +31,8 @@ def loss_on(strategy: Strategy, task: int, rows: Windows) -> Loss:
     return loss
 
 
-class RegressionJudge:
-    """The :class:`crl.continual.strategy.Judge` of these tasks.
+class RegressionLossEvaluator:
+    """The :class:`crl.continual.strategy.LossEvaluator` of these tasks.
 
     Args:
         strategy: Whose weights are judged.

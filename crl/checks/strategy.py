@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from crl.checks.failure import own_randomness_only, require
-from crl.checks.regression import NETWORK, RegressionJudge, loss_on, rows_of
+from crl.checks.regression import NETWORK, RegressionLossEvaluator, loss_on, rows_of
 from crl.checks.states import require_plain, require_same
 from crl.config import Config, HypernetworkConfig
 from crl.continual.composing import make_strategy
@@ -79,7 +79,7 @@ def _make(
         made = make_strategy(config, NETWORK, generator)
     else:
         made = strategy(config, NETWORK, generator)
-    made.judge = RegressionJudge(made)
+    made.evaluator = RegressionLossEvaluator(made)
     return made
 
 

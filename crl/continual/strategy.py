@@ -2,7 +2,8 @@
 
 The learner hands a strategy the loss of the current task as a function of the target weights w [P]; how w is
 made, which parameters move, and what keeps earlier tasks is the strategy's business. When a task ends, the strategy
-sees the task's transitions once more and may keep some; a :class:`Judge` tells the loss of weights on them later.
+sees the task's transitions once more and may keep some; a :class:`LossEvaluator` tells the loss of weights on them
+later.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Storage:
     revisits_data: bool
 
 
-class Judge(Protocol):
+class LossEvaluator(Protocol):
     """Judges target weights on transitions that a strategy kept, with the normalisers of their task."""
 
     @property
@@ -58,14 +59,14 @@ class Strategy(ABC):
         device: Where tensors live.
 
     Attributes:
-        judge: Who judges kept transitions; the agent sets it before the first task.
+        evaluator: Tells the loss on kept transitions; the agent sets it before the first task.
         SETTINGS: Settings that it reads, as dotted keys or beginnings of such; ``None``: it does not say, and is taken
             to read all of ``continual``, ``learning`` and ``dynamics``.
         CHANGES_AT_END: Whether the end of a task changes its weights, as pruning does.
         kept_once: Entries of :meth:`state_dict` whose size is the same however many tasks were learned.
     """
 
-    judge: Judge
+    evaluator: LossEvaluator
     SETTINGS: ClassVar[tuple[str, ...] | None] = None
     CHANGES_AT_END: ClassVar[bool] = False
     kept_once: tuple[str, ...] = ()

@@ -21,8 +21,8 @@ from crl.dynamics.features import Features
 from crl.dynamics.model import DynamicsModel, Scales
 from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
 from crl.dynamics.task_model import TaskModel
-from crl.learning.judge import TaskJudge
 from crl.learning.learner import Learner
+from crl.learning.loss_evaluator import TaskLossEvaluator
 from crl.planning.planner import Model
 from crl.planning.rollout import Rollout
 from crl.seeding import torch_generator
@@ -79,8 +79,8 @@ class Knowledge:
         )
         self.learner = Learner(config.learning, self.model, self.strategy)
         self.scales: dict[int, Scales] = {}
-        self.judge = TaskJudge(self.model, self.scales, self.strategy)
-        self.strategy.judge = self.judge
+        self.evaluator = TaskLossEvaluator(self.model, self.scales, self.strategy)
+        self.strategy.evaluator = self.evaluator
         self.buffer = Buffer(observation.size, action.size)
         self.task = -1
         self._sizes = (observation.size, action.size)
@@ -236,7 +236,7 @@ class Knowledge:
             "sessions": self._sessions,
             "normalised": self._normalised,
             "learned_once": sorted(self._learned_once),
-            "old_rows": self.judge.old_rows,
+            "old_rows": self.evaluator.old_rows,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -245,7 +245,7 @@ class Knowledge:
             self.strategy.load_state_dict(state["strategy"])
         with restoring.part("model"):
             self.model.load_state_dict(state["model"])
-        self.scales.clear()  # the judge holds it too
+        self.scales.clear()  # the loss evaluator holds it too
         for task, saved in state["scales"].items():
             self.scales[task] = self.model.scales()
             with restoring.part(f"scales/{task}"):
@@ -256,7 +256,7 @@ class Knowledge:
         self._sessions = int(state["sessions"])
         self._normalised = int(state["normalised"])
         self._learned_once = set(state["learned_once"])
-        self.judge.old_rows = int(state.get("old_rows", 0))
+        self.evaluator.old_rows = int(state.get("old_rows", 0))
         self._forget()
 
 

@@ -102,7 +102,7 @@ class Comparison:
         claimed = float(squares(self._nominal - fit.residuals).sum() / squares(self._nominal).sum())
         return claimed > FAR and self.share(fit) > STAY
 
-    def forgiven(self, fit: Fit) -> float:
+    def model_error(self, fit: Fit) -> float:
         """Mean square that one transition may leave under a hypothesis which helps.
 
         It is bounded by what a hypothesis may leave that begins to help. So a new regime contradicts an old context,

@@ -25,7 +25,7 @@ class Belief:
         hypothesis: The hypothesis in force.
         explains: Whether it explains the window, or leaves far less of it than the nominal body does while nothing
             explains it; of the nominal body nobody asks.
-        forgiven: Mean square of a residual that an imperfect hypothesis is forgiven; 0: it explains all.
+        model_error: Model-error allowance of an imperfect hypothesis, a mean square; 0: it explains all.
         mixed: Whether the window may be of two regimes, because a hypothesis explained it and does so no longer, and no
             alarm has cut it yet.
         aside: A proven context that was in force before, kept for the case that its fault has not ended.
@@ -34,7 +34,7 @@ class Belief:
     hypothesis: Hypothesis
     explains: bool = False
     aside: Faulty | None = None
-    forgiven: float = 0.0
+    model_error: float = 0.0
     mixed: bool = False
 
     def retired(self) -> Belief:
@@ -47,7 +47,7 @@ class Belief:
         return {
             "hypothesis": self.hypothesis.state_dict(),
             "explains": self.explains,
-            "forgiven": self.forgiven,
+            "model_error": self.model_error,
             "mixed": self.mixed,
             "aside": None if self.aside is None else self.aside.state_dict(),
         }
@@ -57,7 +57,13 @@ class Belief:
         """What :meth:`state_dict` described."""
         aside = None if state["aside"] is None else Faulty.from_state(model, state["aside"])
         hypothesis = hypothesis_from_state(model, state["hypothesis"])
-        return cls(hypothesis, bool(state["explains"]), aside, float(state["forgiven"]), bool(state["mixed"]))
+        return cls(
+            hypothesis,
+            bool(state["explains"]),
+            aside,
+            float(state.get("model_error", state.get("forgiven", 0.0))),
+            bool(state["mixed"]),
+        )
 
 
 def decide(
@@ -126,7 +132,7 @@ def select(
     new = None if found is None else window.fit(found)
     again = None if aside is None else window.fit(aside)
     limit = held.misfit if held is not None and belief.explains else math.inf
-    if belief.forgiven and held is not None and new is not None and window.share(new) >= window.share(held):
+    if belief.model_error and held is not None and new is not None and window.share(new) >= window.share(held):
         new = None  # the misfit counts small effects the most, and an imperfect context is judged by the large ones
     least = new.misfit if new is not None else math.inf
     best = held
@@ -156,7 +162,7 @@ def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison, 
         window: Compares on the window.
         promising: Whether the contexts that were found of late have predicted well.
     """
-    imperfect = belief.explains and belief.forgiven > 0
+    imperfect = belief.explains and belief.model_error > 0
     perfect = belief.explains and not imperfect
     going_on = perfect and best.misfit < window.worst and window.unsound(best) <= 2 * SOUND
     if going_on or window.convinces(best):
@@ -164,7 +170,7 @@ def judged(belief: Belief, best: Fit, aside: Faulty | None, window: Comparison, 
     mixed = belief.mixed or perfect
     helps = not mixed and window.helps(best, promising=promising)
     if not best.hypothesis.delay and (helps or (imperfect and not window.fails(best))):
-        return Belief(best.hypothesis, True, aside, window.forgiven(best))
+        return Belief(best.hypothesis, True, aside, window.model_error(best))
     return Belief(best.hypothesis, False, aside, mixed=mixed)
 
 

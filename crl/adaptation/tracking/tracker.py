@@ -114,7 +114,7 @@ class RegimeTracker:
         residual, allowance = force.residual(newest)
         note = self.trust.predicted if self.belief.explains else self.trust.tried
         note(float(residual.square().mean()), float(newest.nominal.square().mean()))
-        return (residual, allowance + self.belief.forgiven) if self.belief.forgiven else None
+        return (residual, allowance + self.belief.model_error) if self.belief.model_error else None
 
     def _detect(self, foretold: tuple[Tensor, Tensor] | None, *, decided: bool) -> None:
         """Raise an alarm if the newest transitions contradict the hypothesis in force.
@@ -123,11 +123,11 @@ class RegimeTracker:
         by step. So it is judged by what it foretold.
         """
         force, newest = self.belief.hypothesis, self._window.rows[-1]
-        if foretold is not None and self.belief.forgiven:
+        if foretold is not None and self.belief.model_error:
             residual, allowance = foretold
         else:
             residual, allowance = force.residual(newest)
-            allowance = allowance + self.belief.forgiven
+            allowance = allowance + self.belief.model_error
         if self.belief.explains:
             if self.config.memory and not decided:
                 force.credit(0.5 * float((newest.nominal.square() - residual.square()).sum() / (1 + allowance)))

@@ -81,7 +81,7 @@ class PackNet(SharedNetwork):
         super().end_task(rows)
         if self.task in self.order:
             return
-        inputs = self.judge.inputs(self.task, rows).unsqueeze(0)
+        inputs = self.evaluator.inputs(self.task, rows).unsqueeze(0)
         with torch.no_grad():
             target = self.network.forward(self.join(self.task), inputs)
         self.order.append(self.task)

@@ -60,7 +60,7 @@ class AGEM(Gradient[SharedNetwork]):
         total = torch.zeros((), device=host.device)
         for task in drawn:
             rows = self.kept[task].draw(count, self.generator)
-            total = total + host.judge.loss(task, host.join(task), rows) / len(drawn)
+            total = total + host.evaluator.loss(task, host.join(task), rows) / len(drawn)
         (gradient,) = torch.autograd.grad(total, [host.trunk])
         return gradient
 
@@ -79,7 +79,7 @@ class AGEM(Gradient[SharedNetwork]):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         with restoring.part("kept"):
-            self.kept.load_state_dict(state["kept"], self.host.device, self.host.judge.sizes)
+            self.kept.load_state_dict(state["kept"], self.host.device, self.host.evaluator.sizes)
 
 
 def project(gradient: Tensor, reference: Tensor) -> None:

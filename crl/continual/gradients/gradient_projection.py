@@ -77,7 +77,7 @@ class GradientProjection(Gradient[SharedNetwork]):
     def end_task(self, rows: Windows) -> None:
         """Add the directions that the task's inputs need and no earlier task has."""
         host = self.host
-        inputs = host.judge.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
+        inputs = host.evaluator.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
         with torch.no_grad():
             seen = self.network.layer_inputs(host.join(host.task).detach(), inputs.unsqueeze(0))
         for layer in range(self._layers):

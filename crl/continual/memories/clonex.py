@@ -42,7 +42,7 @@ class ClonEx(Memory[HostT]):
             return None
         rows, target = self.kept[task], self.outputs[task]
         index = torch.randint(len(rows), (self.config.learning.batch,), generator=self.generator).to(target.device)
-        inputs = self.host.judge.inputs(task, rows.at(index)).unsqueeze(0)
+        inputs = self.host.evaluator.inputs(task, rows.at(index)).unsqueeze(0)
         found = self.host.network.forward(self.host.differentiable(task), inputs)
         return self.config.continual.replay_weight * (found - target[:, index]).square().mean()
 
@@ -50,7 +50,7 @@ class ClonEx(Memory[HostT]):
         """Keep some of the task's transitions, and what is said about them."""
         super().end_task(rows)
         task = self.host.task
-        inputs = self.host.judge.inputs(task, self.kept[task]).unsqueeze(0)
+        inputs = self.host.evaluator.inputs(task, self.kept[task]).unsqueeze(0)
         with torch.no_grad():
             self.outputs[task] = self.host.network.forward(self.host.weights(task), inputs)
 

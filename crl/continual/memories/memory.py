@@ -39,7 +39,7 @@ class Memory(Part[HostT]):
 
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """The loss of weights [P] on kept windows of a task."""
-        return self.host.judge.loss(task, weights, rows)
+        return self.host.evaluator.loss(task, weights, rows)
 
     def draw(self) -> tuple[int, Windows] | None:
         """An earlier task, and a batch of what is kept of it; ``None`` if there is nothing to replay."""
@@ -72,4 +72,4 @@ class Memory(Part[HostT]):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         with restoring.part("kept"):
-            self.kept.load_state_dict(state["kept"], self.host.device, self.host.judge.sizes)
+            self.kept.load_state_dict(state["kept"], self.host.device, self.host.evaluator.sizes)

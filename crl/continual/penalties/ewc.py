@@ -65,7 +65,7 @@ class EWC(Penalty[SharedNetwork]):
     def end_task(self, rows: Windows) -> None:
         """Measure the Fisher information on some of the task's transitions."""
         host = self.host
-        inputs = host.judge.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
+        inputs = host.evaluator.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
         with torch.no_grad():
             fisher = diagonal_fisher(host.network, host.join(host.task).detach(), inputs, self.generator)
         self.protected[host.task] = torch.stack([fisher[: len(host.trunk)], host.trunk.detach()])

@@ -37,7 +37,7 @@ class MAS(Anchored):
     def end_task(self, rows: Windows) -> None:
         """Measure the sensitivity on some of the task's transitions."""
         host = self.host
-        inputs = host.judge.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
+        inputs = host.evaluator.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
         measured = sensitivity(host.network, host.join(host.task).detach(), inputs)
         self.importance = self.importance + measured[: len(host.trunk)]
         self.anchor = host.trunk.detach().clone()

@@ -18,5 +18,5 @@ class OutputFisher(Weighting):
     def end_task(self, rows: Windows) -> None:
         """Measure the Fisher information on some of the task's transitions."""
         host = self.host
-        inputs = host.judge.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
+        inputs = host.evaluator.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
         self.keep_importance(diagonal_fisher(host.network, host.weights(host.task), inputs, self.generator))

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from crl.checks.regression import NETWORK, RegressionJudge, loss_on, rows_of
+from crl.checks.regression import NETWORK, RegressionLossEvaluator, loss_on, rows_of
 from crl.config import Config, HypernetworkConfig
 from crl.config.compositions import compositions
 from crl.continual.composing import make_strategy
@@ -52,7 +52,7 @@ def make(case: str, seed: int = 0, **learning: float) -> Strategy:
         setattr(config.learning, key, value)
     config.continual.memory = 20
     strategy = make_strategy(config, NETWORK, torch.Generator().manual_seed(seed))
-    strategy.judge = RegressionJudge(strategy)
+    strategy.evaluator = RegressionLossEvaluator(strategy)
     return strategy
 
 
@@ -254,10 +254,10 @@ def test_storage_tells_how_the_state_grows_per_task(case: str) -> None:
 def test_strategies_look_at_old_data_where_they_say_so(case: str) -> None:
     strategy = make(case)
     phases(strategy, "in the second task")
-    judge = strategy.judge
-    assert isinstance(judge, RegressionJudge)
+    evaluator = strategy.evaluator
+    assert isinstance(evaluator, RegressionLossEvaluator)
     name = case.partition(":")[0]
-    assert (judge.old_rows > 0) is (name in REVISITS)
+    assert (evaluator.old_rows > 0) is (name in REVISITS)
     assert strategy.storage().revisits_data is (name in REVISITS | CLONES)
 
 

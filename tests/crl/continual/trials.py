@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from crl.checks.regression import NETWORK, RegressionJudge, loss_on, rows_of
+from crl.checks.regression import NETWORK, RegressionLossEvaluator, loss_on, rows_of
 from crl.config import Config, HypernetworkConfig
 from crl.continual.composable import Composable
 from crl.continual.composing import make_strategy
@@ -28,7 +28,7 @@ def strategy_of(name: str, *, seed: int = 0, network: TargetNetwork = NETWORK, *
     for key, value in changes.items():
         setattr(config.continual if hasattr(config.continual, key) else config.learning, key, value)
     strategy = make_strategy(config, network, torch.Generator().manual_seed(seed))
-    strategy.judge = RegressionJudge(strategy)
+    strategy.evaluator = RegressionLossEvaluator(strategy)
     return strategy
 
 

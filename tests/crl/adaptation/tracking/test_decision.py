@@ -106,7 +106,7 @@ def test_an_imperfect_context_is_believed_in_only_while_nothing_explains_the_win
     fit = window.fit(first.hypothesis)
     assert not window.convinces(fit)
     assert window.share(fit) <= FAR
-    assert 0 < first.forgiven <= FORGIVEN * FAR * float(squares(nominal_residuals(rows)).mean()) * (1 + 1e-9)
+    assert 0 < first.model_error <= FORGIVEN * FAR * float(squares(nominal_residuals(rows)).mean()) * (1 + 1e-9)
     again = decide(first, rows, MODEL, CONFIG.tracking)
     assert again.explains
     # Under a hypothesis that explained all, the same window is one of two regimes until an alarm cuts it.
@@ -135,16 +135,16 @@ def test_half_of_the_squares_is_little_enough_once_such_contexts_have_predicted_
 
 
 def test_an_imperfect_context_is_dropped_when_it_predicts_something_else_than_what_comes() -> None:
-    force = Belief(decide(unknown(), dead(0.3), MODEL, CONFIG.tracking).hypothesis, explains=True, forgiven=1.0)
+    force = Belief(decide(unknown(), dead(0.3), MODEL, CONFIG.tracking).hypothesis, explains=True, model_error=1.0)
     other = dead(0.3, turned=1.0)
     assert Comparison(other, MODEL).fails(Comparison(other, MODEL).fit(force.hypothesis))
     assert not select(force, None, DELAYS, Comparison(other, MODEL)).explains
 
 
 def test_a_belief_is_restored_with_what_it_is_forgiven() -> None:
-    belief = Belief(Faulty(MODEL, context(FLIP), 0.7), explains=True, forgiven=3.5, mixed=True)
+    belief = Belief(Faulty(MODEL, context(FLIP), 0.7), explains=True, model_error=3.5, mixed=True)
     again = Belief.from_state(MODEL, belief.state_dict())
-    assert (again.explains, again.forgiven, again.mixed) == (True, 3.5, True)
+    assert (again.explains, again.model_error, again.mixed) == (True, 3.5, True)
 
 
 def test_without_a_finite_context_nothing_is_known() -> None:

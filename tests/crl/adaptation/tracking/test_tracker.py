@@ -145,10 +145,10 @@ def test_a_turned_sign_with_a_dead_zone_is_corrected_though_no_gain_explains_it(
     regimes = imperfect(ours, 80, seed)
     assert np.mean([regime.active for regime in regimes[10:]]) > 0.9
     assert float(ours.regime.context[1]) < -1.2  # a gain below zero, less than 1 in magnitude
-    assert ours.belief.forgiven > 0
+    assert ours.belief.model_error > 0
     regimes, _ = bodies.drive(ours, (1.0, 1.0), 20, np.random.default_rng(seed))
     assert not regimes[-1].off
-    assert ours.belief.forgiven == 0
+    assert ours.belief.model_error == 0
 
 
 def test_a_context_that_explained_all_is_not_forgiven_a_new_regime() -> None:

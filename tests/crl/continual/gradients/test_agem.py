@@ -42,10 +42,10 @@ def test_a_step_costs_the_same_for_many_tasks() -> None:
     for task in range(TASKS + 3):
         learn(strategy, task, 1)
     strategy.begin_task(TASKS + 3)
-    judge = strategy.judge
-    before = judge.old_rows  # type: ignore[attr-defined]
+    evaluator = strategy.evaluator
+    before = evaluator.old_rows  # type: ignore[attr-defined]
     strategy.step(loss_on(strategy, TASKS + 3, rows_of(0)))
-    assert judge.old_rows - before == strategy.config.learning.batch  # type: ignore[attr-defined]
+    assert evaluator.old_rows - before == strategy.config.learning.batch  # type: ignore[attr-defined]
 
 
 def test_it_keeps_what_heads_alone_lose() -> None:

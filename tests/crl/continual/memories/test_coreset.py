@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 import torch
 
-from crl.checks.regression import RegressionJudge, loss_on, rows_of
+from crl.checks.regression import RegressionLossEvaluator, loss_on, rows_of
 from crl.continual.memories.memory import Memory
 from crl.dynamics.windows import Windows
 from tests.crl.continual.trials import error, learn, part_of, strategy_of
 from tests.crl.states import bits
 
 
-class Listening(RegressionJudge):
-    """Remembers what it was asked to judge."""
+class Listening(RegressionLossEvaluator):
+    """Remembers what it was asked to evaluator."""
 
     def loss(self, task: int, weights: torch.Tensor, rows: Windows) -> torch.Tensor:
         self.asked = [*getattr(self, "asked", []), (task, rows)]
@@ -45,26 +45,26 @@ def test_multitask_keeps_everything() -> None:
 @pytest.mark.parametrize("name", ["coreset", "multitask", "hypercrl_replay"])
 def test_only_kept_rows_of_earlier_tasks_are_replayed(name: str) -> None:
     strategy = strategy_of(name, memory=20)
-    strategy.judge = judge = Listening(strategy)
+    strategy.evaluator = evaluator = Listening(strategy)
     memory: Memory[Any] = part_of(strategy, Memory)
     learn(strategy, 0, 5)
-    assert not hasattr(judge, "asked"), "there is no earlier task"
+    assert not hasattr(evaluator, "asked"), "there is no earlier task"
     learn(strategy, 1, 5)
     strategy.begin_task(2)
-    before = len(judge.asked)
+    before = len(evaluator.asked)
     for step in range(60):
         strategy.step(loss_on(strategy, 2, rows_of(2, step)))
-    asked = judge.asked[before:]
+    asked = evaluator.asked[before:]
     assert len(asked) == 60, "one batch a step"
     assert {task for task, _ in asked} == {0, 1}
     for task, rows in asked:
         kept = {bits(x) for x in memory.kept[task].observation}
         assert {bits(x) for x in rows.observation} <= kept
     strategy.begin_task(0)
-    before = len(judge.asked)
+    before = len(evaluator.asked)
     for step in range(20):
         strategy.step(loss_on(strategy, 0, rows_of(0, step)))
-    assert {task for task, _ in judge.asked[before:]} <= {1, 2}, "not those of the task that came back"
+    assert {task for task, _ in evaluator.asked[before:]} <= {1, 2}, "not those of the task that came back"
 
 
 @pytest.mark.parametrize("name", ["coreset", "multitask"])
@@ -83,8 +83,8 @@ def test_without_weight_nothing_is_replayed() -> None:
     strategy = strategy_of("coreset", replay_weight=0.0)
     learn(strategy, 0, 5)
     learn(strategy, 1, 5)
-    assert isinstance(strategy.judge, RegressionJudge)
-    assert strategy.judge.old_rows == 0
+    assert isinstance(strategy.evaluator, RegressionLossEvaluator)
+    assert strategy.evaluator.old_rows == 0
 
 
 def test_replay_adds_the_loss_on_old_rows_to_hypercrls_regulariser() -> None:

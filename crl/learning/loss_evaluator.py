@@ -1,4 +1,4 @@
-"""Judges a strategy's weights on transitions of any task, and counts how often old ones are looked at."""
+"""Tells the loss of a strategy's weights on transitions of any task, and counts how many old rows are read."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from crl.dynamics.model import DynamicsModel, Scales
 from crl.dynamics.windows import Windows
 
 
-class TaskJudge:
-    """The :class:`crl.continual.strategy.Judge` of an agent.
+class TaskLossEvaluator:
+    """The :class:`crl.continual.strategy.LossEvaluator` of an agent.
 
     Args:
         model: The dynamics model.
         scales: Normalisers of every task that has begun; kept by reference.
-        strategy: Whose weights are judged.
+        strategy: Whose weights are evaluated.
 
     Attributes:
-        old_rows: Rows judged so far (losses only): the current task's are never judged here, so all are old ones.
+        old_rows: Rows evaluated so far (losses only): the current task's are never evaluated here, so all are old ones.
     """
 
     def __init__(self, model: DynamicsModel, scales: Mapping[int, Scales], strategy: Strategy) -> None:
