@@ -62,7 +62,7 @@ class Found:
         self.cut: int | None = None
         """Place from which all is lost up to an end that is whole."""
         last: Gap | None = None
-        for item in scan(data, topics.evaluator, len(MAGIC)):
+        for item in scan(data, topics.judge, len(MAGIC)):
             if isinstance(item, Gap):
                 self._take_gap(item)
                 last = item
@@ -141,7 +141,7 @@ class Found:
     def _take_part(self, start: int, end: int, way: str, content: bytes, place: int, cut: bool) -> None:
         """Take the messages in a compressed stretch of the file, of which all or only the beginning came out."""
         self._parts.append((start, end, way))
-        for item in scan(Bytes.of(content), self.topics.evaluator):
+        for item in scan(Bytes.of(content), self.topics.judge):
             if isinstance(item, Gap):
                 # A record at the end of what came out is torn because the rest did not come.
                 if not cut or item.end < len(content):
