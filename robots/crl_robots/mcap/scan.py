@@ -27,7 +27,7 @@ from crl_robots.mcap.records import (
     parse,
 )
 
-LossEvaluator = Callable[[Record, Bytes], bool | None]
+Judge = Callable[[Record, Bytes], bool | None]
 """Whether a message is one: yes, no, or not to be told."""
 _BEGINNING = re.compile(rb"[\x01-\x0f][\s\S]{4}\x00{4}|" + re.escape(MAGIC))
 _WINDOW = 2**20
@@ -57,7 +57,7 @@ class Repaired(Record):
     """A record in which one bit was turned back."""
 
 
-def scan(data: Bytes, judge: LossEvaluator, at: int = 0) -> Iterator[Record | Gap]:
+def scan(data: Bytes, judge: Judge, at: int = 0) -> Iterator[Record | Gap]:
     """All records from a place on, and the gaps between them.
 
     Args:
@@ -83,7 +83,7 @@ def scan(data: Bytes, judge: LossEvaluator, at: int = 0) -> Iterator[Record | Ga
             at = _next(found, data)
 
 
-def _at_damage(data: Bytes, at: int, judge: LossEvaluator, found: Record | None, repair: bool) -> Record | None:
+def _at_damage(data: Bytes, at: int, judge: Judge, found: Record | None, repair: bool) -> Record | None:
     """The record at a place where it, or what follows it, is damaged."""
     whole = found
     if found is None:
@@ -114,7 +114,7 @@ def _next(record: Record, data: Bytes) -> int:
     return record.end
 
 
-def _sound(data: Bytes, at: int, judge: LossEvaluator) -> Record | None:
+def _sound(data: Bytes, at: int, judge: Judge) -> Record | None:
     """The record at a place, if it holds together."""
     record = parse(data, at)
     if record is None or record.kind != MESSAGE:
@@ -136,7 +136,7 @@ def _likely(data: Bytes, at: int) -> bool:
     return kind in LEAST and LEAST[kind] <= length < _LONGEST
 
 
-def _repaired(data: Bytes, at: int, judge: LossEvaluator) -> Record | None:
+def _repaired(data: Bytes, at: int, judge: Judge) -> Record | None:
     """The record at a place with the one bit turned back that makes it hold together, if there is one such bit."""
     kind = data.read(at, at + 1)[0]
     size = START + _INSIDE.get(kind, 0)
@@ -150,7 +150,7 @@ def _repaired(data: Bytes, at: int, judge: LossEvaluator) -> Record | None:
     return Repaired(**vars(found[0])) if len(found) == 1 else None
 
 
-def _resume(data: Bytes, at: int, judge: LossEvaluator) -> int:
+def _resume(data: Bytes, at: int, judge: Judge) -> int:
     """Where the next record begins that holds together; the end of the data if there is none."""
     while at < data.size:
         window = data.read(at, min(at + _WINDOW, data.size))
@@ -165,7 +165,7 @@ def _resume(data: Bytes, at: int, judge: LossEvaluator) -> int:
     return data.size
 
 
-def _trusted(data: Bytes, at: int, judge: LossEvaluator) -> bool:
+def _trusted(data: Bytes, at: int, judge: Judge) -> bool:
     """Whether a record begins here, in the midst of anything."""
     if data.read(at, min(at + len(MAGIC), data.size)) == MAGIC:
         return True

@@ -182,7 +182,7 @@ def test_a_command_that_one_step_hardly_shows_is_undone_all_the_same() -> None:
     pairs = simulate_pairs(Slow(), identifier, bodies.calibration(), config, 0)
     box = bodies.BOX
     action, target = box.from_flow(pairs.start), box.from_flow(pairs.target)
-    regime = Slow().regimes(config.regimes, torch_generator(0, "flow-pairs")).unsqueeze(1)
+    regime = Slow().regimes(config.field.regimes, torch_generator(0, "flow-pairs")).unsqueeze(1)
     wanted = box.clip(action / regime)
     torch.testing.assert_close(target, wanted, atol=0.02, rtol=0)
 

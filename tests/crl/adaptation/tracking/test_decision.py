@@ -155,7 +155,7 @@ def test_without_a_finite_context_nothing_is_known() -> None:
 
 def test_a_proven_context_is_set_aside_and_recalled_if_it_explains_as_much() -> None:
     rows = made((-1.0, 1.0))
-    found = identify(unknown(), rows, MODEL, CONFIG.memory)
+    found = identify(unknown(), rows, MODEL, CONFIG.tracking.memory)
     assert found is not None
     information = rows[0].information
     proven = Belief(Faulty(MODEL, context(FLIP), 0.9, information, proof=PROVEN + 9), explains=True).retired()
@@ -172,7 +172,7 @@ def test_a_proven_context_is_set_aside_and_recalled_if_it_explains_as_much() -> 
 
 def test_only_what_is_proven_remembers_and_information_fades() -> None:
     rows = made((-1.0, 1.0))
-    identify(unknown(), rows, MODEL, CONFIG.memory)
+    identify(unknown(), rows, MODEL, CONFIG.tracking.memory)
     fault = Faulty(MODEL, context(FLIP), 0.9)
     assert not fault.remember(rows[0], 100)
     for _ in range(10):
