@@ -194,7 +194,7 @@ class Clueless(StructuredIdentifier):
 def test_while_nothing_explains_the_window_its_oldest_transition_leaves_first() -> None:
     """The largest commands are the fault's: kept, they would speak against the nominal body for ever."""
     config = FlowConfig()
-    identifier = Clueless(config, bodies.BOX, bodies.NOMINAL, bodies.calibration())
+    identifier = Clueless(config.identification, bodies.BOX, bodies.NOMINAL, bodies.calibration())
     identifier.relative_error = 100.0
     ours = RegimeTracker(config.tracking, identifier, bodies.NOMINAL, bodies.calibration(), bodies.BOX)
     rng = np.random.default_rng(5)
@@ -202,7 +202,7 @@ def test_while_nothing_explains_the_window_its_oldest_transition_leaves_first() 
     assert ours.regime.off
     assert not regimes[-1].active
     high = np.array(unicycle.ACTION.high)
-    for _ in range(config.window + 2 * OLD):  # unexplained for long, it is decided on at every second step only
+    for _ in range(config.tracking.window + 2 * OLD):  # unexplained for long, it is decided on at every second step only
         action = (rng.uniform(0.1, 0.3, 2) * high).astype(np.float32)
         after = unicycle.step(state, action, (1.0, 1.0), rng.normal(size=3))
         ours.observe(*bodies.noted(state, action, after))
