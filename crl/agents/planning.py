@@ -85,6 +85,7 @@ class PlanningAgent(Agent):
         self.kind = kind_of(config)
         self._told = -1
         self._explore = self._adapting = False
+        self._playing = False  # whether an episode was begun since the agent was made or restored
         self._watch = Stopwatch(PHASES)
 
     # ------------------------------------------------------------------ the four calls
@@ -92,7 +93,7 @@ class PlanningAgent(Agent):
         """Start an episode; a training episode of another task than before makes that the current task."""
         if explore and task.index != self.knowledge.task:
             self._begin_task(task.index)
-        self.task = task
+        self.task, self._playing = task, True
         self._episode, self._explore = episode, explore
         self._step = 0
         self._generator = torch_generator(self.config.seed, "plan", task.index, episode, int(explore))
@@ -194,10 +195,13 @@ class PlanningAgent(Agent):
 
     def _learn_outcomes(self, budget: LearnBudget) -> dict[str, float]:
         """Learn what the current task gives no function for, if anything; the errors of it."""
-        if not self.task.learned:
+        current = self.knowledge.task
+        # A closing session that is continued begins no episode: what was learned before says whether there is more.
+        if not (self.task.learned if self._playing else self.outcomes.knows(current)):
             return {}
-        errors = self.outcomes.learn(self.knowledge.task, self.knowledge.buffer, budget.steps)
-        self._score()  # an episode may go on after it (learning.every)
+        errors = self.outcomes.learn(current, self.knowledge.buffer, budget.steps)
+        if self._playing:
+            self._score()  # an episode may go on after it (learning.every)
         return errors
 
     # ------------------------------------------------------------------ what it can tell

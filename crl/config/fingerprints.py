@@ -24,6 +24,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("budget", "carry"): False,
     ("continual", "protect"): 0,
     ("continual", "parts"): [],
+    ("learning", "every"): 0,
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,

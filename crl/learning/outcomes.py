@@ -138,6 +138,10 @@ class Outcomes:
     def _action(self) -> int:
         return self._size - 2 * self._features.features
 
+    def knows(self, task: int) -> bool:
+        """Whether it has learned outcomes of a task."""
+        return task in self._models
+
     def errors(self, task: int) -> dict[str, float]:
         """``reward_error`` and ``end_error`` of a task (see :class:`OutcomeModel`), as far as they are known."""
         model = self._models.get(task)

@@ -186,7 +186,7 @@ class Trusting(Finetune):
         value = loss(self.trunk)
         (gradient,) = torch.autograd.grad(value, [self.trunk])
         with torch.no_grad():
-            self.trunk -= 0.05 * self._optimiser.factor * gradient
+            self.trunk -= 0.05 * self.optimiser.factor * gradient
         return {"task": value.detach()}
 
 
@@ -207,7 +207,7 @@ class Aliased(Finetune):
 
 class Unpicklable(Finetune):
     def state_dict(self) -> dict[str, Any]:
-        return {**super().state_dict(), "optimiser object": self._optimiser}
+        return {**super().state_dict(), "optimiser object": self.optimiser}
 
     def load_state_dict(self, state: Any) -> None:
         super().load_state_dict({key: value for key, value in state.items() if key != "optimiser object"})

@@ -83,7 +83,7 @@ def named_code(config: Config) -> tuple[str, ...]:
     named = {text for value in given for text in _texts(value) if is_path(text)}
     # A Gymnasium id imports nothing but what is installed, unless it names a module itself.
     imported = {code_of(text) if is_foreign(text) else text for text in named}
-    own = own_code(config.continual.name)  # which may be one among several names
+    own = own_code(dict(leaves(config))["continual.name"])  # which may be one among several names
     return tuple(sorted({text for text in imported if text is not None} | set(own)))
 
 

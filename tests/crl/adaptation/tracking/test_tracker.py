@@ -202,7 +202,9 @@ def test_while_nothing_explains_the_window_its_oldest_transition_leaves_first() 
     assert ours.regime.off
     assert not regimes[-1].active
     high = np.array(unicycle.ACTION.high)
-    for _ in range(config.tracking.window + 2 * OLD):  # unexplained for long, it is decided on at every second step only
+    for _ in range(
+        config.tracking.window + 2 * OLD
+    ):  # unexplained for long, it is decided on at every second step only
         action = (rng.uniform(0.1, 0.3, 2) * high).astype(np.float32)
         after = unicycle.step(state, action, (1.0, 1.0), rng.normal(size=3))
         ours.observe(*bodies.noted(state, action, after))
