@@ -29,15 +29,15 @@ WALL = CommandFilter(unicycle.ACTION, (0.0, 0.0))
 
 @pytest.mark.parametrize("kind", RIVALS)
 @given(
-    context=PAIRS, plan=st.tuples(st.floats(-1, 1, width=32), st.floats(-1, 1, width=32)), forgiven=st.floats(0, 1e9)
+    context=PAIRS, plan=st.tuples(st.floats(-1, 1, width=32), st.floats(-1, 1, width=32)), model_error=st.floats(0, 1e9)
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_believed_commands_stay_inside_their_limits(
-    kind: type[TrackingRefiner], context: tuple[float, float], plan: tuple[float, float], forgiven: float
+    kind: type[TrackingRefiner], context: tuple[float, float], plan: tuple[float, float], model_error: float
 ) -> None:
     ours = rival(kind)
     model = ours.tracker.belief.hypothesis._model
-    ours.tracker.belief = Belief(Faulty(model, torch.tensor(context), 1.0), True, forgiven=forgiven)
+    ours.tracker.belief = Belief(Faulty(model, torch.tensor(context), 1.0), True, model_error=model_error)
     planned = (np.array(plan) * np.array(unicycle.ACTION.high)).astype(np.float32)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -51,7 +51,7 @@ def test_whatever_is_believed_commands_stay_inside_their_limits(
 def test_an_unclipped_correction_meets_the_wall() -> None:
     ours = rival(InverseRefiner, clipped=False, field_box_scale=25.0)
     model = ours.tracker.belief.hypothesis._model
-    ours.tracker.belief = Belief(Faulty(model, torch.tensor([-0.9, 0.0]), 1.0), True, forgiven=5.0)
+    ours.tracker.belief = Belief(Faulty(model, torch.tensor([-0.9, 0.0]), 1.0), True, model_error=5.0)
     refined = ours.refine(np.array([1.0, 0.0], np.float32))
     assert refined[0] > 5
     command = WALL(refined)
