@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import crl
+from crl.config.compositions import compositions, elements
 
 
 @pytest.fixture
@@ -99,15 +100,18 @@ class TestMetadata:
         point.load()()
         assert {"crl/DoorOpen-v0", "crl/CartPoleLength-v0"} <= set(gymnasium.registry)
 
-    def test_every_strategy_and_planner_has_a_config(self, project: dict[str, Any], repository: Path) -> None:
+    def test_every_planner_and_sequence_has_a_config(self, project: dict[str, Any], repository: Path) -> None:
         points = project["project"]["entry-points"]
-        for group, folder in (
-            ("crl.strategies", "continual"),
-            ("crl.planners", "planner"),
-            ("crl.task_sequences", "env"),
-        ):
+        for group, folder in (("crl.planners", "planner"), ("crl.task_sequences", "env")):
             files = {path.stem for path in (repository / "configs" / folder).glob("*.yaml")}
             assert set(points[group]) <= files
+
+    def test_every_strategy_is_made_of_what_there_is(self) -> None:
+        for name in compositions():
+            assert elements(name), name
+            for path in elements(name):
+                module, _, attribute = path.partition(":")
+                assert isinstance(getattr(importlib.import_module(module), attribute), type), path
 
 
 class TestConstraints:
