@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import err, say
+from crl.commands.arguments import say
 
 
 def register(app: typer.Typer) -> None:
@@ -38,8 +38,7 @@ def confirm(
         return
     found = load_suite(suite)
     folder = runs or Path("runs/confirm") / f"{suite}_{found.block}"
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
+    from crl.commands.flights import show_flights
     from crl.confirmation.frozen import claim
     from crl.confirmation.missions import plan, run
     from crl.training.missions.trials import check_trials, read_trials
@@ -55,13 +54,7 @@ def confirm(
             say("  ".join(map(str, trial)))
         return
     say(f"{len(trials)} missions of {found.env}, {found.fits} fits of {len(found.methods)} methods, in {folder}")
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err) as shown:
-        bar = shown.add_task("fitting and flying", total=None)
-        for done, count, said in run(planned, folder, workers):
-            shown.update(bar, completed=done, total=count, description=said[:60])
-            if not err.is_terminal:
-                say(f"{done} of {count}: {said}")
+    show_flights(run(planned, folder, workers))
     from crl.reporting.confirmations.page import write_confirmation
 
     header = {

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from crl.commands.arguments import Trust, err, out, say
+from crl.commands.flights import show_flights
 from crl.console import PlainConsole
 from crl.cores import cores
 from crl.errors import SettingsError
@@ -87,13 +87,7 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
                 require_trusted_run(folder / "fits" / fit)
     made_by = commit()  # before the missions: the checkout may change while they are flown
     say(f"{counted(len(trials), 'mission')} of {sequence.name} by {counted(len(methods), 'method')}, in {folder}")
-    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=err) as shown:
-        bar = shown.add_task("fitting and flying", total=None)
-        for done, count, said in run_trials(trials, folder, own["workers"]):
-            shown.update(bar, completed=done, total=count, description=said[:60])
-            if not err.is_terminal:
-                say(f"{done} of {count}: {said}")
+    show_flights(run_trials(trials, folder, own["workers"]))
     records = read_trials(trials, folder)
     rows = summarise_missions(records)
     command = shlex.join(["crl", "eval-missions", *(settings or [])])

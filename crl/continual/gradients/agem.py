@@ -10,38 +10,25 @@ gradients have nothing else in common; Adam rescales the projected gradient, as 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from crl import restoring
 from crl.config.components import PARTS
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.gradients.gradient import Gradient
-from crl.continual.memories.task_memory import TaskMemory
-from crl.continual.part import Boundary, Host
-from crl.dynamics.windows import Windows
+from crl.continual.memories.keeping import Keeping
+from crl.continual.part import Host
 
 TASKS = 4
 """Earlier tasks in a reference batch, at most."""
 
 
-class AGEM(Gradient[SharedNetwork]):
-    """Gradients that would raise the loss on kept transitions are projected.
-
-    Attributes:
-        kept: The kept windows of every finished task.
-    """
+class AGEM(Keeping[SharedNetwork], Gradient[SharedNetwork]):
+    """Gradients that would raise the loss on kept transitions are projected."""
 
     HOSTS = (Host.NETWORK,)
     SETTINGS = PARTS["agem"]
-    BOUNDARY = Boundary.ROWS
-    REVISITS = True
-
-    def __init__(self, host: SharedNetwork, name: str) -> None:
-        super().__init__(host, name)
-        self.kept = TaskMemory()
 
     def transform(self, gradients: Mapping[str, Tensor]) -> None:
         """Project the trunk's gradient, if it points against the reference."""
@@ -63,23 +50,6 @@ class AGEM(Gradient[SharedNetwork]):
             total = total + host.evaluator.loss(task, host.join(task), rows) / len(drawn)
         (gradient,) = torch.autograd.grad(total, [host.trunk])
         return gradient
-
-    def end_task(self, rows: Windows) -> None:
-        """Keep some of the task's transitions, in place of those of an earlier visit."""
-        self.kept[self.host.task] = rows.choose(self.config.continual.memory, self.generator)
-
-    def bytes_per_task(self) -> int:
-        """The kept transitions."""
-        return self.kept.bytes_per_task
-
-    def state_dict(self) -> dict[str, Any]:
-        """The kept transitions."""
-        return {"kept": self.kept.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned, to the bit."""
-        with restoring.part("kept"):
-            self.kept.load_state_dict(state["kept"], self.host.device, self.host.evaluator.sizes)
 
 
 def project(gradient: Tensor, reference: Tensor) -> None:

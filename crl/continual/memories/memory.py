@@ -2,40 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from torch import Tensor
 
-from crl import restoring
 from crl.config.components import PARTS
-from crl.continual.memories.task_memory import TaskMemory
-from crl.continual.part import Boundary, Host, HostT, Kind, Part
+from crl.continual.memories.keeping import Keeping
+from crl.continual.part import Host, HostT, Kind
 from crl.dynamics.windows import Windows
 
 
-class Memory(Part[HostT]):
+class Memory(Keeping[HostT]):
     """Keeps windows of finished tasks, and judges those of one task, drawn at random, in every step.
 
     Attributes:
         MOVES_HEADS: Whether the heads of all tasks go on learning, and not only the current one.
-        kept: The kept windows of every finished task.
     """
 
     KIND: ClassVar[Kind] = Kind.MEMORY
     HOSTS: ClassVar[tuple[Host, ...]] = (Host.NETWORK, Host.HYPERNETWORK)
     SETTINGS: ClassVar[tuple[str, ...] | None] = PARTS["coreset"]
-    BOUNDARY: ClassVar[Boundary] = Boundary.ROWS
-    REVISITS: ClassVar[bool] = True
     MOVES_HEADS: ClassVar[bool] = True
-
-    def __init__(self, host: HostT, name: str) -> None:
-        super().__init__(host, name)
-        self.kept = TaskMemory()
-
-    def choose(self, rows: Windows) -> Windows:
-        """What to keep of a task's windows."""
-        return rows.choose(self.config.continual.memory, self.generator)
 
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """The loss of weights [P] on kept windows of a task."""
@@ -56,20 +43,3 @@ class Memory(Part[HostT]):
             return None
         task, rows = drawn
         return self.config.continual.replay_weight * self.loss(task, self.host.differentiable(task), rows)
-
-    def end_task(self, rows: Windows) -> None:
-        """Keep some of the task's transitions, in place of those of an earlier visit."""
-        self.kept[self.host.task] = self.choose(rows)
-
-    def bytes_per_task(self) -> int:
-        """The kept transitions."""
-        return self.kept.bytes_per_task
-
-    def state_dict(self) -> dict[str, Any]:
-        """The kept transitions."""
-        return {"kept": self.kept.state_dict()}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned, to the bit."""
-        with restoring.part("kept"):
-            self.kept.load_state_dict(state["kept"], self.host.device, self.host.evaluator.sizes)

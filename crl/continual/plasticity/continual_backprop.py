@@ -9,7 +9,7 @@ is the mean over the batch; the incoming weights are drawn as the network's init
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -39,15 +39,8 @@ class ContinualBackprop(Plasticity):
         super().__init__(host, name)
         self.rate = self.number("cbp_rate", most=1)
         self.maturity = self.number("cbp_maturity")
-        network = host.network
-        units = {str(layer): size for layer, (_, size) in enumerate(network.layers[:-1])}
-        self.utility = {name: torch.zeros(network.ensemble, size, device=host.device) for name, size in units.items()}
-        self.age = {name: torch.zeros_like(value) for name, value in self.utility.items()}
-        self.due = {name: torch.zeros(network.ensemble, device=host.device) for name in units}
-
-    def see(self, layers: Sequence[Tensor]) -> None:
-        """Remember how active the units are."""
-        self._seen = [read.detach().abs().mean(dim=1) for read in layers[1:-1]]
+        self.utility, self.age = self.units(), self.units()
+        self.due = {name: torch.zeros(host.network.ensemble, device=host.device) for name in self.age}
 
     def after_step(self, before: Mapping[str, Tensor]) -> None:
         """Count what the units contribute, and replace those that are due."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -15,6 +16,18 @@ class Plasticity(Part[SharedNetwork]):
     """Can renew hidden units of one network that serves all tasks."""
 
     KIND: ClassVar[Kind] = Kind.PLASTICITY
+
+    def see(self, layers: Sequence[Tensor]) -> None:
+        """Remember how active the units are: their mean absolute outputs [E, units], by hidden layer."""
+        self._seen = [read.detach().abs().mean(dim=1) for read in layers[1:-1]]
+
+    def units(self) -> dict[str, Tensor]:
+        """Zeros [E, units], by hidden layer."""
+        network = self.host.network
+        return {
+            str(layer): torch.zeros(network.ensemble, size, device=self.host.device)
+            for layer, (_, size) in enumerate(network.layers[:-1])
+        }
 
     def before_step(self) -> None:
         """Note whether the step moves anything: one that does not counts for nothing."""

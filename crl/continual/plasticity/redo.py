@@ -9,10 +9,9 @@ to be above zero.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import torch
 from torch import Tensor
 
 from crl import restoring
@@ -40,16 +39,8 @@ class ReDo(Plasticity):
         self._clear()
 
     def _clear(self) -> None:
-        network = self.host.network
         self.steps = 0
-        self.sums = {
-            str(layer): torch.zeros(network.ensemble, units, device=self.host.device)
-            for layer, (_, units) in enumerate(network.layers[:-1])
-        }
-
-    def see(self, layers: Sequence[Tensor]) -> None:
-        """Remember how active the units are."""
-        self._seen = [read.detach().abs().mean(dim=1) for read in layers[1:-1]]
+        self.sums = self.units()
 
     def after_step(self, before: Mapping[str, Tensor]) -> None:
         """Count the step, and recycle when it is time."""
