@@ -257,10 +257,10 @@ class PlanningAgent(Agent):
         task, planner = self.knowledge.task, asdict(self.config.planner)
         if task < 0:
             return fingerprint_of("no task yet", planner)
-        parts = self.knowledge.scales[task].parts()
-        scales = {name: [part.mean, part.std] for name, part in parts.items()}
+        parts = self.knowledge.normalisers[task].parts()
+        normalisers = {name: [part.mean, part.std] for name, part in parts.items()}
         adapting = self.adaptation.in_force() if self._adapting else []
-        return fingerprint_of(task, self.knowledge.strategy.weights(task), scales, planner, *adapting)
+        return fingerprint_of(task, self.knowledge.strategy.weights(task), normalisers, planner, *adapting)
 
     def storage(self) -> Storage:
         """What the strategy keeps per finished task."""
