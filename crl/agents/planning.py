@@ -25,7 +25,7 @@ from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.stopwatch import Stopwatch
 from crl.config import Config
-from crl.config.agents import PILOT, kind_of
+from crl.config.declared.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.learning.knowledge import Knowledge

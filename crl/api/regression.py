@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from crl.api.overrides import overrides
 from crl.config import Config
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.continual.composing import make_strategy
 from crl.continual.strategy import Loss
 from crl.dynamics.model import deal

@@ -13,7 +13,7 @@ import torch
 
 from crl import restoring
 from crl.config import Config
-from crl.config.agents import MPC
+from crl.config.declared.agents import MPC
 from crl.continual.composing import make_strategy
 from crl.continual.strategy import Storage, Strategy
 from crl.dynamics.buffer import Buffer

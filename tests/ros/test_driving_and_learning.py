@@ -17,7 +17,7 @@ from crl_ros.faults import inject
 from crl_ros.processes import environment
 from crl_ros.timing import measure
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.deployment.export import export_run
 from crl.training.runner import train
 from crl_robots import make_robot

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.online_learner import LEAST, WAIT, OnlineLearner
-from crl.config.missions import BodyConfig
+from crl.config.sections.missions import BodyConfig
 from crl.dynamics.body import Body
 from crl.dynamics.rows import Rows
 from crl.dynamics.task_model import TaskModel

@@ -14,7 +14,7 @@ import torch
 
 from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
-from crl.config.compositions import compositions
+from crl.config.declared.compositions import compositions
 from crl.noise import exploration_actions
 from crl.seeding import numpy_generator
 from crl.types import ExplorationPrior, LearnBudget, Phase, TaskSpec
