@@ -11,8 +11,8 @@ import pytest
 from crl_envs.missions import MissionError
 from crl_envs.missions.commands import dead_zone, drifted, lagged, power, stalled
 from crl_envs.missions.suites import UNICYCLE_NONLINEAR
-from crl_envs.ugv_unicycle import HALF, NOISE, UnicycleEnv
-from crl_envs.unicycle_faults import UnicycleFault
+from crl_envs.vehicles.ugv_unicycle import HALF, NOISE, UnicycleEnv
+from crl_envs.vehicles.unicycle_faults import UnicycleFault
 
 LASTING = {"inject": 0.0, "remove": 1.0}
 

@@ -13,10 +13,10 @@ import pytest
 import torch
 from gymnasium.utils.env_checker import check_env
 
-from crl_envs import quadrotor_model as body
 from crl_envs.missions import MissionError
-from crl_envs.quadrotor import QuadrotorEnv
-from crl_envs.quadrotor_faults import QuadrotorFault
+from crl_envs.quadrotors import model as body
+from crl_envs.quadrotors.faults import QuadrotorFault
+from crl_envs.quadrotors.quadrotor import QuadrotorEnv
 
 STAY = np.zeros(4, dtype=np.float32)
 HOVER = np.array([1, 0, 0, 0], dtype=np.float32)

@@ -6,8 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl_envs import quadrotor_model as body
-from crl_envs.quadrotor_control import mix
+from crl_envs.quadrotors import model as body
+from crl_envs.quadrotors.control import mix
 
 
 def wrench(forces: list[float]) -> np.ndarray:

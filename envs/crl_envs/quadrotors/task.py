@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from crl_envs import quadrotor_model as body
 from crl_envs import task as contract
 from crl_envs.missions import goal_fields
+from crl_envs.quadrotors import model as body
 
 SUBSTEPS = 10
 """Physics and rate-loop steps per command: 500 Hz and 50 Hz."""

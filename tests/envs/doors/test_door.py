@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from crl_envs.door import DoorOpenEnv
-from crl_envs.door_model import HANDLES
-from crl_envs.door_pose import DoorOpenPoseEnv
+from crl_envs.doors.door import DoorOpenEnv
+from crl_envs.doors.model import HANDLES
+from crl_envs.doors.pose import DoorOpenPoseEnv
 
 DOORS = tuple(HANDLES)
 LATCHED = tuple(door for door in DOORS if HANDLES[door].direction)

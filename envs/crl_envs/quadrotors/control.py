@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from crl_envs.quadrotor_model import GRAVITY, INERTIA, MASS, MOTOR_THRUST, OFFSET, PLACES, SPINS, TIME_STEP, YAW_ARM
+from crl_envs.quadrotors.model import GRAVITY, INERTIA, MASS, MOTOR_THRUST, OFFSET, PLACES, SPINS, TIME_STEP, YAW_ARM
 
 RATE_P = (16.0, 16.0, 8.0)
 """1/s: angular acceleration per error of rate; the motors' lag of 30 ms leaves 60 degrees of phase."""

@@ -17,10 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl_envs.missions.naming import fault_name
-from crl_envs.ugv_mission import SPEED, TURN_RATE, UGVMissionEnv
-from crl_envs.ugv_picture import MapPicture
-from crl_envs.unicycle_faults import NOMINAL as NO_FAULT
-from crl_envs.unicycle_faults import UnicycleFault
+from crl_envs.vehicles.ugv_mission import SPEED, TURN_RATE, UGVMissionEnv
+from crl_envs.vehicles.ugv_picture import MapPicture
+from crl_envs.vehicles.unicycle_faults import NOMINAL as NO_FAULT
+from crl_envs.vehicles.unicycle_faults import UnicycleFault
 
 CONTROL_PERIOD = 0.2
 """Seconds between two commands."""
@@ -114,7 +114,7 @@ class UnicycleEnv(UGVMissionEnv):
     Args:
         waypoints: Name of a shipped map (``courtyard``, ``orchard``) or path of a CSV file with x,y.
         fault: ``None``, or what differs while the fault is on, such as ``{"gain": [v, w]}``, factors on the commands;
-            see :class:`~crl_envs.unicycle_faults.UnicycleFault`.
+            see :class:`~crl_envs.vehicles.unicycle_faults.UnicycleFault`.
         inject: Share of the waypoints above which the fault is on; 0: from the first step.
         remove: Share of the waypoints above which it is off again; 1: never.
         radius: A waypoint is reached within this distance (m).
@@ -220,7 +220,7 @@ class UnicycleEnv(UGVMissionEnv):
         return matrix, [0.0, 0.0]
 
     def odometry(self) -> dict[str, Any]:
-        """What odometry would measure, as :meth:`crl_envs.husky.HuskyEnv.odometry`; this body has no velocity."""
+        """What odometry would measure, as :meth:`.husky.HuskyEnv.odometry` does; this body has no velocity."""
         x, y, heading = self._pose()
         position = (x + float(self.origin[0]), y + float(self.origin[1]), 0.0)
         orientation = (math.cos(heading / 2), 0.0, 0.0, math.sin(heading / 2))

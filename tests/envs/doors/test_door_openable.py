@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from crl_envs.door import DoorOpenEnv
-from crl_envs.door_model import HANDLES
+from crl_envs.doors.door import DoorOpenEnv
+from crl_envs.doors.model import HANDLES
 
 HORIZON, SAMPLES, ROUNDS, ELITES = 12, 64, 3, 8
 

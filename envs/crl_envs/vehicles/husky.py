@@ -20,11 +20,11 @@ import pybullet_data
 from numpy.typing import NDArray
 
 from crl_envs import task as contract
-from crl_envs.chase_picture import ChasePicture, hide
-from crl_envs.husky_faults import NOMINAL, HuskyFault
 from crl_envs.missions import MissionError
 from crl_envs.missions.naming import fault_name
-from crl_envs.ugv_mission import SPEED, TURN_RATE, UGVMissionEnv
+from crl_envs.vehicles.chase_picture import ChasePicture, hide
+from crl_envs.vehicles.husky_faults import NOMINAL, HuskyFault
+from crl_envs.vehicles.ugv_mission import SPEED, TURN_RATE, UGVMissionEnv
 
 TIME_STEP = 0.01
 """Physics step (s)."""
@@ -97,7 +97,7 @@ class HuskyEnv(UGVMissionEnv):
 
     Args:
         waypoints: Name of a shipped map (``courtyard``, ``orchard``) or path of a CSV file with x,y.
-        fault: ``None`` or a dictionary, see :class:`~crl_envs.husky_faults.HuskyFault`.
+        fault: ``None`` or a dictionary, see :class:`~crl_envs.vehicles.husky_faults.HuskyFault`.
         inject: Share of the waypoints above which the fault is on; 0: from the first step.
         remove: Share of the waypoints above which it is off again; 1: never.
         radius: A waypoint is reached within this distance (m).

@@ -1,4 +1,4 @@
-"""MJCF of a seven-joint arm with two fingers on a pedestal, for :mod:`crl_envs.door`.
+"""MJCF of a seven-joint arm with two fingers on a pedestal, for :mod:`crl_envs.doors.door`.
 
 The link lengths are those of a Franka Panda (Denavit-Hartenberg table in its public data sheet), the joint
 ranges near its own (joint 6 turns further up, to point the hand level at a low handle); the shapes are

@@ -9,14 +9,14 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from crl_envs import quadrotor_model as body
 from crl_envs.missions import FaultSchedule, Mission, MissionError, Progress
 from crl_envs.missions.naming import fault_name
 from crl_envs.missions.rewards import CRUISE, air_reward
 from crl_envs.mujoco_env import Array, MujocoTaskEnv
-from crl_envs.quadrotor_control import RateLoop, VelocityLoop
-from crl_envs.quadrotor_faults import INTERFACES, NOMINAL, QuadrotorFault
-from crl_envs.quadrotor_task import CONTROL_PERIOD, SAFE, SUBSTEPS, describe
+from crl_envs.quadrotors import model as body
+from crl_envs.quadrotors.control import RateLoop, VelocityLoop
+from crl_envs.quadrotors.faults import INTERFACES, NOMINAL, QuadrotorFault
+from crl_envs.quadrotors.task import CONTROL_PERIOD, SAFE, SUBSTEPS, describe
 
 RADIUS = 0.3
 """A waypoint is reached within this distance (m)."""
@@ -93,7 +93,7 @@ class QuadrotorEnv(MujocoTaskEnv):
     Args:
         waypoints: Name of a shipped map (``hall``, ``spiral``) or path of a CSV file with x,y[,z].
         interface: ``velocity`` or ``rates``.
-        fault: ``None`` or a dictionary, see :class:`~crl_envs.quadrotor_faults.QuadrotorFault`.
+        fault: ``None`` or a dictionary, see :class:`~crl_envs.quadrotors.faults.QuadrotorFault`.
         inject: Share of the waypoints above which the fault is on; 0: from the first step.
         remove: Share of the waypoints above which it is off again; 1: never.
         radius: A waypoint is reached within this distance (m).
@@ -302,7 +302,7 @@ class QuadrotorEnv(MujocoTaskEnv):
         return np.array([*position, yaw, *motion, *self._last, *self.progress.observe(position)], dtype=np.float32)
 
     def odometry(self) -> dict[str, Any]:
-        """What odometry would measure now, as :meth:`crl_envs.husky.HuskyEnv.odometry`."""
+        """What odometry would measure now, as :meth:`crl_envs.vehicles.husky.HuskyEnv.odometry`."""
         back, velocity = np.zeros(4), np.zeros(3)
         mujoco.mju_negQuat(back, self.data.qpos[3:7])
         mujoco.mju_rotVecQuat(velocity, self.data.qvel[:3], back)

@@ -1,4 +1,4 @@
-"""MJCF of the five doors of :mod:`crl_envs.door`: panel, frame, handles and the geometric latch.
+"""MJCF of the five doors of :mod:`crl_envs.doors.door`: panel, frame, handles and the geometric latch.
 
 x points from the robot to the door, y to the left, z up. The hinge is on the left, the door opens
 towards the robot. The latch is an arm behind the panel, rigid with the handle: it reaches past the
@@ -13,7 +13,7 @@ import math
 
 import mujoco
 
-from crl_envs import door_arm
+from crl_envs.doors import arm as door_arm
 
 TIMESTEP = 1 / 300  # s: 30 steps per action
 HANDLE_HEIGHT = 1.0  # m
@@ -104,7 +104,7 @@ def _latch(handle: Handle) -> tuple[str, str, str]:
 
 
 def mjcf(handle: Handle, twist: bool = False) -> str:
-    """The whole scene as MJCF; ``twist`` as in :func:`crl_envs.door_arm.actuators`."""
+    """The whole scene as MJCF; ``twist`` as in :func:`crl_envs.doors.arm.actuators`."""
     joint, arm, plate = _latch(handle)
     middle = DOOR_FRONT + DOOR_THICKNESS / 2
     grasp_y, grasp_z = handle.grasp

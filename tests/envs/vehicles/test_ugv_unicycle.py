@@ -15,7 +15,7 @@ from gymnasium.utils.env_checker import check_env
 
 from crl_envs.missions import MissionError
 from crl_envs.missions.gains import PUBLISHED_GAINS
-from crl_envs.ugv_unicycle import (
+from crl_envs.vehicles.ugv_unicycle import (
     NOISE,
     UnicycleEnv,
     clip_command,

@@ -64,19 +64,19 @@ def make_ugv_mission(body: str = "kinematic", **kwargs: Any) -> UGVMissionEnv:
     """Make a ground vehicle's mission; entry point of ``crl/UGVMission-v0``.
 
     Args:
-        body: ``kinematic`` (:class:`~crl_envs.ugv_unicycle.UnicycleEnv`) or ``husky``
-            (:class:`~crl_envs.husky.HuskyEnv`, needs PyBullet).
+        body: ``kinematic`` (:class:`~crl_envs.vehicles.ugv_unicycle.UnicycleEnv`) or ``husky``
+            (:class:`~crl_envs.vehicles.husky.HuskyEnv`, needs PyBullet).
         kwargs: What the body's class takes.
 
     Raises:
         MissionError: There is no such body.
     """
     if body == "kinematic":
-        from crl_envs.ugv_unicycle import UnicycleEnv
+        from crl_envs.vehicles.ugv_unicycle import UnicycleEnv
 
         return UnicycleEnv(**kwargs)
     if body == "husky":
-        from crl_envs.husky import HuskyEnv
+        from crl_envs.vehicles.husky import HuskyEnv
 
         return HuskyEnv(**kwargs)
     raise MissionError(f"there is no body {body!r}", "use 'kinematic' or 'husky'")

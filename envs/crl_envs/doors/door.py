@@ -9,8 +9,9 @@ import mujoco
 import numpy as np
 from array_api_compat import array_namespace
 
-from crl_envs import door_arm, door_model
 from crl_envs import task as contract
+from crl_envs.doors import arm as door_arm
+from crl_envs.doors import model as door_model
 from crl_envs.mujoco_env import Array, MujocoTaskEnv
 
 Door = Literal["pull", "round_minus", "lever_minus", "round_plus", "lever_plus"]

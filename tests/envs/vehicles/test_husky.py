@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from crl_envs.husky_faults import HuskyFault
 from crl_envs.missions import MissionError
+from crl_envs.vehicles.husky_faults import HuskyFault
 
 pybullet = pytest.importorskip("pybullet")
 
-from crl_envs.husky import HuskyEnv  # noqa: E402  needs the line above
+from crl_envs.vehicles.husky import HuskyEnv  # noqa: E402  needs the line above
 
 LASTING = {"inject": 0.0, "remove": 1.0, "fence": 100.0}
 FORWARD, SIDEWAYS, TURNING = 3, 4, 5

@@ -1,4 +1,4 @@
-"""The doors of :mod:`crl_envs.door` with the larger observation and action of the HyperCRL paper."""
+"""The doors of :mod:`crl_envs.doors.door` with the larger observation and action of the HyperCRL paper."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from crl_envs import door_arm
 from crl_envs import task as contract
-from crl_envs.door import DoorOpenEnv, exploration, hand_fields, handle_and_door_fields, plain_task, velocity_fields
+from crl_envs.doors import arm as door_arm
+from crl_envs.doors.door import (
+    DoorOpenEnv,
+    exploration,
+    hand_fields,
+    handle_and_door_fields,
+    plain_task,
+    velocity_fields,
+)
 from crl_envs.mujoco_env import Array
 
 
 class DoorOpenPoseEnv(DoorOpenEnv):
     """Open one of five doors, sensing joints and a pose, commanding a whole twist.
 
-    Same scene, reward and success as :class:`crl_envs.door.DoorOpenEnv`; nothing holds the hand's pitch and yaw.
+    Same scene, reward and success as :class:`crl_envs.doors.door.DoorOpenEnv`; nothing holds the hand's pitch and yaw.
 
     Action, each in -1..1, held for 0.1 s:
 
