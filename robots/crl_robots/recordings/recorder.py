@@ -106,7 +106,7 @@ def definitions() -> Callable[[str], str]:
     Raises:
         RobotError: ``rosbags`` is not installed.
     """
-    from crl_robots.bags import typestore
+    from crl_robots.recordings.bags import typestore
 
     store, texts = typestore(), dict[str, str]()
 

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 
 from crl.safety.fence import Fence
-from crl_robots.bag_topics import Chosen, choose
-from crl_robots.bags import is_bag, open_bag
 from crl_robots.errors import RobotError
 from crl_robots.mission import RobotMission
 from crl_robots.observation import observe
+from crl_robots.recordings.bag_topics import Chosen, choose
+from crl_robots.recordings.bags import is_bag, open_bag
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
 from crl_robots.robot import Reading
-from crl_robots.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
 from crl_robots.spec import RobotSpec
 from crl_robots.spec_file import SPECS, load_spec
 
@@ -52,12 +52,12 @@ class BagData:
         """Transitions of a bag.
 
         Args:
-            source: See :func:`crl_robots.bags.bag_files`.
+            source: See :func:`crl_robots.recordings.bags.bag_files`.
             env: Gymnasium id of the environment that learns from them.
             options: Its options.
             robot: Name or file of the robot's description; by default the one that the environment simulates.
             odom: Topic of the odometry; the plan is looked for beside it and around it, see
-                :func:`crl_robots.bag_topics.choose`.
+                :func:`crl_robots.recordings.bag_topics.choose`.
             cmd_vel: Topic of the commands; ``None``: looked for as the plan is.
 
         Returns:

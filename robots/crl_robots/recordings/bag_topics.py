@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from crl_robots.bags import find_topic, named
 from crl_robots.errors import RobotError
-from crl_robots.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED
+from crl_robots.recordings.bags import find_topic, named
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED
 
 
 @dataclass(frozen=True)
