@@ -19,8 +19,8 @@ from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
 from crl.config.sections.flow import IdentificationConfig
-from crl.memory.base_model import BaseModel
-from crl.memory.steps import Steps
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.steps import Steps
 
 MOST = 24
 """Transitions that a context is identified from, the newest."""

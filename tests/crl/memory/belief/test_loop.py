@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from crl.config.sections.memory import KINDS
-from crl.memory.belief import Belief
-from crl.memory.memory import NOMINAL
-from crl.memory.phase import Phase
-from crl.memory.regime import Standing
+from crl.memory.belief.loop import Belief
+from crl.memory.models.memory import NOMINAL
+from crl.memory.models.regime import Standing
+from crl.memory.recall.phase import Phase
 from tests.crl.memory.unicycle import BOX, belief_of, drive, error, gains, live, squared
 
 EACH = pytest.mark.parametrize("kind", KINDS)

@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from crl.config.sections.memory import BeliefConfig
-from crl.memory.bridge import Bridge
-from crl.memory.coverage import widening
-from crl.memory.evidence import Seen
-from crl.memory.likelihood import FIT, Units, mean_square, recall
-from crl.memory.memory import NOMINAL, Memory
-from crl.memory.phase import InForce
-from crl.memory.regime import Regime
-from crl.memory.steps import Steps
+from crl.memory.models.bridge import Bridge
+from crl.memory.models.memory import NOMINAL, Memory
+from crl.memory.models.regime import Regime
+from crl.memory.models.steps import Steps
+from crl.memory.recall.coverage import widening
+from crl.memory.recall.evidence import Seen
+from crl.memory.recall.likelihood import FIT, Units, mean_square, recall
+from crl.memory.recall.phase import InForce
 
 WIDEST = 3.0
 """Common units up to which a regime's own deviation counts: what errs more explains nothing."""
@@ -59,8 +59,8 @@ class Explaining:
 
         Two things are forgiven beside what common units forgive. A learned regime's model errs: its own deviation
         counts where it is wider, up to :data:`WIDEST`. And it may never have been seen at commands like these
-        (:mod:`crl.memory.coverage`). Only whether the regime in force is over is judged so; recall compares in common
-        units.
+        (:mod:`crl.memory.recall.coverage`). Only whether the regime in force is over is judged so; recall compares in
+        common units.
         """
         steps = seen.steps
         predicted = self._memory.predict(steps.observation, steps.action)[self._memory.order.index(entry.index)]

@@ -6,7 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
-from crl.memory.likelihood import FIT, FREEDOM, Units, limit_log_likelihood, log_likelihood, mean_square, recall
+from crl.memory.recall.likelihood import FIT, FREEDOM, Units, limit_log_likelihood, log_likelihood, mean_square, recall
 
 ALL = torch.ones(20, dtype=torch.bool)
 

@@ -12,10 +12,10 @@ from torch import Tensor
 from torch.quasirandom import SobolEngine
 
 from crl.adaptation.box import Box
-from crl.memory.base_model import BaseModel
-from crl.memory.coverage import widening
-from crl.memory.likelihood import FIT, Units, mean_square
-from crl.memory.memory import Memory
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.memory import Memory
+from crl.memory.recall.coverage import widening
+from crl.memory.recall.likelihood import FIT, Units, mean_square
 
 POINTS = 512
 """Commands of the grid."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from crl.memory.coverage import MOST, SPACING, WIDER, add, distance, widening
-from crl.memory.memory import NOMINAL
-from crl.memory.regime import Regime
+from crl.memory.models.memory import NOMINAL
+from crl.memory.models.regime import Regime
+from crl.memory.recall.coverage import MOST, SPACING, WIDER, add, distance, widening
 from tests.crl.memory.unicycle import BOX, TASK, drive, gains, make_bridge, memory_of
 
 HERE = torch.zeros(TASK.observation.size)

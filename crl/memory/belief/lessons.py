@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from crl.config.sections.memory import BeliefConfig
-from crl.memory.memory import Memory
-from crl.memory.regime import Regime, Standing
-from crl.memory.steps import Row, Steps, copied
+from crl.memory.models.memory import Memory
+from crl.memory.models.regime import Regime, Standing
+from crl.memory.models.steps import Row, Steps, copied
 
 PATIENCE = 4
 """So many windows of transitions wait at most; what is suspected for ever is forgotten."""

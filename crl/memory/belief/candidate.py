@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from crl.config.sections.memory import BeliefConfig
-from crl.memory.likelihood import FIT
-from crl.memory.memory import Memory
-from crl.memory.regime import Regime, Standing
-from crl.memory.steps import Steps
+from crl.memory.models.memory import Memory
+from crl.memory.models.regime import Regime, Standing
+from crl.memory.models.steps import Steps
+from crl.memory.recall.likelihood import FIT
 
 
 class Candidate:

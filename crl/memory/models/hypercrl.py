@@ -18,10 +18,10 @@ from torch import Tensor
 from crl import restoring
 from crl.config import Config
 from crl.continual.generators.hypercrl import HyperCRL
-from crl.memory.base_model import BaseModel
-from crl.memory.memory import NOMINAL, Memory
-from crl.memory.regime import Standing
-from crl.memory.steps import Steps
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.memory import NOMINAL, Memory
+from crl.memory.models.regime import Standing
+from crl.memory.models.steps import Steps
 
 BESIDE = 0.3
 """Deviation of a new embedding from its neighbour's."""

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from crl.memory.watch import NONE, THRESHOLD, Watch
+from crl.memory.recall.watch import NONE, THRESHOLD, Watch
 
 
 def normal(x: float, mean: float) -> float:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from crl.memory.base_model import BaseModel
-from crl.memory.regime import Regime
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.regime import Regime
 
 MOST = 32
 """Inputs that are kept of a regime."""

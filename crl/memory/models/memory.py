@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from crl.errors import CrlError
-from crl.memory.regime import Regime, Standing
-from crl.memory.steps import Steps
+from crl.memory.models.regime import Regime, Standing
+from crl.memory.models.steps import Steps
 
 NOMINAL = 0
 """Number of the nominal body's regime, which is known from the start, never learned and never dropped."""

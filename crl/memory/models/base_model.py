@@ -10,7 +10,7 @@ from torch import Tensor
 
 from crl.dynamics.network import ACTIVATIONS, TargetNetwork
 from crl.dynamics.task_model import TaskModel
-from crl.memory.steps import Steps
+from crl.memory.models.steps import Steps
 
 Read = Callable[[Tensor, Tensor], Tensor]
 """Maps observations [N, S] and actions [N, A] to what a network reads, normalised, [N, I]."""

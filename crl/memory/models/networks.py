@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.memory.base_model import BaseModel
-from crl.memory.memory import NOMINAL, Memory
-from crl.memory.steps import Steps
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.memory import NOMINAL, Memory
+from crl.memory.models.steps import Steps
 
 HORIZON = 50
 """Learning steps over which the weights of a regime are averaged."""

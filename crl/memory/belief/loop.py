@@ -1,9 +1,9 @@
 """The loop of belief: which regime is in force, told by nobody.
 
-1. KNOWN: a known regime is in force, and must explain every informative transition (:mod:`crl.memory.watch`). It may
-   go on being learned.
+1. KNOWN: a known regime is in force, and must explain every informative transition
+   (:mod:`crl.memory.recall.watch`). It may go on being learned.
 2. On an alarm, all known regimes are asked at once about the transitions since the sum left zero
-   (:mod:`crl.memory.likelihood`). One that explains them is in force at once: KNOWN again.
+   (:mod:`crl.memory.recall.likelihood`). One that explains them is in force at once: KNOWN again.
 3. Otherwise BRIDGED: a context relative to the nearest known regime is identified and applied at once, and again with
    every transition. A known regime that turns out to explain all of them ends it.
 4. OPENING: after some transitions a regime is opened beside, started at the best known neighbour, and learned in the
@@ -24,19 +24,19 @@ import torch
 from torch import Tensor
 
 from crl.config.sections.memory import BeliefConfig
-from crl.memory.bridge import Bridge
-from crl.memory.candidate import Candidate, proves_itself
-from crl.memory.coverage import add
-from crl.memory.evidence import Evidence, Seen
-from crl.memory.explaining import Explaining
-from crl.memory.lessons import Lessons
-from crl.memory.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square
-from crl.memory.memory import NOMINAL, Memory
-from crl.memory.merging import dense_grid, twin
-from crl.memory.phase import InForce, Phase
-from crl.memory.regime import Regime, Standing
-from crl.memory.steps import Row, Steps
-from crl.memory.watch import NONE, Alarm, Watch
+from crl.memory.belief.candidate import Candidate, proves_itself
+from crl.memory.belief.lessons import Lessons
+from crl.memory.models.bridge import Bridge
+from crl.memory.models.memory import NOMINAL, Memory
+from crl.memory.models.regime import Regime, Standing
+from crl.memory.models.steps import Row, Steps
+from crl.memory.recall.coverage import add
+from crl.memory.recall.evidence import Evidence, Seen
+from crl.memory.recall.explaining import Explaining
+from crl.memory.recall.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square
+from crl.memory.recall.merging import dense_grid, twin
+from crl.memory.recall.phase import InForce, Phase
+from crl.memory.recall.watch import NONE, Alarm, Watch
 
 
 class Belief:

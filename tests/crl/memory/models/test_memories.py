@@ -7,10 +7,10 @@ import torch
 
 from crl.config.sections.memory import KINDS
 from crl.errors import CrlError
-from crl.memory.memory import Memory
-from crl.memory.merging import dense_grid, twin
-from crl.memory.networks import NetworkMemory
-from crl.memory.regime import Standing, robust_scale
+from crl.memory.models.memory import Memory
+from crl.memory.models.networks import NetworkMemory
+from crl.memory.models.regime import Standing, robust_scale
+from crl.memory.recall.merging import dense_grid, twin
 from tests.crl.memory.unicycle import BOX, PERIOD, Effect, drive, gains, ground, make_bridge, memory_of, squared, units
 
 EACH = pytest.mark.parametrize("kind", KINDS)

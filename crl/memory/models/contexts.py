@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.memory.bridge import Bridge
-from crl.memory.memory import NOMINAL, Memory
-from crl.memory.steps import Steps
+from crl.memory.models.bridge import Bridge
+from crl.memory.models.memory import NOMINAL, Memory
+from crl.memory.models.steps import Steps
 
 FEW = 3
 """A context is identified again after so many further transitions."""
