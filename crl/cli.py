@@ -129,6 +129,9 @@ def evaluate(
         int | None, typer.Option(min=1, max=1_000_000, help="Episodes per task; the run's own if omitted.")
     ] = None,
     task: Annotated[int | None, typer.Option(min=0, help="Only this task, by its index in the sequence.")] = None,
+    labels: Annotated[
+        str, typer.Option(help="told, or none: the agent infers which task it is in.", metavar="told|none")
+    ] = "told",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     trust: Trust = False,
 ) -> None:
@@ -138,7 +141,7 @@ def evaluate(
     from crl.training.runs.trust import asking
 
     with asking(trust):
-        results = evaluate_run(folder, episodes, task, err)
+        results = evaluate_run(folder, episodes, task, err, labels)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
         return
