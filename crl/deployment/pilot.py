@@ -84,6 +84,9 @@ class Pilot:
         if learn:
             self.learning = True
 
+    learns = True
+    """Whether learning can be switched on."""
+
     # ------------------------------------------------------------------ what is called in the loop
     def begin(self, waypoints: int) -> None:
         """Begin a mission, with a nominal body and nothing learned of another.
@@ -161,6 +164,22 @@ class Pilot:
     def learner_pid(self) -> int | None:
         """Process id of the learner, dead or alive; ``None`` if there was none."""
         return self.beside.pid
+
+    def name_regime(self, regime: int, name: str) -> None:
+        """Give a remembered regime a name.
+
+        Raises:
+            CrlError: Nothing is remembered, or the regime is not known.
+        """
+        self.beside.name(regime, name)
+
+    def forget_regime(self, regime: int) -> None:
+        """Forget a remembered regime.
+
+        Raises:
+            CrlError: Nothing is remembered, or the regime is nominal, unknown or in force.
+        """
+        self.beside.forget(regime)
 
     def status(self) -> dict[str, Any]:
         """For diagnostics, as plain values.
