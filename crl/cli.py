@@ -38,7 +38,7 @@ from crl.commands import (
 from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
 from crl.commands.films import record_videos
 from crl.errors import CrlError, Interrupted
-from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
+from crl.reporting.run_summary import results_table, run_missions_table, sequences_table, summary
 from crl.terminal import speak_plainly
 from crl.text import printable
 from crl.version import __version__

@@ -36,8 +36,8 @@ def live(settings: Settings = None, trust: Trust = False) -> None:
     """
     config = composed(list(settings or []))
     from crl.reporting.html.life_figures import drawing
+    from crl.reporting.run_summary import life_summary, life_table
     from crl.reporting.store.index import note
-    from crl.reporting.tables import life_summary, life_table
     from crl.training.runner import train
     from crl.training.runs.trust import asking
 

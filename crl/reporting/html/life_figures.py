@@ -9,7 +9,8 @@ from typing import Any
 from crl.reporting.html import svg
 from crl.reporting.html.block import Block, Figure
 from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
+from crl.reporting.tables.kinds import Composite, Number, Of
+from crl.reporting.tables.table import Column, Table
 from crl.training.lives.recalls import KNOWN, owners, spans
 
 ROW, LEFT, RIGHT, TOP, ERROR = 20.0, 190.0, 24.0, 8.0, 90.0
@@ -26,32 +27,38 @@ def lives(summary: Summary) -> Block | None:
     if not lived:
         return None
     figures = [Figure([timeline(life, name)], f"True and believed regime, {name}") for name, life in lived.items()]
-    rows = tuple(_row(name, life) for name, life in lived.items())
     lead = (
         "Wide grey: the true regime, which nobody tells. Blue: the regime that is believed; an entry of the memory "
         "stands in the row of the true regime in which it was in force for the most steps. Vermilion: a change that "
         "nothing known explains is bridged by identification, and learned beside. Below: mean distance to the leg."
     )
-    head = (
-        *("run", "steps", "waypoints per 1,000 steps", "cross-track (m)", "right expectations", "regimes met"),
-        *("known", "recalled", "false alarms"),
-    )
-    return Block("lives", "Lives", lead, figures=figures, tables=[Table("lives", "Lives", head, rows)])
+    return Block("lives", "Lives", lead, figures=figures, tables=[_table(lived)])
 
 
-def _row(name: str, life: Mapping[str, Any]) -> tuple[str, ...]:
-    recalled = life.get("recalled")
-    return (
-        name,
-        f"{life['steps']:,}",
-        f"{life['waypoints']:.1f}",
-        f"{life['cross_track']:.3f}",
-        f"{life['right']:.1%}",
-        str(len(life["by_regime"])),
-        str(life["known"]),
-        "-" if recalled is None else f"{recalled:.0%} of {life['recalls']}",
-        f"{life['false_alarms']}" + (f" in {life['unchanged']:,} steps" if "unchanged" in life else ""),
-    )
+def _table(lived: Mapping[str, Mapping[str, Any]]) -> Table:
+    columns = [
+        *(Column("run"), Column("steps", Number(",d")), Column("waypoints per 1,000 steps", Number(".1f"))),
+        *(Column("cross-track", Number(".3f"), "m"), Column("right expectations", Number(".1%"))),
+        *(Column("regimes met", Number("d")), Column("known", Number("d"))),
+        *(
+            Column("recalled", Composite(_recalled, lambda found: found[0])),
+            Column("false alarms", Of("in", grouped=True)),
+        ),
+    ]
+    rows = [
+        (
+            *(name, life["steps"], life["waypoints"], life["cross_track"], life["right"]),
+            *(len(life["by_regime"]), life["known"]),
+            None if life.get("recalled") is None else (life["recalled"], life["recalls"]),
+            (life["false_alarms"], life["unchanged"]),
+        )
+        for name, life in lived.items()
+    ]
+    return Table.of(columns, rows).named("lives", "Lives")
+
+
+def _recalled(found: tuple[float, int]) -> str:
+    return f"{found[0]:.0%} of {found[1]}"
 
 
 def timeline(life: Mapping[str, Any], name: str) -> str:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
 from crl.reporting.html import colours, section
 from crl.reporting.html.block import prose
@@ -15,7 +13,8 @@ from crl.reporting.html.runs_block import VideoBudget, commands, different_setti
 from crl.reporting.report import section_tables
 from crl.reporting.report.gather import Gathered
 from crl.reporting.report.summary import Summary
-from crl.reporting.tables import duration
+from crl.reporting.tables.html import html
+from crl.reporting.tables.kinds import duration
 from crl.text import counted
 from crl.version import __version__
 
@@ -52,7 +51,7 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(prose=prose, interval=_interval, breakable=_breakable)
+    environment.filters.update(prose=prose, html=html)
     loader = environment.loader
     assert loader is not None
     css, js = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
@@ -130,14 +129,3 @@ def _style(css: str) -> str:
         .replace("/*LIGHT*/", methods(colours.LIGHT))
         .replace("/*DARK*/", _DARK + methods(colours.DARK))
     )
-
-
-def _breakable(name: str) -> Markup:
-    """A name that may go on in the next line after an underscore."""
-    return Markup(str(escape(name)).replace("_", "_<wbr>"))
-
-
-def _interval(cell: str) -> Markup:
-    """A number with its interval, the interval small."""
-    text = str(escape(re.sub(r"(?<![\w.])-(?=\d)", "−", cell)))
-    return Markup(re.sub(r" (\[[^\]]*\])$", r" <small>\1</small>", text))

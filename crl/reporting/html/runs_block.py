@@ -13,8 +13,9 @@ from urllib.parse import quote
 from crl.reporting.explaining.reproduce import train_command
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
 from crl.reporting.store.comparing import UNSET, WITHOUT_EFFECT, differing
+from crl.reporting.tables.kinds import Settings, setting
+from crl.reporting.tables.table import Column, Table
 
 _NAMED = ("seed", "agent.name", "continual.name")
 """Settings that the name of a method or a run says already."""
@@ -85,7 +86,7 @@ def shared_settings(summary: Summary) -> list[tuple[str, list[tuple[str, str]]]]
     for key, value in known.items():
         if key not in different and not key.startswith(("run_dir", "name", "resume")):
             section, _, name = key.rpartition(".")
-            sections.setdefault(section or "run", []).append((name, _said(value)))
+            sections.setdefault(section or "run", []).append((name, setting(value)))
     return list(sections.items())
 
 
@@ -96,14 +97,15 @@ def different_settings(summary: Summary) -> Table | None:
     keys = [key for key in found if key not in _NAMED and not key.startswith(WITHOUT_EFFECT)]
     if not keys:
         return None
-    rows = []
-    for name, members in summary.section.groups.items():
-        known = [
-            [_said(value) for run in members if (value := run.flat_settings.get(key, UNSET)) is not UNSET]
-            for key in keys
-        ]
-        rows.append((name, *(", ".join(dict.fromkeys(values)) or "-" for values in known)))
-    return Table("settings", "Settings that differ", ("method", *keys), tuple(rows))
+    rows = [
+        (
+            name,
+            *([value for run in members if (value := run.flat_settings.get(key, UNSET)) is not UNSET] for key in keys),
+        )
+        for name, members in summary.section.groups.items()
+    ]
+    columns = [Column("method"), *(Column(key, Settings()) for key in keys)]
+    return Table.of(columns, rows).named("settings", "Settings that differ")
 
 
 def commands(summary: Summary) -> list[tuple[str, str]]:
@@ -118,9 +120,3 @@ def commands(summary: Summary) -> list[tuple[str, str]]:
         (code.replace("+", " with changes that were not committed"), "\n".join(lines))
         for code, lines in by_commit.items()
     ]
-
-
-def _said(value: Any) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -14,10 +14,10 @@ from crl.reporting.html.shown import Show, shows
 from crl.reporting.measures import REFERENCE, finals, gather, visited
 from crl.reporting.report import missions
 from crl.reporting.report import section_tables as tables
-from crl.reporting.report.papers import meaning
 from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
 from crl.reporting.statistics import Interval
+from crl.reporting.tables.kinds import Number
+from crl.reporting.tables.table import Column, Table
 from crl.text import counted
 
 
@@ -38,7 +38,7 @@ def blocks(summary: Summary) -> list[Block]:
 
 
 def _findings(summary: Summary) -> Block:
-    return Block("findings", "What it shows", meaning(summary), [*summary.said(), *summary.limits(), *summary.notes])
+    return Block("findings", "What it shows", summary.meaning, [*summary.said(), *summary.limits(), *summary.notes])
 
 
 def _scores(summary: Summary) -> Block:
@@ -114,8 +114,9 @@ def _lost_figure(summary: Summary, show: Show) -> Figure:
         lambda value: _change(value, digits),
     )
     note = "Change from just after learning to the end, mean over seeds; vermilion: lost, blue: gained."
-    cells = tuple((name, *map(show, -row)) for name, row in zip(summary.methods, table, strict=True))
-    behind = Table("change", "Change since learning", ("method", *summary.scale.tasks), cells)
+    columns = [Column("method"), *(Column(task, Number(summary.spec)) for task in summary.scale.tasks)]
+    behind = Table.of(columns, [(name, *-row) for name, row in zip(summary.methods, table, strict=True)])
+    behind = behind.named("change", "Change since learning")
     return Figure([heatmap.signed(grid, extent)], "What became of every task", note, [behind])
 
 

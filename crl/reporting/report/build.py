@@ -9,6 +9,7 @@ from pathlib import Path
 from crl.errors import CrlError
 from crl.reporting.report import papers
 from crl.reporting.report.gather import Gathered, gather
+from crl.reporting.report.part import scored
 from crl.reporting.report.summary import Summary, summarise
 from crl.reporting.store import query
 from crl.reporting.store.discover import discover, is_run
@@ -122,9 +123,10 @@ def _text(kind: str, gathered: Gathered, summaries: Sequence[Summary], options: 
 
         budget = VideoBudget(options.embed, path.parent.resolve())
         return page(gathered, summaries, title=options.title, command=options.command, budget=budget)
+    parts = [scored(summary) for summary in summaries]
     if kind == "csv":
-        return papers.tidy(summaries)
-    return papers.markdown(gathered, summaries) if kind == "md" else papers.latex(gathered, summaries)
+        return papers.tidy(parts)
+    return (papers.markdown if kind == "md" else papers.latex)(parts, gathered.problems)
 
 
 def _write(path: Path, text: str) -> None:

@@ -64,6 +64,23 @@ class Summary:
         return "normalised score" if self.scale.normalised else "return"
 
     @property
+    def spec(self) -> str:
+        """How a score is written: Python's format specification."""
+        return ".3f" if self.scale.normalised else ".1f"
+
+    @property
+    def meaning(self) -> str:
+        """What a score is, in a sentence."""
+        evaluation = self.section.runs[0].results["evaluation"]
+        episodes = f"Each is the mean of {evaluation.get('episodes')} evaluation episodes, without noise or learning."
+        if not self.scale.normalised:
+            return f"Scores are returns, as the environment pays them. {episodes}"
+        return (
+            "Scores are returns, normalised per task: 0 is what random actions reach, 1 the mean of `single`, a new "
+            f"model per task, just after it learned that task. {episodes}"
+        )
+
+    @property
     def has_success(self) -> bool:
         """Whether any task was ever achieved; some have no notion of it."""
         return any(np.nanmax(run.matrix(), initial=0.0) > 0 for run in self.section.runs)

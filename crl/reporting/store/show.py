@@ -10,7 +10,7 @@ from rich.text import Text
 
 from crl.console import PlainTable
 from crl.reporting.store.entry import Entry
-from crl.reporting.tables import duration
+from crl.reporting.tables.kinds import duration
 from crl.text import counted
 
 _STYLES = {"finished": "green", "running": "cyan", "unfinished": "yellow", "half-written": "red"}
