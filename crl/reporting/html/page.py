@@ -116,8 +116,7 @@ def _flown(summary: Summary) -> list[tuple[str, str]]:
 
 def _fact(number: int, noun: str, more: str = "") -> tuple[str, str]:
     """A number, and what it counts."""
-    value, _, what = counted(number, noun).partition(" ")
-    return value, f"{what}{more}"
+    return f"{number:,}", f"{noun if number == 1 else f'{noun}s'}{more}"
 
 
 def _style(css: str) -> str:

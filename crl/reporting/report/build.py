@@ -102,18 +102,15 @@ def summarised(gathered: Gathered, options: Options) -> list[Summary]:
     Raises:
         CrlError: No section has the base.
     """
-    having = [section for section in gathered.sections if options.base in _labels(section.groups)]
-    if options.base is not None and gathered.sections and not having:
+    base = options.base
+    having = [bool(section.named(base)) if base is not None else False for section in gathered.sections]
+    if base is not None and gathered.sections and not any(having):
         known = {name for section in gathered.sections for name in section.groups}
-        raise CrlError(f"no run here is of {options.base!r}", f"methods: {', '.join(sorted(known))}")
+        raise CrlError(f"no run here is of {base!r}", f"methods: {', '.join(sorted(known))}")
     return [
-        summarise(section, normalise=options.normalise, base=options.base if section in having else None)
-        for section in gathered.sections
+        summarise(section, normalise=options.normalise, base=base if has else None)
+        for section, has in zip(gathered.sections, having, strict=True)
     ]
-
-
-def _labels(groups: Mapping[str, object]) -> set[str]:
-    return set(groups) | {name.split(" (")[0] for name in groups}
 
 
 def _text(kind: str, gathered: Gathered, summaries: Sequence[Summary], options: Options, path: Path) -> str:

@@ -39,6 +39,10 @@ class Section:
         """All runs."""
         return [run for runs in self.groups.values() for run in runs]
 
+    def named(self, label: str) -> list[str]:
+        """Methods of this name, or of a strategy or agent of this name."""
+        return [name for name, runs in self.groups.items() if label in (name, runs[0].label)]
+
     @property
     def visits(self) -> list[str]:
         """Names of the tasks in the order in which they were learned."""
@@ -123,8 +127,7 @@ def _findings(entries: Sequence[Entry]) -> tuple[list[str], list[str]]:
     for entry in entries:
         for finding in entry.findings:
             if not finding.serious:
-                text = "was moved or copied" if finding.what.startswith("was moved") else finding.what
-                notes.setdefault(text, []).append(entry.name)
+                notes.setdefault(finding.shared, []).append(entry.name)
     said = [f"{name[0]}{f' and {len(name) - 1} more' if len(name) > 1 else ''} {text}" for text, name in notes.items()]
     return problems, said
 

@@ -114,12 +114,13 @@ def summarise(section: Section, *, normalise: bool = True, base: str | None = No
     Raises:
         CrlError: There is no such method.
     """
-    if base is not None and base not in section.groups:
-        base = _named(base, section)
+    named = section.named(base) if base is not None else []
+    if base is not None and not named:
+        raise CrlError(f"no run here is of {base!r}", f"methods: {', '.join(section.groups)}")
     scored, notes = _scale(section, normalise)
     singles = section.groups.get(REFERENCE, []) if scored.normalised else []
     measured = measure(section.groups, scored, singles)
-    chosen = base or (BASE if BASE in measured else next(iter(measured)))
+    chosen = next(iter(named), None) or (BASE if BASE in measured else next(iter(measured)))
     names = next(iter(measured.values()))[0].values
     metrics = {
         name: {
@@ -208,11 +209,3 @@ def _code_of(run: Path, env: str) -> tuple[str, ...]:
     except CrlError:  # settings that can't be read, or are not there
         named = ()
     return tuple(sorted({*named, *([env] if is_path(env) else [])}))
-
-
-def _named(base: str, section: Section) -> str:
-    """A method by the beginning of its name."""
-    fits = [name for name in section.groups if name.split(" (")[0] == base]
-    if not fits:
-        raise CrlError(f"no run here is of {base!r}", f"methods: {', '.join(section.groups)}")
-    return fits[0]
