@@ -7,8 +7,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from crl.reporting.html import colours, section
+from crl.reporting.html import section
 from crl.reporting.html.block import prose
+from crl.reporting.html.drawing import colours
 from crl.reporting.html.runs_block import VideoBudget, commands, different_settings, shared_settings, videos
 from crl.reporting.report import section_tables
 from crl.reporting.report.gather import Gathered

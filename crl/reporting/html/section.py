@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from crl.reporting.html import heatmap, intervals
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.html.cost_figures import cost
-from crl.reporting.html.learning_figures import learning
-from crl.reporting.html.life_figures import lives
-from crl.reporting.html.matrix_figures import matrices
-from crl.reporting.html.shown import Show, shows
+from crl.reporting.html.drawing import heatmap, intervals
+from crl.reporting.html.drawing.shown import Show, shows
+from crl.reporting.html.figures.cost import cost
+from crl.reporting.html.figures.learning import learning
+from crl.reporting.html.figures.lives import lives
+from crl.reporting.html.figures.matrices import matrices
 from crl.reporting.measures import REFERENCE, finals, gather, visited
 from crl.reporting.report import missions
 from crl.reporting.report import section_tables as tables

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from crl.reporting.colour_range import colour_range
-from crl.reporting.html import colours, curves, intervals, svg
+from crl.reporting.html.drawing import colours, curves, intervals, svg
 from crl.reporting.report.build import Options, write_reports
 from crl.reporting.statistics import Interval
 from tests.crl.reporting.folders import leave, plastic

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crl.errors import RenderingError
-from crl.reporting.replay.ink import BACKGROUND
+from crl.reporting.replay.drawing.ink import BACKGROUND
 
 _GRAPHICS = ("egl", "opengl", "glx", "osmesa", "glfw", "glgeterror", "gl context", "glcontext", "can't draw")
 _ELSE = "everything else works; `crl replay RUN --task N` shows fields, actions and errors without pictures"

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crl.reporting.html import svg
 from crl.reporting.html.block import Block, Figure
+from crl.reporting.html.drawing import svg
 from crl.reporting.report.summary import Summary
 from crl.reporting.tables.kinds import Composite, Number, Of
 from crl.reporting.tables.table import Column, Table

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
-from crl.reporting.html.life_figures import BELIEVED, BRIDGED, LEFT, TRUE, drawing
+from crl.reporting.html.figures.lives import BELIEVED, BRIDGED, LEFT, TRUE, drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crl.reporting.html import curves
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.html.curves import Line
-from crl.reporting.html.shown import Show, shows
+from crl.reporting.html.drawing import curves
+from crl.reporting.html.drawing.curves import Line
+from crl.reporting.html.drawing.shown import Show, shows
 from crl.reporting.measures import REFERENCE
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary

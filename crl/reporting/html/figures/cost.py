@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from crl.reporting.html import intervals
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.html.shown import size
+from crl.reporting.html.drawing import intervals
+from crl.reporting.html.drawing.shown import size
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
 from crl.reporting.statistics import interval
