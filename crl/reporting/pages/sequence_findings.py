@@ -113,7 +113,24 @@ def plasticity(measured: Measured, base: str) -> list[str]:
 
 def limits(measured: Measured, tasks: int) -> list[str]:
     """What the numbers do not show."""
-    counts = {name: len(runs) for name, runs in measured.items()}
+    lines = of_seeds({name: len(runs) for name, runs in measured.items()})
+    if len(measured) > 2:
+        lines.append(f"The {len(measured) - 1} comparisons are not corrected for their number.")
+    these = f"these {tasks} tasks" if tasks > 1 else "this task"
+    compared = "the methods compare" if len(measured) > 1 else "the method does"
+    lines.append(
+        f"Nothing here says how {compared} on more than {these}, on other bodies, or with other budgets or settings "
+        "than those named."
+    )
+    return lines
+
+
+def of_seeds(counts: Mapping[str, int]) -> list[str]:
+    """What few seeds do not show.
+
+    Args:
+        counts: Seeds by method.
+    """
     ones = [f"`{name}`" for name, count in counts.items() if count == 1]
     few = min((count for count in counts.values() if count > 1), default=0)
     lines = []
@@ -125,14 +142,6 @@ def limits(measured: Measured, tasks: int) -> list[str]:
         )
     if ones:
         lines.append(f"One seed only, so no interval and no conclusion: {', '.join(ones)}.")
-    if len(measured) > 2:
-        lines.append(f"The {len(measured) - 1} comparisons are not corrected for their number.")
-    these = f"these {tasks} tasks" if tasks > 1 else "this task"
-    compared = "the methods compare" if len(measured) > 1 else "the method does"
-    lines.append(
-        f"Nothing here says how {compared} on more than {these}, on other bodies, or with other budgets or settings "
-        "than those named."
-    )
     return lines
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from crl.errors import CrlError
 from crl.reporting.report import papers
 from crl.reporting.report.gather import Gathered, gather
-from crl.reporting.report.part import scored
+from crl.reporting.report.part import lived, scored
 from crl.reporting.report.summary import Summary, summarise
 from crl.reporting.store import query
 from crl.reporting.store.discover import discover, is_run
@@ -89,7 +89,7 @@ def write_reports(arguments: Sequence[str], files: Mapping[str, Path], options: 
     """
     gathered = gather(find_runs(arguments), options.by)
     summaries = summarised(gathered, options)
-    if not summaries and set(files) != {"html"}:
+    if not summaries and not gathered.lives and set(files) != {"html"}:
         raise CrlError("no run here is finished: there are no tables", "\n".join(gathered.problems) or "crl runs list")
     for kind, path in files.items():
         _write(path, _text(kind, gathered, summaries, options, path))
@@ -104,8 +104,9 @@ def summarised(gathered: Gathered, options: Options) -> list[Summary]:
     """
     base = options.base
     having = [bool(section.named(base)) if base is not None else False for section in gathered.sections]
-    if base is not None and gathered.sections and not any(having):
-        known = {name for section in gathered.sections for name in section.groups}
+    every = (*gathered.sections, *gathered.lives)
+    if base is not None and every and not any(section.named(base) for section in every):
+        known = {name for section in every for name in section.groups}
         raise CrlError(f"no run here is of {base!r}", f"methods: {', '.join(sorted(known))}")
     return [
         summarise(section, normalise=options.normalise, base=base if has else None)
@@ -120,7 +121,7 @@ def _text(kind: str, gathered: Gathered, summaries: Sequence[Summary], options: 
 
         budget = VideoBudget(options.embed, path.parent.resolve())
         return page(gathered, summaries, title=options.title, command=options.command, budget=budget)
-    parts = [scored(summary) for summary in summaries]
+    parts = [*(scored(summary) for summary in summaries), *(lived(section) for section in gathered.lives)]
     if kind == "csv":
         return papers.tidy(parts)
     return (papers.markdown if kind == "md" else papers.latex)(parts, gathered.problems)

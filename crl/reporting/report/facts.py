@@ -1,42 +1,13 @@
-"""The numbers of a report one by one, at full precision, for those who go on calculating with them."""
+"""The numbers of a section one by one, at full precision."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from crl.reporting.report import missions
+from crl.reporting.report import lives, missions
+from crl.reporting.report.fact import Fact, alone
 from crl.reporting.report.summary import Summary
-from crl.reporting.statistics import Interval
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One number.
-
-    Attributes:
-        method: Whose it is.
-        seeds: How many seeds it was made of, or which.
-        metric: What it is.
-        value: The number, with its interval where it has one.
-        visit: After which visit; empty: after all.
-        task: On which task; empty: on all.
-        other: The method that it compares with; empty: none.
-    """
-
-    method: str
-    seeds: int | str
-    metric: str
-    value: Interval
-    visit: str = ""
-    task: str = ""
-    other: str = ""
-
-
-def alone(value: float) -> Interval:
-    """A number without an interval."""
-    return Interval(float(value), math.nan, math.nan)
 
 
 def facts(summary: Summary) -> Iterator[Fact]:
@@ -48,6 +19,7 @@ def facts(summary: Summary) -> Iterator[Fact]:
         for method, found in by_method.items():
             yield Fact(method, counts[method], metric, found)
     yield from _missions(summary)
+    yield from lives.facts(summary.section)
     for (one, other), found in summary.improvement.items():
         yield Fact(one, counts[one], "probability_of_improvement", found, other=other)
     for method, runs in summary.measured.items():

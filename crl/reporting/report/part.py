@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from crl.reporting.report import section_tables
-from crl.reporting.report.facts import Fact, facts
+from crl.reporting.report import lives, section_tables
+from crl.reporting.report.fact import Fact
+from crl.reporting.report.facts import facts
+from crl.reporting.report.gather import Section
 from crl.reporting.report.summary import Summary
 from crl.reporting.tables.table import Table
 
@@ -34,3 +36,10 @@ def scored(summary: Summary) -> Part:
     said = (*summary.said(), *summary.limits(), *summary.notes)
     tables = tuple(section_tables.of_section(summary))
     return Part(summary.section.title, summary.meaning, said, tables, tuple(facts(summary)))
+
+
+def lived(section: Section) -> Part:
+    """The part of a section whose runs lived, and learned no task."""
+    said = (*lives.said(section), *lives.limits(section))
+    tables = (*lives.tables(section), lives.runs(section))
+    return Part(section.title, lives.meaning(section), said, tables, tuple(lives.facts(section)))

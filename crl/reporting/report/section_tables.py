@@ -8,9 +8,10 @@ import numpy as np
 
 from crl.reporting.pages import sequence_tables as tables
 from crl.reporting.pages.parts import time_table
-from crl.reporting.report import missions
+from crl.reporting.report import lives, missions
+from crl.reporting.report.runs_table import runs_table
 from crl.reporting.report.summary import Summary
-from crl.reporting.tables.kinds import Bounds, Duration, Estimate, Number
+from crl.reporting.tables.kinds import Bounds, Estimate, Number
 from crl.reporting.tables.table import Column, Table
 
 BRACKETS = "Brackets: 95 % bootstrap intervals over seeds, whole runs drawn again (5,000 resamples, fixed seed)."
@@ -109,24 +110,12 @@ def cost(summary: Summary) -> list[Table]:
 
 def runs(summary: Summary) -> Table:
     """Every run of the section."""
-    columns = [
-        *(
-            Column("run"),
-            Column("method"),
-            Column("seed", Number("d")),
-            Column(f"mean {summary.unit}", Number(summary.spec)),
-        ),
-        *(Column("env steps", Number(",d")), Column("CPU", Duration()), Column("crl"), Column("commit")),
-    ]
-    rows = [
-        (
-            *(run.path.name, name, run.seed, float(np.mean(measured.final)), run.results.get("env_steps", 0)),
-            *(float(run.results.get("cpu_seconds") or 0), run.results.get("version"), run.commit),
-        )
+    means = {
+        run.path: float(np.mean(measured.final))
         for name, members in summary.section.groups.items()
         for run, measured in zip(members, summary.measured[name], strict=True)
-    ]
-    return Table.of(columns, rows).named("runs", "Runs")
+    }
+    return runs_table(summary.section, f"mean {summary.unit}", Number(summary.spec), lambda run: means[run.path])
 
 
 def of_section(summary: Summary) -> list[Table]:
@@ -140,6 +129,7 @@ def of_section(summary: Summary) -> list[Table]:
         *(matrix(summary, name) for name in summary.methods),
         *learning(summary),
         *missions.tables(summary.section),
+        *lives.tables(summary.section),
         *cost(summary),
         runs(summary),
     ]

@@ -14,7 +14,7 @@ from crl.reporting.measures import REFERENCE, Measures, Scale, finals, gather, m
 from crl.reporting.pages import sequence_findings as findings
 from crl.reporting.pages import sequence_tables as tables
 from crl.reporting.pages.baseline import random_returns
-from crl.reporting.report import missions
+from crl.reporting.report import lives, missions
 from crl.reporting.report.gather import Section
 from crl.reporting.statistics import Interval, interval, iqm, probability_of_improvement
 
@@ -94,6 +94,7 @@ class Summary:
             *findings.plasticity(self.measured, self.base),
             *findings.memory(self.section.groups),
             *missions.said(self.section),
+            *lives.said(self.section),
         ]
         return [line for line in lines if line]
 

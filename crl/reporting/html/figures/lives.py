@@ -7,12 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.html.drawing import svg
-from crl.reporting.report.summary import Summary
-from crl.reporting.tables.kinds import Composite, Number, Of
-from crl.reporting.tables.table import Column, Table
+from crl.reporting.html.drawing import intervals, svg
+from crl.reporting.report import lives as report
+from crl.reporting.report.gather import Section
+from crl.reporting.report.record import ReportedRun
+from crl.reporting.tables.table import Table
+from crl.text import counted
 from crl.training.lives.recalls import KNOWN, owners, spans
 
+LEAD = (
+    "Wide grey: the true regime, which nobody tells. Blue: the regime that is believed; an entry of the memory stands "
+    "in the row of the true regime in which it was in force for the most steps. Vermilion: a change that nothing known "
+    "explains is bridged by identification, and learned beside. Below: mean distance to the leg."
+)
+NOMINAL = "nominal"
+"""The phase of a refiner without a memory in which nothing is corrected: it believes the nominal regime, number 0."""
 ROW, LEFT, RIGHT, TOP, ERROR = 20.0, 190.0, 24.0, 8.0, 90.0
 """Height of a regime's row, margins, and height of the panel of the error (px)."""
 PAPER = "--line:#bbb;--accent:#0072b2;--less:#d55e00;--ink:#000"
@@ -21,44 +30,34 @@ STYLE = f"svg{{{PAPER};background:#fff;font:12px sans-serif}} .task{{stroke:#ddd
 TRUE, BELIEVED, BRIDGED = "fill:var(--line)", "fill:var(--accent)", "fill:var(--less)"
 
 
-def lives(summary: Summary) -> Block | None:
-    """What was lived, one drawing per run; ``None`` where no run lived."""
-    lived = {f"{run.label}, seed {run.seed}": run.life for run in summary.section.runs if run.life is not None}
-    if not lived:
+def lives(section: Section) -> Block | None:
+    """What was lived: measures by arm, and a drawing per life; ``None`` where no run lived."""
+    arms = report.lived(section)
+    if not arms:
         return None
-    figures = [Figure([timeline(life, name)], f"True and believed regime, {name}") for name, life in lived.items()]
-    lead = (
-        "Wide grey: the true regime, which nobody tells. Blue: the regime that is believed; an entry of the memory "
-        "stands in the row of the true regime in which it was in force for the most steps. Vermilion: a change that "
-        "nothing known explains is bridged by identification, and learned beside. Below: mean distance to the leg."
-    )
-    return Block("lives", "Lives", lead, figures=figures, tables=[_table(lived)])
+    by_arm, every = report.tables(section)
+    figures = [_waypoints(arms, by_arm), *(_timelines(name, runs) for name, runs in arms.items())]
+    return Block("lives", "Lives", LEAD, figures=figures, tables=[by_arm], folded=[every])
 
 
-def _table(lived: Mapping[str, Mapping[str, Any]]) -> Table:
-    columns = [
-        *(Column("run"), Column("steps", Number(",d")), Column("waypoints per 1,000 steps", Number(".1f"))),
-        *(Column("cross-track", Number(".3f"), "m"), Column("right expectations", Number(".1%"))),
-        *(Column("regimes met", Number("d")), Column("known", Number("d"))),
-        *(
-            Column("recalled", Composite(_recalled, lambda found: found[0])),
-            Column("false alarms", Of("in", grouped=True)),
-        ),
-    ]
-    rows = [
-        (
-            *(name, life["steps"], life["waypoints"], life["cross_track"], life["right"]),
-            *(len(life["by_regime"]), life["known"]),
-            None if life.get("recalled") is None else (life["recalled"], life["recalls"]),
-            (life["false_alarms"], life["unchanged"]),
-        )
-        for name, life in lived.items()
-    ]
-    return Table.of(columns, rows).named("lives", "Lives")
+def _waypoints(arms: Mapping[str, Sequence[ReportedRun]], behind: Table) -> Figure:
+    rows = []
+    for place, (name, runs) in enumerate(arms.items()):
+        found, dots = report.measured(runs, "waypoints_per_1000_steps")
+        rows.append(intervals.Row(name, place, found, dots, len(dots)))
+    label = f"Waypoints per 1,000 steps of {counted(len(rows), 'arm')} with 95 % intervals"
+    drawn = intervals.forest(rows, label, "waypoints per 1,000 steps (more is better)", lambda value: f"{value:.1f}")
+    return Figure([drawn], "Waypoints per 1,000 steps", "Small dots: lives.", [behind])
 
 
-def _recalled(found: tuple[float, int]) -> str:
-    return f"{found[0]:.0%} of {found[1]}"
+def _timelines(name: str, runs: Sequence[ReportedRun]) -> Figure:
+    """The lives of an arm over time: the first one open, the others folded."""
+    parts: list[str] = []
+    for run in runs:
+        if run.life is not None:
+            drawn, seed = timeline(run.life, f"{name}, seed {run.seed}"), f"seed {run.seed}"
+            parts.append(f"<details><summary>{seed}</summary>{drawn}</details>" if parts else f"<h5>{seed}</h5>{drawn}")
+    return Figure(["".join(parts)], f"True and believed regime, {name}")
 
 
 def timeline(life: Mapping[str, Any], name: str) -> str:
@@ -80,10 +79,10 @@ def timeline(life: Mapping[str, Any], name: str) -> str:
     for at, length, true, believed, phase in found:
         x, width = LEFT + scale * at, max(scale * length, 0.7)
         parts.append(svg.tag("rect", x=x, y=place[true] + 2, width=width, height=ROW - 4, style=TRUE))
-        known = phase == KNOWN
-        row = place.get(whose.get(believed, -1)) if known else place[true]
+        settled = {KNOWN: whose.get(believed, -1), NOMINAL: 0}
+        row = place.get(settled[phase]) if phase in settled else place[true]
         if row is not None and phase:
-            style = BELIEVED if known else BRIDGED
+            style = BELIEVED if phase in settled else BRIDGED
             parts.append(svg.tag("rect", x=x, y=row + 7, width=width, height=ROW - 14, style=style))
     foot = TOP + ROW * len(regimes)
     if beside := life.get("beside"):
