@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from crl.reporting.html.block import Block
-from crl.reporting.html.figures.lives import lives as lives_block
+from crl.reporting.html.figures.lives import lives as lives_blocks
 from crl.reporting.html.runs_block import Video, VideoBudget, commands, different_settings, shared_settings, videos
 from crl.reporting.html.section import blocks
 from crl.reporting.report import lives, section_tables
@@ -79,8 +79,7 @@ def scored(summary: Summary, key: str, left: VideoBudget) -> PagePart:
 def lived(section: Section, key: str, left: VideoBudget) -> PagePart:
     """The part of a section whose runs lived, and learned no task; ``left`` as above."""
     found = Block("findings", "What it shows", lives.meaning(section), [*lives.said(section), *lives.limits(section)])
-    drawn = lives_block(section)
-    parts = [found, drawn] if drawn is not None else [found]
+    parts = [found, *lives_blocks(section)]
     return PagePart.of(section, key, _counts(section, "arm"), parts, lives.runs(section), left)
 
 

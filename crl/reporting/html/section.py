@@ -30,7 +30,7 @@ def blocks(summary: Summary) -> list[Block]:
         learning(summary),
         _forgetting(summary),
         _missions(summary),
-        lives(summary.section),
+        *lives(summary.section),
         _comparison(summary),
         cost(summary),
     ]

@@ -11,7 +11,6 @@ from crl.reporting.html.drawing import intervals, svg
 from crl.reporting.report import lives as report
 from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun
-from crl.reporting.tables.table import Table
 from crl.text import counted
 from crl.training.lives.recalls import KNOWN, owners, spans
 
@@ -30,24 +29,27 @@ STYLE = f"svg{{{PAPER};background:#fff;font:12px sans-serif}} .task{{stroke:#ddd
 TRUE, BELIEVED, BRIDGED = "fill:var(--line)", "fill:var(--accent)", "fill:var(--less)"
 
 
-def lives(section: Section) -> Block | None:
-    """What was lived: measures by arm, and a drawing per life; ``None`` where no run lived."""
+def lives(section: Section) -> list[Block]:
+    """What was lived: measures by arm, and a drawing per life; empty where no run lived."""
     arms = report.lived(section)
     if not arms:
-        return None
+        return []
     by_arm, every = report.tables(section)
-    figures = [_waypoints(arms, by_arm), *(_timelines(name, runs) for name, runs in arms.items())]
-    return Block("lives", "Lives", LEAD, figures=figures, tables=[by_arm], folded=[every])
+    drawn = [_timelines(name, runs) for name, runs in arms.items()]
+    return [
+        Block("lives", "Lives", figures=[_waypoints(arms)], tables=[by_arm], folded=[every]),
+        Block("regimes", "True and believed regimes", LEAD, figures=drawn),
+    ]
 
 
-def _waypoints(arms: Mapping[str, Sequence[ReportedRun]], behind: Table) -> Figure:
+def _waypoints(arms: Mapping[str, Sequence[ReportedRun]]) -> Figure:
     rows = []
     for place, (name, runs) in enumerate(arms.items()):
         found, dots = report.measured(runs, "waypoints_per_1000_steps")
         rows.append(intervals.Row(name, place, found, dots, len(dots)))
     label = f"Waypoints per 1,000 steps of {counted(len(rows), 'arm')} with 95 % intervals"
     drawn = intervals.forest(rows, label, "waypoints per 1,000 steps (more is better)", lambda value: f"{value:.1f}")
-    return Figure([drawn], "Waypoints per 1,000 steps", "Small dots: lives.", [behind])
+    return Figure([drawn], "Waypoints per 1,000 steps", "Small dots: lives.")
 
 
 def _timelines(name: str, runs: Sequence[ReportedRun]) -> Figure:
@@ -57,7 +59,7 @@ def _timelines(name: str, runs: Sequence[ReportedRun]) -> Figure:
         if run.life is not None:
             drawn, seed = timeline(run.life, f"{name}, seed {run.seed}"), f"seed {run.seed}"
             parts.append(f"<details><summary>{seed}</summary>{drawn}</details>" if parts else f"<h5>{seed}</h5>{drawn}")
-    return Figure(["".join(parts)], f"True and believed regime, {name}")
+    return Figure(["".join(parts)], name)
 
 
 def timeline(life: Mapping[str, Any], name: str) -> str:
