@@ -22,8 +22,15 @@ def results_table(results: Mapping[str, Any]) -> PlainTable:
     """
     title = f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·")
     columns = [Column("task"), Column("success", Composite(_success)), Column("mean return", Number(".1f"))]
+    unlabelled = results.get("labels") == "none"
+    if unlabelled:
+        columns.append(Column("right label", Number(".0%")))
     rows = [
-        (str(task["name"]), _successes(task, results.get("episodes")), task["mean_return"]) for task in results["tasks"]
+        (
+            *(str(task["name"]), _successes(task, results.get("episodes")), task["mean_return"]),
+            *([task.get("right_label")] if unlabelled else []),
+        )
+        for task in results["tasks"]
     ]
     return terminal(Table.of(columns, rows).named("tasks", title))
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.errors import CrlError, RenderingError
 from crl.reporting.replay.drawing import ink
 from crl.reporting.replay.drawing.fields import map_axes, shown_fields
