@@ -18,7 +18,7 @@ from typing import Any
 from crl.reporting.pages.mission_expectations import expectations, expectations_table
 from crl.reporting.pages.mission_tables import missions_table
 from crl.reporting.tables.kinds import Composite
-from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.markdown import block
 from crl.reporting.tables.table import Column, Table
 from crl.training.runs.provenance import commit
 
@@ -94,11 +94,6 @@ def faults(missions: list[dict[str, Any]]) -> Table:
     return Table.of([Column("class"), Column("fault"), *(Column(method, shown) for method in methods)], rows)
 
 
-def text(table: Table) -> str:
-    """A table as it stands on the page."""
-    return "\n".join(markdown(table))
-
-
 def main() -> None:
     """Read the results, write the page and copy its picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -113,7 +108,9 @@ def main() -> None:
     words = [word for word in shlex.split(results["command"]) if not word.startswith(("out=", "workers="))]
     results["command"] = shlex.join(words)
     judged = expectations(missions)
-    verdict = f"## What is expected of each class\n\n{EXPECTED}\n\n{text(expectations_table(judged))}" if judged else ""
+    verdict = (
+        f"## What is expected of each class\n\n{EXPECTED}\n\n{block(expectations_table(judged))}" if judged else ""
+    )
     remarks = HERE / "remarks" / f"{name}.md"
     parts = [
         f"# Missions of {results['env']}: {len(missions)} flown by {len(results['methods'])} rows of methods",
@@ -121,9 +118,9 @@ def main() -> None:
         f"Flown at commit {results['commit']}; page: commit {commit()}.",
         PREAMBLE,
         remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
-        f"## By class\n\n{text(missions_table(results['methods']))}\n",
+        f"## By class\n\n{block(missions_table(results['methods']))}\n",
         verdict,
-        f"## By fault\n\n{text(faults(missions))}",
+        f"## By fault\n\n{block(faults(missions))}",
         f"## Paths\n\n![Paths of the first seed]({name}_paths.png)",
     ]
     options.target.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ import numpy as np
 from crl.reporting.confirmations.criteria import estimate
 from crl.reporting.pages.baseline import random_returns
 from crl.reporting.tables.kinds import Estimate
-from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.markdown import block
 from crl.reporting.tables.table import Column, Table
 from crl.sequences import load_sequence
 
@@ -89,7 +89,7 @@ def seeds(count: int) -> str:
 
 def text(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
     """A table as it stands on the page."""
-    return "\n".join(markdown(Table.of(columns, rows)))
+    return block(Table.of(columns, rows))
 
 
 def headline() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from crl.reporting.tables.kinds import Composite, Number, Of
-from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.markdown import block
 from crl.reporting.tables.table import Column, Table
 from crl.training.runs.provenance import commit
 
@@ -86,11 +86,6 @@ def cycled(run: dict[str, Any]) -> str:
     return f"{run['cycles']:,} times deactivated and activated; processes that died: {died}."
 
 
-def text(table: Table) -> str:
-    """A table as it stands on the page."""
-    return "\n".join(markdown(table))
-
-
 def page(folder: Path) -> str:
     """The page of what was measured into a folder."""
 
@@ -110,13 +105,13 @@ def page(folder: Path) -> str:
         parts.append(remarks.read_text(encoding="utf-8").strip())
     if runs := read("timing"):
         parts.append(
-            f"## Commands while the learner trains at full speed\n\n{text(timing(list(runs.values())))}\n\nOn "
+            f"## Commands while the learner trains at full speed\n\n{block(timing(list(runs.values())))}\n\nOn "
             f"{next(iter(runs.values()))['cores']} cores. A period's error is that of the time between two commands as "
             "they arrive in the watcher; missed: more than one and a half periods."
         )
-    parts += [f"## Faults, {robot}\n\n{text(faults(found))}" for robot, found in read("faults").items()]
+    parts += [f"## Faults, {robot}\n\n{block(faults(found))}" for robot, found in read("faults").items()]
     parts += [
-        f"## Activation, {robot}\n\n{cycled(run)}\n\n{text(cycles(run))}" for robot, run in read("cycles").items()
+        f"## Activation, {robot}\n\n{cycled(run)}\n\n{block(cycles(run))}" for robot, run in read("cycles").items()
     ]
     return "\n\n".join(parts) + "\n"
 

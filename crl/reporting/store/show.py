@@ -8,7 +8,7 @@ from typing import Any
 
 from crl.console import PlainTable
 from crl.reporting.store.entry import Entry
-from crl.reporting.tables.kinds import Composite, Duration, Number, Settings
+from crl.reporting.tables.kinds import Composite, Duration, Number, Settings, size
 from crl.reporting.tables.table import Column, Table
 from crl.reporting.tables.terminal import sideways, terminal
 from crl.text import counted
@@ -109,9 +109,4 @@ def _whole(value: int | None) -> str:
 
 
 def _size(count: int | None) -> str:
-    if count is None:
-        return "size not known"
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} B"
+    return "size not known" if count is None else size(count)

@@ -285,6 +285,14 @@ def duration(seconds: float) -> str:
     return f"{seconds:.1f} s"
 
 
+def size(count: float) -> str:
+    """Bytes in a unit that suits them."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= size:
+            return f"{count / size:.1f} {unit}"
+    return f"{count:.0f} B"
+
+
 def setting(value: Any) -> str:
     """The value of a setting as YAML has it."""
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

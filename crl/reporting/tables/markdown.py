@@ -27,3 +27,8 @@ def markdown(table: Table, *, foreign: bool = False) -> list[str]:
     head = " ".join(f"| {cell(title)}" if title else "|" for title in table.head) + " |"
     rows = [["---" for _ in table.columns], *([styled(written) for written in row] for row in table.written)]
     return [head, *("| " + " | ".join(row) + " |" for row in rows)]
+
+
+def block(table: Table) -> str:
+    """The lines of a table as one text without a last line break."""
+    return "\n".join(markdown(table))

@@ -8,11 +8,10 @@ import numpy as np
 
 from crl.reporting.html.block import Block, Figure
 from crl.reporting.html.drawing import intervals
-from crl.reporting.html.drawing.shown import size
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
 from crl.reporting.statistics import interval
-from crl.reporting.tables.kinds import duration
+from crl.reporting.tables.kinds import duration, size
 from crl.reporting.tables.table import Table
 from crl.text import counted
 

@@ -10,7 +10,7 @@ import pytest
 
 from crl.reporting.colour_range import colour_range
 from crl.reporting.html.drawing import colours, curves, intervals, svg
-from crl.reporting.report.build import Options, write_reports
+from crl.reporting.reports import Options, write_reports
 from crl.reporting.statistics import Interval
 from tests.crl.reporting.folders import leave, plastic
 from tests.crl.reporting.html import browser

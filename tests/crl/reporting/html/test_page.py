@@ -13,7 +13,7 @@ import pytest
 
 from crl.reporting.html.block import prose
 from crl.reporting.html.drawing import colours, curves, heatmap, intervals, svg
-from crl.reporting.report.build import Options, write_reports
+from crl.reporting.reports import Options, write_reports
 from crl.reporting.statistics import Interval
 from crl.training.metrics.curves import Curve, area
 from tests.crl.reporting.folders import leave

@@ -13,8 +13,8 @@ import pytest
 
 from crl.errors import CrlError
 from crl.reporting.report import lives
-from crl.reporting.report.build import Options, write_reports
 from crl.reporting.report.gather import Gathered, gather
+from crl.reporting.reports import Options, write_reports
 from crl.reporting.runs import read_run
 from crl.reporting.statistics import interval
 from crl.reporting.store.discover import discover

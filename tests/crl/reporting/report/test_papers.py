@@ -9,11 +9,11 @@ import re
 import pytest
 
 from crl.reporting.escaping import latex_text
-from crl.reporting.report.build import Options, summarised
 from crl.reporting.report.gather import Gathered, gather
 from crl.reporting.report.papers import latex, markdown, tidy
 from crl.reporting.report.part import Part, scored
 from crl.reporting.report.summary import Summary
+from crl.reporting.reports import Options, summarised
 from crl.reporting.store.discover import discover
 from tests.crl.reporting.folders import leave
 
