@@ -13,7 +13,8 @@ from typing import Any
 import matplotlib as mpl
 
 from crl.reporting.statistics import Interval
-from crl.reporting.tables.kinds import Estimate, Number, Style, Text
+from crl.reporting.tables.kind import Style
+from crl.reporting.tables.kinds import Estimate, Number, Text
 from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.table import Column, Table
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from crl.config import Config
 from crl.config.limits import leaves
 from crl.reporting.explaining.settings_meaning import allowed, meanings, sections
-from crl.reporting.tables.kinds import Style, Text
+from crl.reporting.tables.kind import Style
+from crl.reporting.tables.kinds import Text
 from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.table import Column, Table
 

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crl.console import PlainTable
-from crl.reporting.tables.kinds import Composite, Number, Of, duration
+from crl.reporting.tables.kinds import Composite, Number, Of
 from crl.reporting.tables.table import Column, Table
 from crl.reporting.tables.terminal import terminal
+from crl.reporting.tables.wording import duration
 
 LISTED = 10
 """Missions that were not completed and are named, each in a line."""

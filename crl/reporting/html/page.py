@@ -14,7 +14,7 @@ from crl.reporting.html.runs_block import VideoBudget
 from crl.reporting.report.gather import Gathered
 from crl.reporting.report.summary import Summary
 from crl.reporting.tables.html import html
-from crl.reporting.tables.kinds import duration
+from crl.reporting.tables.wording import duration
 from crl.text import counted
 from crl.version import __version__
 

@@ -14,8 +14,9 @@ from crl.reporting.explaining.reproduce import train_command
 from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.store.comparing import UNSET, WITHOUT_EFFECT, differing
-from crl.reporting.tables.kinds import Settings, setting
+from crl.reporting.tables.kinds import Settings
 from crl.reporting.tables.table import Column, Table
+from crl.reporting.tables.wording import setting
 
 _NAMED = ("seed", "agent.name", "continual.name")
 """Settings that the name of a method or a run says already."""

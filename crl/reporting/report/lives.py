@@ -17,7 +17,8 @@ from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.report.runs_table import runs_table
 from crl.reporting.statistics import Interval, interval
-from crl.reporting.tables.kinds import Composite, Estimate, Kind, Number, Of
+from crl.reporting.tables.kind import Kind
+from crl.reporting.tables.kinds import Composite, Estimate, Number, Of
 from crl.reporting.tables.table import Column, Table
 from crl.text import counted
 

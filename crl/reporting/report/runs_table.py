@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun
-from crl.reporting.tables.kinds import Duration, Kind, Number
+from crl.reporting.tables.kind import Kind
+from crl.reporting.tables.kinds import Duration, Number
 from crl.reporting.tables.table import Column, Table
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 from crl.console import PlainTable
 from crl.reporting.store.entry import Entry
-from crl.reporting.tables.kinds import Composite, Duration, Number, Settings, size
+from crl.reporting.tables.kinds import Composite, Duration, Number, Settings
 from crl.reporting.tables.table import Column, Table
 from crl.reporting.tables.terminal import sideways, terminal
+from crl.reporting.tables.wording import size
 from crl.text import counted
 
 _STYLES = {"finished": "green", "running": "cyan", "unfinished": "yellow", "half-written": "red"}

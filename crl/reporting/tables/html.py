@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from crl.reporting.tables.kinds import Align, Style
+from crl.reporting.tables.kind import Align, Style
 from crl.reporting.tables.table import Column, Table
 
 DENSE = 8

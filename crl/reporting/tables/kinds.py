@@ -1,76 +1,17 @@
-"""Kinds of value that a column can hold: how a value is written, sorted and aligned, whatever the table becomes.
-
-A cell keeps its value (a number, an interval, a pair of counts). The kind of its column turns it into plain characters;
-a renderer only adds what its format needs. ``None`` is a value that is not known.
-"""
+"""The kinds of value that tables of results have."""
 
 from __future__ import annotations
 
-import json
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar
+
+from crl.reporting.tables.kind import Align, Kind, Style, Written
+from crl.reporting.tables.wording import duration, setting
 
 if TYPE_CHECKING:  # numpy is not loaded for a table in the terminal
     from crl.reporting.statistics import Interval
-
-
-class Align(Enum):
-    """Where the cells of a column stand."""
-
-    LEFT = "left"
-    RIGHT = "right"
-
-
-class Style(Enum):
-    """How a cell is set, where a format can do so."""
-
-    PLAIN = "plain"
-    STRONG = "strong"
-    CODE = "code"
-
-
-@dataclass(frozen=True)
-class Written:
-    """A cell in plain characters.
-
-    Attributes:
-        value: The value.
-        bounds: Its interval, ``[0.88, 0.97]``, which some formats set smaller; empty: none.
-        style: How it is set.
-    """
-
-    value: str
-    bounds: str = ""
-    style: Style = Style.PLAIN
-
-    def __str__(self) -> str:
-        return f"{self.value} {self.bounds}" if self.bounds else self.value
-
-
-class Kind(ABC):
-    """What the cells of a column are.
-
-    Attributes:
-        align: Where they stand.
-    """
-
-    align: ClassVar[Align] = Align.RIGHT
-
-    @abstractmethod
-    def write(self, value: Any) -> Written:
-        """A value that is known in plain characters."""
-
-    def known(self, value: Any) -> bool:
-        """Whether a cell holds a value."""
-        return value is not None
-
-    def order(self, value: Any) -> float | None:
-        """The number by which a known value is sorted; ``None``: it is sorted by its characters."""
-        return None
 
 
 @dataclass(frozen=True)
@@ -273,26 +214,3 @@ class Composite(Kind):
     def order(self, value: Any) -> float | None:
         """What the function gives."""
         return self.sorted_by(value)
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds, or hours and minutes."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    if whole >= 60:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{seconds:.1f} s"
-
-
-def size(count: float) -> str:
-    """Bytes in a unit that suits them."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count:.0f} B"
-
-
-def setting(value: Any) -> str:
-    """The value of a setting as YAML has it."""
-    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from crl.reporting.escaping import latex_text
-from crl.reporting.tables.kinds import Align, Written
+from crl.reporting.tables.kind import Align, Written
 from crl.reporting.tables.table import Table
 
 WIDE = 6

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from crl.reporting.escaping import markdown_cell, markdown_text
-from crl.reporting.tables.kinds import Style, Written
+from crl.reporting.tables.kind import Style, Written
 from crl.reporting.tables.table import Table
 
 _MARKS = {Style.PLAIN: "", Style.STRONG: "**", Style.CODE: "`"}

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from crl.reporting.tables.kinds import Kind, Text, Written
+from crl.reporting.tables.kind import Kind, Written
+from crl.reporting.tables.kinds import Text
 
 
 @dataclass(frozen=True)

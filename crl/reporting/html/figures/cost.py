@@ -11,8 +11,8 @@ from crl.reporting.html.drawing import intervals
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
 from crl.reporting.statistics import interval
-from crl.reporting.tables.kinds import duration, size
 from crl.reporting.tables.table import Table
+from crl.reporting.tables.wording import duration, size
 from crl.text import counted
 
 UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))

@@ -13,7 +13,8 @@ from rich.console import Console
 from crl.reporting.statistics import Interval
 from crl.reporting.tables.comma_separated import comma_separated
 from crl.reporting.tables.html import html
-from crl.reporting.tables.kinds import Estimate, Number, Style, Text, YesNo
+from crl.reporting.tables.kind import Style
+from crl.reporting.tables.kinds import Estimate, Number, Text, YesNo
 from crl.reporting.tables.latex import latex
 from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.table import Column, Table

@@ -8,21 +8,10 @@ from typing import Any
 import pytest
 
 from crl.reporting.statistics import Interval
-from crl.reporting.tables.kinds import (
-    Bounds,
-    Change,
-    Composite,
-    Duration,
-    Estimate,
-    Kind,
-    Number,
-    Of,
-    Settings,
-    Text,
-    YesNo,
-    duration,
-)
+from crl.reporting.tables.kind import Kind
+from crl.reporting.tables.kinds import Bounds, Change, Composite, Duration, Estimate, Number, Of, Settings, Text, YesNo
 from crl.reporting.tables.table import Column, Table
+from crl.reporting.tables.wording import duration
 
 FOUND = Interval(-0.1234, -0.5, 0.00001)
 ALONE = Interval(0.5, math.nan, math.nan)
