@@ -23,6 +23,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("budget", "validation_stop"): False,
     ("budget", "carry"): False,
     ("continual", "protect"): 0,
+    ("evaluation", "tasks"): 0,
     ("continual", "parts"): [],
     ("learning", "every"): 0,
     ("data", "cmd_vel"): None,
