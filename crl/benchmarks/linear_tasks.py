@@ -13,7 +13,7 @@ import numpy as np
 from gymnasium.spaces import Box
 
 STATES, ACTIONS = 10, 2
-EPISODE_STEPS = 50
+EPISODE_STEPS = 20
 MOST = 10_000
 
 

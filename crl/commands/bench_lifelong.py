@@ -22,7 +22,7 @@ def lifelong(
     ] = 8,
     evaluate: Annotated[
         int, typer.Option(min=1, max=10_000, help="Earlier tasks that an evaluation plays (evaluation.tasks).")
-    ] = 8,
+    ] = 4,
     steps: Annotated[int, typer.Option(min=1, max=10_000, help="Gradient steps per task.")] = 5,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the figures there.")] = None,
     plot: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw them there (PNG, SVG or PDF).")] = None,
