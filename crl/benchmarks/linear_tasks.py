@@ -52,7 +52,7 @@ class LinearTask(gymnasium.Env[Any, Any]):
         """One step of 0.1 s."""
         before = self._state
         force = np.asarray(action, np.float32)
-        self._state = before + 0.1 * (self._pull @ before + self._push @ force)
+        self._state = (before + 0.1 * (self._pull @ before + self._push @ force)).astype(np.float32)
         self._steps += 1
         reward = float(self.reward(before, force, self._state))
         return self._state.copy(), reward, False, self._steps == EPISODE_STEPS, {}
@@ -62,7 +62,7 @@ class LinearTask(gymnasium.Env[Any, Any]):
         return -(next_observation**2).sum(-1)
 
 
-gymnasium.register("crl_benchmarks/Linear-v0", entry_point=LinearTask)
+gymnasium.register("crl_benchmarks/Linear-v0", entry_point="crl.benchmarks.linear_tasks:LinearTask")
 
 LINEAR = {
     "name": "linear",

@@ -67,7 +67,7 @@ class OutputDistance:
             hidden: Last hidden layer h_j now, [n, h].
         """
         factors = torch.cat([hidden.new_ones(len(hidden), 1), hidden, hidden - self._hidden], dim=1)
-        total: Tensor = _Sum.apply(self, factors, bias, head)
+        total: Tensor = _Sum.apply(self, factors, bias, head)  # type: ignore[no-untyped-call]
         return total
 
     def sum(self, factors: Tensor, bias: Tensor, head: Tensor) -> tuple[Tensor, Tensor]:
@@ -98,7 +98,7 @@ class _Sum(torch.autograd.Function):
         return total
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, scale: Tensor) -> tuple[None, Tensor, Tensor, Tensor]:
         factors, weighed = ctx.saved_tensors
         return None, 2 * scale * weighed, *ctx.distance.gradient(factors, scale)
