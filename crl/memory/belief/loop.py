@@ -30,10 +30,11 @@ from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Regime, Standing
 from crl.memory.models.steps import Row, Steps
+from crl.memory.models.units import Units, mean_square
 from crl.memory.recall.coverage import add
 from crl.memory.recall.evidence import Evidence, Seen
 from crl.memory.recall.explaining import Explaining
-from crl.memory.recall.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square
+from crl.memory.recall.likelihood import FIT, limit_log_likelihood, log_likelihood
 from crl.memory.recall.merging import dense_grid, twin
 from crl.memory.recall.phase import InForce, Phase
 from crl.memory.recall.watch import NONE, Alarm, Watch

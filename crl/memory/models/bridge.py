@@ -20,6 +20,7 @@ from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
 from crl.config.flow import IdentificationConfig
 from crl.memory.models.base_model import BaseModel
+from crl.memory.models.composing import as_effective, composed
 from crl.memory.models.steps import Steps
 
 MOST = 24
@@ -88,6 +89,15 @@ class Bridge:
             earlier = self.contexts.predicted_command(seen, seen[:, at], contexts).to(action)
             seen = replaced(seen, at, self.box.clip(earlier))
         return extended(self._model(weights), seen, command, self.box).view(regimes, rows, -1)
+
+    def composed(self, weights: Tensor, context: Tensor) -> Tensor:
+        """Weights [P] of the network that a regime's network is under a context [C] relative to it."""
+        size, effective = self.box.size, partial(self.effective, context)
+        return composed(self.base, weights, effective, len(self._command), size)
+
+    def as_effective(self, context: Tensor, steps: Steps) -> Steps:
+        """Transitions whose commands are those of the regime beneath that they amount to under a context [C]."""
+        return as_effective(steps, partial(self.effective, context), self._command)
 
     def effective(self, context: Tensor, action: Tensor) -> Tensor:
         """The commands [..., A] of the regime beneath that actions [..., A] amount to under a context [C]."""

@@ -10,9 +10,10 @@ from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Regime
 from crl.memory.models.steps import Steps
+from crl.memory.models.units import Units, mean_square
 from crl.memory.recall.coverage import widening
 from crl.memory.recall.evidence import Seen
-from crl.memory.recall.likelihood import FIT, Units, mean_square, recall
+from crl.memory.recall.likelihood import FIT, recall
 from crl.memory.recall.phase import InForce
 
 WIDEST = 3.0

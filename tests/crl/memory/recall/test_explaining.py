@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 
 from crl.memory.models.memory import NOMINAL
+from crl.memory.models.units import mean_square
 from crl.memory.recall.evidence import Seen
 from crl.memory.recall.explaining import WIDEST, Explaining
-from crl.memory.recall.likelihood import FIT, mean_square
+from crl.memory.recall.likelihood import FIT
 from tests.crl.memory.unicycle import BOX, drive, gains, make_bridge, memory_of, settings, units
 
 
