@@ -147,7 +147,7 @@ def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
         continual=replace(config.continual, name="hypercrl", beta=settings.beta, lookahead=False),
     )
     generator = torch_generator(config.seed, "memory-hypercrl")
-    return HyperMemory(bridge.base, settings.most, own, generator, batch=settings.batch)
+    return HyperMemory(bridge, units, settings.most, own, generator, batch=settings.batch)
 
 
 def check_remembers(config: Config) -> None:

@@ -113,7 +113,8 @@ class Belief:
             self._candidate.judge(learned, error)
             held = max(held, likelihood[order.index(self.opening)])
         elif self.phase is Phase.KNOWN:
-            tolerated = self._explaining.tolerated(self._own(), Seen(Steps.stacked([row]), effect.unsqueeze(0)))
+            seen = Seen(Steps.stacked([row]), effect.unsqueeze(0))
+            tolerated = self._explaining.tolerated(self._own(), seen, force.unsqueeze(0))
             held = float(log_likelihood(tolerated)[0])
         self._evidence.blame(self.now, residual[-1])
         own = {self.opening} | ({self.force.regime} if self.phase is Phase.KNOWN else set())

@@ -20,7 +20,7 @@ from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
 from crl.config.flow import IdentificationConfig
 from crl.memory.models.base_model import BaseModel
-from crl.memory.models.composing import as_effective, composed
+from crl.memory.models.composing import Turned, as_effective, composed
 from crl.memory.models.steps import Steps
 
 MOST = 24
@@ -90,10 +90,13 @@ class Bridge:
             seen = replaced(seen, at, self.box.clip(earlier))
         return extended(self._model(weights), seen, command, self.box).view(regimes, rows, -1)
 
-    def composed(self, weights: Tensor, context: Tensor) -> Tensor:
-        """Weights [P] of the network that a regime's network is under a context [C] relative to it."""
-        size, effective = self.box.size, partial(self.effective, context)
-        return composed(self.base, weights, effective, len(self._command), size)
+    def turned(self, context: Tensor) -> Turned:
+        """What a context [C] makes of what a network reads of an action."""
+        return Turned.by(self.base, partial(self.effective, context), self.box.size)
+
+    def composed(self, weights: Tensor, turned: Turned) -> Tensor:
+        """Weights [P] of the network that a regime's network is under a context relative to it."""
+        return composed(self.base, weights, turned, len(self._command))
 
     def as_effective(self, context: Tensor, steps: Steps) -> Steps:
         """Transitions whose commands are those of the regime beneath that they amount to under a context [C]."""

@@ -7,6 +7,7 @@ network of the same shape: planners, recall and learning need not know of contex
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -18,17 +19,40 @@ Effective = Callable[[Tensor], Tensor]
 """Maps actions [N, A] to the commands [N, A] that they amount to; affine."""
 
 
-def composed(base: BaseModel, weights: Tensor, effective: Effective, lags: int, size: int) -> Tensor:
+@dataclass(frozen=True)
+class Turned:
+    """What a context makes of an action as a network reads it: x becomes T x + t.
+
+    Attributes:
+        turn: T, [A, A].
+        shift: t, [A].
+    """
+
+    turn: Tensor
+    shift: Tensor
+
+    @classmethod
+    def by(cls, base: BaseModel, effective: Effective, size: int) -> Turned:
+        """That of effective commands of ``size`` elements; the base reads actions last."""
+        actions = torch.cat([torch.zeros(1, size), torch.eye(size)])
+        observation = torch.zeros(size + 1, base.reads)
+        plain = base.read(observation, actions)[:, -size:].double()
+        other = base.read(observation, effective(actions))[:, -size:].double()
+        # Columns are what one unit of an action adds.
+        turn = (other[1:] - other[0]).T @ torch.linalg.inv((plain[1:] - plain[0]).T)
+        return cls(turn.float(), (other[0] - turn @ plain[0]).float())
+
+
+def composed(base: BaseModel, weights: Tensor, turned: Turned, lags: int) -> Tensor:
     """Weights [P] of a network that does with an action what the one with ``weights`` does with its effective command.
 
     Args:
         base: The network, and what it reads: the actions last, the command of the step before in front of them.
         weights: Weights, [P].
-        effective: What actions amount to.
-        lags: Number of elements of the command before among what is read; 0 or ``size``.
-        size: Number A of elements of an action.
+        turned: What the effective command is, as it is read.
+        lags: Number of elements of the command before among what is read: 0, or that of an action.
     """
-    turn, shift = _as_read(base, effective, size)
+    size = len(turned.shift)
     fan_in, fan_out = base.network.layers[0]
     members = base.network.ensemble
     count = members * fan_in * fan_out
@@ -36,20 +60,9 @@ def composed(base: BaseModel, weights: Tensor, effective: Effective, lags: int, 
     bias = weights[count : count + members * fan_out].reshape(members, fan_out).clone()
     for start in range(fan_in - size - lags, fan_in, size):
         part = matrix[:, start : start + size]
-        bias = bias + shift @ part
-        matrix[:, start : start + size] = turn.T @ part
+        bias += turned.shift @ part
+        matrix[:, start : start + size] = turned.turn.T @ part
     return torch.cat([matrix.flatten(), bias.flatten(), weights[count + members * fan_out :]])
-
-
-def _as_read(base: BaseModel, effective: Effective, size: int) -> tuple[Tensor, Tensor]:
-    """The affine map x -> T x + t of what is read of actions that effective commands are: T [A, A], t [A]."""
-    actions = torch.cat([torch.zeros(1, size), torch.eye(size)])
-    observation = torch.zeros(size + 1, base.reads)
-    plain = base.read(observation, actions)[:, -size:].double()
-    other = base.read(observation, effective(actions))[:, -size:].double()
-    # Columns are what one unit of an action adds.
-    turn = (other[1:] - other[0]).T @ torch.linalg.inv((plain[1:] - plain[0]).T)
-    return turn.float(), (other[0] - turn @ plain[0]).float()
 
 
 def as_effective(steps: Steps, effective: Effective, command: Sequence[int]) -> Steps:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.memory.models.bridge import Bridge
+from crl.memory.models.composing import Turned
 from crl.memory.models.steps import Steps
 from crl.memory.models.units import Units, mean_square
 
@@ -39,12 +40,13 @@ class RelativeContexts:
     def __init__(self, bridge: Bridge, units: Units) -> None:
         self._bridge, self._units = bridge, units
         self._contexts: dict[int, Tensor] = {}
+        self._turned: dict[int, Turned] = {}
         self._fitted = 0
 
     def weights(self, regime: int, own: Tensor) -> Tensor:
         """Weights [P] of a regime's network ``own`` [P] under its context."""
-        context = self._contexts.get(regime)
-        return own if context is None else self._bridge.composed(own, context)
+        turned = self._turned.get(regime)
+        return own if turned is None else self._bridge.composed(own, turned)
 
     def inner(self, regime: int, steps: Steps) -> Steps:
         """Transitions as the regime's own network sees them."""
@@ -63,7 +65,7 @@ class RelativeContexts:
         left = [self._left(network, context, steps) for network, context in zip(networks, contexts, strict=True)]
         best = min(range(len(left)), key=lambda at: left[at])
         chosen = best if left[best] < CLEARLY * left[0] else 0
-        self._contexts[regime] = contexts[chosen]
+        self._set(regime, contexts[chosen])
         self._fitted = len(steps)
         return chosen
 
@@ -85,11 +87,15 @@ class RelativeContexts:
         context = self._bridge.identify(nominal, steps)
         if self._left(nominal, context, steps) > max(GOOD, self.misfit(present, steps)):
             return False
-        self._contexts[regime] = context
+        self._set(regime, context)
         return True
 
+    def _set(self, regime: int, context: Tensor) -> None:
+        self._contexts[regime] = context
+        self._turned[regime] = self._bridge.turned(context)
+
     def _left(self, network: Tensor, context: Tensor, steps: Steps) -> float:
-        return self.misfit(self._bridge.composed(network, context), steps)
+        return self.misfit(self._bridge.composed(network, self._bridge.turned(context)), steps)
 
     def misfit(self, weights: Tensor, steps: Steps) -> float:
         """Mean squared residual in common units that weights [P] leave of transitions."""
@@ -107,6 +113,7 @@ class RelativeContexts:
     def drop(self, regime: int) -> None:
         """Forget a regime's context."""
         self._contexts.pop(regime, None)
+        self._turned.pop(regime, None)
 
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -121,5 +128,8 @@ class RelativeContexts:
         contexts = restoring.tensors(state["contexts"], "contexts", self._bridge.nominal)
         if not set(contexts) <= set(regimes):
             raise restoring.UnfitStateError("contexts are of other regimes than those of the memory")
-        self._contexts = {index: contexts[index] for index in regimes if index in contexts}
+        self._contexts, self._turned = {}, {}
+        for index in regimes:
+            if index in contexts:
+                self._set(index, contexts[index])
         self._fitted = int(state["fitted"])

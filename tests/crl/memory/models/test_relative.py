@@ -14,7 +14,7 @@ COUPLED = torch.tensor([[0.8, 0.2], [-0.3, -0.9]])
 def test_a_network_under_a_context_is_the_network_of_the_effective_command() -> None:
     bridge, steps = make_bridge(), drive(gains(1, 1), 50, 1)
     context = bridge.contexts.context_of(COUPLED)
-    weights = torch.stack([bridge.composed(bridge.base.weights, context), bridge.base.weights])
+    weights = torch.stack([bridge.composed(bridge.base.weights, bridge.turned(context)), bridge.base.weights])
     under, _ = bridge.base.predict(weights, steps.observation, steps.action)
     inner = bridge.as_effective(context, steps)
     assert torch.allclose(inner.action, BOX.half * (steps.action / BOX.half @ COUPLED.T), atol=1e-5)
