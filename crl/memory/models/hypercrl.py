@@ -3,8 +3,8 @@
 It is that of :mod:`crl.continual.generators.hypercrl`. The nominal regime's embedding is zero: with a zero trunk bias
 its weights are then the head's bias, which starts as the nominal body's own weights. A new embedding starts beside
 its neighbour's. While a regime is learned, the others are protected by HyperCRL's regulariser; its weight has to be
-larger here than in long tasks, because every short visit anchors them anew. A regime costs its embedding, tens of
-bytes; generated weights are a cache.
+larger here than in long tasks, because every short visit anchors them anew. A regime costs its embedding and its
+context (:mod:`crl.memory.models.relative`), tens of bytes each; generated weights are a cache.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A network per regime: simple, nothing is forgotten, and memory grows by one network per regime."""
+"""A network per regime, under its context: simple, nothing is forgotten, and memory grows by one network per regime."""
 
 from __future__ import annotations
 
