@@ -20,7 +20,7 @@ from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
 from crl.config.flow import IdentificationConfig
 from crl.memory.models.base_model import BaseModel
-from crl.memory.models.composing import Turned, as_effective, composed
+from crl.memory.models.composing import Turned, as_effective, composed, turned
 from crl.memory.models.steps import Steps
 
 MOST = 24
@@ -90,13 +90,13 @@ class Bridge:
             seen = replaced(seen, at, self.box.clip(earlier))
         return extended(self._model(weights), seen, command, self.box).view(regimes, rows, -1)
 
-    def turned(self, context: Tensor) -> Turned:
-        """What a context [C] makes of what a network reads of an action."""
-        return Turned.by(self.base, partial(self.effective, context), self.box.size)
+    def turned(self, context: Tensor) -> tuple[Turned, ...]:
+        """What a context [C] makes of what a network reads of commands; a slow response is no part of it."""
+        return turned(self.base, partial(self.effective, context), self.box.size, self._command)
 
-    def composed(self, weights: Tensor, turned: Turned) -> Tensor:
+    def composed(self, weights: Tensor, turns: Sequence[Turned]) -> Tensor:
         """Weights [P] of the network that a regime's network is under a context relative to it."""
-        return composed(self.base, weights, turned, len(self._command))
+        return composed(self.base, weights, turns)
 
     def as_effective(self, context: Tensor, steps: Steps) -> Steps:
         """Transitions whose commands are those of the regime beneath that they amount to under a context [C]."""

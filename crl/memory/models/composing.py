@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from crl.adaptation.nominal_model import replaced
 from crl.memory.models.base_model import BaseModel
 from crl.memory.models.steps import Steps
 
@@ -32,36 +33,56 @@ class Turned:
     shift: Tensor
 
     @classmethod
-    def by(cls, base: BaseModel, effective: Effective, size: int) -> Turned:
-        """That of effective commands of ``size`` elements; the base reads actions last."""
+    def by(cls, read: Callable[[Tensor], Tensor], effective: Effective, size: int) -> Turned:
+        """What effective commands of ``size`` elements are, by what ``read`` [N, A] of commands [N, A] is."""
         actions = torch.cat([torch.zeros(1, size), torch.eye(size)])
-        observation = torch.zeros(size + 1, base.reads)
-        plain = base.read(observation, actions)[:, -size:].double()
-        other = base.read(observation, effective(actions))[:, -size:].double()
+        plain, other = read(actions).double(), read(effective(actions)).double()
         # Columns are what one unit of an action adds.
         turn = (other[1:] - other[0]).T @ torch.linalg.inv((plain[1:] - plain[0]).T)
         return cls(turn.float(), (other[0] - turn @ plain[0]).float())
 
 
-def composed(base: BaseModel, weights: Tensor, turned: Turned, lags: int) -> Tensor:
+def turned(base: BaseModel, effective: Effective, size: int, command: Sequence[int]) -> tuple[Turned, ...]:
+    """What is made of an action, and of the command of the step before if it is read.
+
+    Args:
+        base: What it reads: the actions last, the command before in front of them.
+        effective: What actions amount to.
+        size: Number A of elements of an action.
+        command: Indices of the command before in an observation; empty: it is not observed.
+    """
+
+    def action(sent: Tensor) -> Tensor:
+        return base.read(torch.zeros(len(sent), base.reads), sent)[:, -size:]
+
+    def before(sent: Tensor) -> Tensor:
+        observation = replaced(torch.zeros(len(sent), base.reads), list(command), sent)
+        return base.read(observation, torch.zeros_like(sent))[:, -2 * size : -size]
+
+    reads = (action, before) if command else (action,)
+    return tuple(Turned.by(read, effective, size) for read in reads)
+
+
+def composed(base: BaseModel, weights: Tensor, turns: Sequence[Turned]) -> Tensor:
     """Weights [P] of a network that does with an action what the one with ``weights`` does with its effective command.
 
     Args:
-        base: The network, and what it reads: the actions last, the command of the step before in front of them.
+        base: The network.
         weights: Weights, [P].
-        turned: What the effective command is, as it is read.
-        lags: Number of elements of the command before among what is read: 0, or that of an action.
+        turns: What is made of the action, and of the command before; see :func:`turned`.
     """
-    size = len(turned.shift)
     fan_in, fan_out = base.network.layers[0]
     members = base.network.ensemble
     count = members * fan_in * fan_out
     matrix = weights[:count].reshape(members, fan_in, fan_out).clone()
     bias = weights[count : count + members * fan_out].reshape(members, fan_out).clone()
-    for start in range(fan_in - size - lags, fan_in, size):
-        part = matrix[:, start : start + size]
-        bias += turned.shift @ part
-        matrix[:, start : start + size] = turned.turn.T @ part
+    end = fan_in
+    for one in turns:
+        start = end - len(one.shift)
+        part = matrix[:, start:end]
+        bias += one.shift @ part
+        matrix[:, start:end] = one.turn.T @ part
+        end = start
     return torch.cat([matrix.flatten(), bias.flatten(), weights[count + members * fan_out :]])
 
 
@@ -70,6 +91,5 @@ def as_effective(steps: Steps, effective: Effective, command: Sequence[int]) -> 
     observation = steps.observation
     if command:
         at = list(command)
-        observation = observation.clone()
-        observation[..., at] = effective(steps.observation[..., at])
+        observation = replaced(observation, at, effective(observation[..., at]))
     return Steps(observation, effective(steps.action), steps.change)

@@ -40,7 +40,7 @@ class RelativeContexts:
     def __init__(self, bridge: Bridge, units: Units) -> None:
         self._bridge, self._units = bridge, units
         self._contexts: dict[int, Tensor] = {}
-        self._turned: dict[int, Turned] = {}
+        self._turned: dict[int, tuple[Turned, ...]] = {}
         self._fitted = 0
 
     def weights(self, regime: int, own: Tensor) -> Tensor:
