@@ -4,7 +4,7 @@ The search is the same size for all: five values, one development seed, four pol
 with the highest mean return after the last of the four lengths is taken. What is finished in FOLDER is not run again,
 and what was stopped goes on, so the same command resumes; METHODS and --seeds may grow from call to call.
 
-usage: python scripts/search_strategies.py FOLDER [METHOD ...] [--seeds 0 1 2] [--collect]
+usage: python scripts/search_strategies.py FOLDER [METHOD ...] [--seeds 0 1 2] [--search | --collect]
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from crl.reporting.runs import RunRecord, read_run
+from crl.reporting.runs import RunRecord, read_run, run_folders
 
 ENV = "env=cartpole_length"
 DEVELOPMENT = 100
@@ -27,8 +27,9 @@ SEARCH = (
     "learning.initial_steps=200",
     "learning.final_steps=500",
     "evaluation.episodes=1",
+    "planner.rounds=1",
 )
-"""Settings of a search run: the lengths of decision 010, and about a sixth of a final run's cost."""
+"""Settings of a search run: the lengths of decision 010, and less than a tenth of a final run's cost."""
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "clonex": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
@@ -57,8 +58,8 @@ def sweep(folder: Path, *settings: str) -> list[RunRecord]:
 
 
 def finished(folder: Path) -> list[RunRecord]:
-    """The finished runs of a folder, by name."""
-    return [read_run(path.parent) for path in sorted(folder.glob("*/results.json"))]
+    """The finished runs of a sweep, by name."""
+    return [read_run(path) for path in run_folders(folder / "runs") if (path / "results.json").is_file()]
 
 
 def value_of(run: RunRecord, key: str) -> Any:
@@ -116,7 +117,9 @@ def main() -> None:
     parser.add_argument("methods", nargs="*", default=[*CONTROLS, *STRENGTHS], help="all by default")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the final runs (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("docs/results/strategies.json"))
-    parser.add_argument("--collect", action="store_true", help="run nothing, and collect what is finished")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--search", action="store_true", help="search alone, without final runs")
+    what.add_argument("--collect", action="store_true", help="run nothing, and collect what is finished")
     chosen = parser.parse_args()
     if unknown := set(chosen.methods) - {*CONTROLS, *STRENGTHS}:
         parser.error(f"no method is called {', '.join(sorted(unknown))}: add it to STRENGTHS")
@@ -132,7 +135,8 @@ def main() -> None:
                 print(f"{method}: no run of the search is finished", file=sys.stderr)
                 continue
             setting = [f"{key}={best(rows):g}"]
-        sweep(chosen.folder / "final" / method, "profile=full", f"continual={method}", seeds, *setting)
+        if not chosen.search:
+            sweep(chosen.folder / "final" / method, "profile=full", f"continual={method}", seeds, *setting)
         collect(chosen.folder, chosen.out)
     collect(chosen.folder, chosen.out)
 

@@ -19,7 +19,7 @@ from crl import restoring
 from crl.config import Config
 from crl.continual.averages.average import AveragePart
 from crl.continual.gradients.gradient import Gradient
-from crl.continual.memories.memory import Memory
+from crl.continual.memories.memory import Replaying
 from crl.continual.optimiser import Adam, Average
 from crl.continual.part import Boundary, Host, Part
 from crl.continual.penalties.penalty import Penalty
@@ -46,7 +46,7 @@ class Composable(Strategy):
     parts: Sequence[Part[Any]] = ()
     penalties: Sequence[Penalty[Any]] = ()
     gradients: Sequence[Gradient[Any]] = ()
-    memories: Sequence[Memory[Any]] = ()
+    memories: Sequence[Replaying[Any]] = ()
     schedules: Sequence[Schedule[Any]] = ()
     optimiser: Adam
     _watched: WatchedNetwork | None = None
@@ -64,7 +64,7 @@ class Composable(Strategy):
         self.parts = parts
         self.penalties = [part for part in parts if isinstance(part, Penalty)]
         self.gradients = [part for part in parts if isinstance(part, Gradient)]
-        self.memories = [part for part in parts if isinstance(part, Memory)]
+        self.memories = [part for part in parts if isinstance(part, Replaying)]
         self.schedules = [part for part in parts if isinstance(part, Schedule)]
         for part in parts:
             if isinstance(part, AveragePart):
