@@ -14,8 +14,8 @@ from typing import Any
 from crl.agents.base import Agent
 from crl.agents.planning import PlanningAgent
 from crl.config import Config
-from crl.config.agents import MPC, kind_of
-from crl.config.composing import fingerprint, to_yaml
+from crl.config.asking.composing import fingerprint, to_yaml
+from crl.config.declared.agents import MPC, kind_of
 from crl.continual.generators.hypercrl import HyperCRL
 from crl.continual.refitting import refit
 from crl.dynamics.buffer import Buffer
@@ -137,15 +137,15 @@ def _write(sources: Sequence[tuple[LoadedRun, list[int]]], out: Path) -> tuple[R
     }
     refit(made.knowledge.strategy, targets)
     spec = sequence.spec(order[0])
-    scales = {
-        task: agent.knowledge.scales[task].state_dict()
+    normalisers = {
+        task: agent.knowledge.normalisers[task].state_dict()
         for agent, (_, tasks) in zip(agents, sources, strict=True)
         for task in tasks
     }
     known = {
         **made.state_dict(),
         "strategy": made.knowledge.strategy.state_dict(),
-        "scales": scales,
+        "scales": normalisers,
         "buffer": Buffer(spec.observation.size, spec.action.size).state_dict(),
         "learning_task": order[-1],
         "learned_once": sorted(order),
@@ -173,7 +173,7 @@ def _settings(config: Config, order: list[int], out: Path) -> Config:
 
 def _checkpoint(agent: PlanningAgent, sources: Sequence[tuple[LoadedRun, list[int]]]) -> dict[str, Any]:
     """State of a run that has learned all of its tasks, and evaluates them next."""
-    order = [task for _, tasks in sources for task in tasks]
+    order, sequence = [task for _, tasks in sources for task in tasks], sources[0][0].sequence
     episodes = {task: run.state.task_episodes[run.sequence.identity(task)] for run, tasks in sources for task in tasks}
     state = RunState(
         visit=len(order) - 1,
@@ -182,7 +182,9 @@ def _checkpoint(agent: PlanningAgent, sources: Sequence[tuple[LoadedRun, list[in
         env_steps=sum(run.state.env_steps for run, _ in sources),
         gradient_steps=sum(run.state.gradient_steps for run, _ in sources),
         rows=[dict.fromkeys(order[: visit + 1]) for visit in range(len(order) - 1)],
-        spent=[],
+        spent=[
+            {"task": sequence.spec(task).name, "steps": 0, "episodes": 0, "validation": None} for task in order[:-1]
+        ],
     )
     return {
         "agent": agent.state_dict(),

@@ -48,6 +48,8 @@ class WeightEnsemble(AveragePart[SharedNetwork]):
         learned: Whether a task has begun before.
     """
 
+    average: PlainMean
+
     HOSTS = (Host.NETWORK,)
     OPTIONS: ClassVar[dict[str, Any]] = {"zscl_every": 100}
 

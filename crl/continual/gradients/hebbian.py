@@ -118,4 +118,5 @@ def oja(units: Tensor, inputs: Tensor, rate: float) -> Tensor:
 
 def orthonormal(columns: Tensor) -> Tensor:
     """An orthonormal basis [D, k] of the space of columns [D, k]."""
-    return torch.linalg.qr(columns).Q
+    basis: Tensor = torch.linalg.qr(columns).Q
+    return basis

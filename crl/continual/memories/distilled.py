@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.memories.memory import Replaying
 from crl.continual.part import Boundary, HostT
 from crl.dynamics.network import TargetNetwork

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.memories.memory import Replaying
 from crl.continual.part import Boundary, Host

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.memories.answering import Answering
 
 

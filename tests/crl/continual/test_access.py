@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 from torch import Tensor
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.continual.gradients.gradient import Gradient
 from crl.errors import SettingsError
 from tests.crl.continual.trials import learn, strategy_of
