@@ -1,10 +1,11 @@
 """Searches each retention method's own strength, runs ten pole lengths with what was found, and collects one JSON file.
 
-The search is the same size for all: five values, one development seed, four pole lengths, a small budget. The value
-with the highest mean return after the last of the four lengths is taken. What is finished in FOLDER is not run again,
-and what was stopped goes on, so the same command resumes; METHODS and --seeds may grow from call to call.
+First every method meets four pole lengths with its default, one development seed and a small budget. The search has the
+same size for all: five values, the same four lengths. The value with the highest mean return after the last of them is
+taken. What is finished in FOLDER is not run again, and what was stopped goes on, so the same command resumes; METHODS
+and --seeds may grow from call to call.
 
-usage: python scripts/search_strategies.py FOLDER [METHOD ...] [--seeds 0 1 2] [--search | --collect]
+usage: python scripts/search_strategies.py FOLDER [METHOD ...] [--seeds 0 1 2] [--defaults | --search | --collect]
 """
 
 from __future__ import annotations
@@ -23,13 +24,12 @@ DEVELOPMENT = 100
 """Seed of the searches; no final run has it."""
 SEARCH = (
     "tasks=[2,3,0,4]",
-    "budget.steps=[400]",
-    "learning.initial_steps=200",
-    "learning.final_steps=500",
-    "evaluation.episodes=1",
+    "budget.steps=[600]",
+    "learning.final_steps=800",
+    "evaluation.episodes=2",
     "planner.rounds=1",
 )
-"""Settings of a search run: the lengths of decision 010, and less than a tenth of a final run's cost."""
+"""Settings of a run on four lengths, those of decision 010: about a tenth of a final run's cost."""
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "clonex": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
@@ -44,10 +44,20 @@ STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "redo": ("continual.options.redo_threshold", (0.005, 0.025, 0.05, 0.1, 0.2)),
     "continual_backprop": ("continual.options.cbp_rate", (1e-5, 1e-4, 3e-4, 1e-3, 1e-2)),
     "l2_init": ("continual.options.l2_init_strength", (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)),
+    "distilled": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
+    "coso": ("continual.options.coso_energy", (0.9, 0.99, 0.999, 0.9999, 1)),
+    "sculpting": ("continual.options.sculpting_energy", (0.5, 0.7, 0.9, 0.97, 0.99)),
+    "hebbian": ("continual.options.hebbian_units", (4, 8, 12, 20, 32)),
+    "zscl": ("continual.options.zscl_strength", (0.1, 0.3, 1, 3, 10)),
+    "mixing": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
+    "perturbed": ("continual.options.perturbed_size", (0.01, 0.02, 0.05, 0.1, 0.2)),
+    "generative": ("continual.options.generative_strength", (0.1, 0.3, 1, 3, 10)),
+    "general": ("continual.options.general_strength", (1, 3, 10, 30, 100)),
+    "activations": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
 }
 """The setting of each method that is searched, and its five values. A-GEM has no strength: its memory is searched."""
-CONTROLS = ("single", "finetune_heads")
-"""Run with the others and not searched: the reference of learning speed, and heads without any protection."""
+CONTROLS = ("single", "finetune_heads", "hypercrl", "coreset")
+"""Run with the others and not searched: the reference of learning speed, heads without any protection, and two rivals."""
 
 
 def sweep(folder: Path, *settings: str) -> list[RunRecord]:
@@ -92,7 +102,7 @@ def best(rows: list[dict[str, Any]]) -> float:
 
 
 def final(run: RunRecord) -> dict[str, Any]:
-    """What the page needs of a final run: its results, and its training episodes as [steps, return, success]."""
+    """What the page needs of a run: its results, and its training episodes as [steps, return, success]."""
     lines = [[line["task"], line["steps"], line["return"], line["success"]] for line in run.lines("episode")]
     return {**run.results, "options": value_of(run, "continual.options"), "episodes": lines}
 
@@ -102,10 +112,11 @@ def collect(folder: Path, out: Path) -> None:
     methods: dict[str, Any] = {}
     for method in (*CONTROLS, *STRENGTHS):
         runs = [final(run) for run in finished(folder / "final" / method)]
+        four = [final(run) for run in finished(folder / "defaults" / method)]
         rows = searched(folder, method) if method in STRENGTHS else []
-        if runs or rows:
+        if runs or rows or four:
             key = STRENGTHS[method][0] if method in STRENGTHS else None
-            methods[method] = {"setting": key, "search": rows, "runs": runs}
+            methods[method] = {"setting": key, "defaults": four, "search": rows, "runs": runs}
     about = {"search_settings": SEARCH, "development_seed": DEVELOPMENT, "methods": methods}
     out.write_text(json.dumps(about, separators=(",", ":")).replace('{"setting"', '\n{"setting"') + "\n")
 
@@ -118,6 +129,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the final runs (default: 0)")
     parser.add_argument("--out", type=Path, default=Path("docs/results/strategies.json"))
     what = parser.add_mutually_exclusive_group()
+    what.add_argument("--defaults", action="store_true", help="four lengths with each method's default, and no more")
     what.add_argument("--search", action="store_true", help="search alone, without final runs")
     what.add_argument("--collect", action="store_true", help="run nothing, and collect what is finished")
     chosen = parser.parse_args()
@@ -125,7 +137,11 @@ def main() -> None:
         parser.error(f"no method is called {', '.join(sorted(unknown))}: add it to STRENGTHS")
     seeds = f"seed={','.join(map(str, chosen.seeds))}"
     for method in () if chosen.collect else chosen.methods:
+        sweep(chosen.folder / "defaults" / method, f"continual={method}", f"seed={DEVELOPMENT}", *SEARCH)
+        collect(chosen.folder, chosen.out)
         setting = []
+        if chosen.defaults:
+            continue
         if method in STRENGTHS:
             key, values = STRENGTHS[method]
             tried = f"{key}={','.join(f'{value:g}' for value in values)}"
