@@ -57,7 +57,7 @@ STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
 }
 """The setting of each method that is searched, and its five values. A-GEM has no strength: its memory is searched."""
 CONTROLS = ("single", "finetune_heads", "hypercrl", "coreset")
-"""Run with the others and not searched: the reference of learning speed, heads without any protection, and two rivals."""
+"""Run with the others and not searched: the reference of learning speed, heads alone, and two rivals."""
 
 
 def sweep(folder: Path, *settings: str) -> list[RunRecord]:

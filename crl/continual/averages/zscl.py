@@ -7,7 +7,7 @@ averaged, because there is nothing yet to be kept, and the first member would be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from torch import Tensor
@@ -23,10 +23,12 @@ class PlainMean(Average):
 
     Args:
         every: Steps between two members.
+        still: Says whether nothing may move at present.
     """
 
-    def __init__(self, every: int) -> None:
+    def __init__(self, every: int, still: Callable[[], bool]) -> None:
         super().__init__(0.0, every)
+        self._still = still
 
     def start(self, parameters: Mapping[str, Tensor]) -> None:
         """Begin with a first member."""
@@ -35,7 +37,7 @@ class PlainMean(Average):
     def update(self, parameters: Mapping[str, Tensor]) -> None:
         """Count a step, and take the parameters in when it is due."""
         self.steps += 1
-        if self._weight and self.steps % self.every == 0:
+        if self._weight and self.steps % self.every == 0 and not self._still():
             self._weight += 1
             for name, parameter in parameters.items():
                 self._sums[name] += parameter.detach()
@@ -55,7 +57,7 @@ class WeightEnsemble(AveragePart[SharedNetwork]):
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
-        self.average = PlainMean(int(self.number("zscl_every", least=1)))
+        self.average = PlainMean(int(self.number("zscl_every", least=1)), lambda: host.still)
         self.learned = False
 
     def begin_task(self, task: int) -> None:

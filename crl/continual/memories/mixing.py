@@ -96,10 +96,6 @@ class Mixing(Memory[HostT]):
         self.logs = dict.fromkeys(self.kept, 0.0)
         self.steps = 0
 
-    def bytes_per_task(self) -> int:
-        """The kept transitions, a loss and a weight."""
-        return super().bytes_per_task() + 8
-
     def state_dict(self) -> dict[str, Any]:
         """The kept transitions, losses and weights."""
         return {**super().state_dict(), "reference": dict(self.reference), "logs": dict(self.logs), "steps": self.steps}
