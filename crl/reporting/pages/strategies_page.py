@@ -141,8 +141,8 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
         "",
         "*Score*: normalised return after the last task, 0 random actions, 1 the mean of `single`. *Forgetting, N - 1*"
         ": mean loss of the tasks before the last; *N*: over all tasks, as Continual World reports it. "
-        "*Forward transfer (curves)*: area under the training curve against a fresh model's, as Continual World has it; *end-score "
-        "transfer*: score just after learning minus `single`'s. *Learning speed*: area of a task's curve over a fresh "
+        "*Forward transfer (curves)*: area under the training curve against a fresh model's, as Continual World "
+        "has it; *end-score transfer*: score just after learning minus `single`'s. *Learning speed*: area of a task's curve over a fresh "
         "model's. A dash: not recorded. Definitions: [metrics](../reference/metrics.md). Methods and papers: "
         "[strategies](../reference/strategies.md).",
         "",
