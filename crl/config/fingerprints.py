@@ -28,6 +28,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("continual", "parts"): [],
     ("continual", "start"): "fresh",
     ("continual", "like"): None,
+    ("continual", "labels"): "told",
+    ("continual", "revisits"): True,
     ("learning", "every"): 0,
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",

@@ -180,6 +180,17 @@ class ContinualConfig:
     like: int | None = setting(
         None, "Index of the learned task that new tasks start from, in place of the nearest (start: nearest).", WHOLE
     )
+    labels: str = setting(
+        "told",
+        (
+            "What a strategy may be told of tasks: which one it is (``told``), that one ends (``boundaries``), or "
+            "``none``. One that needs more is refused."
+        ),
+        choices=("told", "boundaries", "none"),
+    )
+    revisits: bool = setting(
+        True, "Whether a strategy may look at transitions of finished tasks again. If not, one that does is refused."
+    )
     options: dict[str, Any] = setting({}, "Options of the parts of a strategy, or of a plug-in.")
 
 
