@@ -24,6 +24,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("budget", "carry"): False,
     ("continual", "protect"): 0,
     ("continual", "parts"): [],
+    ("continual", "start"): "fresh",
+    ("continual", "like"): None,
     ("learning", "every"): 0,
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",

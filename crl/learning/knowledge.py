@@ -5,7 +5,7 @@ Only the current task's transitions are kept. A finished task keeps its normalis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,7 +143,10 @@ class Knowledge:
         own = self.rows()
         normalisers = self.normalisers[self.task]
         rate = self.config.learning.lr_decay**self._sessions
+        new = normalisers.features.count == 0
         self._normalise(own, normalisers, rate)
+        if new and self.config.continual.start == "nearest":
+            self._start_like_another(own)
         report = self.learner.session(
             own if rows is None else rows,
             normalisers,
@@ -158,6 +161,31 @@ class Knowledge:
         self._sessions += 1
         self._forget()
         return report
+
+    def _start_like_another(self, rows: Buffer) -> None:
+        """Start the current task from what was learned of the task that is named, or that predicts its rows best."""
+        others = [task for task in self.normalisers if task != self.task]
+        if not others:
+            return
+        like = self.config.continual.like
+        self.strategy.start_like(self.task, like if like in others else self.nearest(rows, others))
+
+    def nearest(self, rows: Buffer, tasks: Sequence[int]) -> int:
+        """The task whose model predicts transitions best, by the median error in deviations of their changes.
+
+        Args:
+            rows: The transitions.
+            tasks: Tasks that have begun.
+        """
+        observation, action, after = rows.tensors(self.device)
+        change = self.model.features.change(observation, after)
+        unit = change.std(dim=0).clamp_min(1e-9)
+
+        def error(task: int) -> float:
+            residual = change - self.task_model(task).predict(observation, action)
+            return float((residual / unit).abs().mean(dim=-1).median())
+
+        return min(tasks, key=error)
 
     def _normalise(self, rows: Buffer, normalisers: Normalisers, weight: float) -> None:
         """Update the normalisers with the transitions that came since the last session."""

@@ -72,6 +72,12 @@ class HyperCRL(Composable):
         self._start_task()
         self._begin_parts(task)
 
+    def start_like(self, task: int, other: int) -> None:
+        """Start from the other task's embedding, and so from the weights that Theta makes of it."""
+        with torch.no_grad():
+            self.embeddings[task].copy_(self.embeddings[other])
+        self._average.clear()
+
     def _start_task(self) -> None:
         config = self.config.learning
         self.optimiser = Adam(self.parameters, config.lr, config.clip)

@@ -66,6 +66,12 @@ class SharedNetwork(Composable):
         self._start_task()
         self._begin_parts(task)
 
+    def start_like(self, task: int, other: int) -> None:
+        """Start from the other task's head; the trunk is shared anyway."""
+        with torch.no_grad():
+            self.heads[task].copy_(self.heads[other])
+        self._average.clear()
+
     def moving(self) -> dict[str, Tensor]:
         """The parameters that learn in the current task, by name."""
         if self.task not in self.heads:
