@@ -25,9 +25,13 @@ from crl.learning.learner import Learner
 from crl.learning.loss_evaluator import TaskLossEvaluator
 from crl.planning.planner import Model
 from crl.planning.rollout import Rollout
+from crl.recent import Recent
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, LearnBudget, LearnReport, ObservationSpec, Transition
 
+MODEL_BYTES = 8 << 20
+"""Most bytes of weights of tasks' models that are kept to be used again, and as much again of what planners unroll."""
+LEAST_MODELS = 4
 _PASSING = ("optimiser", "embedding_optimiser", "average", "generator")
 Unroll = Callable[[TaskModel], Model]
 
@@ -89,8 +93,9 @@ class Knowledge:
         self._sessions = 0
         self._normalised = 0
         self._learned_once: set[int] = set()
-        self._models: dict[int, TaskModel] = {}
-        self._rollouts: dict[tuple[int, bool], Model] = {}
+        kept = max(LEAST_MODELS, MODEL_BYTES // (4 * self.model.network.size))
+        self._models: Recent[int, TaskModel] = Recent(kept)
+        self._rollouts: Recent[tuple[int, bool], Model] = Recent(kept)
 
     # ------------------------------------------------------------------ tasks
     def begin_task(self, task: int) -> None:
@@ -200,21 +205,21 @@ class Knowledge:
     # ------------------------------------------------------------------ models
     def task_model(self, task: int) -> TaskModel:
         """The model of a task that has begun."""
-        if task not in self._models:
-            network = self.strategy.network_of(task)
-            self._models[task] = TaskModel(self.model, self.strategy.weights(task), self.normalisers[task], network)
-        return self._models[task]
+        return self._models.get(task, lambda: self._made(task))
+
+    def _made(self, task: int) -> TaskModel:
+        network = self.strategy.network_of(task)
+        return TaskModel(self.model, self.strategy.weights(task), self.normalisers[task], network)
 
     def rollout(self, task: int, *, apart: bool = False) -> Model:
         """What a planner unrolls for a task; each member on its own with ``apart``."""
-        if (task, apart) not in self._rollouts:
-            known = self.task_model(task)
-            self._rollouts[task, apart] = (
-                Rollout(self.model, known.weights, known.normalisers, known.network, apart=True)
-                if apart
-                else self._unroll(known)
-            )
-        return self._rollouts[task, apart]
+        return self._rollouts.get((task, apart), lambda: self._unrolled(task, apart))
+
+    def _unrolled(self, task: int, apart: bool) -> Model:
+        known = self.task_model(task)
+        if not apart:
+            return self._unroll(known)
+        return Rollout(self.model, known.weights, known.normalisers, known.network, apart=True)
 
     def members(self, task: int) -> list[Model]:
         """A rollout of each member of the ensemble."""

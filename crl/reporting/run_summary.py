@@ -16,7 +16,7 @@ LISTED = 10
 
 
 def results_table(results: Mapping[str, Any]) -> PlainTable:
-    """Success and mean return of every task, as evaluated after the last one.
+    """Success and mean return of every task, as evaluated after the last one; of a sample, of the tasks in it.
 
     Args:
         results: Content of ``results.json``, or what an evaluation returned.
@@ -32,6 +32,7 @@ def results_table(results: Mapping[str, Any]) -> PlainTable:
             *([task.get("right_label")] if unlabelled else []),
         )
         for task in results["tasks"]
+        if task["mean_return"] is not None or not results.get("estimates")
     ]
     return terminal(Table.of(columns, rows).named("tasks", title))
 
@@ -108,6 +109,7 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     ]
     if lost:
         lines.append(f"forgetting: {', '.join(lost)}")
+    lines += _estimated(results.get("estimates") or {})
     if missions := results.get("missions"):
         failed = [_why(mission) for mission in missions if not mission["completed"]]
         lines.append(f"missions: {len(missions) - len(failed)} of {len(missions)} completed")
@@ -120,6 +122,19 @@ def summary(results: Mapping[str, Any]) -> list[str]:
     if "wall_seconds" in results and "cpu_seconds" in results:
         lines.append(f"time: {duration(results['wall_seconds'])} wall, {duration(results['cpu_seconds'])} CPU")
     return lines
+
+
+def _estimated(estimates: Mapping[str, Any]) -> list[str]:
+    """What a sample of the tasks says of all of them; nothing where all were evaluated."""
+    known = {name: found for name, found in estimates.items() if found is not None}
+    if not known:
+        return []
+    counted = known.get("average_return") or next(iter(known.values()))
+    lines = [f"evaluated: {counted['evaluated']:,} of {counted['tasks']:,} tasks, drawn at random"]
+    for name, found in known.items():
+        ends = f" [{found['low']:.3f}, {found['high']:.3f}]" if found["low"] is not None else ", no interval"
+        lines.append(f"  {name.replace('_', ' ')}: {found['value']:.3f}{ends}")
+    return [*lines, "  (estimates; brackets: 95 % intervals for the choice of tasks)"]
 
 
 def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> PlainTable:

@@ -52,7 +52,7 @@ PARTS: Mapping[str, Settings] = {
 }
 """By the module in another folder of crl/continual; a part that is not here reads its own options alone."""
 
-_SAMPLING = ("planner.samples", "planner.horizon", "planner.pessimism")
+_SAMPLING = ("planner.samples", "planner.horizon", "planner.pessimism", "planner.deadline")
 _CEM = (*_SAMPLING, "planner.rounds", "planner.elites", "planner.std", "planner.momentum")
 
 PLANNERS: Mapping[str, Settings] = {

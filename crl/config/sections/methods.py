@@ -255,6 +255,15 @@ class PlannerConfig:
         ),
         NOT_NEGATIVE,
     )
+    deadline: float = setting(
+        0.0,
+        (
+            "Seconds that a plan may take: then the best one so far is executed. What is planned depends on the "
+            "computer's speed then, so that a run can't be repeated to the bit. 0: as long as it takes."
+        ),
+        Range(0, most=3600),
+        unit="s",
+    )
 
 
 @dataclass

@@ -131,6 +131,8 @@ def _method(groups: Groups, scored: Scale, singles: Sequence[RunRecord], sequenc
         "Brackets: 95 % percentile-bootstrap intervals of the mean over seeds, whole runs drawn with replacement "
         "(5,000 resamples, fixed seed). Definitions: [metrics](../reference/metrics.md).",
     ]
+    if scored.sampled:
+        lines += ["", scored.sampled]
     if scored.left_out:
         lines += ["", "Left out of all scores:", ""]
         lines += [f"- {task}: {reason}" for task, reason in scored.left_out.items()]

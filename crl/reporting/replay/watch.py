@@ -72,11 +72,21 @@ class WatchedPlanner(Planner):
         self._inner = inner
         self.last: Imagination | None = None
 
-    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+    def plan(
+        self,
+        model: Model,
+        reward: Reward,
+        observation: Tensor,
+        generator: torch.Generator,
+        *,
+        deadline: float | None = None,
+    ) -> Plan:
         """Plan as the inner planner does, and keep what it saw."""
         self.last = None
         seen = _WatchedModel(model)
-        plan = self._inner.plan(seen, reward, observation, generator)
+        # A plug-in's planner need not know of deadlines.
+        given = {} if deadline is None else {"deadline": deadline}
+        plan = self._inner.plan(seen, reward, observation, generator, **given)
         with torch.inference_mode():
             chosen = _mean(model(observation, plan.actions.unsqueeze(0)))[0]
             others = seen.best(reward, OTHERS)

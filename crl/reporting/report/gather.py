@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from crl.reporting.measures import complete
 from crl.reporting.pages.sequence_tables import ORDER
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.store.comparing import differing
@@ -132,7 +131,7 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
     table = run.matrix("matrix_return")
     if not table.size:
         return (run, "") if run.life is not None else (None, "its reward matrix is empty; run it again")
-    if np.isnan(table[-1]).any():
+    if not complete(run):
         return None, f"its last evaluation is incomplete; finish it with: crl resume {shlex.quote(entry.path)}"
     return run, ""
 

@@ -143,7 +143,7 @@ def summarise(section: Section, *, normalise: bool = True, base: str | None = No
         metrics=metrics,
         improvement=_improvement(scores),
         comparisons={name: tables.compare(measured[chosen], measured[name]) for name in measured if name != chosen},
-        notes=tuple(notes),
+        notes=(*([scored.sampled] if scored.sampled else []), *notes),
     )
 
 
