@@ -8,7 +8,7 @@ model through its adaptation (:mod:`crl.adaptation`), until it is told that anot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,13 @@ from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.stopwatch import Stopwatch
 from crl.config import Config
-from crl.config.agents import PILOT, kind_of
+from crl.config.declared.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.learning.knowledge import Knowledge
 from crl.learning.outcomes import Outcomes
 from crl.memory.adapting import LifelongAdaptation
+from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed, make_planner
 from crl.seeding import torch_generator
 from crl.types import (
@@ -210,6 +211,10 @@ class PlanningAgent(Agent):
         """What refines planned actions now."""
         return self.adaptation.refiner
 
+    def inference(self, tasks: Sequence[int]) -> TaskInference:
+        """What infers which of its tasks is in force."""
+        return TaskInference(self.knowledge, tasks)
+
     def belief(self) -> Belief:
         """What it believes of its body while it adapts."""
         return self.adaptation.belief() if self._adapting else Belief()
@@ -257,10 +262,10 @@ class PlanningAgent(Agent):
         task, planner = self.knowledge.task, asdict(self.config.planner)
         if task < 0:
             return fingerprint_of("no task yet", planner)
-        parts = self.knowledge.scales[task].parts()
-        scales = {name: [part.mean, part.std] for name, part in parts.items()}
+        parts = self.knowledge.normalisers[task].parts()
+        normalisers = {name: [part.mean, part.std] for name, part in parts.items()}
         adapting = self.adaptation.in_force() if self._adapting else []
-        return fingerprint_of(task, self.knowledge.strategy.weights(task), scales, planner, *adapting)
+        return fingerprint_of(task, self.knowledge.strategy.weights(task), normalisers, planner, *adapting)
 
     def storage(self) -> Storage:
         """What the strategy keeps per finished task."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from crl.api.overrides import overrides
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.planning.planner import make_planner
 from crl.types import ActionSpec, Array, Reward
 

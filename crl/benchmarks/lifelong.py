@@ -23,7 +23,7 @@ from crl.benchmarks.linear_tasks import EPISODE_STEPS
 from crl.benchmarks.peak import Peak, measure_peak
 from crl.benchmarks.timing import interleaved, median
 from crl.config import Config
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.sequences import load_sequence
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock

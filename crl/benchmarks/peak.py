@@ -80,7 +80,7 @@ def _give_back() -> None:
 
 def _measure(words: dict[str, Any]) -> Peak:
     from crl.agents.factory import make_agent
-    from crl.config.composing import compose
+    from crl.config.asking.composing import compose
     from crl.sequences import load_sequence
     from crl.training.checkpoints.store import CheckpointStore
     from crl.training.preparing import prepare_torch

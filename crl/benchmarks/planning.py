@@ -59,7 +59,7 @@ def rollout_of(size: Size) -> tuple[Rollout, Tensor, int]:
     weights = model.network.initial(torch.Generator().manual_seed(0))
     per_row = sum(2 * size.members * fan_in * fan_out for fan_in, fan_out in model.network.layers)
     start = torch.zeros(len(fields))
-    return Rollout(model, weights, model.scales()), start, size.samples * size.horizon * per_row
+    return Rollout(model, weights, model.normalisers()), start, size.samples * size.horizon * per_row
 
 
 def measure_rollouts(limits: Limits, repeats: int = 9) -> list[dict[str, Any]]:

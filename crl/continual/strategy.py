@@ -91,6 +91,17 @@ class Strategy(ABC):
     def weights(self, task: int) -> Tensor:
         """Target weights [P] of a task that has begun, detached; averaged where averaging is on."""
 
+    def start_like(self, task: int, other: int) -> None:
+        """Start the current task, which is new, from what was learned of another one (``continual.start=nearest``).
+
+        A strategy that keeps nothing of its own per task always goes on from the last one, and does nothing here.
+
+        Args:
+            task: The current task; nothing was learned of it yet.
+            other: A task that has begun.
+        """
+        del task, other
+
     def network_of(self, task: int) -> TargetNetwork:
         """The network that the weights of a task are for; a strategy that grows networks overrides it."""
         del task

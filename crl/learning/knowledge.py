@@ -5,7 +5,7 @@ Only the current task's transitions are kept. A finished task keeps its normalis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,12 @@ import torch
 
 from crl import restoring
 from crl.config import Config
-from crl.config.agents import MPC
+from crl.config.declared.agents import MPC
 from crl.continual.composing import make_strategy
 from crl.continual.strategy import Storage, Strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.features import Features
-from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.learning.learner import Learner
@@ -38,7 +38,7 @@ Unroll = Callable[[TaskModel], Model]
 
 def plain_rollout(model: TaskModel) -> Rollout:
     """What a planner unrolls of a model of any features."""
-    return Rollout(model.model, model.weights, model.scales, model.network)
+    return Rollout(model.model, model.weights, model.normalisers, model.network)
 
 
 class Knowledge:
@@ -56,7 +56,7 @@ class Knowledge:
     Attributes:
         model: The dynamics model that all tasks share.
         strategy: Who makes the weights of every task.
-        scales: Normalisers of every task that has begun.
+        normalisers: Normalisers of every task that has begun.
         buffer: Transitions of the current task.
         task: The task that is learned; -1 before the first.
     """
@@ -82,8 +82,8 @@ class Knowledge:
             config, self.model.network, torch_generator(config.seed, "strategy"), self.device
         )
         self.learner = Learner(config.learning, self.model, self.strategy)
-        self.scales: dict[int, Scales] = {}
-        self.evaluator = TaskLossEvaluator(self.model, self.scales, self.strategy)
+        self.normalisers: dict[int, Normalisers] = {}
+        self.evaluator = TaskLossEvaluator(self.model, self.normalisers, self.strategy)
         self.strategy.evaluator = self.evaluator
         self.buffer = Buffer(observation.size, action.size)
         self.task = -1
@@ -102,19 +102,19 @@ class Knowledge:
         """Finish the current task, and learn another one from now on, or go on with it."""
         if self.task >= 0:
             self._learned_once.add(self.task)
-            self.scales[self.task].freeze()
+            self.normalisers[self.task].freeze()
             self.strategy.end_task(self.rows().windows(self.config.dynamics.rollout, self.device))
         self.task = task
         self.buffer = Buffer(*self._sizes)
         self._normalised = 0
-        if task not in self.scales:
-            self.scales[task] = self.model.scales()
+        if task not in self.normalisers:
+            self.normalisers[task] = self.model.normalisers()
         self.strategy.begin_task(task)
         self._forget()
 
     def knows(self, task: int) -> bool:
         """Whether a task has been begun, so that it can be planned for."""
-        return task in self.scales
+        return task in self.normalisers
 
     def learned_before(self, task: int) -> bool:
         """Whether a task was learned, and another one after it."""
@@ -146,12 +146,15 @@ class Knowledge:
         if budget.steps <= 0:
             return LearnReport()
         own = self.rows()
-        scales = self.scales[self.task]
+        normalisers = self.normalisers[self.task]
         rate = self.config.learning.lr_decay**self._sessions
-        self._normalise(own, scales, rate)
+        new = normalisers.features.count == 0
+        self._normalise(own, normalisers, rate)
+        if new and self.config.continual.start == "nearest":
+            self._start_like_another(own)
         report = self.learner.session(
             own if rows is None else rows,
-            scales,
+            normalisers,
             budget.steps,
             self.task,
             torch_generator(self.config.seed, "learn", self.task, self._sessions),
@@ -164,15 +167,40 @@ class Knowledge:
         self._forget()
         return report
 
-    def _normalise(self, rows: Buffer, scales: Scales, weight: float) -> None:
+    def _start_like_another(self, rows: Buffer) -> None:
+        """Start the current task from what was learned of the task that is named, or that predicts its rows best."""
+        others = [task for task in self.normalisers if task != self.task]
+        if not others:
+            return
+        like = self.config.continual.like
+        self.strategy.start_like(self.task, like if like in others else self.nearest(rows, others))
+
+    def nearest(self, rows: Buffer, tasks: Sequence[int]) -> int:
+        """The task whose model predicts transitions best, by the median error in deviations of their changes.
+
+        Args:
+            rows: The transitions.
+            tasks: Tasks that have begun.
+        """
+        observation, action, after = rows.tensors(self.device)
+        change = self.model.features.change(observation, after)
+        unit = change.std(dim=0).clamp_min(1e-9)
+
+        def error(task: int) -> float:
+            residual = change - self.task_model(task).predict(observation, action)
+            return float((residual / unit).abs().mean(dim=-1).median())
+
+        return min(tasks, key=error)
+
+    def _normalise(self, rows: Buffer, normalisers: Normalisers, weight: float) -> None:
         """Update the normalisers with the transitions that came since the last session."""
         start, self._normalised = self._normalised, len(rows)
-        if scales.features.frozen or start == self._normalised:
+        if normalisers.features.frozen or start == self._normalised:
             return
         observation, action, after = (part[start:] for part in rows.tensors(self.device))
-        scales.features.update(self.model.features.encode(observation), weight)
-        scales.actions.update(action, weight)
-        scales.changes.update(self.model.features.change(observation, after), weight)
+        normalisers.features.update(self.model.features.encode(observation), weight)
+        normalisers.actions.update(action, weight)
+        normalisers.changes.update(self.model.features.change(observation, after), weight)
 
     # ------------------------------------------------------------------ models
     def task_model(self, task: int) -> TaskModel:
@@ -181,7 +209,7 @@ class Knowledge:
 
     def _made(self, task: int) -> TaskModel:
         network = self.strategy.network_of(task)
-        return TaskModel(self.model, self.strategy.weights(task), self.scales[task], network)
+        return TaskModel(self.model, self.strategy.weights(task), self.normalisers[task], network)
 
     def rollout(self, task: int, *, apart: bool = False) -> Model:
         """What a planner unrolls for a task; each member on its own with ``apart``."""
@@ -191,13 +219,13 @@ class Knowledge:
         known = self.task_model(task)
         if not apart:
             return self._unroll(known)
-        return Rollout(self.model, known.weights, known.scales, known.network, apart=True)
+        return Rollout(self.model, known.weights, known.normalisers, known.network, apart=True)
 
     def members(self, task: int) -> list[Model]:
         """A rollout of each member of the ensemble."""
         known = self.task_model(task)
         return [
-            self._unroll(TaskModel(self.model, member, known.scales, alone))
+            self._unroll(TaskModel(self.model, member, known.normalisers, alone))
             for alone, member in known.network.members(known.weights)
         ]
 
@@ -226,7 +254,7 @@ class Knowledge:
             return None
         index = np.linspace(0, count - 1, min(count, PROBES)).astype(np.int64)
         observation, action, _ = (rows[torch.from_numpy(index)] for rows in self.buffer.tensors(self.device))
-        inputs = self.model.inputs(self.scales[self.task], observation, action)
+        inputs = self.model.inputs(self.normalisers[self.task], observation, action)
         return plasticity(self.strategy.network_of(self.task), self.strategy.weights(self.task), inputs)
 
     # ------------------------------------------------------------------ persistence
@@ -235,7 +263,7 @@ class Knowledge:
         return {
             "strategy": self.strategy.state_dict(),
             "model": self.model.state_dict(),
-            "scales": {task: scales.state_dict() for task, scales in self.scales.items()},
+            "scales": {task: normalisers.state_dict() for task, normalisers in self.normalisers.items()},
             "buffer": self.buffer.state_dict(),
             "learning_task": self.task,
             "sessions": self._sessions,
@@ -250,11 +278,11 @@ class Knowledge:
             self.strategy.load_state_dict(state["strategy"])
         with restoring.part("model"):
             self.model.load_state_dict(state["model"])
-        self.scales.clear()  # the loss evaluator holds it too
+        self.normalisers.clear()  # the loss evaluator holds it too
         for task, saved in state["scales"].items():
-            self.scales[task] = self.model.scales()
+            self.normalisers[task] = self.model.normalisers()
             with restoring.part(f"scales/{task}"):
-                self.scales[task].load_state_dict(saved)
+                self.normalisers[task].load_state_dict(saved)
         with restoring.part("buffer"):
             self.buffer.load_state_dict(state["buffer"])
         self.task = int(state["learning_task"])

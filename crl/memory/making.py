@@ -18,15 +18,15 @@ from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
-from crl.memory.base_model import BaseModel
-from crl.memory.bridge import Bridge
-from crl.memory.contexts import ContextMemory
-from crl.memory.hypercrl import HyperMemory
 from crl.memory.lifelong import Lifelong
-from crl.memory.likelihood import Units
-from crl.memory.memory import Memory
-from crl.memory.networks import NetworkMemory
-from crl.memory.regime import robust_scale
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.bridge import Bridge
+from crl.memory.models.contexts import ContextMemory
+from crl.memory.models.hypercrl import HyperMemory
+from crl.memory.models.memory import Memory
+from crl.memory.models.networks import NetworkMemory
+from crl.memory.models.regime import robust_scale
+from crl.memory.recall.likelihood import Units
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, ObservationSpec, Told, untold
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from crl.config.components import PLANNERS
+from crl.config.declared.components import PLANNERS
 from crl.planning.deadline import Deadline
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import Reward

@@ -21,12 +21,17 @@ def results_table(results: Mapping[str, Any]) -> PlainTable:
     table.add_column("task")
     table.add_column("success", justify="right")
     table.add_column("mean return", justify="right")
+    unlabelled = results.get("labels") == "none"
+    if unlabelled:
+        table.add_column("right label", justify="right")
     for task in results["tasks"]:
         mean = task["mean_return"]
         if mean is None and results.get("estimates"):
             continue
         success = _success(task, results.get("episodes"))
-        table.add_row(str(task["name"]), success, "-" if mean is None else f"{mean:.1f}")
+        right = task.get("right_label")
+        inferred = ["-" if right is None else f"{right:.0%}"] if unlabelled else []
+        table.add_row(str(task["name"]), success, "-" if mean is None else f"{mean:.1f}", *inferred)
     return table
 
 

@@ -286,7 +286,7 @@ class TrainingLoop:
     def _live(self) -> None:
         """The next stretch of the life."""
         with self.clock.phase("evaluate"):
-            self.life.live(self.agent, self.state, self.log, self.progress)
+            self.life.live(self.agent, self.state, self.log, self.progress, self.clock)
         if not self.life.left():
             self.state.stage = "done"
 
@@ -390,6 +390,8 @@ class TrainingLoop:
         if "monitor" in state:  # not in checkpoints of version 0.1
             self.monitor.load_state_dict(state["monitor"])
         self.state = RunState.from_state(state["run"])
+        if self.done and self.state.visit < len(self.order):  # it was given more tasks
+            self.state.stage = "collect"
         times = dict(state["clock"])
         self.decision_ms = list(times.pop("decision_ms", []))
         older = [mission.pop("ms", {}) for mission in self.state.missions]  # where it was up to version 0.1

@@ -29,7 +29,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.composable import Composable
 from crl.continual.optimiser import Adam
 from crl.continual.part import Host
@@ -73,6 +73,12 @@ class HyperCRL(Composable):
         self.task = task
         self._start_task()
         self._begin_parts(task)
+
+    def start_like(self, task: int, other: int) -> None:
+        """Start from the other task's embedding, and so from the weights that Theta makes of it."""
+        with torch.no_grad():
+            self.embeddings[task].copy_(self.embeddings[other])
+        self._average.clear()
 
     def _start_task(self) -> None:
         config = self.config.learning

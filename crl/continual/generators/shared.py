@@ -16,7 +16,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.composable import Composable
 from crl.continual.optimiser import Adam
 from crl.continual.part import Host
@@ -65,6 +65,12 @@ class SharedNetwork(Composable):
             self.heads[task] = self._next_head.clone()
         self._start_task()
         self._begin_parts(task)
+
+    def start_like(self, task: int, other: int) -> None:
+        """Start from the other task's head; the trunk is shared anyway."""
+        with torch.no_grad():
+            self.heads[task].copy_(self.heads[other])
+        self._average.clear()
 
     def moving(self) -> dict[str, Tensor]:
         """The parameters that learn in the current task, by name."""

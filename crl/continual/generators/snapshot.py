@@ -14,7 +14,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.generators.finetune import Finetune
 from crl.continual.part import Host
 from crl.continual.strategy import Storage
@@ -44,6 +44,13 @@ class Snapshot(Finetune):
             with torch.no_grad():
                 self.trunk.copy_(self.finished[task])
         super().begin_task(task)
+
+    def start_like(self, task: int, other: int) -> None:
+        """Start from the copy of the other task's weights."""
+        del task
+        with torch.no_grad():
+            self.trunk.copy_(self.finished[other])
+        self._average.clear()
 
     def end_task(self, rows: Windows) -> None:
         """Keep a copy of the task's weights."""

@@ -14,7 +14,7 @@ import torch
 import yaml
 from safetensors.numpy import load_file
 
-from crl.config.composing import load_yaml, to_yaml
+from crl.config.asking.composing import load_yaml, to_yaml
 from crl.deployment.export import export_run
 from crl.deployment.files import FILES, MANIFEST, DeploymentError
 from crl.errors import CrlError

@@ -18,7 +18,7 @@ def known(tmp_path: Path, tasks: int) -> Knowledge:
     made = Knowledge(config, spec.observation, spec.action)
     for task in range(tasks):
         made.strategy.begin_task(task)
-        made.scales[task] = made.model.scales()
+        made.normalisers[task] = made.model.normalisers()
     return made
 
 

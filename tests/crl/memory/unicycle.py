@@ -11,16 +11,16 @@ from torch import Tensor
 
 from crl.adaptation.box import Box
 from crl.config import Config
-from crl.config.composing import compose
-from crl.config.flow import IdentificationConfig
+from crl.config.asking.composing import compose
+from crl.config.sections.flow import IdentificationConfig
 from crl.dynamics.buffer import Buffer
-from crl.memory.base_model import BaseModel
-from crl.memory.belief import Belief
-from crl.memory.bridge import Bridge
-from crl.memory.likelihood import Units
+from crl.memory.belief.loop import Belief
 from crl.memory.making import Ground, fit_ground, make_memory
-from crl.memory.memory import Memory
-from crl.memory.steps import Steps
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.bridge import Bridge
+from crl.memory.models.memory import Memory
+from crl.memory.models.steps import Steps
+from crl.memory.recall.likelihood import Units
 from crl.sequences import load_sequence
 from crl.types import Transition
 
