@@ -23,7 +23,7 @@ from crl.commands.missions import confirm, deploy, eval_missions, fit_flow
 from crl.commands.results import cite, replay, report, runs
 from crl.commands.results.films import record_videos
 from crl.errors import CrlError, Interrupted
-from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
+from crl.reporting.run_summary import results_table, run_missions_table, sequences_table, summary
 from crl.terminal import speak_plainly
 from crl.text import printable
 from crl.version import __version__

@@ -24,8 +24,8 @@ def learn(run: Run, settings: Settings = None, trust: Trust = False) -> None:
     """
     folder = find_run(run)
     env, tasks, others = _parted(list(settings or []))
+    from crl.reporting.run_summary import results_table, summary
     from crl.reporting.store.index import note
-    from crl.reporting.tables import results_table, summary
     from crl.training.growing import grow
     from crl.training.runner import train
     from crl.training.runs.trust import asking

@@ -150,7 +150,7 @@ class Knowledge:
         rate = self.config.learning.lr_decay**self._sessions
         new = normalisers.features.count == 0
         self._normalise(own, normalisers, rate)
-        if new and self.config.continual.start == "nearest":
+        if new and self.strategy.STARTS_LIKE and self.config.continual.start == "nearest":
             self._start_like_another(own)
         report = self.learner.session(
             own if rows is None else rows,

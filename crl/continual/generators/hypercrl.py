@@ -47,6 +47,7 @@ class HyperCRL(Composable):
     """
 
     HOST = Host.HYPERNETWORK
+    STARTS_LIKE = True
     SETTINGS: ClassVar[tuple[str, ...] | None] = GENERATORS["hypercrl"]
     kept_once: tuple[str, ...] = ("parameters", "anchor")
 

@@ -35,6 +35,7 @@ class SharedNetwork(Composable):
     """
 
     HOST = Host.NETWORK
+    STARTS_LIKE = True
     SETTINGS: ClassVar[tuple[str, ...] | None] = GENERATORS["shared"]
     kept_once: tuple[str, ...] = ("trunk", "next_head")
 

@@ -29,6 +29,7 @@ class Snapshot(Finetune):
         finished: Weights [P] of every finished task.
     """
 
+    STARTS_LIKE = True
     SETTINGS = GENERATORS["snapshot"]
     HOST = Host.FROZEN
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.report.build import Options, write_reports
-from crl.reporting.tables import results_table, summary
+from crl.reporting.reports import Options, write_reports
+from crl.reporting.run_summary import results_table, summary
 from crl.training.clock import PHASES, Clock
 from crl.training.load import evaluate_run
 from crl.training.runner import train

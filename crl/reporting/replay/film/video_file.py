@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crl.errors import CrlError, RenderingError
-from crl.reporting.replay.pictures import padded, whole_blocks
+from crl.reporting.replay.film.pictures import padded, whole_blocks
 
 NO_FFMPEG = (
     "pip install 'imageio[ffmpeg]', or install ffmpeg and name it in IMAGEIO_FFMPEG_EXE; `crl doctor` tells more"

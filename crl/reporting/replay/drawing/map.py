@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 
-from crl.reporting.replay import ink
-from crl.reporting.replay.fields import heading_at, map_axes
-from crl.reporting.replay.ink import Canvas
+from crl.reporting.replay.drawing import ink
+from crl.reporting.replay.drawing.fields import heading_at, map_axes
+from crl.reporting.replay.drawing.ink import Canvas
 from crl.reporting.replay.recorded_episode import RecordedEpisode
 
 

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crl.reporting.replay import ink
-from crl.reporting.replay.fields import ShownField, shown_fields
-from crl.reporting.replay.ink import Box, Canvas
+from crl.reporting.replay.drawing import ink
+from crl.reporting.replay.drawing.fields import ShownField, shown_fields
+from crl.reporting.replay.drawing.ink import Box, Canvas
 from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.types import Array
 

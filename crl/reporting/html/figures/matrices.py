@@ -8,9 +8,9 @@ from html import escape
 import numpy as np
 
 from crl.reporting.colour_range import colour_range
-from crl.reporting.html import heatmap
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.html.shown import Show, shows
+from crl.reporting.html.drawing import heatmap
+from crl.reporting.html.drawing.shown import Show, shows
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
 from crl.reporting.statistics import interval

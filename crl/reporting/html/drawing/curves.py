@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from crl.reporting.html import colours, svg
+from crl.reporting.html.drawing import colours, svg
 from crl.reporting.measures import Measures
 from crl.reporting.statistics import Interval, interval
 from crl.training.metrics.curves import Curve

@@ -6,6 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from crl.console import PlainTable
+from crl.reporting.tables.kinds import Composite, Number, Of
+from crl.reporting.tables.table import Column, Table
+from crl.reporting.tables.terminal import terminal
+from crl.reporting.tables.wording import duration
 
 LISTED = 10
 """Missions that were not completed and are named, each in a line."""
@@ -17,22 +21,20 @@ def results_table(results: Mapping[str, Any]) -> PlainTable:
     Args:
         results: Content of ``results.json``, or what an evaluation returned.
     """
-    table = PlainTable(title=f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·") or None)
-    table.add_column("task")
-    table.add_column("success", justify="right")
-    table.add_column("mean return", justify="right")
+    title = f"{results.get('env', '')} · {results.get('strategy', '')}".strip(" ·")
+    columns = [Column("task"), Column("success", Composite(_success)), Column("mean return", Number(".1f"))]
     unlabelled = results.get("labels") == "none"
     if unlabelled:
-        table.add_column("right label", justify="right")
-    for task in results["tasks"]:
-        mean = task["mean_return"]
-        if mean is None and results.get("estimates"):
-            continue
-        success = _success(task, results.get("episodes"))
-        right = task.get("right_label")
-        inferred = ["-" if right is None else f"{right:.0%}"] if unlabelled else []
-        table.add_row(str(task["name"]), success, "-" if mean is None else f"{mean:.1f}", *inferred)
-    return table
+        columns.append(Column("right label", Number(".0%")))
+    rows = [
+        (
+            *(str(task["name"]), _successes(task, results.get("episodes")), task["mean_return"]),
+            *([task.get("right_label")] if unlabelled else []),
+        )
+        for task in results["tasks"]
+        if task["mean_return"] is not None or not results.get("estimates")
+    ]
+    return terminal(Table.of(columns, rows).named("tasks", title))
 
 
 def run_missions_table(results: Mapping[str, Any]) -> PlainTable | None:
@@ -44,22 +46,19 @@ def run_missions_table(results: Mapping[str, Any]) -> PlainTable | None:
     missions = results.get("missions") or []
     if not missions:
         return None
-    table = PlainTable(title="missions")
-    for heading in ("class", "completed", "waypoints", "steps", "cross-track (m)"):
-        table.add_column(heading, justify="left" if heading == "class" else "right")
+    columns = [
+        *(Column("class"), Column("completed", Of()), Column("waypoints", Number(".0%"))),
+        *(Column("steps", Number(",.0f")), Column("cross-track", Number(".3f"), "m")),
+    ]
+    rows = []
     groups = list(dict.fromkeys(str(mission["class"]) for mission in missions))
     for group in [*groups, *(["all"] if len(groups) > 1 else [])]:
         inside = [mission for mission in missions if group in ("all", str(mission["class"]))]
         done = [mission for mission in inside if mission["completed"]]
         tracks = [mission["cross_track"] for mission in inside if mission["cross_track"] is not None]
-        table.add_row(
-            group,
-            f"{len(done)} of {len(inside)}",
-            f"{_mean([mission['reached_fraction'] for mission in inside]):.0%}",
-            f"{_mean([mission['steps'] for mission in inside]):,.0f}",
-            f"{_mean(tracks):.3f}" if tracks else "-",
-        )
-    return table
+        reached, steps = (_mean([mission[key] for mission in inside]) for key in ("reached_fraction", "steps"))
+        rows.append((group, (len(done), len(inside)), reached, steps, _mean(tracks) if tracks else None))
+    return terminal(Table.of(columns, rows).named("missions", "missions"))
 
 
 def life_table(results: Mapping[str, Any]) -> PlainTable:
@@ -69,14 +68,14 @@ def life_table(results: Mapping[str, Any]) -> PlainTable:
         results: Content of ``results.json``.
     """
     life = results["life"]
-    table = PlainTable(title="the life by its true regimes")
-    for heading in ("regime", "visits", "steps", "reward per step", "right"):
-        table.add_column(heading, justify="left" if heading == "regime" else "right")
-    every = {"reward": life["reward"], "right": life["right"], "steps": life["steps"], "visits": life["visits"]}
-    for name, part in [*life["by_regime"].items(), ("all", every)]:
-        row = (f"{part['visits']:,}", f"{part['steps']:,}", f"{part['reward']:.3f}", f"{part['right']:.1%}")
-        table.add_row(name, *row)
-    return table
+    keys = ("visits", "steps", "reward", "right")
+    columns = [
+        *(Column("regime"), Column("visits", Number(",d")), Column("steps", Number(",d"))),
+        *(Column("reward per step", Number(".3f")), Column("right", Number(".1%"))),
+    ]
+    parts = [*life["by_regime"].items(), ("all", life)]
+    rows = [(name, *(part[key] for key in keys)) for name, part in parts]
+    return terminal(Table.of(columns, rows).named("life", "the life by its true regimes"))
 
 
 def life_summary(results: Mapping[str, Any]) -> list[str]:
@@ -140,26 +139,13 @@ def _estimated(estimates: Mapping[str, Any]) -> list[str]:
 
 def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> PlainTable:
     """Task sequences (name, description, [(task, environment)]) with the index of every task."""
-    table = PlainTable()
-    table.add_column("env", no_wrap=True)
-    table.add_column("tasks", no_wrap=True)
-    table.add_column("description")
+    listed = []
     for name, description, tasks in rows:
-        listed = "\n".join(f"{index} {task}" for index, (task, _) in enumerate(tasks))
         ids = ", ".join(dict.fromkeys(environment for _, environment in tasks))
-        table.add_row(name, listed, f"{description}\n{ids}" if ids else description)
-        table.add_section()
-    return table
-
-
-def duration(seconds: float) -> str:
-    """Minutes and seconds, or hours and minutes."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    if whole >= 60:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{seconds:.1f} s"
+        names = "\n".join(f"{index} {task}" for index, (task, _) in enumerate(tasks))
+        listed.append((name, names, f"{description}\n{ids}" if ids else description))
+    columns = [Column("env"), Column("tasks"), Column("description")]
+    return terminal(Table.of(columns, listed), unbroken=2, ruled=True)
 
 
 def _why(mission: Mapping[str, Any]) -> str:
@@ -173,10 +159,13 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _success(task: Mapping[str, Any], episodes: int | None) -> str:
-    """Successes of episodes where both are known, else the share; a task may have no notion of success."""
+def _successes(task: Mapping[str, Any], episodes: int | None) -> tuple[float, int | None] | None:
+    """Share and number of episodes of a task, where it has a notion of success and they are known."""
     rate = task.get("success_rate")
-    if rate is None:
-        return "-"
-    count = len(task["successes"]) if "successes" in task else episodes
+    return None if rate is None else (rate, len(task["successes"]) if "successes" in task else episodes)
+
+
+def _success(found: tuple[float, int | None]) -> str:
+    """Successes of episodes where both are known, else the share."""
+    rate, count = found
     return f"{rate:.0%}" if count is None else f"{round(rate * count)} of {count}"

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from crl.reporting.replay.fields import map_axes
-from crl.reporting.replay.ink import Canvas
-from crl.reporting.replay.map import Map
-from crl.reporting.replay.panel import Panel
-from crl.reporting.replay.pictures import Picture, decompress, no_pictures, padded, scaled
+from crl.reporting.replay.drawing.fields import map_axes
+from crl.reporting.replay.drawing.ink import Canvas
+from crl.reporting.replay.drawing.map import Map
+from crl.reporting.replay.drawing.panel import Panel
+from crl.reporting.replay.film.pictures import Picture, decompress, no_pictures, padded, scaled
 from crl.reporting.replay.recorded_episode import RecordedEpisode
 
 HEIGHT = 480

@@ -6,12 +6,21 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crl.reporting.html import svg
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
+from crl.reporting.html.drawing import intervals, svg
+from crl.reporting.report import lives as report
+from crl.reporting.report.gather import Section
+from crl.reporting.report.record import ReportedRun
+from crl.text import counted
 from crl.training.lives.recalls import KNOWN, owners, spans
 
+LEAD = (
+    "Wide grey: the true regime, which nobody tells. Blue: the regime that is believed; an entry of the memory stands "
+    "in the row of the true regime in which it was in force for the most steps. Vermilion: a change that nothing known "
+    "explains is bridged by identification, and learned beside. Below: mean distance to the leg."
+)
+NOMINAL = "nominal"
+"""The phase of a refiner without a memory in which nothing is corrected: it believes the nominal regime, number 0."""
 ROW, LEFT, RIGHT, TOP, ERROR = 20.0, 190.0, 24.0, 8.0, 90.0
 """Height of a regime's row, margins, and height of the panel of the error (px)."""
 PAPER = "--line:#bbb;--accent:#0072b2;--less:#d55e00;--ink:#000"
@@ -20,38 +29,37 @@ STYLE = f"svg{{{PAPER};background:#fff;font:12px sans-serif}} .task{{stroke:#ddd
 TRUE, BELIEVED, BRIDGED = "fill:var(--line)", "fill:var(--accent)", "fill:var(--less)"
 
 
-def lives(summary: Summary) -> Block | None:
-    """What was lived, one drawing per run; ``None`` where no run lived."""
-    lived = {f"{run.label}, seed {run.seed}": run.life for run in summary.section.runs if run.life is not None}
-    if not lived:
-        return None
-    figures = [Figure([timeline(life, name)], f"True and believed regime, {name}") for name, life in lived.items()]
-    rows = tuple(_row(name, life) for name, life in lived.items())
-    lead = (
-        "Wide grey: the true regime, which nobody tells. Blue: the regime that is believed; an entry of the memory "
-        "stands in the row of the true regime in which it was in force for the most steps. Vermilion: a change that "
-        "nothing known explains is bridged by identification, and learned beside. Below: mean distance to the leg."
-    )
-    head = (
-        *("run", "steps", "waypoints per 1,000 steps", "cross-track (m)", "right expectations", "regimes met"),
-        *("known", "recalled", "false alarms"),
-    )
-    return Block("lives", "Lives", lead, figures=figures, tables=[Table("lives", "Lives", head, rows)])
+def lives(section: Section) -> list[Block]:
+    """What was lived: measures by arm, and a drawing per life; empty where no run lived."""
+    arms = report.lived(section)
+    if not arms:
+        return []
+    by_arm, every = report.tables(section)
+    drawn = [_timelines(name, runs) for name, runs in arms.items()]
+    return [
+        Block("lives", "Lives", figures=[_waypoints(arms)], tables=[by_arm], folded=[every]),
+        Block("regimes", "True and believed regimes", LEAD, figures=drawn),
+    ]
 
 
-def _row(name: str, life: Mapping[str, Any]) -> tuple[str, ...]:
-    recalled = life.get("recalled")
-    return (
-        name,
-        f"{life['steps']:,}",
-        f"{life['waypoints']:.1f}",
-        f"{life['cross_track']:.3f}",
-        f"{life['right']:.1%}",
-        str(len(life["by_regime"])),
-        str(life["known"]),
-        "-" if recalled is None else f"{recalled:.0%} of {life['recalls']}",
-        f"{life['false_alarms']}" + (f" in {life['unchanged']:,} steps" if "unchanged" in life else ""),
-    )
+def _waypoints(arms: Mapping[str, Sequence[ReportedRun]]) -> Figure:
+    rows = []
+    for place, (name, runs) in enumerate(arms.items()):
+        found, dots = report.measured(runs, "waypoints_per_1000_steps")
+        rows.append(intervals.Row(name, place, found, dots, len(dots)))
+    label = f"Waypoints per 1,000 steps of {counted(len(rows), 'arm')} with 95 % intervals"
+    drawn = intervals.forest(rows, label, "waypoints per 1,000 steps (more is better)", lambda value: f"{value:.1f}")
+    return Figure([drawn], "Waypoints per 1,000 steps", "Small dots: lives.")
+
+
+def _timelines(name: str, runs: Sequence[ReportedRun]) -> Figure:
+    """The lives of an arm over time: the first one open, the others folded."""
+    parts: list[str] = []
+    for run in runs:
+        if run.life is not None:
+            drawn, seed = timeline(run.life, f"{name}, seed {run.seed}"), f"seed {run.seed}"
+            parts.append(f"<details><summary>{seed}</summary>{drawn}</details>" if parts else f"<h5>{seed}</h5>{drawn}")
+    return Figure(["".join(parts)], name)
 
 
 def timeline(life: Mapping[str, Any], name: str) -> str:
@@ -73,10 +81,10 @@ def timeline(life: Mapping[str, Any], name: str) -> str:
     for at, length, true, believed, phase in found:
         x, width = LEFT + scale * at, max(scale * length, 0.7)
         parts.append(svg.tag("rect", x=x, y=place[true] + 2, width=width, height=ROW - 4, style=TRUE))
-        known = phase == KNOWN
-        row = place.get(whose.get(believed, -1)) if known else place[true]
+        settled = {KNOWN: whose.get(believed, -1), NOMINAL: 0}
+        row = place.get(settled[phase]) if phase in settled else place[true]
         if row is not None and phase:
-            style = BELIEVED if known else BRIDGED
+            style = BELIEVED if phase in settled else BRIDGED
             parts.append(svg.tag("rect", x=x, y=row + 7, width=width, height=ROW - 14, style=style))
     foot = TOP + ROW * len(regimes)
     if beside := life.get("beside"):

@@ -9,6 +9,7 @@ from pathlib import Path
 from crl.errors import CrlError
 from crl.reporting.report import papers
 from crl.reporting.report.gather import Gathered, gather
+from crl.reporting.report.part import lived, scored
 from crl.reporting.report.summary import Summary, summarise
 from crl.reporting.store import query
 from crl.reporting.store.discover import discover, is_run
@@ -88,7 +89,7 @@ def write_reports(arguments: Sequence[str], files: Mapping[str, Path], options: 
     """
     gathered = gather(find_runs(arguments), options.by)
     summaries = summarised(gathered, options)
-    if not summaries and set(files) != {"html"}:
+    if not summaries and not gathered.lives and set(files) != {"html"}:
         raise CrlError("no run here is finished: there are no tables", "\n".join(gathered.problems) or "crl runs list")
     for kind, path in files.items():
         _write(path, _text(kind, gathered, summaries, options, path))
@@ -101,18 +102,16 @@ def summarised(gathered: Gathered, options: Options) -> list[Summary]:
     Raises:
         CrlError: No section has the base.
     """
-    having = [section for section in gathered.sections if options.base in _labels(section.groups)]
-    if options.base is not None and gathered.sections and not having:
-        known = {name for section in gathered.sections for name in section.groups}
-        raise CrlError(f"no run here is of {options.base!r}", f"methods: {', '.join(sorted(known))}")
+    base = options.base
+    having = [bool(section.named(base)) if base is not None else False for section in gathered.sections]
+    every = (*gathered.sections, *gathered.lives)
+    if base is not None and every and not any(section.named(base) for section in every):
+        known = {name for section in every for name in section.groups}
+        raise CrlError(f"no run here is of {base!r}", f"methods: {', '.join(sorted(known))}")
     return [
-        summarise(section, normalise=options.normalise, base=options.base if section in having else None)
-        for section in gathered.sections
+        summarise(section, normalise=options.normalise, base=base if has else None)
+        for section, has in zip(gathered.sections, having, strict=True)
     ]
-
-
-def _labels(groups: Mapping[str, object]) -> set[str]:
-    return set(groups) | {name.split(" (")[0] for name in groups}
 
 
 def _text(kind: str, gathered: Gathered, summaries: Sequence[Summary], options: Options, path: Path) -> str:
@@ -122,9 +121,10 @@ def _text(kind: str, gathered: Gathered, summaries: Sequence[Summary], options: 
 
         budget = VideoBudget(options.embed, path.parent.resolve())
         return page(gathered, summaries, title=options.title, command=options.command, budget=budget)
+    parts = [*(scored(summary) for summary in summaries), *(lived(section) for section in gathered.lives)]
     if kind == "csv":
-        return papers.tidy(summaries)
-    return papers.markdown(gathered, summaries) if kind == "md" else papers.latex(gathered, summaries)
+        return papers.tidy(parts)
+    return (papers.markdown if kind == "md" else papers.latex)(parts, gathered.problems)
 
 
 def _write(path: Path, text: str) -> None:

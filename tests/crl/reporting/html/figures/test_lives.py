@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from xml.etree import ElementTree
 
-from crl.reporting.html.life_figures import BELIEVED, BRIDGED, LEFT, TRUE, drawing
+from crl.reporting.html.figures.lives import BELIEVED, BRIDGED, LEFT, TRUE, drawing
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -48,3 +48,11 @@ def test_the_error_is_drawn_where_it_is_known() -> None:
     heights = [float(point.split(" ")[1]) for point in path[1:].split("L")]
     assert heights[1] < heights[0] < heights[2] <= heights[3]
     assert float(path[1:].split(" ")[0]) > LEFT
+
+
+def test_a_refiner_without_a_memory_believes_the_nominal_regime_until_it_sees_a_change() -> None:
+    timeline = [[0, 0, 0, "nominal"], [100, 3, 0, "nominal"], [110, 3, None, "unexplained"], [140, 3, None, "bridged"]]
+    text = drawing(life(timeline=timeline), "seed 1")
+    rows = sorted({row for row, _ in bars(text, TRUE)})
+    assert [rows.index(row - 5) for row, _ in bars(text, BELIEVED)] == [0, 0]
+    assert [rows.index(row - 5) for row, _ in bars(text, BRIDGED)] == [1, 1]

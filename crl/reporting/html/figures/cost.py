@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from crl.reporting.html import intervals
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.html.shown import size
+from crl.reporting.html.drawing import intervals
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
 from crl.reporting.statistics import interval
-from crl.reporting.tables import duration
+from crl.reporting.tables.table import Table
+from crl.reporting.tables.wording import duration, size
 from crl.text import counted
 
 UNITS = (("hours", 3600.0), ("minutes", 60.0), ("seconds", 1.0))

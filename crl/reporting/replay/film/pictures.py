@@ -11,23 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from crl.errors import RenderingError
-from crl.reporting.replay.ink import BACKGROUND
+from crl.reporting.replay.drawing.ink import BACKGROUND
 
 _GRAPHICS = ("egl", "opengl", "glx", "osmesa", "glfw", "glgeterror", "gl context", "glcontext", "can't draw")
 _ELSE = "everything else works; `crl replay RUN --task N` shows fields, actions and errors without pictures"
-PERIOD = 0.04
-"""Time between two pictures of a film (s), about: more of them cost more than they show."""
 Picture = NDArray[np.uint8]
-
-
-def stride(control_period: float) -> int:
-    """Control steps between two pictures, such that there are about 25 pictures per second at most."""
-    return max(1, round(PERIOD / control_period))
-
-
-def rate(control_period: float) -> int:
-    """Pictures per second of real time, at least 1."""
-    return max(1, round(1 / (control_period * stride(control_period))))
 
 
 def offers_pictures(env: gymnasium.Env[Any, Any]) -> bool:

@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-from crl.reporting.html import colours, svg
+from crl.reporting.html.drawing import colours, svg
 
 ROOM = 20
 """Characters of a row's name that are shown."""

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crl.reporting.html import curves
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.html.curves import Line
-from crl.reporting.html.shown import Show, shows
+from crl.reporting.html.drawing import curves
+from crl.reporting.html.drawing.curves import Line
+from crl.reporting.html.drawing.shown import Show, shows
 from crl.reporting.measures import REFERENCE
 from crl.reporting.report import section_tables as tables
 from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
 from crl.reporting.statistics import Interval, interval
+from crl.reporting.tables.kinds import Estimate
+from crl.reporting.tables.table import Column, Table
 from crl.text import counted
 
 
@@ -77,26 +78,23 @@ def _seen_line(summary: Summary, name: str, place: int, show: Show) -> Line | No
 
 
 def _seen_table(summary: Summary, lines: Sequence[Line]) -> Table:
-    digits = 3 if summary.scale.normalised else 1
-    rows = tuple(
-        (line.name, *(point.format(digits) if np.isfinite(point.value) else "-" for point in line.points))
-        for line in lines
-    )
-    head = tuple(f"{place} {task}" for place, task in enumerate(summary.section.visits, 1))
-    return Table("seen", "Mean over the tasks seen so far", ("method", *head), rows)
+    rows = [(line.name, *line.points) for line in lines]
+    return Table.of(_by_visit(summary), rows).named("seen", "Mean over the tasks seen so far")
 
 
 def _training_table(summary: Summary) -> Table:
-    """Mean training score per visit."""
-    digits = 3 if summary.scale.normalised else 1
+    """Mean training score per visit, over the runs that know it."""
     rows = []
     for name, runs in summary.measured.items():
-        cells = []
-        for visit in range(max((len(run.curves) for run in runs), default=0)):
+        cells: list[Interval | None] = []
+        for visit in range(len(summary.section.visits)):
             means = [float(curves.resample(run.curves[visit], 1)[0]) for run in runs if len(run.curves) > visit]
-            cells.append(interval(np.array(means)).format(digits))
-        rows.append((name, *cells, *["-"] * (len(summary.section.visits) - len(cells))))
-    width = max(len(row) for row in rows)
-    head = [f"{place} {task}" for place, task in enumerate(summary.section.visits, 1)]
-    full = tuple((*row, *["-"] * (width - len(row))) for row in rows)
-    return Table("training", "Mean training score per visit", ("method", *head)[:width], full)
+            cells.append(interval(np.array(means)) if means else None)
+        rows.append((name, *cells))
+    return Table.of(_by_visit(summary), rows).named("training", "Mean training score per visit")
+
+
+def _by_visit(summary: Summary) -> list[Column]:
+    """A column per visit, behind that of the method."""
+    kind = Estimate(3 if summary.scale.normalised else 1)
+    return [Column("method"), *(Column(f"{at} {task}", kind) for at, task in enumerate(summary.section.visits, 1))]

@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from crl.reporting.html import colours, svg
+from crl.reporting.html.drawing import colours, svg
 from crl.reporting.statistics import Interval
 from crl.text import counted
 
