@@ -40,7 +40,7 @@ def processor() -> str:
 
 def measure(quick: bool) -> dict[str, Any]:
     """All figures; ``quick`` measures little of each."""
-    repeats = 1 if quick else 5
+    repeats = 1 if quick else 3
     limits = measure_limits(3 if quick else 15)
     found: dict[str, Any] = {
         "benchmark": "speed",
@@ -51,7 +51,7 @@ def measure(quick: bool) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "limits": {**asdict(limits), "product": limits.product},
         "rollouts": measure_rollouts(limits, 3 if quick else 15),
-        "deadlines": measure_deadlines(10 if quick else 200),
+        "deadlines": measure_deadlines(10 if quick else 100),
     }
     found["steps"] = [
         steps.measure(size, earlier, repeats)

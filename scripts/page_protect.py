@@ -12,16 +12,34 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from crl.reporting.pages.parts import markdown_table
 from crl.reporting.statistics import Interval, t_interval
+from crl.reporting.tables.kinds import Estimate, Number
+from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.table import Column, Table
 
 FULL = 0
+REACHED = (
+    Column("protect (0: all)", Number("d")),
+    Column("seeds", Number("d")),
+    Column("average return", Number(".1f")),
+    Column("forgetting of returns", Number(".1f")),
+    Column("success", Number(".2f")),
+)
+COMPARED = (
+    Column("protect", Number("d")),
+    Column("pairs of seeds", Number("d")),
+    Column("average return minus full sum's", Estimate(1)),
+    Column("forgetting minus full sum's", Estimate(1)),
+    Column("criterion"),
+    Column("final return per task minus full sum's", Estimate(1)),
+    Column("tasks x seeds", Number("d")),
+)
 Runs = Mapping[int, Mapping[int, Mapping[str, Any]]]
 """Results by ``continual.protect`` and seed."""
 
@@ -55,11 +73,6 @@ def by_task(runs: Runs, protect: int) -> tuple[int, Interval]:
     return len(joined), t_interval(joined) if len(joined) else Interval(np.nan, np.nan, np.nan)
 
 
-def shown(interval: Interval) -> str:
-    """A mean with its interval, as far as they are known."""
-    return interval.format(1) if np.isfinite(interval.value) else "-"
-
-
 def verdict(interval: Interval) -> str:
     """What an interval of a difference says."""
     if not interval.known:
@@ -69,27 +82,21 @@ def verdict(interval: Interval) -> str:
 
 def page(runs: Runs) -> str:
     """The page."""
-    rows: list[Sequence[str]] = []
-    for protect in sorted(runs):
-        of = list(runs[protect].values())
-        label = f"{protect}" if protect else "0 (all)"
-        mean = [f"{np.mean([run[name] for run in of]):.1f}" for name in ("average_return", "forgetting_return")]
-        rows.append([label, str(len(of)), *mean, f"{np.mean([run['average_success'] for run in of]):.2f}"])
-    compared: list[Sequence[str]] = []
+    rows = [
+        [
+            protect,
+            len(of),
+            *(float(np.mean([run[name] for run in of.values()])) for name in ("average_return", "forgetting_return")),
+            float(np.mean([run["average_success"] for run in of.values()])),
+        ]
+        for protect, of in sorted(runs.items())
+    ]
+    compared = []
     for protect in (one for one in sorted(runs) if one != FULL):
         seeds, average = difference(runs, protect, "average_return")
         _, lost = difference(runs, protect, "forgetting_return")
         count, tasks = by_task(runs, protect)
-        compared.append(
-            [
-                str(protect),
-                str(len(seeds)),
-                shown(average),
-                shown(lost),
-                verdict(average),
-                f"{shown(tasks)} ({count})",
-            ]
-        )
+        compared.append([protect, len(seeds), average, lost, verdict(average), tasks, count])
     lines = [
         "# Protecting a few drawn tasks instead of all",
         "",
@@ -104,22 +111,12 @@ def page(runs: Runs) -> str:
         "from that with all, by the 95 % t interval of the difference paired by seed. It needs two seeds at least; "
         "five are planned.",
         "",
-        *markdown_table(["protect", "seeds", "average return", "forgetting (return)", "success"], rows),
+        *markdown(Table.of(REACHED, rows)),
         "",
-        *markdown_table(
-            [
-                "protect",
-                "pairs of seeds",
-                "average return minus full sum's",
-                "forgetting minus full sum's",
-                "criterion",
-                "final return per task, minus (tasks x seeds)",
-            ],
-            compared,
-        ),
+        *markdown(Table.of(COMPARED, compared)),
         "",
-        "The last column takes each task of each seed as one difference. Its interval does not cover the training "
-        "seed, so that it decides nothing.",
+        "Final returns per task take each task of each seed as one difference. Its interval does not cover the "
+        "training seed, so that it decides nothing.",
     ]
     return "\n".join(lines) + "\n"
 

@@ -68,11 +68,11 @@ def test_every_figure_is_on_the_page(script: ModuleType, tmp_path: Path) -> None
     (tmp_path / "performance.json").write_text(json.dumps(SPEED))
     page = script.page(tmp_path)
     assert "Abacus, torch 9.9, crl 1.2.3, commit unknown." in page
-    assert "| the same, oneDNN | - |" in page
-    assert "| pusher | 20 | 153 | 13.5 | **11.3x** | 21.5 | 7.1x |" in page
-    assert "| door | 128 x 20 | 8.2 | 61 | 76% | 100% |" in page
+    assert "| the same, oneDNN | - | - |" in page
+    assert "| pusher | 20 | 153 | 13.5 | 11.3 | 21.5 | 7.1 |" in page
+    assert "| door | 128 x 20 | 8.2 | 61 | 76 % | 100 % |" in page
     assert "| door_open | icem | 192 x 8 x 4 | 12.5 | 15.0 |" in page
-    assert "| 50 Hz | 10 | 1,234 | -1.5 | 0.25 | 1,111 | -1.25 | 3.75 |" in page
+    assert "| 50 | 10 | 1,234 | -1.50 | 0.25 | 1,111 | -1.25 | 3.75 |" in page
     assert "1,000 tasks" not in page
 
 
@@ -81,6 +81,6 @@ def test_a_long_life_has_a_row_per_mark(script: ModuleType, tmp_path: Path) -> N
     (tmp_path / "lifelong.json").write_text(json.dumps(LIFELONG))
     page = script.page(tmp_path)
     assert "## 1,000 tasks" in page
-    assert "| 1,000 | 6.0 | 12.2 | - | 41 | 38.7 | 200 | 400 | 0.25 | 50.0 |" in page
+    assert "| 1,000 | 6.0 | 12.2 | - | 41 | 38.7 | 200 | 400 | 5 | 0.25 | 50.0 |" in page
     assert "grows by 2.0 kB a task" in page
     assert "4.5 with `continual.protect=0` and 2.0 with `continual.protect=8`" in page
