@@ -139,10 +139,10 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
         "Written by `scripts/page_strategies.py` from `strategies.json`, which `scripts/search_strategies.py FOLDER` "
         "makes, and from the runs of [ten pole lengths](cartpole_length.md).",
         "",
-        "*Score*: normalised return after the last task, 0 random actions, 1 the mean of `single`. *Forgetting, N - 1*"
-        ": mean loss of the tasks before the last; *N*: over all tasks, as Continual World reports it. "
-        "*Forward transfer (curves)*: area under the training curve against a fresh model's, as Continual World "
-        "has it; *end-score transfer*: score just after learning minus `single`'s. *Learning speed*: area of a task's curve over a fresh "
+        "*Score*: normalised return after the last task, 0 random actions, 1 the mean of `single`. *Forgetting, N - 1* "
+        "is the mean loss of the tasks before the last, *N* over all tasks, as in Continual World. *Forward transfer "
+        "(curves)*: area under the training curve against a fresh model's, as Continual World has it. *End-score "
+        "transfer*: score just after learning minus `single`'s. *Learning speed*: area of a task's curve over a fresh "
         "model's. A dash: not recorded. Definitions: [metrics](../reference/metrics.md). Methods and papers: "
         "[strategies](../reference/strategies.md).",
         "",
