@@ -10,6 +10,6 @@ from crl.api.planning import plan
 from crl.api.policy import Policy
 from crl.api.regression import TaskRegression, strategy
 from crl.api.run import Prediction, Run, evaluate, load
-from crl.api.training import train
+from crl.api.training import learn, train
 
-__all__ = ["Policy", "Prediction", "Run", "TaskRegression", "evaluate", "load", "plan", "strategy", "train"]
+__all__ = ["Policy", "Prediction", "Run", "TaskRegression", "evaluate", "learn", "load", "plan", "strategy", "train"]

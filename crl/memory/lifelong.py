@@ -16,7 +16,7 @@ from crl.dynamics.task_model import TaskModel
 from crl.memory.belief.loop import Belief
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import Memory
-from crl.memory.recall.likelihood import Units
+from crl.memory.models.units import Units
 from crl.planning.body_rollout import BodyRollout
 from crl.types import ActionSpec, Array, Transition
 

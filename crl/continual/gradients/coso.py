@@ -120,8 +120,8 @@ class CoSO(Projected):
                 shape = (len(self.bases[key]), None)
                 table[key] = restoring.tensor(state[name][key], f"{name}/{key}", self.host.trunk, shape)
         for key, span in self.subspaces.items():
-            shape = (span.shape[1], span.shape[1])
-            self.moments[key] = restoring.tensor(state["moments"][key], f"moments/{key}", self.host.trunk, shape)
+            square = (span.shape[1], span.shape[1])
+            self.moments[key] = restoring.tensor(state["moments"][key], f"moments/{key}", self.host.trunk, square)
 
 
 def sketched(sketch: Tensor, columns: Tensor) -> Tensor:

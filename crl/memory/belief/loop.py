@@ -30,10 +30,11 @@ from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Regime, Standing
 from crl.memory.models.steps import Row, Steps
+from crl.memory.models.units import Units, mean_square
 from crl.memory.recall.coverage import add
 from crl.memory.recall.evidence import Evidence, Seen
 from crl.memory.recall.explaining import Explaining
-from crl.memory.recall.likelihood import FIT, Units, limit_log_likelihood, log_likelihood, mean_square
+from crl.memory.recall.likelihood import FIT, limit_log_likelihood, log_likelihood
 from crl.memory.recall.merging import dense_grid, twin
 from crl.memory.recall.phase import InForce, Phase
 from crl.memory.recall.watch import NONE, Alarm, Watch
@@ -112,7 +113,8 @@ class Belief:
             self._candidate.judge(learned, error)
             held = max(held, likelihood[order.index(self.opening)])
         elif self.phase is Phase.KNOWN:
-            tolerated = self._explaining.tolerated(self._own(), Seen(Steps.stacked([row]), effect.unsqueeze(0)))
+            seen = Seen(Steps.stacked([row]), effect.unsqueeze(0))
+            tolerated = self._explaining.tolerated(self._own(), seen, force.unsqueeze(0))
             held = float(log_likelihood(tolerated)[0])
         self._evidence.blame(self.now, residual[-1])
         own = {self.opening} | ({self.force.regime} if self.phase is Phase.KNOWN else set())

@@ -25,17 +25,19 @@ class BaseModel:
         weights: Weights of the nominal body, [P].
         read: What it reads.
         scale: Deviation of the changes, [D].
+        reads: Number S of elements of an observation.
     """
 
     network: TargetNetwork
     weights: Tensor
     read: Read
     scale: Tensor
+    reads: int
 
     @classmethod
     def of(cls, model: TaskModel) -> BaseModel:
         """The base that a fitted model of a body is."""
-        return cls(model.network, model.weights.clone(), model.read, model.scale)
+        return cls(model.network, model.weights.clone(), model.read, model.scale, model.body.size)
 
     @property
     def size(self) -> int:

@@ -20,6 +20,7 @@ from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
 from crl.config.sections.flow import IdentificationConfig
 from crl.memory.models.base_model import BaseModel
+from crl.memory.models.composing import Turned, as_effective, composed, turned
 from crl.memory.models.steps import Steps
 
 MOST = 24
@@ -88,6 +89,18 @@ class Bridge:
             earlier = self.contexts.predicted_command(seen, seen[:, at], contexts).to(action)
             seen = replaced(seen, at, self.box.clip(earlier))
         return extended(self._model(weights), seen, command, self.box).view(regimes, rows, -1)
+
+    def turned(self, context: Tensor) -> tuple[Turned, ...]:
+        """What a context [C] makes of what a network reads of commands; a slow response is no part of it."""
+        return turned(self.base, partial(self.effective, context), self.box.size, self._command)
+
+    def composed(self, weights: Tensor, turns: Sequence[Turned]) -> Tensor:
+        """Weights [P] of the network that a regime's network is under a context relative to it."""
+        return composed(self.base, weights, turns)
+
+    def as_effective(self, context: Tensor, steps: Steps) -> Steps:
+        """Transitions whose commands are those of the regime beneath that they amount to under a context [C]."""
+        return as_effective(steps, partial(self.effective, context), self._command)
 
     def effective(self, context: Tensor, action: Tensor) -> Tensor:
         """The commands [..., A] of the regime beneath that actions [..., A] amount to under a context [C]."""

@@ -3,8 +3,8 @@
 It is that of :mod:`crl.continual.generators.hypercrl`. The nominal regime's embedding is zero: with a zero trunk bias
 its weights are then the head's bias, which starts as the nominal body's own weights. A new embedding starts beside
 its neighbour's. While a regime is learned, the others are protected by HyperCRL's regulariser; its weight has to be
-larger here than in long tasks, because every short visit anchors them anew. A regime costs its embedding, tens of
-bytes; generated weights are a cache.
+larger here than in long tasks, because every short visit anchors them anew. A regime costs its embedding and its
+context (:mod:`crl.memory.models.relative`), tens of bytes each; generated weights are a cache.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from torch import Tensor
 from crl import restoring
 from crl.config import Config
 from crl.continual.generators.hypercrl import HyperCRL
-from crl.memory.models.base_model import BaseModel
+from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Standing
+from crl.memory.models.relative import GOOD, NO_CONTEXTS, RelativeContexts
 from crl.memory.models.steps import Steps
+from crl.memory.models.units import Units
 
 BESIDE = 0.3
 """Deviation of a new embedding from its neighbour's."""
@@ -35,7 +37,8 @@ class HyperMemory(Memory):
     """Keeps an embedding per regime; see the module's text.
 
     Args:
-        base: The nominal body's model.
+        bridge: Identifies contexts.
+        units: Common units of residuals.
         most: See :class:`Memory`.
         config: Settings of the hypernetwork and of its learning.
         generator: Source of its first parameters and of embeddings.
@@ -47,7 +50,8 @@ class HyperMemory(Memory):
 
     def __init__(
         self,
-        base: BaseModel,
+        bridge: Bridge,
+        units: Units,
         most: int,
         config: Config,
         generator: torch.Generator,
@@ -55,8 +59,9 @@ class HyperMemory(Memory):
         batch: int = 64,
         cache: int = 64,
     ) -> None:
-        super().__init__(base.size, most)
-        self.base = base
+        super().__init__(bridge.base.size, most)
+        self.base = base = bridge.base
+        self._relative = RelativeContexts(bridge, units)
         self._batch, self._cache = batch, max(1, cache)
         self._generator = generator
         self._strategy = HyperCRL(config, base.network, generator)
@@ -85,6 +90,11 @@ class HyperMemory(Memory):
             return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _generate(self, regimes: list[int]) -> Tensor:
+        """Weights [R, P] of regimes, under their contexts."""
+        own = self._own_weights(regimes)
+        return torch.stack([self._relative.weights(regime, one) for regime, one in zip(regimes, own, strict=True)])
+
+    def _own_weights(self, regimes: list[int]) -> Tensor:
         embeddings = torch.stack([self._strategy.embeddings[index].detach() for index in regimes])
         with torch.no_grad():
             return self._strategy.hypernetwork.generate(self._strategy.parameters, embeddings)
@@ -94,8 +104,13 @@ class HyperMemory(Memory):
         return self._generate([regime])[0]
 
     def _open(self, index: int, neighbour: int, steps: Steps) -> None:
-        del steps
-        near = self._strategy.embeddings[neighbour].detach()
+        starts = list(dict.fromkeys((NOMINAL, neighbour)))
+        chosen = self._relative.begin(index, steps, list(self._own_weights(starts)))
+        self._start(index, starts[chosen])
+
+    def _start(self, index: int, at: int) -> None:
+        """Let a regime's embedding be beside another's."""
+        near = self._strategy.embeddings[at].detach()
         self._strategy.embeddings[index] = near + BESIDE * torch.randn(near.shape, generator=self._generator)
         self._stacked = None
 
@@ -103,16 +118,24 @@ class HyperMemory(Memory):
         """See :class:`Memory`."""
         if regime == NOMINAL or count < 1 or len(steps) == 0:
             return None
+        base = self.base.weights
+        if self._relative.again(regime, steps, base, self.weights(regime)):
+            if regime == self._learning:
+                self._undo()
+                self._learning = NOMINAL
+            self._start(regime, NOMINAL)
+        if self._relative.misfit(self.weights(regime), steps) <= GOOD:
+            return None
         if regime != self._learning:
             self._learning = regime
             self._taken = 0
             self._before, self._again = self._values(), self.regimes[regime].standing is Standing.KEPT
             self._own = self._strategy.embeddings[regime].detach().clone()
             self._strategy.begin_task(regime)
-        total = 0.0
+        total, inner = 0.0, self._relative.inner(regime, steps)
         for _ in range(count):
             self._taken += 1
-            rows = steps.draw(self._batch, generator)
+            rows = inner.draw(self._batch, generator)
             total += float(self._strategy.step(lambda weights, rows=rows: self.base.loss(weights, rows))["task"])  # type: ignore[misc]
         self._stacked = None
         return total / count
@@ -135,20 +158,24 @@ class HyperMemory(Memory):
             with torch.no_grad():
                 self._strategy.embeddings[self._learning].copy_(self._own)
         self._learning = NOMINAL
+        self._relative.rest()
 
     def _drop(self, regime: int) -> None:
         del self._strategy.embeddings[regime]
+        self._relative.drop(regime)
         self._stacked = None
         if regime == self._learning:
             self._undo()
             self._learning = NOMINAL
+            self._relative.rest()
         if self._strategy.task == regime:
             self._strategy.begin_task(NOMINAL)
 
     def _state(self) -> dict[str, Any]:
         before = {name: value.clone() for name, value in self._before.items()}
         learning = {"regime": self._learning, "taken": self._taken, "again": self._again, "own": self._own.clone()}
-        return {"strategy": self._strategy.state_dict(), "learning": learning, "before": before}
+        relative = self._relative.state_dict()
+        return {"strategy": self._strategy.state_dict(), "learning": learning, "before": before, "relative": relative}
 
     def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
         with restoring.part("strategy"):
@@ -156,6 +183,9 @@ class HyperMemory(Memory):
         if sorted(self._strategy.embeddings) != sorted(regimes):
             raise restoring.UnfitStateError("embeddings are of other regimes than those of the memory")
         self._before = restoring.same(state["before"], "before", self._strategy.parameters)
+        with restoring.part("relative"):
+            # Memories of before contexts were folded in have none.
+            self._relative.load_state_dict(state.get("relative", NO_CONTEXTS), regimes)
         with restoring.part("learning"):
             learning = state["learning"]
             self._own = restoring.tensor(learning["own"], "own", self._own)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from crl.config.sections.memory import BeliefConfig
 from crl.memory.models.steps import Row, Steps, copied
-from crl.memory.recall.likelihood import mean_square
+from crl.memory.models.units import mean_square
 
 ERRORS = 64
 """Errors that are kept."""

@@ -10,9 +10,10 @@ from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Regime
 from crl.memory.models.steps import Steps
+from crl.memory.models.units import Units, mean_square
 from crl.memory.recall.coverage import widening
 from crl.memory.recall.evidence import Seen
-from crl.memory.recall.likelihood import FIT, Units, mean_square, recall
+from crl.memory.recall.likelihood import FIT, recall
 from crl.memory.recall.phase import InForce
 
 WIDEST = 3.0
@@ -54,22 +55,30 @@ class Explaining:
         weights = self._memory.weights(force.regime)
         return self._bridge.predict(weights, force.context.unsqueeze(0), *at)[0, 0]
 
-    def tolerated(self, entry: Regime, seen: Seen) -> Tensor:
+    def tolerated(self, entry: Regime, seen: Seen, predicted: Tensor) -> Tensor:
         """Residuals [N, D] of a regime, in units of what is usual for it.
 
         Two things are forgiven beside what common units forgive. A learned regime's model errs: its own deviation
         counts where it is wider, up to :data:`WIDEST`. And it may never have been seen at commands like these
         (:mod:`crl.memory.recall.coverage`). Only whether the regime in force is over is judged so; recall compares in
         common units.
+
+        Args:
+            entry: The regime.
+            seen: Transitions.
+            predicted: What the regime predicts of them, [N, D].
         """
         steps = seen.steps
-        predicted = self._memory.predict(steps.observation, steps.action)[self._memory.order.index(entry.index)]
         wider = widening(entry, self._bridge.base, steps.observation, steps.action)
         return self._units.scaled(steps.change - predicted, seen.effects, wider) / entry.scale.clamp(1.0, WIDEST)
 
     def tolerates(self, entry: Regime, seen: Seen) -> bool:
         """Whether a regime explains what was seen as well as it usually does."""
-        return float(mean_square(self.tolerated(entry, seen))) <= FIT
+        predicted = self._memory.predict(seen.steps.observation, seen.steps.action)
+        return self._tolerates(entry, seen, predicted[self._memory.order.index(entry.index)])
+
+    def _tolerates(self, entry: Regime, seen: Seen, predicted: Tensor) -> bool:
+        return float(mean_square(self.tolerated(entry, seen, predicted))) <= FIT
 
     def recall(self, seen: Seen, opening: int | None) -> tuple[int | None, int]:
         """The known regime that explains what was seen, if one does, and the one that is nearest to it.
@@ -79,15 +88,18 @@ class Explaining:
             opening: A regime that is being opened counts as not known.
         """
         steps, order = seen.steps, self._memory.order
-        residual = steps.change - self._memory.predict(steps.observation, steps.action)
-        told = recall(self._units.scaled(residual, seen.effects), torch.ones(len(steps), dtype=torch.bool))
+        predicted = self._memory.predict(steps.observation, steps.action)
+        told = recall(
+            self._units.scaled(steps.change - predicted, seen.effects), torch.ones(len(steps), dtype=torch.bool)
+        )
         candidates = [at for at, index in enumerate(order) if index != opening]
         nearest = min(candidates, key=lambda at: float(told.misfit[at]))
         best = told.best()
         if best is None and float(told.misfit[nearest]) <= self._config.near * FIT:
             # It is the nearest by far too little; but as near as it was when it was in force, or never seen at such
             # commands.
-            best = nearest if self.tolerates(self._memory.regimes[order[nearest]], seen) else None
+            tolerated = self._tolerates(self._memory.regimes[order[nearest]], seen, predicted[nearest])
+            best = nearest if tolerated else None
         known = None if best is None or order[best] == opening else order[best]
         return known, order[nearest]
 

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from crl.learning.knowledge import Knowledge
 from crl.memory.models.regime import robust_scale
-from crl.memory.recall.likelihood import Units, log_likelihood
+from crl.memory.models.units import Units
+from crl.memory.recall.likelihood import log_likelihood
 from crl.types import Transition
 
 KEPT = 0.9

@@ -14,8 +14,9 @@ from torch.quasirandom import SobolEngine
 from crl.adaptation.box import Box
 from crl.memory.models.base_model import BaseModel
 from crl.memory.models.memory import Memory
+from crl.memory.models.units import Units, mean_square
 from crl.memory.recall.coverage import widening
-from crl.memory.recall.likelihood import FIT, Units, mean_square
+from crl.memory.recall.likelihood import FIT
 
 POINTS = 512
 """Commands of the grid."""

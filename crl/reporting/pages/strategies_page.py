@@ -12,22 +12,28 @@ import numpy as np
 
 from crl.config.declared.compositions import elements
 from crl.reporting.measures import REFERENCE, Measures, Scale, comparable, finals, gather, measure, scale
-from crl.reporting.pages.parts import commits, markdown_table
-from crl.reporting.pages.sequence_tables import cell, ordered
+from crl.reporting.pages.parts import commits
+from crl.reporting.pages.sequence_tables import estimate, ordered
 from crl.reporting.runs import Groups, RunRecord
+from crl.reporting.tables.kind import Style
+from crl.reporting.tables.kinds import Estimate, Number, Text, YesNo
+from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.table import Column, Table
 from crl.text import counted
 
-HEAD = (
-    *("kind", "strategy", "seeds", "score", "forgetting, N - 1", "forgetting, N", "forward transfer (curves)"),
-    *(
-        "end-score transfer",
-        "learning speed",
-        "bytes, constant",
-        "bytes per task",
-        "old data",
-        "gradient steps",
-        "CPU s",
-    ),
+METRICS = {
+    "forgetting, N - 1": "forgetting",
+    "forgetting, N": "continual_world_forgetting",
+    "forward transfer (curves)": "curve_transfer",
+    "end-score transfer": "forward_transfer",
+    "learning speed": "speed",
+}
+COUNT = Number(",.0f")
+COLUMNS = (
+    *(Column("kind"), Column("strategy", Text(Style.CODE)), Column("seeds", Number("d")), Column("score", Estimate())),
+    *(Column(title, Estimate()) for title in METRICS),
+    *(Column("bytes, constant", COUNT), Column("bytes per task", COUNT), Column("old data", YesNo())),
+    *(Column("gradient steps", COUNT), Column("CPU", COUNT, "s")),
 )
 OTHER = "without a model"
 """Kind of an agent that is no strategy."""
@@ -63,7 +69,7 @@ def kind_of(strategy: str) -> str:
     return " + ".join(parts) if parts else "generators" if folders else OTHER
 
 
-def table(groups: Groups, scored: Scale, singles: Sequence[RunRecord]) -> list[str]:
+def table(groups: Groups, scored: Scale, singles: Sequence[RunRecord]) -> Table:
     """A row per strategy, grouped by kind.
 
     Args:
@@ -73,45 +79,38 @@ def table(groups: Groups, scored: Scale, singles: Sequence[RunRecord]) -> list[s
     """
     measured = measure(groups, scored, singles)
     names = sorted(ordered(list(groups)), key=lambda name: (kind_of(name) == OTHER, kind_of(name)))
-    return markdown_table(HEAD, [_row(name, groups[name], measured[name]) for name in names])
+    return Table.of(COLUMNS, [_row(name, groups[name], measured[name]) for name in names])
 
 
-def _row(name: str, runs: Sequence[RunRecord], measured: Sequence[Measures]) -> list[str]:
-    keys = ("forgetting", "continual_world_forgetting", "curve_transfer", "forward_transfer", "speed")
+def _row(name: str, runs: Sequence[RunRecord], measured: Sequence[Measures]) -> list[Any]:
     revisits = {run.revisits_data for run in runs}
-    costs = [run.results["gradient_steps"] for run in runs], [run.results["cpu_seconds"] for run in runs]
     return [
-        kind_of(name),
-        f"`{name}`",
-        str(len(runs)),
-        cell(finals(measured)),
-        *(cell(gather(measured, key)) for key in keys),
+        *(kind_of(name), name, len(runs), estimate(finals(measured))),
+        *(estimate(gather(measured, key)) for key in METRICS.values()),
         _mean([run.constant_bytes for run in runs]),
         _mean([run.measured_bytes if run.measured_bytes is not None else run.stated_bytes for run in runs]),
-        "yes" if True in revisits else "no" if False in revisits else "-",
-        *(_mean(values) for values in costs),
+        True if True in revisits else False if False in revisits else None,
+        *(_mean([run.results[key] for run in runs]) for key in ("gradient_steps", "cpu_seconds")),
     ]
 
 
-def _mean(values: Sequence[float | None]) -> str:
+def _mean(values: Sequence[float | None]) -> float | None:
     known = [value for value in values if value is not None]
-    return f"{np.mean(known):,.0f}" if known else "-"
+    return float(np.mean(known)) if known else None
 
 
-def search_table(methods: Mapping[str, Any]) -> list[str]:
-    """What each value of a method's strength came to, the chosen one in bold."""
+def search_table(methods: Mapping[str, Any]) -> Table:
+    """What each value of a method's strength came to."""
     rows = []
     for name, found in methods.items():
         tried = found["search"]
-        best = max((row["return"] for row in tried), default=None)
-        values = [
-            f"{'**' if row['return'] == best else ''}{row['value']:g}: {row['return']:.0f}"
-            f"{'**' if row['return'] == best else ''}"
-            for row in tried
-        ]
-        if values:
-            rows.append([f"`{name}`", f"`{found['setting']}`", ", ".join(values)])
-    return markdown_table(["strategy", "setting", "value: mean return after the last length"], rows) if rows else []
+        if tried:
+            best = max(tried, key=lambda row: row["return"])
+            values = ", ".join(f"{row['value']:g}: {row['return']:.0f}" for row in tried)
+            rows.append([name, found["setting"], values, best["value"]])
+    code = Text(Style.CODE)
+    columns = [Column("strategy", code), Column("setting", code)]
+    return Table.of([*columns, Column("value: mean return after the last length"), Column("taken", Number("g"))], rows)
 
 
 def strategies_page(target: Path, *, remarks: Path) -> Path:
@@ -156,7 +155,7 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
         "95 % bootstrap interval over seeds. Curves of most of these runs were not kept: their transfer and speed are "
         "on [their page](cartpole_length.md).",
         "",
-        *table(groups, scale(groups, zero, singles), curved),
+        *markdown(table(groups, scale(groups, zero, singles), curved)),
         "",
         *(f"- {problem}" for problem in problems),
     ]
@@ -165,7 +164,8 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
     if four:
         lines += _four(four, zero, new)
     searched = search_table(new["methods"])
-    lines += ["", "## Search of strengths", "", *(searched or ["No search with these settings is finished yet."])]
+    nothing = ["No search with these settings is finished yet."]
+    lines += ["", "## Search of strengths", "", *(markdown(searched) if searched.rows else nothing)]
     page = target / "strategies.md"
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return page
@@ -184,6 +184,6 @@ def _four(four: Groups, zero: Mapping[str, float], new: Mapping[str, Any]) -> li
         f"`{' '.join(new['search_settings'])}`. One seed of a small budget shows no order among methods that are near "
         "each other.",
         "",
-        *table(groups, scale(groups, zero, singles), singles),
+        *markdown(table(groups, scale(groups, zero, singles), singles)),
         *(f"- {problem}" for problem in problems),
     ]

@@ -20,7 +20,7 @@ from crl.memory.models.base_model import BaseModel
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import Memory
 from crl.memory.models.steps import Steps
-from crl.memory.recall.likelihood import Units
+from crl.memory.models.units import Units
 from crl.sequences import load_sequence
 from crl.types import Transition
 
@@ -84,7 +84,7 @@ def make_bridge() -> Bridge:
 def memory_of(kind: str, most: int = 8) -> Memory:
     """An empty memory."""
     bridge = make_bridge()
-    return make_memory(settings(kind, most), bridge.base, bridge)
+    return make_memory(settings(kind, most), bridge, units())
 
 
 def units() -> Units:

@@ -103,7 +103,7 @@ def test_what_goes_at_the_bound_is_the_least_visited_and_then_the_longest_ago(ki
 
 def test_a_bound_without_room_is_refused() -> None:
     with pytest.raises(CrlError, match="no room"):
-        NetworkMemory(make_bridge().base, most=1)
+        NetworkMemory(make_bridge(), units(), most=1)
     memory = memory_of("contexts", most=2)
     steps = drive(gains(-1, 1), 10, 0)
     first, _ = memory.open(0, steps, 0)

@@ -6,7 +6,8 @@ import pytest
 import torch
 from scipy import stats
 
-from crl.memory.recall.likelihood import FIT, FREEDOM, Units, limit_log_likelihood, log_likelihood, mean_square, recall
+from crl.memory.models.units import Units, mean_square
+from crl.memory.recall.likelihood import FIT, FREEDOM, limit_log_likelihood, log_likelihood, recall
 
 ALL = torch.ones(20, dtype=torch.bool)
 

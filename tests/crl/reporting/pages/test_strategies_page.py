@@ -11,6 +11,7 @@ import pytest
 from crl.config.declared.compositions import compositions
 from crl.reporting.measures import comparable, scale
 from crl.reporting.pages.strategies_page import kept, kind_of, search_table, strategies_page, table
+from crl.reporting.tables.markdown import markdown
 
 RESULTS = Path(__file__).resolve().parents[4] / "docs" / "results"
 
@@ -19,7 +20,7 @@ def test_scores_and_forgetting_are_those_of_the_page_of_ten_lengths() -> None:
     recorded = json.loads((RESULTS / "cartpole_length.json").read_text())
     zero = json.loads((RESULTS / "zeros.json").read_text())["cartpole_length"]
     groups, _ = comparable({name: kept(recorded[name]) for name in ("ewc", "hypercrl", "single")})
-    rows = table(groups, scale(groups, zero, groups["single"]), [])
+    rows = markdown(table(groups, scale(groups, zero, groups["single"]), []))
     page = (RESULTS / "cartpole_length.md").read_text().splitlines()
     for name, runs in groups.items():
         (ours,) = (row.split(" | ") for row in rows if f"`{name}`" in row)
@@ -50,7 +51,7 @@ def test_episodes_that_were_kept_give_speed_and_transfer() -> None:
         }
 
     groups = {"single": kept([run("single", [0.0, 5.0, 10.0])]), "ewc": kept([run("ewc", [5.0, 10.0, 10.0])])}
-    rows = table(groups, scale(groups, {"a": 0.0}, groups["single"]), groups["single"])
+    rows = markdown(table(groups, scale(groups, {"a": 0.0}, groups["single"]), groups["single"]))
     cells = next(row for row in rows if "`ewc`" in row).split(" | ")
     # Areas 2.5 / 3 and 1.5 / 3: (2.5 - 1.5) / (3 - 1.5) is what there was to gain.
     assert cells[6] == f"{1 / 1.5:.3f}"
@@ -67,7 +68,7 @@ def test_every_strategy_has_a_kind() -> None:
 def test_the_chosen_value_is_marked_and_a_lack_of_runs_is_said(tmp_path: Path) -> None:
     search = [{"value": 0.1, "return": 50.0}, {"value": 1.0, "return": 70.0}]
     found = {"setting": "continual.x", "search": search, "runs": [], "defaults": []}
-    assert search_table({"mas": found})[-1] == "| `mas` | `continual.x` | 0.1: 50, **1: 70** |"
+    assert search_table({"mas": found}).rows == (("mas", "continual.x", "0.1: 50, 1: 70", 1.0),)
     for name in ("cartpole_length.json", "zeros.json"):
         shutil.copy(RESULTS / name, tmp_path)
     about = {"search_settings": ["a=1"], "development_seed": 100, "methods": {"mas": found}}
