@@ -169,17 +169,6 @@ class ContinualConfig:
     energy: float = setting(
         0.9999, "Share of the squared length of a layer's inputs that is protected (gradient_projection).", SHARE
     )
-    start: str = setting(
-        "fresh",
-        (
-            "What a new task starts from once it has transitions: ``fresh``, as the strategy itself says; ``nearest``, "
-            "what was learned of the task whose model predicts them best (its embedding, head or copy)."
-        ),
-        choices=("fresh", "nearest"),
-    )
-    like: int | None = setting(
-        None, "Index of the learned task that new tasks start from, in place of the nearest (start: nearest).", WHOLE
-    )
     labels: str = setting(
         "told",
         (
@@ -190,6 +179,17 @@ class ContinualConfig:
     )
     revisits: bool = setting(
         True, "Whether a strategy may look at transitions of finished tasks again. If not, one that does is refused."
+    )
+    start: str = setting(
+        "fresh",
+        (
+            "What a new task starts from once it has transitions: ``fresh``, as the strategy itself says; ``nearest``, "
+            "what was learned of the task whose model predicts them best (its embedding, head or copy)."
+        ),
+        choices=("fresh", "nearest"),
+    )
+    like: int | None = setting(
+        None, "Index of the learned task that new tasks start from, in place of the nearest (start: nearest).", WHOLE
     )
     options: dict[str, Any] = setting({}, "Options of the parts of a strategy, or of a plug-in.")
 

@@ -35,8 +35,8 @@ class SharedNetwork(Composable):
     """
 
     HOST = Host.NETWORK
-    STARTS_LIKE = True
     LABELS: ClassVar[Labels] = Labels.NONE
+    STARTS_LIKE = True
     SETTINGS: ClassVar[tuple[str, ...] | None] = GENERATORS["shared"]
     kept_once: tuple[str, ...] = ("trunk", "next_head")
 

@@ -31,11 +31,12 @@ class CoSO(Projected):
         bases: M, orthonormal directions [in + 1, k], by "layer member".
         subspaces: P, [in + 1, rank], by the same names.
         sketches: Columns [in + 1, 2 rank] that stand for the task's gradients, by the same names.
+        moments: Sum of R R^T of the gradients R = P^T G' in the present subspace, [rank, rank]: not sketched yet.
         steps: Steps of the current task.
     """
 
     OPTIONS: ClassVar[dict[str, Any]] = {"coso_rank": 16, "coso_every": 20, "coso_energy": 0.999}
-    KEPT_ONCE = ("subspaces", "sketches")
+    KEPT_ONCE = ("subspaces", "sketches", "moments")
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
@@ -53,6 +54,7 @@ class CoSO(Projected):
         self.steps = 0
         self.subspaces = {key: self._columns(key, 0) for key in self.names}
         self.sketches = {key: self._columns(key, 2 * self.rank) for key in self.names}
+        self.moments = {key: torch.zeros(0, 0, device=self.host.device) for key in self.names}
 
     def begin_task(self, task: int) -> None:
         """Start a new sequence of subspaces."""
@@ -69,12 +71,21 @@ class CoSO(Projected):
                 key = f"{layer} {member}"
                 left = own - self.bases[key] @ (self.bases[key].T @ own)
                 if self.steps % self.every == 0:
+                    self._sketch(key)
                     found = torch.linalg.svd(left, full_matrices=False).U[:, : self.rank]
                     self.subspaces[key] = found - self.bases[key] @ (self.bases[key].T @ found)
-                columns = self.subspaces[key] @ (self.subspaces[key].T @ left)
-                self.sketches[key] = sketched(self.sketches[key], columns)
+                    self.moments[key] = left.new_zeros(found.shape[1], found.shape[1])
+                inside = self.subspaces[key].T @ left
+                self.moments[key] = self.moments[key] + inside @ inside.T
         self.steps += 1
         super().transform(gradients)
+
+    def _sketch(self, key: str) -> None:
+        """Take the gradients in the present subspace into the sketch, all at once: their moments are all it needs."""
+        if len(self.moments[key]):
+            values, vectors = torch.linalg.eigh(self.moments[key])
+            columns = self.subspaces[key] @ (vectors * values.clamp(min=0).sqrt())
+            self.sketches[key] = sketched(self.sketches[key], columns)
 
     def project(self, layer: int, change: Tensor) -> Tensor:
         """What of a change [E, in + 1, out] lies in the subspaces."""
@@ -84,9 +95,10 @@ class CoSO(Projected):
     def end_task(self, rows: Windows) -> None:
         """Protect the directions that the task's gradients had."""
         del rows
-        for key, sketch in self.sketches.items():
-            if bool(sketch.any()):
-                self.bases[key] = extended(self.bases[key], sketch.T, self.energy)
+        for key in self.names:
+            self._sketch(key)
+            if bool(self.sketches[key].any()):
+                self.bases[key] = extended(self.bases[key], self.sketches[key].T, self.energy)
         self.finished.append(self.host.task)
         self._clear()
 
@@ -95,8 +107,8 @@ class CoSO(Projected):
         return sum(4 * basis.numel() for basis in self.bases.values()) // max(1, len(set(self.finished)))
 
     def state_dict(self) -> dict[str, Any]:
-        """Directions, subspaces and sketches."""
-        own = {"bases": self.bases, "subspaces": self.subspaces, "sketches": self.sketches}
+        """Directions, subspaces, sketches and moments."""
+        own = {"bases": self.bases, "subspaces": self.subspaces, "sketches": self.sketches, "moments": self.moments}
         tables = {name: {key: value.clone() for key, value in table.items()} for name, table in own.items()}
         return {**tables, "finished": list(self.finished), "steps": self.steps}
 
@@ -107,6 +119,9 @@ class CoSO(Projected):
             for key in self.names:
                 shape = (len(self.bases[key]), None)
                 table[key] = restoring.tensor(state[name][key], f"{name}/{key}", self.host.trunk, shape)
+        for key, span in self.subspaces.items():
+            square = (span.shape[1], span.shape[1])
+            self.moments[key] = restoring.tensor(state["moments"][key], f"moments/{key}", self.host.trunk, square)
 
 
 def sketched(sketch: Tensor, columns: Tensor) -> Tensor:

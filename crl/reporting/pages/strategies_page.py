@@ -21,13 +21,19 @@ from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.table import Column, Table
 from crl.text import counted
 
+METRICS = {
+    "forgetting, N - 1": "forgetting",
+    "forgetting, N": "continual_world_forgetting",
+    "forward transfer (curves)": "curve_transfer",
+    "end-score transfer": "forward_transfer",
+    "learning speed": "speed",
+}
+COUNT = Number(",.0f")
 COLUMNS = (
     *(Column("kind"), Column("strategy", Text(Style.CODE)), Column("seeds", Number("d")), Column("score", Estimate())),
-    *(Column("forgetting, N - 1", Estimate()), Column("forgetting, N", Estimate())),
-    *(Column("forward transfer (curves)", Estimate()), Column("end-score transfer", Estimate())),
-    *(Column("learning speed", Estimate()), Column("bytes, constant", Number(",.0f"))),
-    *(Column("bytes per task", Number(",.0f")), Column("old data", YesNo())),
-    *(Column("gradient steps", Number(",.0f")), Column("CPU s", Number(",.0f"))),
+    *(Column(title, Estimate()) for title in METRICS),
+    *(Column("bytes, constant", COUNT), Column("bytes per task", COUNT), Column("old data", YesNo())),
+    *(Column("gradient steps", COUNT), Column("CPU", COUNT, "s")),
 )
 OTHER = "without a model"
 """Kind of an agent that is no strategy."""
@@ -76,18 +82,16 @@ def table(groups: Groups, scored: Scale, singles: Sequence[RunRecord]) -> Table:
     return Table.of(COLUMNS, [_row(name, groups[name], measured[name]) for name in names])
 
 
-def _row(name: str, runs: Sequence[RunRecord], measured: Sequence[Measures]) -> tuple[Any, ...]:
-    keys = ("forgetting", "continual_world_forgetting", "curve_transfer", "forward_transfer", "speed")
+def _row(name: str, runs: Sequence[RunRecord], measured: Sequence[Measures]) -> list[Any]:
     revisits = {run.revisits_data for run in runs}
-    costs = [run.results["gradient_steps"] for run in runs], [run.results["cpu_seconds"] for run in runs]
-    return (
+    return [
         *(kind_of(name), name, len(runs), estimate(finals(measured))),
-        *(estimate(gather(measured, key)) for key in keys),
+        *(estimate(gather(measured, key)) for key in METRICS.values()),
         _mean([run.constant_bytes for run in runs]),
         _mean([run.measured_bytes if run.measured_bytes is not None else run.stated_bytes for run in runs]),
         True if True in revisits else False if False in revisits else None,
-        *(_mean(values) for values in costs),
-    )
+        *(_mean([run.results[key] for run in runs]) for key in ("gradient_steps", "cpu_seconds")),
+    ]
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
@@ -96,21 +100,17 @@ def _mean(values: Sequence[float | None]) -> float | None:
 
 
 def search_table(methods: Mapping[str, Any]) -> Table:
-    """What each value of a method's strength came to, the chosen one in bold."""
+    """What each value of a method's strength came to."""
     rows = []
     for name, found in methods.items():
         tried = found["search"]
-        best = max((row["return"] for row in tried), default=None)
-        values = [
-            f"{'**' if row['return'] == best else ''}{row['value']:g}: {row['return']:.0f}"
-            f"{'**' if row['return'] == best else ''}"
-            for row in tried
-        ]
-        if values:
-            rows.append((name, found["setting"], ", ".join(values)))
+        if tried:
+            best = max(tried, key=lambda row: row["return"])
+            values = ", ".join(f"{row['value']:g}: {row['return']:.0f}" for row in tried)
+            rows.append([name, found["setting"], values, best["value"]])
     code = Text(Style.CODE)
-    columns = (Column("strategy", code), Column("setting", code), Column("value: mean return after the last length"))
-    return Table.of(columns, rows)
+    columns = [Column("strategy", code), Column("setting", code)]
+    return Table.of([*columns, Column("value: mean return after the last length"), Column("taken", Number("g"))], rows)
 
 
 def strategies_page(target: Path, *, remarks: Path) -> Path:
@@ -138,12 +138,12 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
         "Written by `scripts/page_strategies.py` from `strategies.json`, which `scripts/search_strategies.py FOLDER` "
         "makes, and from the runs of [ten pole lengths](cartpole_length.md).",
         "",
-        "*Score*: normalised return after the last task, 0 random actions, 1 the mean of `single`. *Forgetting, N - 1*"
-        ": mean loss of the tasks before the last; *N*: over all tasks, as Continual World reports it. "
-        "*Forward transfer (curves)*: area under the training curve against a fresh model's, as Continual World "
-        "has it; *end-score transfer*: score just after learning minus `single`'s. *Learning speed*: area of a task's "
-        "curve over a fresh model's. A dash: not recorded. Definitions: [metrics](../reference/metrics.md). Methods "
-        "and papers: [strategies](../reference/strategies.md).",
+        "*Score*: normalised return after the last task, 0 random actions, 1 the mean of `single`. *Forgetting, N - 1* "
+        "is the mean loss of the tasks before the last, *N* over all tasks, as in Continual World. *Forward transfer "
+        "(curves)*: area under the training curve against a fresh model's, as Continual World has it. *End-score "
+        "transfer*: score just after learning minus `single`'s. *Learning speed*: area of a task's curve over a fresh "
+        "model's. A dash: not recorded. Definitions: [metrics](../reference/metrics.md). Methods and papers: "
+        "[strategies](../reference/strategies.md).",
         "",
         "## Remarks",
         "",
@@ -164,12 +164,8 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
     if four:
         lines += _four(four, zero, new)
     searched = search_table(new["methods"])
-    lines += [
-        "",
-        "## Search of strengths",
-        "",
-        *(markdown(searched) if searched.rows else ["No search with these settings is finished yet."]),
-    ]
+    nothing = ["No search with these settings is finished yet."]
+    lines += ["", "## Search of strengths", "", *(markdown(searched) if searched.rows else nothing)]
     page = target / "strategies.md"
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return page
