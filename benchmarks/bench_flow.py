@@ -24,7 +24,7 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.flow import FlowRefiner
-from crl.config.flow import FlowConfig, IntegrationConfig
+from crl.config.sections.flow import FlowConfig, IntegrationConfig
 from crl.types import ActionSpec
 
 

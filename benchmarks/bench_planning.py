@@ -18,7 +18,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import torch
 
 from crl.agents.factory import make_agent
-from crl.config.composing import compose, names
+from crl.config.asking.composing import compose, names
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
 from crl.training.episode import play

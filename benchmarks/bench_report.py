@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from crl import __version__
-from crl.config.composing import compose, fingerprint, to_yaml
+from crl.config.asking.composing import compose, fingerprint, to_yaml
 from crl.reporting.report.build import Options, write_reports
 from crl.reporting.store import index
 

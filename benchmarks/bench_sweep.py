@@ -42,7 +42,7 @@ def living(sweep: Path) -> dict[str, float]:
             stat = (path / "stat").read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if b"crl.sweeps.worker" in words and str(sweep).encode() in words and stat[0] != "Z":
+        if b"crl.sweeps.launchers.worker" in words and str(sweep).encode() in words and stat[0] != "Z":
             name = words[words.index(str(sweep).encode()) + 1].decode()
             found[name] = sum(map(int, stat[11:15])) / TICKS
     return found

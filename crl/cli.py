@@ -16,27 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from crl.commands import (
-    bench,
-    check,
-    cite,
-    config,
-    confirm,
-    deploy,
-    doctor,
-    eval_missions,
-    fit_flow,
-    formal,
-    live,
-    replay,
-    report,
-    runs,
-    salvage,
-    sweep,
-    verify_resume,
-)
+from crl.commands import config, formal, live, salvage, sweep
 from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
-from crl.commands.films import record_videos
+from crl.commands.checking import bench, check, doctor, verify_resume
+from crl.commands.missions import confirm, deploy, eval_missions, fit_flow
+from crl.commands.results import cite, replay, report, runs
+from crl.commands.results.films import record_videos
 from crl.errors import CrlError, Interrupted
 from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
 from crl.terminal import speak_plainly
@@ -234,8 +219,8 @@ def _show_warning(
 
 
 def _compose(settings: list[str] | None) -> Config:
-    from crl.config.composing import compose, given_keys
-    from crl.config.plugins import check_options
+    from crl.config.asking.composing import compose, given_keys
+    from crl.config.asking.plugins import check_options
 
     config = compose(settings or [])
     check_options(config, given_keys(settings or []))

@@ -55,7 +55,7 @@ class ObservationField:
 
 @dataclass(frozen=True)
 class ObservationSpec:
-    """The fields of an observation, in order: the one source of features, changes, bounds and scales."""
+    """The fields of an observation, in order: the one source of features, changes, bounds and normalisers."""
 
     fields: tuple[ObservationField, ...]
 

@@ -26,7 +26,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.runner import train
 from tests import tiny, tiny_missions

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 
 
 def flow_config(**changes: Any) -> FlowConfig:

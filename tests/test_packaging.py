@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import crl
-from crl.config.compositions import compositions, elements
+from crl.config.declared.compositions import compositions, elements
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from rich.console import Console
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
-from crl.config.composing import compose, given_keys
+from crl.config.asking.composing import compose, given_keys
 from crl.config.reading import unread_of
 from crl.errors import CrlError
 from crl.sequences import load_sequence

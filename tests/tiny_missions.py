@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from crl.config import Config
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.training.missions.trials import Trial
 from tests.tiny import read_with
 

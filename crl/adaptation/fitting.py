@@ -131,7 +131,7 @@ def fit_alone(
     Args:
         config: Settings.
         model: The dynamics model; its log-variance bounds are trained.
-        every: Transitions; their scales are those of all.
+        every: Transitions; their normalisers are those of all.
         cut: How many of them, the first, are learned from.
         steps: Gradient steps.
         told: Is told how far it is.
@@ -140,18 +140,18 @@ def fit_alone(
         curved: Factor on the first layer's initial weights.
     """
     strategy = Single(config, model.network, torch_generator(config.seed, name))
-    scales = model.scales()
+    normalisers = model.normalisers()
     seen, executed, after = every.tensors()
-    scales.features.update(model.features.encode(seen))
-    scales.actions.update(executed)
-    scales.changes.update(model.features.change(seen, after))
-    scales.freeze()
+    normalisers.features.update(model.features.encode(seen))
+    normalisers.actions.update(executed)
+    normalisers.changes.update(model.features.change(seen, after))
+    normalisers.freeze()
     strategy.begin_task(0)
     with torch.no_grad():
         strategy.trunk[: sum(model.network.tensor_sizes[:2])] *= curved
     report = Learner(config.learning, model, strategy).session(
         every.first(cut),
-        scales,
+        normalisers,
         steps,
         0,
         torch_generator(config.seed, f"fit-{name}"),
@@ -159,7 +159,7 @@ def fit_alone(
         train_bounds=True,
         told=lambda _, done, total: told(about, done, total),
     )
-    return TaskModel(model, strategy.weights(0), scales), report.losses.get("task", math.nan)
+    return TaskModel(model, strategy.weights(0), normalisers), report.losses.get("task", math.nan)
 
 
 def randomised(config: Config, body: Body, action: ActionSpec, steps: Buffer) -> Buffer:

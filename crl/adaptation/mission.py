@@ -212,7 +212,7 @@ class MissionAdaptation(Adaptation):
         seen = torch.from_numpy(observation)
         command = self.refiner.nominal_command(torch.from_numpy(executed))
         model, weights = self._model, self.online.weights
-        now = TaskModel(model.model, weights, model.scales, model.network)
+        now = TaskModel(model.model, weights, model.normalisers, model.network)
         change = now.predict(self._as_nominal(seen).unsqueeze(0), command.unsqueeze(0))[0] / self.stride
         return change + self.disturbance.offset(self._heading(seen)) if self.disturbance.on else change
 

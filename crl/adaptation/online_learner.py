@@ -16,7 +16,7 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from crl.config.missions import BodyConfig
+from crl.config.sections.missions import BodyConfig
 from crl.dynamics.rows import Rows
 from crl.dynamics.task_model import TaskModel
 

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from crl.adaptation.base import Belief
 from crl.adaptation.refiners.base import Refiner
-from crl.config.agents import AgentKind
+from crl.config.declared.agents import AgentKind
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.errors import CrlError

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from crl.agents.base import Agent
-from crl.config.agents import FROZEN
+from crl.config.declared.agents import FROZEN
 from crl.continual.strategy import Storage
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition, as_array
 

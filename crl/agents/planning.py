@@ -25,7 +25,7 @@ from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.stopwatch import Stopwatch
 from crl.config import Config
-from crl.config.agents import PILOT, kind_of
+from crl.config.declared.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.learning.knowledge import Knowledge
@@ -257,10 +257,10 @@ class PlanningAgent(Agent):
         task, planner = self.knowledge.task, asdict(self.config.planner)
         if task < 0:
             return fingerprint_of("no task yet", planner)
-        parts = self.knowledge.scales[task].parts()
-        scales = {name: [part.mean, part.std] for name, part in parts.items()}
+        parts = self.knowledge.normalisers[task].parts()
+        normalisers = {name: [part.mean, part.std] for name, part in parts.items()}
         adapting = self.adaptation.in_force() if self._adapting else []
-        return fingerprint_of(task, self.knowledge.strategy.weights(task), scales, planner, *adapting)
+        return fingerprint_of(task, self.knowledge.strategy.weights(task), normalisers, planner, *adapting)
 
     def storage(self) -> Storage:
         """What the strategy keeps per finished task."""

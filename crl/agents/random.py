@@ -11,7 +11,7 @@ import torch
 from crl.agents.base import Agent
 from crl.agents.fingerprint import fingerprint_of
 from crl.config import Config
-from crl.config.agents import RANDOM
+from crl.config.declared.agents import RANDOM
 from crl.continual.strategy import Storage
 from crl.seeding import numpy_generator
 from crl.types import (

@@ -31,7 +31,7 @@ from crl.agents.sb3_plasticity import critic_plasticity
 from crl.agents.sb3_replay import Replay
 from crl.agents.sb3_state import is_finite, load_model_state, model_state
 from crl.config import Config
-from crl.config.agents import SB3
+from crl.config.declared.agents import SB3
 from crl.continual.strategy import Storage
 from crl.dynamics.features import FeatureMap
 from crl.dynamics.normaliser import Normaliser

@@ -16,7 +16,7 @@ from stable_baselines3.common.logger import Logger
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 
 from crl.config import AgentConfig
-from crl.config.composing import REFUSED
+from crl.config.asking.composing import REFUSED
 from crl.errors import CrlError
 from crl.matching import nearest
 

@@ -22,7 +22,7 @@ from crl.adaptation.refiners.tracking import TrackingRefiner
 from crl.api.overrides import overrides
 from crl.api.spaces import action_spec
 from crl.config import Config
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.dynamics.features import FeatureMap
 from crl.errors import SettingsError
 from crl.types import Array, ObservationField, ObservationSpec, Told, untold

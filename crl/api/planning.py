@@ -12,7 +12,7 @@ from torch import Tensor
 
 from crl.api.overrides import overrides
 from crl.api.spaces import action_spec
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.planning.planner import make_planner
 from crl.types import Array, Reward
 

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from crl.api.overrides import overrides
 from crl.config import Config
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.continual.composing import make_strategy
 from crl.continual.strategy import Loss
 from crl.dynamics.model import deal
@@ -71,7 +71,7 @@ class TaskRegression:
         )
         self.strategy = make_strategy(config, network, torch_generator(config.seed, "strategy"))
         self.strategy.evaluator = self
-        self._scales: dict[int, tuple[Normaliser, Normaliser]] = {}
+        self._normalisers: dict[int, tuple[Normaliser, Normaliser]] = {}
         self._batches = torch_generator(config.seed, "batches")
         self._current: int | None = None
         self._rows: Windows | None = None
@@ -79,7 +79,7 @@ class TaskRegression:
     @property
     def tasks(self) -> list[int]:
         """Tasks that were begun, in their order."""
-        return list(self._scales)
+        return list(self._normalisers)
 
     def fit(self, task: int, data: tuple[NDArray[Any], NDArray[Any]], steps: int = 1000) -> float:
         """Learn a task; when another one begins, this one counts as finished.
@@ -121,9 +121,9 @@ class TaskRegression:
         Raises:
             CrlError: The task was not learned.
         """
-        if task not in self._scales:
+        if task not in self._normalisers:
             raise CrlError(f"task {task} was not learned", f"learned so far: {self.tasks or 'none'}")
-        of_x, of_y = self._scales[task]
+        of_x, of_y = self._normalisers[task]
         read = (torch.as_tensor(x, dtype=torch.float32) - of_x.mean) / of_x.std
         with torch.inference_mode():
             out = self.strategy.network_of(task).forward(self.strategy.weights(task), read.unsqueeze(0))
@@ -142,11 +142,11 @@ class TaskRegression:
 
     def inputs(self, task: int, rows: Windows) -> Tensor:
         """What the network reads, normalised, [N, inputs]."""
-        of_x, _ = self._scales[task]
+        of_x, _ = self._normalisers[task]
         return (rows.observation - of_x.mean) / of_x.std
 
     def _loss(self, task: int, rows: Windows) -> Loss:
-        network, (_, of_y) = self.strategy.network_of(task), self._scales[task]
+        network, (_, of_y) = self.strategy.network_of(task), self._normalisers[task]
         read = self.inputs(task, rows)
         target = (rows.next_observations[0] - of_y.mean) / of_y.std
         judge: Callable[[Tensor, Tensor], Tensor] = functional.mse_loss
@@ -161,12 +161,12 @@ class TaskRegression:
 
     def _begin(self, task: int, x: Tensor, y: Tensor) -> None:
         self._current = task
-        if task not in self._scales:
+        if task not in self._normalisers:
             of_x, of_y = (Normaliser(torch.full((size,), LEAST)) for size in self._sizes)
             for normaliser, rows in ((of_x, x), (of_y, y)):
                 normaliser.update(rows)
                 normaliser.freeze()
-            self._scales[task] = of_x, of_y
+            self._normalisers[task] = of_x, of_y
         self.strategy.begin_task(task)
 
     def _checked(self, data: tuple[NDArray[Any], NDArray[Any]]) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from crl.agents.factory import make_agent
 from crl.api.policy import Policy
-from crl.config.composing import to_plain
+from crl.config.asking.composing import to_plain
 from crl.errors import CrlError
 from crl.matching import nearest
 from crl.training.load import LoadedRun, evaluate_run, load_run

@@ -11,8 +11,8 @@ from rich.console import Console
 
 from crl.api.overrides import overrides
 from crl.api.run import Run, load
-from crl.config.composing import compose, given_keys
-from crl.config.plugins import check_options
+from crl.config.asking.composing import compose, given_keys
+from crl.config.asking.plugins import check_options
 from crl.foreign.making import Given, lend
 from crl.training.callbacks.base import Callback, RunStart
 from crl.training.runner import train as run_training

@@ -42,14 +42,14 @@ def complete_run(incomplete: str) -> list[str]:
 
 
 def _is_key(word: str) -> bool:
-    from crl.config.request import keys
+    from crl.config.asking.request import keys
 
     return word in keys() or word == "profile"
 
 
 def _keys(incomplete: str) -> list[str]:
     """Settings that begin so; where one is left, with its values instead of a space behind an ``=``."""
-    from crl.config.request import ALIASES, GROUPS, keys
+    from crl.config.asking.request import ALIASES, GROUPS, keys
 
     twice = {alias for alias, key in ALIASES.items() if key in GROUPS}
     every = sorted({*keys(), "profile"} - twice)
@@ -68,9 +68,9 @@ def _values(key: str, incomplete: str) -> list[str]:
 
 def _offered(key: str) -> Iterable[str]:
     from crl.config import Config
-    from crl.config.composing import names, profiles
+    from crl.config.asking.composing import names, profiles
+    from crl.config.asking.request import ALIASES, GROUPS
     from crl.config.limits import CHOICES, leaves
-    from crl.config.request import ALIASES, GROUPS
 
     key = ALIASES.get(key, key)
     if key in GROUPS:
@@ -86,8 +86,8 @@ def _offered(key: str) -> Iterable[str]:
 def _default(key: str) -> str:
     """The default of a setting, as a user would write it."""
     from crl.config import Config
+    from crl.config.asking.request import ALIASES
     from crl.config.limits import leaves
-    from crl.config.request import ALIASES
 
     value: Any = dict(leaves(Config())).get(ALIASES.get(key, key))
     return "null" if value is None else str(value).replace(" ", "")

@@ -39,8 +39,8 @@ def print_config(
     unit, and what it may be. Settings that nothing reads with this choice of components are dim, and "not read" stands
     beside them. What `crl train` refuses, this refuses too.
     """
-    from crl.config.composing import compose, given_keys, to_yaml
-    from crl.config.plugins import check_options
+    from crl.config.asking.composing import compose, given_keys, to_yaml
+    from crl.config.asking.plugins import check_options
     from crl.sequences import load_sequence
     from crl.training.order import step_budgets, task_order
 

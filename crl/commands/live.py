@@ -63,7 +63,7 @@ def composed(words: list[str]) -> Config:
     keys = {word.partition("=")[0] for word in given}
     if not keys & {"env", "env.name"}:
         raise SettingsError("live needs env=...", "for instance crl live env=ugv_life refiner=lifelong steps=10000")
-    from crl.config.composing import compose, fingerprints
+    from crl.config.asking.composing import compose, fingerprints
     from crl.training.runs.folder import find_unfinished
 
     extra = [] if "life.steps" in keys else [f"life.steps={STEPS}"]

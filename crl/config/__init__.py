@@ -1,19 +1,8 @@
 """Every setting of a run: its dataclasses, what each may be, who reads it, and how a configuration is composed.
 
-``from crl.config import Config`` gives the dataclasses. :mod:`crl.config.composing` composes and checks them.
+``from crl.config import Config`` gives the dataclasses. :mod:`crl.config.asking.composing` composes and checks them.
 """
 
-from crl.config.flow import FlowConfig
-from crl.config.methods import (
-    AgentConfig,
-    ContinualConfig,
-    DynamicsConfig,
-    ExplorationConfig,
-    HypernetworkConfig,
-    LearningConfig,
-    PlannerConfig,
-)
-from crl.config.missions import BodyConfig, MissionConfig, RefinerConfig
 from crl.config.schema import (
     BudgetConfig,
     CheckpointConfig,
@@ -23,6 +12,17 @@ from crl.config.schema import (
     EvaluationConfig,
     MonitorConfig,
 )
+from crl.config.sections.flow import FlowConfig
+from crl.config.sections.methods import (
+    AgentConfig,
+    ContinualConfig,
+    DynamicsConfig,
+    ExplorationConfig,
+    HypernetworkConfig,
+    LearningConfig,
+    PlannerConfig,
+)
+from crl.config.sections.missions import BodyConfig, MissionConfig, RefinerConfig
 
 __all__ = [
     "AgentConfig",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
-from crl.config.agents import FROZEN, MPC, kind_of
+from crl.config.declared.agents import FROZEN, MPC, kind_of
 from crl.config.ranges import Meaning, Range, meaning_of
 from crl.config.schema import Config
 from crl.config.types import kinds

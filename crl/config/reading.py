@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any
 
-from crl.config import agents as agent_kinds
-from crl.config.agents import AgentKind, kind_named
-from crl.config.components import PLANNERS, REFINERS, Settings, refiner_settings
-from crl.config.compositions import strategies, strategy_settings
+from crl.config.declared import agents as agent_kinds
+from crl.config.declared.agents import AgentKind, kind_named
+from crl.config.declared.components import PLANNERS, REFINERS, Settings, refiner_settings
+from crl.config.declared.compositions import strategies, strategy_settings
 from crl.config.limits import leaves
 from crl.config.schema import Config
 from crl.errors import SettingsError

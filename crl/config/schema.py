@@ -1,8 +1,7 @@
 """The settings of a run as a whole: budget, evaluation, data, sequence, and the sections that stand in other modules.
 
-Defaults stand in these dataclasses alone, here, in :mod:`crl.config.methods`, :mod:`crl.config.missions` and
-:mod:`crl.config.memory`.
-``configs/`` holds per-sequence overrides and profiles; :mod:`crl.config.composing` composes and validates them.
+Defaults stand in these dataclasses alone, here and in :mod:`crl.config.sections`.
+``configs/`` holds per-sequence overrides and profiles; :mod:`crl.config.asking.composing` composes and validates them.
 Nothing below the runner sees an OmegaConf object.
 """
 
@@ -10,18 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crl.config.agents import kind_of
-from crl.config.flow import FlowConfig
-from crl.config.memory import LifeConfig, MemoryConfig
-from crl.config.methods import (
-    AgentConfig,
-    ContinualConfig,
-    DynamicsConfig,
-    ExplorationConfig,
-    LearningConfig,
-    PlannerConfig,
-)
-from crl.config.missions import BodyConfig, MissionConfig, RefinerConfig
+from crl.config.declared.agents import kind_of
 from crl.config.ranges import (
     COUNT,
     NOT_NEGATIVE,
@@ -30,6 +18,17 @@ from crl.config.ranges import (
     Range,
     setting,
 )
+from crl.config.sections.flow import FlowConfig
+from crl.config.sections.memory import LifeConfig, MemoryConfig
+from crl.config.sections.methods import (
+    AgentConfig,
+    ContinualConfig,
+    DynamicsConfig,
+    ExplorationConfig,
+    LearningConfig,
+    PlannerConfig,
+)
+from crl.config.sections.missions import BodyConfig, MissionConfig, RefinerConfig
 
 
 @dataclass

@@ -10,7 +10,7 @@ from crl.confirmation.suite import Suite
 from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.sweeps.code_version import code_version
-from crl.training.durable import replace_file
+from crl.training.files.durable import replace_file
 from crl.training.runs.provenance import commit
 
 NAME = "confirmation.json"

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from crl.config.composing import config_dir
+from crl.config.asking.composing import config_dir
 from crl.config.reserved import block_seed
 from crl.confirmation.maps import MapDistribution
 from crl.errors import CrlError

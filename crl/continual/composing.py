@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from crl.config import Config
-from crl.config.compositions import compositions, elements
+from crl.config.declared.compositions import compositions, elements
 from crl.continual.composable import Composable
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.part import Kind, Part

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from crl.config import Config
-from crl.config.composing import to_yaml
+from crl.config.asking.composing import to_yaml
 from crl.deployment import files
 from crl.deployment.files import DeploymentError, write_folder
 from crl.deployment.load import restored

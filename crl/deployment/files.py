@@ -20,7 +20,7 @@ from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.reading.plain import read_bytes, require_plain
 from crl.reading.schema import count, mapping, named, number, text
-from crl.training.durable import fsync_folder, write_hashed
+from crl.training.files.durable import fsync_folder, write_hashed
 from crl.version import __version__
 
 FORMAT = 1

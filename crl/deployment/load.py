@@ -13,7 +13,7 @@ from typing import Any
 from crl.adaptation.mission import MissionAdaptation
 from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
-from crl.config.composing import load_yaml
+from crl.config.asking.composing import load_yaml
 from crl.deployment.files import AGAIN, CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
 from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
 from crl.errors import CrlError

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crl.config.missions import BodyConfig
+from crl.config.sections.missions import BodyConfig
 from crl.deployment.frames import ADD, ALARM, BEGIN, PAUSE, FrameSender
 from crl.deployment.shared_weights import SharedWeights
 from crl.dynamics.rows import Rows

@@ -23,7 +23,7 @@ from crl.dynamics.windows import Windows
 from crl.types import ActionSpec, ObservationSpec
 
 
-class Scales:
+class Normalisers:
     """The three normalisers of a task: features, actions and changes.
 
     Args:
@@ -95,23 +95,23 @@ class DynamicsModel:
         )
         self.bounds = gaussian.initial_bounds(self.features.changes).to(device) if config.out_var else None
 
-    def scales(self) -> Scales:
+    def normalisers(self) -> Normalisers:
         """Fresh normalisers for a new task."""
-        return Scales(self.features, self.actions)
+        return Normalisers(self.features, self.actions)
 
-    def inputs(self, scales: Scales, observation: Tensor, action: Tensor) -> Tensor:
+    def inputs(self, normalisers: Normalisers, observation: Tensor, action: Tensor) -> Tensor:
         """What the network reads, [..., in]: normalised features and actions of [..., S] and [..., A]."""
-        return self.read(scales, self.features.encode(observation), action)
+        return self.read(normalisers, self.features.encode(observation), action)
 
-    def read(self, scales: Scales, features: Tensor, action: Tensor) -> Tensor:
+    def read(self, normalisers: Normalisers, features: Tensor, action: Tensor) -> Tensor:
         """What the network reads, [..., in], of features [..., F] and actions [..., A]."""
-        normalised = (features - scales.features.mean) / scales.features.std
-        return torch.cat([normalised, (action - scales.actions.mean) / scales.actions.std], dim=-1)
+        normalised = (features - normalisers.features.mean) / normalisers.features.std
+        return torch.cat([normalised, (action - normalisers.actions.mean) / normalisers.actions.std], dim=-1)
 
     def predict(
         self,
         weights: Tensor,
-        scales: Scales,
+        normalisers: Normalisers,
         observation: Tensor,
         action: Tensor,
         network: TargetNetwork | None = None,
@@ -120,12 +120,12 @@ class DynamicsModel:
 
         Args:
             weights: Target weights [P].
-            scales: The task's normalisers.
+            normalisers: The task's normalisers.
             observation: Observations [E, B, S] or [1, B, S].
             action: Executed actions [E, B, A] or [1, B, A].
             network: The network that the weights are for; the model's own by default.
         """
-        return self.outputs(weights, self.inputs(scales, observation, action), network)
+        return self.outputs(weights, self.inputs(normalisers, observation, action), network)
 
     def outputs(
         self, weights: Tensor, read: Tensor, network: TargetNetwork | None = None
@@ -137,7 +137,9 @@ class DynamicsModel:
         mean, log_variance = out.chunk(2, dim=-1)
         return mean, gaussian.bounded(log_variance, self.bounds)
 
-    def loss(self, weights: Tensor, scales: Scales, windows: Windows, network: TargetNetwork | None = None) -> Tensor:
+    def loss(
+        self, weights: Tensor, normalisers: Normalisers, windows: Windows, network: TargetNetwork | None = None
+    ) -> Tensor:
         """Mean loss of weights [P] on windows of E * B rows.
 
         Each member sees its own rows, dealt one by one: what comes in blocks (uniform, newest, events) reaches all.
@@ -148,13 +150,13 @@ class DynamicsModel:
         """
         members = self.network.ensemble
         state = deal(windows.observation, members)
-        std = scales.changes.std
+        std = normalisers.changes.std
         total = torch.zeros((), device=state.device)
         length = windows.actions.shape[0]
         for step in range(length):
             action = deal(windows.actions[step], members)
             truth = deal(windows.next_observations[step], members)
-            mean, log_variance = self.predict(weights, scales, state, action, network)
+            mean, log_variance = self.predict(weights, normalisers, state, action, network)
             target = self.features.change(state, truth) / std
             total = total + self.error(mean, log_variance, target)
             if step + 1 < length:

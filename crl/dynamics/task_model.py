@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.rows import Rows
 
@@ -22,7 +22,7 @@ class TaskModel:
     Args:
         model: The dynamics model.
         weights: Target weights [P].
-        scales: The task's normalisers.
+        normalisers: The task's normalisers.
         network: The network that the weights are for; the model's own by default.
 
     Attributes:
@@ -30,16 +30,16 @@ class TaskModel:
     """
 
     def __init__(
-        self, model: DynamicsModel, weights: Tensor, scales: Scales, network: TargetNetwork | None = None
+        self, model: DynamicsModel, weights: Tensor, normalisers: Normalisers, network: TargetNetwork | None = None
     ) -> None:
         self.model = model
         self.body = model.features
         self.weights = weights.detach()
-        self.scales = scales
+        self.normalisers = normalisers
         self.network = network or model.network
-        self._mean = torch.cat([scales.features.mean, scales.actions.mean])
-        self._std = torch.cat([scales.features.std, scales.actions.std])
-        self.scale = scales.changes.std
+        self._mean = torch.cat([normalisers.features.mean, normalisers.actions.mean])
+        self._std = torch.cat([normalisers.features.std, normalisers.actions.std])
+        self.scale = normalisers.changes.std
         """Deviation of the changes, [D]."""
 
     def read(self, observation: Tensor, action: Tensor) -> Tensor:
@@ -62,7 +62,7 @@ class TaskModel:
         """Weights, normalisers and what all tasks share."""
         return {
             "weights": self.weights.clone(),
-            "scales": self.scales.state_dict(),
+            "scales": self.normalisers.state_dict(),
             "model": self.model.state_dict(),
         }
 
@@ -74,10 +74,10 @@ class TaskModel:
             model: A dynamics model of the same settings, which takes over what is shared.
             state: The state.
         """
-        scales = model.scales()
+        normalisers = model.normalisers()
         with restoring.part("scales"):
-            scales.load_state_dict(state["scales"])
+            normalisers.load_state_dict(state["scales"])
         with restoring.part("model"):
             model.load_state_dict(state["model"])
-        like = model.scales().changes.std.new_empty(model.network.size)
-        return cls(model, restoring.tensor(state["weights"], "weights", like), scales)
+        like = model.normalisers().changes.std.new_empty(model.network.size)
+        return cls(model, restoring.tensor(state["weights"], "weights", like), normalisers)

@@ -13,12 +13,12 @@ import torch
 
 from crl import restoring
 from crl.config import Config
-from crl.config.agents import MPC
+from crl.config.declared.agents import MPC
 from crl.continual.composing import make_strategy
 from crl.continual.strategy import Storage, Strategy
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.features import Features
-from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.learning.learner import Learner
@@ -34,7 +34,7 @@ Unroll = Callable[[TaskModel], Model]
 
 def plain_rollout(model: TaskModel) -> Rollout:
     """What a planner unrolls of a model of any features."""
-    return Rollout(model.model, model.weights, model.scales, model.network)
+    return Rollout(model.model, model.weights, model.normalisers, model.network)
 
 
 class Knowledge:
@@ -52,7 +52,7 @@ class Knowledge:
     Attributes:
         model: The dynamics model that all tasks share.
         strategy: Who makes the weights of every task.
-        scales: Normalisers of every task that has begun.
+        normalisers: Normalisers of every task that has begun.
         buffer: Transitions of the current task.
         task: The task that is learned; -1 before the first.
     """
@@ -78,8 +78,8 @@ class Knowledge:
             config, self.model.network, torch_generator(config.seed, "strategy"), self.device
         )
         self.learner = Learner(config.learning, self.model, self.strategy)
-        self.scales: dict[int, Scales] = {}
-        self.evaluator = TaskLossEvaluator(self.model, self.scales, self.strategy)
+        self.normalisers: dict[int, Normalisers] = {}
+        self.evaluator = TaskLossEvaluator(self.model, self.normalisers, self.strategy)
         self.strategy.evaluator = self.evaluator
         self.buffer = Buffer(observation.size, action.size)
         self.task = -1
@@ -97,19 +97,19 @@ class Knowledge:
         """Finish the current task, and learn another one from now on, or go on with it."""
         if self.task >= 0:
             self._learned_once.add(self.task)
-            self.scales[self.task].freeze()
+            self.normalisers[self.task].freeze()
             self.strategy.end_task(self.rows().windows(self.config.dynamics.rollout, self.device))
         self.task = task
         self.buffer = Buffer(*self._sizes)
         self._normalised = 0
-        if task not in self.scales:
-            self.scales[task] = self.model.scales()
+        if task not in self.normalisers:
+            self.normalisers[task] = self.model.normalisers()
         self.strategy.begin_task(task)
         self._forget()
 
     def knows(self, task: int) -> bool:
         """Whether a task has been begun, so that it can be planned for."""
-        return task in self.scales
+        return task in self.normalisers
 
     def learned_before(self, task: int) -> bool:
         """Whether a task was learned, and another one after it."""
@@ -141,12 +141,12 @@ class Knowledge:
         if budget.steps <= 0:
             return LearnReport()
         own = self.rows()
-        scales = self.scales[self.task]
+        normalisers = self.normalisers[self.task]
         rate = self.config.learning.lr_decay**self._sessions
-        self._normalise(own, scales, rate)
+        self._normalise(own, normalisers, rate)
         report = self.learner.session(
             own if rows is None else rows,
-            scales,
+            normalisers,
             budget.steps,
             self.task,
             torch_generator(self.config.seed, "learn", self.task, self._sessions),
@@ -159,22 +159,22 @@ class Knowledge:
         self._forget()
         return report
 
-    def _normalise(self, rows: Buffer, scales: Scales, weight: float) -> None:
+    def _normalise(self, rows: Buffer, normalisers: Normalisers, weight: float) -> None:
         """Update the normalisers with the transitions that came since the last session."""
         start, self._normalised = self._normalised, len(rows)
-        if scales.features.frozen or start == self._normalised:
+        if normalisers.features.frozen or start == self._normalised:
             return
         observation, action, after = (part[start:] for part in rows.tensors(self.device))
-        scales.features.update(self.model.features.encode(observation), weight)
-        scales.actions.update(action, weight)
-        scales.changes.update(self.model.features.change(observation, after), weight)
+        normalisers.features.update(self.model.features.encode(observation), weight)
+        normalisers.actions.update(action, weight)
+        normalisers.changes.update(self.model.features.change(observation, after), weight)
 
     # ------------------------------------------------------------------ models
     def task_model(self, task: int) -> TaskModel:
         """The model of a task that has begun."""
         if task not in self._models:
             network = self.strategy.network_of(task)
-            self._models[task] = TaskModel(self.model, self.strategy.weights(task), self.scales[task], network)
+            self._models[task] = TaskModel(self.model, self.strategy.weights(task), self.normalisers[task], network)
         return self._models[task]
 
     def rollout(self, task: int, *, apart: bool = False) -> Model:
@@ -182,7 +182,7 @@ class Knowledge:
         if (task, apart) not in self._rollouts:
             known = self.task_model(task)
             self._rollouts[task, apart] = (
-                Rollout(self.model, known.weights, known.scales, known.network, apart=True)
+                Rollout(self.model, known.weights, known.normalisers, known.network, apart=True)
                 if apart
                 else self._unroll(known)
             )
@@ -192,7 +192,7 @@ class Knowledge:
         """A rollout of each member of the ensemble."""
         known = self.task_model(task)
         return [
-            self._unroll(TaskModel(self.model, member, known.scales, alone))
+            self._unroll(TaskModel(self.model, member, known.normalisers, alone))
             for alone, member in known.network.members(known.weights)
         ]
 
@@ -221,7 +221,7 @@ class Knowledge:
             return None
         index = np.linspace(0, count - 1, min(count, PROBES)).astype(np.int64)
         observation, action, _ = (rows[torch.from_numpy(index)] for rows in self.buffer.tensors(self.device))
-        inputs = self.model.inputs(self.scales[self.task], observation, action)
+        inputs = self.model.inputs(self.normalisers[self.task], observation, action)
         return plasticity(self.strategy.network_of(self.task), self.strategy.weights(self.task), inputs)
 
     # ------------------------------------------------------------------ persistence
@@ -230,7 +230,7 @@ class Knowledge:
         return {
             "strategy": self.strategy.state_dict(),
             "model": self.model.state_dict(),
-            "scales": {task: scales.state_dict() for task, scales in self.scales.items()},
+            "scales": {task: normalisers.state_dict() for task, normalisers in self.normalisers.items()},
             "buffer": self.buffer.state_dict(),
             "learning_task": self.task,
             "sessions": self._sessions,
@@ -245,11 +245,11 @@ class Knowledge:
             self.strategy.load_state_dict(state["strategy"])
         with restoring.part("model"):
             self.model.load_state_dict(state["model"])
-        self.scales.clear()  # the loss evaluator holds it too
+        self.normalisers.clear()  # the loss evaluator holds it too
         for task, saved in state["scales"].items():
-            self.scales[task] = self.model.scales()
+            self.normalisers[task] = self.model.normalisers()
             with restoring.part(f"scales/{task}"):
-                self.scales[task].load_state_dict(saved)
+                self.normalisers[task].load_state_dict(saved)
         with restoring.part("buffer"):
             self.buffer.load_state_dict(state["buffer"])
         self.task = int(state["learning_task"])

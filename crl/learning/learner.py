@@ -9,7 +9,7 @@ from crl.continual.optimiser import Adam
 from crl.continual.strategy import Strategy
 from crl.dynamics import gaussian
 from crl.dynamics.buffer import Buffer, WindowSampler
-from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.types import LearnReport, Told, untold
 
 
@@ -31,7 +31,7 @@ class Learner:
     def session(
         self,
         buffer: Buffer,
-        scales: Scales,
+        normalisers: Normalisers,
         steps: int,
         task: int,
         generator: torch.Generator,
@@ -45,7 +45,7 @@ class Learner:
 
         Args:
             buffer: Transitions of the current task.
-            scales: The task's normalisers.
+            normalisers: The task's normalisers.
             steps: Gradient steps.
             task: The current task.
             generator: Source of the batches.
@@ -81,7 +81,7 @@ class Learner:
             windows = sampler.draw(rows, generator)
 
             def loss(weights: torch.Tensor, windows=windows) -> torch.Tensor:  # type: ignore[no-untyped-def]
-                value = model.loss(weights, scales, windows, network)
+                value = model.loss(weights, normalisers, windows, network)
                 return value if bounds is None else value + gaussian.bounds_penalty(bounds)
 
             terms = self._strategy.step(loss)

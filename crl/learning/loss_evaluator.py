@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from crl.continual.strategy import Strategy
-from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.windows import Windows
 
 
@@ -16,16 +16,16 @@ class TaskLossEvaluator:
 
     Args:
         model: The dynamics model.
-        scales: Normalisers of every task that has begun; kept by reference.
+        normalisers: Normalisers of every task that has begun; kept by reference.
         strategy: Whose weights are evaluated.
 
     Attributes:
         old_rows: Rows evaluated so far (losses only): the current task's are never evaluated here, so all are old ones.
     """
 
-    def __init__(self, model: DynamicsModel, scales: Mapping[int, Scales], strategy: Strategy) -> None:
+    def __init__(self, model: DynamicsModel, normalisers: Mapping[int, Normalisers], strategy: Strategy) -> None:
         self._model = model
-        self._scales = scales
+        self._normalisers = normalisers
         self._strategy = strategy
         self.old_rows = 0
 
@@ -37,8 +37,8 @@ class TaskLossEvaluator:
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """Mean loss of weights [P] on rows of a task; the number of rows is a multiple of the ensemble's."""
         self.old_rows += len(rows)
-        return self._model.loss(weights, self._scales[task], rows, self._strategy.network_of(task))
+        return self._model.loss(weights, self._normalisers[task], rows, self._strategy.network_of(task))
 
     def inputs(self, task: int, rows: Windows) -> Tensor:
         """What the target network reads in the first step of every window, normalised: [N, in]."""
-        return self._model.inputs(self._scales[task], rows.observation, rows.actions[0])
+        return self._model.inputs(self._normalisers[task], rows.observation, rows.actions[0])

@@ -241,8 +241,8 @@ class Outcomes:
         for layer, (inside, outside) in enumerate(zip(widths, widths[1:], strict=False)):
             parameters[f"matrix{layer}"] = torch.zeros(inside, outside, device=self._device)
             parameters[f"bias{layer}"] = torch.zeros(outside, device=self._device)
-        scales = torch.tensor([0.0, 1.0, torch.inf, -torch.inf], device=self._device)
-        return OutcomeModel(parameters, torch.zeros(2, self._size, device=self._device), scales)
+        normalisers = torch.tensor([0.0, 1.0, torch.inf, -torch.inf], device=self._device)
+        return OutcomeModel(parameters, torch.zeros(2, self._size, device=self._device), normalisers)
 
     def _inputs(self, observation: Tensor, action: Tensor, after: Tensor) -> Tensor:
         """[..., 2 F + A]; actions [K, H, A] serve every member of an ensemble [E, K, H, S]."""

@@ -23,7 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crl.config.memory import BeliefConfig
+from crl.config.sections.memory import BeliefConfig
 from crl.memory.bridge import Bridge
 from crl.memory.candidate import Candidate, proves_itself
 from crl.memory.coverage import add

@@ -18,7 +18,7 @@ from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
-from crl.config.flow import IdentificationConfig
+from crl.config.sections.flow import IdentificationConfig
 from crl.memory.base_model import BaseModel
 from crl.memory.steps import Steps
 

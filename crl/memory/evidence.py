@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crl.config.memory import BeliefConfig
+from crl.config.sections.memory import BeliefConfig
 from crl.memory.likelihood import mean_square
 from crl.memory.steps import Row, Steps, copied
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from crl.config.memory import BeliefConfig
+from crl.config.sections.memory import BeliefConfig
 from crl.memory.bridge import Bridge
 from crl.memory.coverage import widening
 from crl.memory.evidence import Seen

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
-from crl.config.memory import BeliefConfig
+from crl.config.sections.memory import BeliefConfig
 from crl.memory.memory import Memory
 from crl.memory.regime import Regime, Standing
 from crl.memory.steps import Row, Steps, copied

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.authority import reachable_spec
-from crl.config.memory import MemoryConfig
+from crl.config.sections.memory import MemoryConfig
 from crl.dynamics.body import Body
 from crl.dynamics.task_model import TaskModel
 from crl.memory.belief import Belief

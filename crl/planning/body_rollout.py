@@ -29,7 +29,7 @@ class BodyRollout:
     def __init__(self, body: Body, model: TaskModel, weights: Tensor | None = None) -> None:
         self._body = body
         used = model.weights if weights is None else weights
-        folded = fold(model.model, used, model.scales, model.network)
+        folded = fold(model.model, used, model.normalisers, model.network)
         self._members, self._act = folded.members, folded.act
         first, self._bias = folded.flat_first()
         of_state, of_command, of_action = first.split(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.network import ACTIVATIONS, TargetNetwork
 
 
@@ -44,29 +44,34 @@ class Folded:
 
 
 def fold(
-    model: DynamicsModel, weights: Tensor, scales: Scales, network: TargetNetwork | None = None, *, apart: bool = False
+    model: DynamicsModel,
+    weights: Tensor,
+    normalisers: Normalisers,
+    network: TargetNetwork | None = None,
+    *,
+    apart: bool = False,
 ) -> Folded:
     """Fold a task's normalisers into its weights.
 
     Args:
         model: The dynamics model.
         weights: Target weights [P].
-        scales: The task's normalisers.
+        normalisers: The task's normalisers.
         network: The network that the weights are for; the model's own by default.
         apart: Keep the members' changes apart; else their sum is the mean change.
     """
     network = network or model.network
     layers = network.unpack(weights.detach())
     members = network.ensemble
-    mean = torch.cat([scales.features.mean, scales.actions.mean])
-    std = torch.cat([scales.features.std, scales.actions.std])
+    mean = torch.cat([normalisers.features.mean, normalisers.actions.mean])
+    std = torch.cat([normalisers.features.std, normalisers.actions.std])
     first, bias = layers[0]
     first = first / std.unsqueeze(-1)
     bias = bias - mean @ first if members == 1 else bias - (mean @ first).unsqueeze(1)
     middle = [(matrix.contiguous(), part.contiguous()) for matrix, part in layers[1:-1]]
     last, last_bias = layers[-1]
     outputs = model.features.changes  # a log-variance, if there is one, is not needed to unroll the mean
-    scale = scales.changes.std / (1 if apart else members)
+    scale = normalisers.changes.std / (1 if apart else members)
     return Folded(
         first,
         bias,

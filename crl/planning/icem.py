@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
-from crl.config.components import PLANNERS
+from crl.config.declared.components import PLANNERS
 from crl.planning.colour import colouring
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import ActionSpec, Reward

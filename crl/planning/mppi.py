@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from crl.config import PlannerConfig
-from crl.config.components import PLANNERS
+from crl.config.declared.components import PLANNERS
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed
 from crl.types import ActionSpec, Reward
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from crl.config.components import PLANNERS
+from crl.config.declared.components import PLANNERS
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import Reward
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from crl.dynamics.model import DynamicsModel, Scales
+from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.network import TargetNetwork
 from crl.planning.folding import fold
 
@@ -20,7 +20,7 @@ class Rollout:
     Args:
         model: The dynamics model.
         weights: Target weights [P].
-        scales: The task's normalisers.
+        normalisers: The task's normalisers.
         network: The network that the weights are for; the model's own by default.
         apart: Unroll each member on its own, in place of their mean.
     """
@@ -29,12 +29,12 @@ class Rollout:
         self,
         model: DynamicsModel,
         weights: Tensor,
-        scales: Scales,
+        normalisers: Normalisers,
         network: TargetNetwork | None = None,
         *,
         apart: bool = False,
     ) -> None:
-        folded = fold(model, weights, scales, network, apart=apart)
+        folded = fold(model, weights, normalisers, network, apart=apart)
         self._features = model.features
         self._members = folded.members
         self._apart = apart

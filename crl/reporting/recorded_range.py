@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from crl.config import Config
-from crl.config.composing import compose, config_dir, fingerprint
+from crl.config.asking.composing import compose, config_dir, fingerprint
 
 
 def compared(results: Mapping[str, Any], config: Config) -> list[str]:

@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 from crl.sweeps.folder import SweepFolder
-from crl.sweeps.point import Point
-from crl.sweeps.pool import Pool
+from crl.sweeps.launchers.pool import Pool
+from crl.sweeps.points.point import Point
+from crl.sweeps.points.sources import Source
 from crl.sweeps.screen import Screen
-from crl.sweeps.sources import Source
 from crl.sweeps.state import State, state
 
 TICK = 1.0

@@ -23,8 +23,8 @@ from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.reading.schema import count, listed, mapping, shown, text
 from crl.sweeps.locks import HeldError, hold
-from crl.sweeps.point import Point
-from crl.training.durable import NO_SPACE, replace_file
+from crl.sweeps.points.point import Point
+from crl.training.files.durable import NO_SPACE, replace_file
 
 FORMAT = 1
 SWEEP = "sweep.json"

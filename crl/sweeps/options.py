@@ -11,11 +11,11 @@ from hydra.core.override_parser.types import Override
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from crl.config.overrides import at_home
-from crl.config.values import first_line
+from crl.config.asking.overrides import at_home
+from crl.config.asking.values import first_line
 from crl.errors import SettingsError
 from crl.matching import nearest
-from crl.sweeps.grammar import parse
+from crl.sweeps.points.grammar import parse
 from crl.text import shown
 
 LAUNCHERS = ("local", "ray", "slurm")

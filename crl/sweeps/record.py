@@ -9,7 +9,7 @@ from typing import Literal
 
 from crl.reading.json_text import read_json
 from crl.reading.schema import count, mapping, text
-from crl.training.durable import replace_file
+from crl.training.files.durable import replace_file
 
 Outcome = Literal["running", "finished", "failed", "stopped"]
 NAME = "record.json"

@@ -11,7 +11,7 @@ from crl.reading.schema import flag, mapping, number
 from crl.reporting.store.holder import holder
 from crl.sweeps import record as records
 from crl.sweeps.folder import SweepFolder
-from crl.sweeps.point import Point
+from crl.sweeps.points.point import Point
 from crl.sweeps.record import Record
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.results_file import read_line, read_results

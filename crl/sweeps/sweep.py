@@ -15,17 +15,17 @@ from crl.errors import Interrupted, SettingsError
 from crl.sweeps import options
 from crl.sweeps.code_version import code_version
 from crl.sweeps.driver import drive
-from crl.sweeps.expansion import Plan, expand, plan
 from crl.sweeps.folder import SweepFolder, writable
-from crl.sweeps.local import LocalPool
+from crl.sweeps.launchers.local import LocalPool
+from crl.sweeps.launchers.pool import Pool
+from crl.sweeps.launchers.ray_pool import Ray, RayPool
 from crl.sweeps.options import Local, Request
-from crl.sweeps.point import Point, deciding, identity
-from crl.sweeps.pool import Pool
-from crl.sweeps.ray_pool import Ray, RayPool
+from crl.sweeps.points.expansion import Plan, expand, plan
+from crl.sweeps.points.point import Point, deciding, identity
+from crl.sweeps.points.search import Search, objective
+from crl.sweeps.points.sources import Listed, Source
+from crl.sweeps.points.space import Space, read_space, require_optuna
 from crl.sweeps.screen import Board, Screen
-from crl.sweeps.search import Search, objective
-from crl.sweeps.sources import Listed, Source
-from crl.sweeps.space import Space, read_space, require_optuna
 from crl.sweeps.state import State, done
 
 ROOT = Path("sweeps")
@@ -117,7 +117,7 @@ def _launcher(request: Request, any_code: bool) -> tuple[Callable[[Path], Pool],
     """What makes the pool, and how often it starts a point again. Its settings are checked before anything is made."""
     values = request.launcher_settings
     if request.launcher == "slurm":
-        from crl.sweeps import slurm
+        from crl.sweeps.launchers import slurm
 
         slurm.read_settings(values)
         slurm.require_slurm()
@@ -143,7 +143,7 @@ def _no_pool(folder: Path) -> Pool:
 
 
 def _hand_over(request: Request, folder: SweepFolder, left: Sequence[Point], any_code: bool, screen: Screen) -> None:
-    from crl.sweeps import slurm
+    from crl.sweeps.launchers import slurm
 
     jobs = slurm.hand_over(folder, left, slurm.read_settings(request.launcher_settings), any_code)
     still = len(left) - len(jobs)

@@ -1,9 +1,8 @@
-"""One episode: agent, command filter, environment. The only place where the three meet."""
+"""One episode, of steps as :mod:`crl.training.step` takes them."""
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,7 +13,8 @@ from crl.agents.base import Agent
 from crl.safety.command_filter import CommandFilter
 from crl.task_functions import TaskFunctionFailed
 from crl.training.clock import Clock
-from crl.types import ActionSpec, Array, Decision, LearnBudget, TaskSpec, Transition
+from crl.training.step import Step, show, take
+from crl.types import ActionSpec, Array, Decision, TaskSpec, Transition
 
 
 class Observer:
@@ -66,6 +66,17 @@ class EpisodeResult:
     fault: str | None = None
     reasons: dict[str, int] = field(default_factory=dict)
     decision_ms: list[float] = field(default_factory=list)
+
+    def count(self, step: Step) -> None:
+        """Count a step: its time, the reasons of safe actions, and its reward unless the environment broke in it."""
+        if step.decision.sequences:
+            self.decision_ms.append(step.decision_ms)
+        for reason in (step.decision.reason, step.executed.reason):
+            if reason is not None:
+                self.reasons[reason] = self.reasons.get(reason, 0) + 1
+        self.steps += 1
+        if step.fault is None:
+            self.total += step.reward
 
     def judged(self, task: TaskSpec) -> bool | None:
         """Whether the episode succeeded; ``None`` where the task defines no success."""
@@ -127,54 +138,31 @@ def play(
     left, done = math.inf, False
     while not done:
         following.deciding()
-        started = time.process_time()
         try:
-            with clock.phase("plan"):
-                decision = agent.act(observation)
+            step = take(agent, env, observation, command, clock, following.sent)
         except TaskFunctionFailed as error:
             result.fault = error.message
             break
-        if decision.sequences:
-            result.decision_ms.append(1e3 * (time.process_time() - started))
-        executed = command(following.sent(decision))
-        for reason in (decision.reason, executed.reason):
-            if reason is not None:
-                result.reasons[reason] = result.reasons.get(reason, 0) + 1
-        with clock.phase("simulate"):
-            after, reward, terminated, truncated, info = env.step(executed.action)
-        result.steps += 1
-        if "fault" in info:
-            result.fault = str(info["fault"])
-            following.fault(executed.action, info)
+        result.count(step)
+        if step.fault is not None:
+            result.fault = step.fault
+            following.fault(step.executed.action, step.info)
             break
-        result.total += float(reward)
         left = left - 1
-        if info.get("is_success") and not result.success:
+        if step.info.get("is_success") and not result.success:
             result.success = True
             left = 0 if until_success else after_success if after_success >= 0 else math.inf
-        done = bool(terminated or truncated or left <= 0 or result.steps >= most or following.ends())
-        transition = Transition(
-            task=task.index,
-            observation=observation,
-            planned=decision.planned,
-            refined=decision.action,
-            executed=executed.action,
-            reward=float(reward),
-            next_observation=after,
-            first=result.steps == 1,
-            last=done,
-            terminated=bool(terminated),
-        )
+        ended = step.terminated or step.truncated
+        done = bool(ended or left <= 0 or result.steps >= most or following.ends())
+        transition = step.transition(task, first=result.steps == 1, last=done)
         try:
             if explore or online:
-                agent.observe(transition)
-            if online:
-                agent.learn(LearnBudget(1, online=True))
+                show(agent, transition, learns=online)
         except TaskFunctionFailed as error:
             result.fault = error.message
             break
-        following.step(transition, info)
-        observation = after
+        following.step(transition, step.info)
+        observation, info = step.after, step.info
     # The environment's last word: some tasks judge success over the end of the episode only.
     result.success = result.success if result.fault else bool(info.get("is_success", result.success))
     return result

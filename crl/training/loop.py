@@ -282,7 +282,7 @@ class TrainingLoop:
     def _live(self) -> None:
         """The next stretch of the life."""
         with self.clock.phase("evaluate"):
-            self.life.live(self.agent, self.state, self.log, self.progress)
+            self.life.live(self.agent, self.state, self.log, self.progress, self.clock)
         if not self.life.left():
             self.state.stage = "done"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crl.config import Config
-from crl.config.agents import kind_of
+from crl.config.declared.agents import kind_of
 from crl.errors import CrlError
 from crl.sequences import TaskSequence
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from crl.agents.factory import make_agent
 from crl.config import Config
-from crl.config.agents import kind_of
-from crl.config.composing import fingerprint, fingerprints, to_plain, to_yaml
+from crl.config.asking.composing import fingerprint, fingerprints, to_plain, to_yaml
+from crl.config.declared.agents import kind_of
 from crl.errors import CrlError, Interrupted
 from crl.sequences import SequenceError, load_sequence
 from crl.training.callbacks.base import Callback, RunStart, load_callbacks
@@ -25,12 +25,12 @@ from crl.training.checkpoints.proving import prove
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.data.recorded import read_recorded
+from crl.training.files.plain_data import plain
 from crl.training.lives.beginning import begin, check_life
 from crl.training.lives.storage import keep
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.missions.flying import check_missions
 from crl.training.order import step_budgets, task_order
-from crl.training.plain_data import plain
 from crl.training.preparing import prepare_torch
 from crl.training.runs.folder import RunFolder, find_unfinished, run_name
 from crl.training.runs.log import RunLog

@@ -13,13 +13,13 @@ from crl_envs import drawing
 
 ENVIRONMENTS = {
     "crl/CartPoleLength-v0": "crl_envs.cartpole:CartPoleLengthEnv",
-    "crl/DoorOpen-v0": "crl_envs.door:DoorOpenEnv",
-    "crl/DoorOpenPose-v0": "crl_envs.door_pose:DoorOpenPoseEnv",
+    "crl/DoorOpen-v0": "crl_envs.doors.door:DoorOpenEnv",
+    "crl/DoorOpenPose-v0": "crl_envs.doors.pose:DoorOpenPoseEnv",
     "crl/HalfCheetahBody-v0": "crl_envs.half_cheetah:HalfCheetahBodyEnv",
     "crl/Pusher-v0": "crl_envs.pusher:PusherEnv",
     "crl/UGVLife-v0": "crl_envs.lives.ugv_life:UGVLifeEnv",
-    "crl/QuadrotorMission-v0": "crl_envs.quadrotor:QuadrotorEnv",
-    "crl/UGVMission-v0": "crl_envs.ugv_mission:make_ugv_mission",
+    "crl/QuadrotorMission-v0": "crl_envs.quadrotors.quadrotor:QuadrotorEnv",
+    "crl/UGVMission-v0": "crl_envs.vehicles.ugv_mission:make_ugv_mission",
 }
 """Registered id -> where its class, or the function that makes it, is found."""
 

@@ -87,7 +87,7 @@ class RobotKit:
         if not all(hasattr(body, part) for part in ("odometry", "progress", "origin")):
             raise RobotError(
                 f"the simulated body of {spec.name} has no odometry() to compare observations with",
-                "give it odometry(), progress and origin as crl_envs.husky.HuskyEnv has them",
+                "give it odometry(), progress and origin as crl_envs.vehicles.husky.HuskyEnv has them",
             )
         rng = np.random.default_rng(0)
         limits = spec.limits

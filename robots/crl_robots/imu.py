@@ -14,8 +14,8 @@ from crl.safety.imu import Inertial
 from crl_robots import geometry
 from crl_robots.errors import RobotError
 from crl_robots.geometry import Quaternion, Vector
+from crl_robots.recordings.ros_messages import seconds
 from crl_robots.robot import Reading
-from crl_robots.ros_messages import seconds
 from crl_robots.spec import RobotSpec
 
 IMU = "sensor_msgs/msg/Imu"

@@ -19,13 +19,13 @@ import numpy as np
 
 from crl.safety.fence import ELEMENTS, Body
 from crl_robots import geometry
-from crl_robots.bag_topics import Chosen, choose
-from crl_robots.bags import is_bag, open_bag
 from crl_robots.errors import RobotError
 from crl_robots.mcap.salvage import salvage
 from crl_robots.observation import UNITS
+from crl_robots.recordings.bag_topics import Chosen, choose
+from crl_robots.recordings.bags import is_bag, open_bag
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
 from crl_robots.robot import Reading
-from crl_robots.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
 from crl_robots.spec import RobotSpec
 from crl_robots.spec_file import load_spec
 
@@ -53,11 +53,11 @@ class BagRecording:
         """What was recorded.
 
         Args:
-            path: See :func:`crl_robots.bags.bag_files`.
+            path: See :func:`crl_robots.recordings.bags.bag_files`.
             robot: Name or file of the robot's description; without it, units follow REP 103, limits are the greatest
                 commands of the recording, and frames are taken as they are.
             odom: Topic of the odometry; plan, e-stop and diagnostics are looked for beside it and around it, see
-                :func:`crl_robots.bag_topics.choose`.
+                :func:`crl_robots.recordings.bag_topics.choose`.
             cmd_vel: Topic of the commands; ``None``: looked for as the plan is.
 
         Returns:

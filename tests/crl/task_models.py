@@ -25,12 +25,12 @@ def task_model(
     """A Gaussian ensemble with initial weights, normalised by rows."""
     config = DynamicsConfig(hidden=list(hidden), ensemble=ensemble, out_var=True)
     model = DynamicsModel(config, spec, action, features=body)
-    scales = model.scales()
-    scales.features.update(rows.inputs)
-    scales.actions.update(rows.action)
-    scales.changes.update(rows.change)
-    scales.freeze()
-    return TaskModel(model, model.network.initial(torch.Generator().manual_seed(seed)), scales)
+    normalisers = model.normalisers()
+    normalisers.features.update(rows.inputs)
+    normalisers.actions.update(rows.action)
+    normalisers.changes.update(rows.change)
+    normalisers.freeze()
+    return TaskModel(model, model.network.initial(torch.Generator().manual_seed(seed)), normalisers)
 
 
 def trained(known: TaskModel, rows: Rows, steps: int, *, lr: float = 1e-2, batch: int = 64, seed: int = 1) -> TaskModel:
@@ -44,4 +44,4 @@ def trained(known: TaskModel, rows: Rows, steps: int, *, lr: float = 1e-2, batch
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    return TaskModel(known.model, weights, known.scales, known.network)
+    return TaskModel(known.model, weights, known.normalisers, known.network)

@@ -15,7 +15,7 @@ import torch
 from crl.agents.planning import PlanningAgent, planning_agent
 from crl.checks import CheckFailed, check_agent, check_planner, check_strategy
 from crl.config import Config
-from crl.config.compositions import compositions
+from crl.config.declared.compositions import compositions
 from crl.continual.finetune import Finetune
 from crl.continual.generators.single import Single
 from crl.dynamics.windows import Windows

@@ -319,7 +319,7 @@ class TestConfig:
             assert expected in done.output + str(done.exception or "")
 
     def test_prints_yaml_that_can_be_read_back(self, tmp_path: Path) -> None:
-        from crl.config.composing import compose, load_yaml
+        from crl.config.asking.composing import compose, load_yaml
 
         done = crl("config", "env=door_open", "profile=full")
         (tmp_path / "config.yaml").write_text(done.stdout)

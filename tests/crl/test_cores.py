@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from crl.commands.eval_missions import _split
+from crl.commands.missions.eval_missions import _split
 from crl.cores import cores
 from crl.diagnosis.processors import processors
-from crl.sweeps.local import LocalPool
+from crl.sweeps.launchers.local import LocalPool
 
 MANY = 64
 

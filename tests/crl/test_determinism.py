@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from crl.agents.planning import PlanningAgent
-from crl.config.composing import names
-from crl.config.compositions import elements
+from crl.config.asking.composing import names
+from crl.config.declared.compositions import elements
 from crl.planning.planner import GROUP as PLANNERS
 from crl.training.clock import Clock
 from tests import tiny

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from crl.agents.factory import make_agent
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.errors import CrlError
 from crl.plugins import PluginError, load_plugin
 from crl.sequences import load_sequence

@@ -23,10 +23,10 @@ import yaml
 from typer.testing import CliRunner
 
 from crl.cli import app
-from crl.commands.eval_missions import OWN
-from crl.config.composing import compose
-from crl.sweeps.expansion import expand
+from crl.commands.missions.eval_missions import OWN
+from crl.config.asking.composing import compose
 from crl.sweeps.options import read as read_options
+from crl.sweeps.points.expansion import expand
 
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _INDENTED = re.compile(r"^\n((?:    crl .*\n)+)", re.MULTILINE)

@@ -10,10 +10,10 @@ import pytest
 
 from crl_envs import sequences
 from crl_envs.missions import suites
-from crl_envs.quadrotor import QuadrotorEnv
-from crl_envs.quadrotor_faults import QuadrotorFault
-from crl_envs.ugv_mission import make_ugv_mission
-from crl_envs.ugv_unicycle import UnicycleEnv
+from crl_envs.quadrotors.faults import QuadrotorFault
+from crl_envs.quadrotors.quadrotor import QuadrotorEnv
+from crl_envs.vehicles.ugv_mission import make_ugv_mission
+from crl_envs.vehicles.ugv_unicycle import UnicycleEnv
 
 LASTING: dict[str, Any] = {"inject": 0.0, "remove": 1.0}
 COMMANDS = np.random.default_rng(0).uniform(-1, 1, (6, 4))
@@ -65,7 +65,7 @@ def test_a_faulty_huskys_wheels_turn_as_nominal_ones_on_the_effective_command(
     fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pybullet = pytest.importorskip("pybullet")
-    from crl_envs import husky
+    from crl_envs.vehicles import husky
 
     turned: list[list[float]] = []
     control = pybullet.setJointMotorControlArray

@@ -10,9 +10,9 @@ import pytest
 
 from crl_envs import mujoco_env
 from crl_envs.cartpole import CartPoleLengthEnv
-from crl_envs.chase_picture import DISTANCE, FAR, HEIGHT, NEAR, PITCH, VIEW
-from crl_envs.husky import HuskyEnv
-from crl_envs.ugv_picture import FAULTY, GOAL, NOMINAL, REACHED, MapPicture
+from crl_envs.vehicles.chase_picture import DISTANCE, FAR, HEIGHT, NEAR, PITCH, VIEW
+from crl_envs.vehicles.husky import HuskyEnv
+from crl_envs.vehicles.ugv_picture import FAULTY, GOAL, NOMINAL, REACHED, MapPicture
 
 POINTS = np.array([[0.0, 0.0], [3.0, 0.5], [3.5, 4.0], [0.2, 3.0]])
 

@@ -20,7 +20,7 @@ from rclpy.qos import qos_profile_sensor_data
 from crl.safety.wall import SafeCommand
 from crl_robots import load_spec
 from crl_robots.drivers.sim import SimRobot
-from crl_robots.ros_messages import action_of, fill_odometry
+from crl_robots.recordings.ros_messages import action_of, fill_odometry
 
 
 def main() -> None:

@@ -12,8 +12,8 @@ from crl.noise import coloured_noise
 from crl.safety.wall import SafetyWall
 from crl_robots import Reading, load_spec
 from crl_robots.drivers.sim import SimRobot
-from crl_robots.recorder import Recorder, definitions
-from crl_robots.ros_messages import ODOMETRY, TWIST_STAMPED
+from crl_robots.recordings.recorder import Recorder, definitions
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST_STAMPED
 from tests.robots.test_bags import START, command, odometry
 
 

@@ -15,12 +15,12 @@ pytest.importorskip("rosbags")
 from rosbags.rosbag2 import StoragePlugin, Writer
 
 from crl_robots import RobotError
-from crl_robots.bag_topics import Chosen, choose
-from crl_robots.bags import bag_files, is_bag, read_bag
-from crl_robots.demonstrations import BagData
 from crl_robots.drivers.replay import ReplayRobot
+from crl_robots.recordings.bag_topics import Chosen, choose
+from crl_robots.recordings.bags import bag_files, is_bag, read_bag
+from crl_robots.recordings.demonstrations import BagData
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED
 from crl_robots.ride import BagRecording
-from crl_robots.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED
 from crl_robots.spec_file import load_spec
 from tests.robots.recordings import Ride, record, ride
 from tests.robots.test_bags import START, STORE, command, odometry

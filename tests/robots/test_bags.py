@@ -15,13 +15,13 @@ pytest.importorskip("rosbags")
 
 from crl.safety.wall import SafetyWall
 from crl_robots import RobotError, RobotMission, load_spec, make_robot, observe
-from crl_robots.bags import bag_files, find_topic, read_bag, typestore
 from crl_robots.drivers.replay import ReplayRobot
 from crl_robots.mcap.bag_file import BagFile
 from crl_robots.mcap.salvage import salvage, salvage_bag
-from crl_robots.recorder import Recorder, definitions
+from crl_robots.recordings.bags import bag_files, find_topic, read_bag, typestore
+from crl_robots.recordings.recorder import Recorder, definitions
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST_STAMPED, action_of, fill_odometry, fill_twist
 from crl_robots.robot import Reading
-from crl_robots.ros_messages import ODOMETRY, TWIST_STAMPED, action_of, fill_odometry, fill_twist
 from tests.robots.driving import drive
 
 STORE = typestore()
@@ -117,7 +117,7 @@ def test_times_that_go_back_do_not_spoil_the_file(tmp_path: Path, text: Any) -> 
 
 WRITER = """
 import sys
-from crl_robots.recorder import Recorder, definitions
+from crl_robots.recordings.recorder import Recorder, definitions
 from tests.robots.test_bags import odometry, a_reading, ODOMETRY, START
 recorder = Recorder(sys.argv[1], "killed", definitions(), most=200_000)
 number = 0
@@ -169,7 +169,7 @@ def test_killing_the_recorder_loses_no_message(tmp_path: Path, repository: Path,
 FULL = """
 import resource, sys
 from crl_robots import RobotError
-from crl_robots.recorder import Recorder, definitions
+from crl_robots.recordings.recorder import Recorder, definitions
 from tests.robots.test_bags import odometry, a_reading, ODOMETRY, START
 resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 recorder = Recorder(sys.argv[1], "full", definitions())

@@ -13,7 +13,7 @@ import pytest
 pytest.importorskip("rosbags")
 
 from crl_robots import RobotError, RobotMission, load_spec, observe
-from crl_robots.demonstrations import BagData
+from crl_robots.recordings.demonstrations import BagData
 from tests.robots.recordings import Ride, record, ride
 
 ENV, OPTIONS = "crl/UGVMission-v0", {"body": "kinematic", "fault": {}}
@@ -91,8 +91,8 @@ def test_readings_that_are_not_finite_are_left_out(drive: Ride, tmp_path: Path) 
 def test_what_happened_without_a_command_is_left_out(drive: Ride, tmp_path: Path) -> None:
     """The receiver has stopped the robot by itself: nobody knows how."""
     folder = record(tmp_path / "a", Ride(drive.readings[:2], drive.commands[:2]))
-    from crl_robots.recorder import Recorder, definitions
-    from crl_robots.ros_messages import ODOMETRY
+    from crl_robots.recordings.recorder import Recorder, definitions
+    from crl_robots.recordings.ros_messages import ODOMETRY
     from tests.robots.test_bags import START, odometry
 
     more = Recorder(folder, "more", definitions())
@@ -125,7 +125,7 @@ def test_a_recorded_plan_without_a_length_and_a_robot_that_stands_are_read(drive
     """Nobody judges a recording by its plan: the way is made of where the robot was."""
     told = read(record(tmp_path / "a", drive))
     folder = record(tmp_path / "b", drive)
-    from crl_robots.recorder import Recorder, definitions
+    from crl_robots.recordings.recorder import Recorder, definitions
     from tests.robots.test_bags import START
     from tests.robots.test_ride import PATH, plan
 

@@ -15,11 +15,11 @@ from hypothesis import given
 
 from crl.safety.wall import SafetyWall
 from crl_robots import Reading, RobotError, RobotMission, geometry, load_spec, observe
-from crl_robots.demonstrations import BagData
 from crl_robots.imu import ImuReading, refined
-from crl_robots.recorder import Recorder, definitions
+from crl_robots.recordings.demonstrations import BagData
+from crl_robots.recordings.recorder import Recorder, definitions
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST_STAMPED
 from crl_robots.ride import BagRecording
-from crl_robots.ros_messages import ODOMETRY, TWIST_STAMPED
 from tests.robots.test_bags import START, command, odometry
 
 HUSKY = load_spec("ugv_husky")

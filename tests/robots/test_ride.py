@@ -17,10 +17,10 @@ from crl.reporting.replay.recording import episode_of_recording, reader_of
 from crl.safety.wall import SafetyWall
 from crl_robots import RobotMission, make_robot
 from crl_robots.errors import RobotError
-from crl_robots.recorder import Recorder, definitions
+from crl_robots.recordings.recorder import Recorder, definitions
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST_STAMPED
 from crl_robots.ride import BagRecording
 from crl_robots.robot import Reading
-from crl_robots.ros_messages import ODOMETRY, TWIST_STAMPED
 from tests.robots.driving import drive
 from tests.robots.test_bags import START, STORE, command, header, odometry
 

@@ -16,7 +16,7 @@ import pytest
 from crl.safety.wall import SafeCommand, SafetyWall
 from crl_robots import Reading, RobotError, RobotMission, load_spec
 from crl_robots.drivers.ros2 import Ros2Robot
-from crl_robots.ros_messages import waypoints_of
+from crl_robots.recordings.ros_messages import waypoints_of
 from tests.robots.driving import drive
 from tests.ros_domain import new_domain
 

@@ -17,11 +17,11 @@ from crl_ros.faults import inject
 from crl_ros.processes import environment
 from crl_ros.timing import measure
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.deployment.export import export_run
 from crl.training.runner import train
 from crl_robots import make_robot
-from crl_robots.bags import read_bag
+from crl_robots.recordings.bags import read_bag
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 HUSKY = (

@@ -28,7 +28,7 @@ from std_msgs.msg import Bool
 from std_srvs.srv import SetBool, Trigger
 
 from crl_robots import load_spec
-from crl_robots.bags import read_bag
+from crl_robots.recordings.bags import read_bag
 
 LONG = 30.0
 """Seconds that anything may take."""

@@ -19,7 +19,7 @@ from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.identification.simulator import RegimeSimulator
 from crl.adaptation.nominal_model import NominalModel
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, Told, untold
 

@@ -21,9 +21,9 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.identification.making import make_identifier
 from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
-from crl.config.flow import FlowConfig
 from crl.config.limits import leaves, validate
 from crl.config.renamed import migrated
+from crl.config.sections.flow import FlowConfig
 from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.reading.plain import read_bytes

@@ -23,7 +23,7 @@ from crl.adaptation.flow_matching.targets import nearest_actions
 from crl.adaptation.flow_matching.training import FlowTrainer, Pairs
 from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.simulator import RegimeSimulator
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, Told, untold
 

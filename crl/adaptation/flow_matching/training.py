@@ -24,7 +24,7 @@ from crl.adaptation.flow_matching.targets import nearest_actions
 from crl.adaptation.flow_matching.velocity_field import VelocityField
 from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.simulator import RegimeSimulator, simulated_windows
-from crl.config.flow import FieldConfig, FlowConfig
+from crl.config.sections.flow import FieldConfig, FlowConfig
 from crl.seeding import torch_generator
 from crl.types import Told, untold
 

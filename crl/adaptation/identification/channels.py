@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.box import Box
-from crl.config.flow import IdentificationConfig
+from crl.config.sections.flow import IdentificationConfig
 from crl.errors import CrlError
 from crl.matching import nearest
 

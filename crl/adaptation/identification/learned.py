@@ -31,7 +31,7 @@ from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.simulator import RegimeSimulator, simulated_windows
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, doubled, linearise
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from crl.dynamics.network import TargetNetwork
 from crl.errors import CrlError
 from crl.seeding import torch_generator

@@ -8,7 +8,7 @@ from crl.adaptation.identification.identifier import Identifier
 from crl.adaptation.identification.learned import LearnedIdentifier
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.nominal_model import NominalModel
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from crl.errors import CrlError
 from crl.matching import nearest
 

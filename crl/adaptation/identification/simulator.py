@@ -18,7 +18,7 @@ from crl.adaptation.calibration import Calibration
 from crl.adaptation.identification.channels import Channels
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 
 
 @runtime_checkable

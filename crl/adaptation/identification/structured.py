@@ -26,7 +26,7 @@ from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.selection import select
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import Change, NominalModel, doubled, linearise
-from crl.config.flow import IdentificationConfig
+from crl.config.sections.flow import IdentificationConfig
 from crl.errors import CrlError
 
 ITERATIONS = 3

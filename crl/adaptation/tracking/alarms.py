@@ -10,7 +10,7 @@ from torch import Tensor
 from crl.adaptation.calibration import Calibration
 from crl.adaptation.tracking.alarm_backoff import AlarmBackoff
 from crl.adaptation.tracking.cusum import Cusum, LikelihoodRatioCusum
-from crl.config.flow import TrackingConfig
+from crl.config.sections.flow import TrackingConfig
 
 OLD = 5
 """A regime older than a window is identified again every so many steps, and after every surprise."""

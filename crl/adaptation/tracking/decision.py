@@ -14,7 +14,7 @@ from crl.adaptation.tracking.comparison import SOUND, Comparison, Fit
 from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.hypotheses import Delayed, Faulty, Hypothesis, Nominal, hypothesis_from_state
 from crl.adaptation.tracking.window import Row, columns
-from crl.config.flow import TrackingConfig
+from crl.config.sections.flow import TrackingConfig
 
 
 @dataclass(frozen=True)

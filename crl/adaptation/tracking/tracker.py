@@ -26,7 +26,7 @@ from crl.adaptation.tracking.hypotheses import Nominal
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.trust import Trust
 from crl.adaptation.tracking.window import TransitionWindow
-from crl.config.flow import TrackingConfig
+from crl.config.sections.flow import TrackingConfig
 
 
 class RegimeTracker:

@@ -5,7 +5,7 @@ The control experiment of every retention claim. All tasks share the same weight
 
 from __future__ import annotations
 
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.generators.shared import SharedNetwork
 
 

@@ -6,7 +6,7 @@ What a head of its own is worth without any protection: the control of ``ewc``, 
 
 from __future__ import annotations
 
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.generators.shared import SharedNetwork
 
 

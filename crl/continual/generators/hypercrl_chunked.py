@@ -11,7 +11,7 @@ from dataclasses import replace
 import torch
 
 from crl.config import Config
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.generators.hypercrl import HyperCRL
 from crl.dynamics.network import TargetNetwork
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.optimiser import Adam
 from crl.continual.part import Host

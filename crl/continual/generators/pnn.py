@@ -20,7 +20,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.optimiser import Adam, Average
 from crl.continual.strategy import Loss, Storage, Strategy
 from crl.dynamics.network import TargetNetwork

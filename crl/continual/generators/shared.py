@@ -16,7 +16,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.composable import Composable
 from crl.continual.optimiser import Adam
 from crl.continual.part import Host

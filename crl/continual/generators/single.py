@@ -5,7 +5,7 @@ The reference for transfer and for normalised scores (``R[single, j]``).
 
 from __future__ import annotations
 
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.generators.snapshot import Snapshot
 
 

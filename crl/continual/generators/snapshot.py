@@ -14,7 +14,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config import Config
-from crl.config.components import GENERATORS
+from crl.config.declared.components import GENERATORS
 from crl.continual.generators.finetune import Finetune
 from crl.continual.part import Host
 from crl.continual.strategy import Storage

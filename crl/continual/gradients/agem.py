@@ -14,7 +14,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.gradients.gradient import Gradient
 from crl.continual.memories.keeping import Keeping

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.memories.memory import Memory
 from crl.continual.part import HostT
 from crl.dynamics.windows import Windows

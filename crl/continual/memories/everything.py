@@ -6,7 +6,7 @@ Steps are those of coreset replay with an unlimited memory.
 
 from __future__ import annotations
 
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.memories.memory import Memory
 from crl.continual.part import HostT
 from crl.dynamics.windows import Windows

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.memories.keeping import Keeping
 from crl.continual.part import Host, HostT, Kind
 from crl.dynamics.windows import Windows

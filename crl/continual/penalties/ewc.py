@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.fisher import diagonal_fisher
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.part import Boundary

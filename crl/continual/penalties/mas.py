@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.fisher import CHUNK
 from crl.continual.part import Boundary
 from crl.continual.penalties.anchored import Anchored

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.fisher import diagonal_fisher
 from crl.continual.part import Boundary
 from crl.continual.penalties.weighting import Weighting

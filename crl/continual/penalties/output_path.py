@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.generators.hypercrl import HyperCRL
 from crl.continual.penalties.si import XI
 from crl.continual.penalties.weighting import Weighting

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config.components import PARTS
+from crl.config.declared.components import PARTS
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.penalties.penalty import Penalty
 from crl.dynamics.windows import Windows

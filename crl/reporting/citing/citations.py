@@ -10,10 +10,10 @@ from types import ModuleType
 from typing import Any
 
 from crl.config import Config
-from crl.config.agents import FROZEN, kind_of
+from crl.config.asking.request import GROUPS
+from crl.config.declared.agents import FROZEN, kind_of
 from crl.config.limits import leaves
 from crl.config.reading import settings_read
-from crl.config.request import GROUPS
 from crl.errors import CrlError
 from crl.plugins import is_path, load_plugin, points
 from crl.reading.json_text import read_json

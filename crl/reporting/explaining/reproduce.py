@@ -10,7 +10,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import Quote, QuotedString
 
-from crl.config.agents import FROZEN, recorded_kind
+from crl.config.declared.agents import FROZEN, recorded_kind
 from crl.errors import CrlError
 from crl.reporting.store.comparing import read_settings
 from crl.reporting.store.entry import flat
@@ -66,7 +66,7 @@ def _choices(wanted: Mapping[str, Any]) -> list[str]:
 
 @cache
 def _composed(words: tuple[str, ...]) -> tuple[tuple[str, Any], ...]:
-    from crl.config.composing import compose, to_plain
+    from crl.config.asking.composing import compose, to_plain
 
     return tuple(flat(to_plain(compose(words))).items())
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from omegaconf import OmegaConf
 
 from crl.config import Config
-from crl.config.composing import config_dir, origins
+from crl.config.asking.composing import config_dir, origins
 from crl.config.limits import leaves
 
 DEFAULT = "default"
@@ -21,7 +21,7 @@ def sources(overrides: Sequence[str] = ()) -> dict[str, str]:
     """Dotted key -> ``default``, a file's path in the folder of settings, or ``command line``: the last that sets it.
 
     Args:
-        overrides: ``key=value``, as for :func:`crl.config.composing.compose`.
+        overrides: ``key=value``, as for :func:`crl.config.asking.composing.compose`.
 
     Raises:
         SettingsError: An override can't be read, or its key is unknown.

@@ -7,7 +7,7 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crl.config.agents import kind_of
+from crl.config.declared.agents import kind_of
 from crl.errors import CrlError
 from crl.reporting.replay.fields import map_axes
 from crl.reporting.replay.frames import frames

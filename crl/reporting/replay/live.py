@@ -7,7 +7,7 @@ import time
 from contextlib import closing
 from typing import Any
 
-from crl.config.agents import kind_of
+from crl.config.declared.agents import kind_of
 from crl.errors import CrlError
 from crl.reporting.replay.watch import WatchedAgent
 from crl.training.clock import Clock

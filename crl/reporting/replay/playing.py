@@ -11,7 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from crl.config.agents import kind_of
+from crl.config.declared.agents import kind_of
 from crl.errors import CrlError, RenderingError
 from crl.reporting.replay.pictures import Picture, cannot_render, compress, offers_pictures, picture_of
 from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode

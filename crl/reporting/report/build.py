@@ -13,7 +13,7 @@ from crl.reporting.report.summary import Summary, summarise
 from crl.reporting.store import query
 from crl.reporting.store.discover import discover, is_run
 from crl.reporting.store.survey import survey
-from crl.training.durable import replace_file
+from crl.training.files.durable import replace_file
 from crl.training.runs.folder import latest_of
 
 RUNS = Path("runs")

@@ -183,7 +183,7 @@ def _of_version(results: Mapping[str, Any] | None, settings: Mapping[str, Any] |
 
 def _unknown(settings: Mapping[str, Any]) -> list[str]:
     """Settings that this version does not know; free-form sections excepted."""
-    from crl.config.request import keys
+    from crl.config.asking.request import keys
     from crl.reporting.store.entry import flat
 
     if not settings:

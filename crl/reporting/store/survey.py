@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from crl.config.agents import MPC, NO_REFINER, kind_named
+from crl.config.declared.agents import MPC, NO_REFINER, kind_named
 from crl.reading.plain import open_plain
 from crl.reading.schema import printable, sift
 from crl.reporting.store import faults

@@ -11,7 +11,7 @@ from typing import Any
 from crl.reading.json_text import read_json
 from crl.reading.schema import count, mapping, text
 from crl.training.checkpoints.names import FORMAT
-from crl.training.durable import FileRecord
+from crl.training.files.durable import FileRecord
 from crl.version import __version__
 
 ARRAYS, TREE, MANIFEST = "arrays.safetensors", "state.json", "manifest.json"

@@ -34,7 +34,7 @@ from crl.training.checkpoints.format import (
 )
 from crl.training.checkpoints.manifest import ARRAYS, MANIFEST, TREE, ManifestError, read_manifest, write_manifest
 from crl.training.checkpoints.names import FORMAT, checkpoint_folders, step_and_revision
-from crl.training.durable import NO_PERMISSION, NO_SPACE, fsync_folder, write_hashed
+from crl.training.files.durable import NO_PERMISSION, NO_SPACE, fsync_folder, write_hashed
 from crl.version import __version__
 
 State = dict[str, Any]

@@ -34,7 +34,7 @@ class MinariData:
         odom: str = "odom",
         cmd_vel: str | None = None,
     ) -> dict[str, Any]:
-        """Transitions of a dataset; see :meth:`crl_robots.demonstrations.BagData.read`.
+        """Transitions of a dataset; see :meth:`crl_robots.recordings.demonstrations.BagData.read`.
 
         Raises:
             CrlError: Minari or the dataset is missing or damaged, it was made in another environment, or what it holds

@@ -1,8 +1,9 @@
 """Learning from what was recorded: bags of a robot, or Minari datasets, checked before anything is learned from them.
 
 Who reads a kind of data is found by the entry point group ``crl.recorded_data``; what it returns is described at
-:meth:`crl_robots.demonstrations.BagData.read`. Names, units, ranges and rates must be those of the task. Transitions
-that are not finite, or whose action is outside the task's limits, are left out, and windows never reach over them.
+:meth:`crl_robots.recordings.demonstrations.BagData.read`. Names, units, ranges and rates must be those of the task.
+Transitions that are not finite, or whose action is outside the task's limits, are left out, and windows never reach
+over them.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import shlex
 from pathlib import Path
 
 from crl.config import Config
-from crl.config.agents import kind_of
+from crl.config.declared.agents import kind_of
 from crl.errors import CrlError
 from crl.sequences import TaskSequence
 from crl.training.lives.stage import life_sequence

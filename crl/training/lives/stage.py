@@ -23,13 +23,15 @@ from crl.dynamics.body import Body
 from crl.errors import CrlError
 from crl.safety.command_filter import CommandFilter
 from crl.sequences import TaskEntry, TaskSequence
+from crl.training.clock import Clock
 from crl.training.lives.record import LifeRecord, LivedStep
 from crl.training.lives.storage import recollect
 from crl.training.missions.flying import NOMINAL, summarise
 from crl.training.runs.log import RunLog
 from crl.training.runs.state import RunState
 from crl.training.showing.progress import LIFE, Progress, Stage
-from crl.types import LearnBudget, TaskSpec, Transition
+from crl.training.step import show, take
+from crl.types import TaskSpec
 
 STRETCH = 250
 """Steps of a stretch."""
@@ -82,18 +84,18 @@ class LifeStage:
         return self._steps - self.record.steps
 
     # ------------------------------------------------------------------ living
-    def live(self, agent: Agent, state: RunState, log: RunLog, progress: Progress) -> None:
+    def live(self, agent: Agent, state: RunState, log: RunLog, progress: Progress, clock: Clock) -> None:
         """Live a stretch, and note it."""
         memory = self._config.life.memory
         if self._env is None and memory is not None and self._sequence is not None:
             for problem in recollect(Path(memory), self._sequence.spec(0), agent):
                 progress.message(problem)
-        env, task = self._begun(agent)
+        _, task = self._begun(agent)
         count = min(STRETCH, self.left())
         wall = CommandFilter(task.action, task.safe_action)
         body = Body(task.observation, task.action)
         for at in range(count):
-            self._step(agent, env, task, wall, body)
+            self._step(agent, task, wall, body, clock)
             if at % SHOWN == 0:
                 progress.count(self.stage())
         state.evaluation_steps += count
@@ -117,47 +119,31 @@ class LifeStage:
             self._agent = agent
         return self._env, task
 
-    def _step(
-        self, agent: Agent, env: gymnasium.Env[Any, Any], task: TaskSpec, wall: CommandFilter, body: Body
-    ) -> None:
+    def _step(self, agent: Agent, task: TaskSpec, wall: CommandFilter, body: Body, clock: Clock) -> None:
+        env = self._env
+        assert env is not None
         described: Any = env.unwrapped
         refiner = agent.actor.refiner
         if refiner is not None and refiner.is_told:
             refiner.tell_effect(described.next_effect())
-        decision = agent.act(self._observation)
-        executed = wall(decision.action).action
-        expected = agent.expected_change(self._observation, executed)
-        if expected is None:
-            raise CrlError("the agent expects nothing of its commands, so its life can't be judged", "use refiner=afm")
-        after, reward, terminated, truncated, info = env.step(executed)
-        if "fault" in info:
+        step = take(agent, env, self._observation, wall, clock)
+        if step.fault is not None:
             raise CrlError(
-                f"the life can't go on: {info['fault']}",
+                f"the life can't go on: {step.fault}",
                 f"`crl check env={self._config.env.name}` tries the environment",
             )
-        ended = bool(terminated or truncated)
-        done = body.change(torch.from_numpy(self._observation), torch.from_numpy(after)).numpy()
+        expected = agent.expected_change(step.before, step.executed.action)
+        if expected is None:
+            raise CrlError("the agent expects nothing of its commands, so its life can't be judged", "use refiner=afm")
+        info, ended = step.info, step.terminated or step.truncated
+        done = body.change(torch.from_numpy(step.before), torch.from_numpy(step.after)).numpy()
         error = (expected - done) / np.asarray(described.full_change)
-        agent.observe(
-            Transition(
-                task=task.index,
-                observation=self._observation,
-                planned=decision.planned,
-                refined=decision.action,
-                executed=executed,
-                reward=float(reward),
-                next_observation=after,
-                first=self._first,
-                last=ended,
-                terminated=bool(terminated),
-            )
-        )
-        agent.learn(LearnBudget(1, online=True))
+        show(agent, step.transition(task, first=self._first, last=ended), learns=True)
         right = bool(np.sqrt(np.square(error).mean()) <= RIGHT)
         regime, name = int(info["regime"]), str(info["regime_name"])
         beside = float(info["cross_track"])
-        self.record.step(LivedStep(regime, name, right, float(reward), beside, agent.belief()))
-        self._observation, self._info, self._first = after, info, ended
+        self.record.step(LivedStep(regime, name, right, step.reward, beside, agent.belief()))
+        self._observation, self._info, self._first = step.after, info, ended
         if ended:
             self._observation, _ = env.reset()
 

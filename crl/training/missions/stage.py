@@ -7,7 +7,7 @@ from typing import Any
 
 from crl.agents.base import Agent
 from crl.config import Config
-from crl.config.agents import kind_of
+from crl.config.declared.agents import kind_of
 from crl.sequences import TaskSequence
 from crl.training.missions.flying import fly, labels, mission_sequence
 from crl.training.runs.log import RunLog

@@ -28,12 +28,12 @@ from crl.adaptation.flow_matching.persistence import TENSORS, check_flow
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
-from crl.config.composing import compose, fingerprints
+from crl.config.asking.composing import compose, fingerprints
 from crl.console import PlainConsole
 from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.sequences import MissionEntry, load_sequence
-from crl.training.durable import replace_file
+from crl.training.files.durable import replace_file
 from crl.training.load import LoadedRun, load_run
 from crl.training.missions.flying import check_missions, fly, mission_sequence
 from crl.training.preparing import prepare_torch

@@ -21,7 +21,7 @@ from typing import Any, Literal
 from crl.errors import CrlError
 from crl.reading.json_text import read_json
 from crl.reading.plain import read_text
-from crl.training.durable import NO_PERMISSION, NO_SPACE, replace_file, write_all
+from crl.training.files.durable import NO_PERMISSION, NO_SPACE, replace_file, write_all
 from crl.training.runs.presence import Presence
 
 Status = Literal["finished", "unfinished", "half-written"]
@@ -142,7 +142,7 @@ class RunFolder:
         Raises:
             RunFolderError: It can't be written; what was there is untouched.
         """
-        from crl.training.plain_data import plain  # which imports torch, and whoever lists runs has no use for it
+        from crl.training.files.plain_data import plain  # which imports torch, and whoever lists runs has no use for it
 
         self.write_text(path, json.dumps(plain(data), indent=2, allow_nan=False) + "\n")
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from crl.reading.plain import open_plain, read_bytes, require_plain
 from crl.training.callbacks.base import Callbacks
-from crl.training.durable import write_all
-from crl.training.plain_data import plain
+from crl.training.files.durable import write_all
+from crl.training.files.plain_data import plain
 from crl.training.runs.folder import RunFolder, explain_os_error
 from crl.training.runs.results_file import read_line
 from crl.training.runs.tensorboard_mirror import TensorBoardMirror

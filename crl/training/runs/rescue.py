@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from crl.config import Config
-from crl.config.composing import fingerprint, to_yaml
+from crl.config.asking.composing import fingerprint, to_yaml
 from crl.errors import CrlError
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.loop import TrainingLoop

@@ -8,8 +8,8 @@ from typing import Any
 import torch
 
 from crl.config import Config
-from crl.config.agents import kind_of
-from crl.config.composing import fingerprint
+from crl.config.asking.composing import fingerprint
+from crl.config.declared.agents import kind_of
 from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
 from crl.training.metrics.matrix import Matrix, average_performance, forgetting, forgetting_from_best

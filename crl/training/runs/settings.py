@@ -51,7 +51,7 @@ def read_settings(folder: RunFolder) -> tuple[Config, str | None]:
     Raises:
         SettingsError: The file is missing or broken, or holds a setting that this version does not know.
     """
-    from crl.config.composing import (  # slow to import, and whoever lists runs seldom needs it
+    from crl.config.asking.composing import (  # slow to import, and whoever lists runs seldom needs it
         read_yaml_settings,
         to_plain,
     )

@@ -33,13 +33,13 @@ from pathlib import Path
 from typing import Any
 
 from crl.config import Config
-from crl.config.compositions import own_code
+from crl.config.declared.compositions import own_code
 from crl.config.limits import leaves
 from crl.errors import CrlError
 from crl.foreign.names import code_of, is_foreign
 from crl.plugins import is_path
 from crl.reading.plain import read_bytes, read_text
-from crl.training.durable import replace_file
+from crl.training.files.durable import replace_file
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings
 

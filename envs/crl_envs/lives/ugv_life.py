@@ -16,8 +16,8 @@ from crl_envs.lives.regimes import CommandRegime, draw_regimes
 from crl_envs.lives.stream import RegimeStream
 from crl_envs.missions import MissionError
 from crl_envs.missions.rewards import ground_reward
-from crl_envs.ugv_mission import SPEED, START_STD, TURN_RATE, vehicle_task
-from crl_envs.ugv_unicycle import CONTROL_PERIOD, RADIUS, clip_command, step_unicycle, wrap
+from crl_envs.vehicles.ugv_mission import SPEED, START_STD, TURN_RATE, vehicle_task
+from crl_envs.vehicles.ugv_unicycle import CONTROL_PERIOD, RADIUS, clip_command, step_unicycle, wrap
 
 Array = NDArray[np.float32]
 HALF = 15.0
@@ -31,8 +31,8 @@ STEPS = 1_000_000
 class UGVLifeEnv(gymnasium.Env[Array, Array]):
     """Follow waypoints for ever with a unicycle that is in one of many regimes; observation and action as in missions.
 
-    Action and observation are those of :class:`crl_envs.ugv_unicycle.UnicycleEnv`, so that a model of its nominal body
-    can begin a life; the share of waypoints reached is 0. The reward is the same, too. A regime
+    Action and observation are those of :class:`crl_envs.vehicles.ugv_unicycle.UnicycleEnv`, so that a model of its
+    nominal body can begin a life; the share of waypoints reached is 0. The reward is the same, too. A regime
     (:mod:`crl_envs.lives.regimes`) lasts 60 to 120 steps, is not announced, and comes back. ``reset(seed=...)`` begins
     a life; ``reset()`` after a crash goes on with it, from the waypoint before. A robot is lost, which is a crash, more
     than 50 m beside its leg.

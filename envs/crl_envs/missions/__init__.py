@@ -2,7 +2,7 @@
 
 A mission is the same for every body: :class:`Mission` holds the waypoints, :class:`FaultSchedule` says between which of
 them the robot's dynamics differ, :class:`Progress` counts what has been reached and gives the goal's part of an
-observation. The bodies are in :mod:`crl_envs.ugv_unicycle`, :mod:`crl_envs.husky` and :mod:`crl_envs.quadrotor`.
+observation. The bodies are in :mod:`crl_envs.vehicles` and :mod:`crl_envs.quadrotors`.
 """
 
 from crl_envs.missions.errors import MissionError

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from crl.safety.wall import SafeCommand
-from crl_robots.bag_topics import CMD_VEL, choose
-from crl_robots.bags import named, open_bag
 from crl_robots.errors import RobotError
+from crl_robots.recordings.bag_topics import CMD_VEL, choose
+from crl_robots.recordings.bags import named, open_bag
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
 from crl_robots.robot import Reading, checked
-from crl_robots.ros_messages import ODOMETRY, TWIST, TWIST_STAMPED, action_of, reading_of
 from crl_robots.spec import RobotSpec
 
 
@@ -26,8 +26,8 @@ class ReplayRobot:
 
     Args:
         spec: The robot that was recorded.
-        bag: File or folder, see :func:`crl_robots.bags.bag_files`.
-        odom: Topic of the odometry; see :func:`crl_robots.bag_topics.choose`.
+        bag: File or folder, see :func:`crl_robots.recordings.bags.bag_files`.
+        odom: Topic of the odometry; see :func:`crl_robots.recordings.bag_topics.choose`.
         cmd_vel: Topic of the commands; need not be there.
         time_scale: Seconds of the recording per real second.
         lockstep: One reading per call, as fast as it goes.

@@ -11,8 +11,8 @@ from typing import Any
 
 from crl.safety.wall import SafeCommand
 from crl_robots.errors import RobotError
+from crl_robots.recordings.ros_messages import fill_twist, reading_of
 from crl_robots.robot import Reading, checked, inside
-from crl_robots.ros_messages import fill_twist, reading_of
 from crl_robots.spec import RobotSpec
 
 

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from crl_robots.bags import typestore
 from crl_robots.errors import RobotError
 from crl_robots.mcap.found import Found
 from crl_robots.mcap.records import MAGIC, Bytes
 from crl_robots.mcap.topics import Topics
 from crl_robots.mcap.writer import RecordFile
+from crl_robots.recordings.bags import typestore
 
 _BLOCK = 2**18
 _SHOWN = 5

@@ -12,11 +12,11 @@ from functools import lru_cache
 from typing import Any
 from zlib import crc32
 
-from crl_robots.bags import typestore
 from crl_robots.mcap import records
 from crl_robots.mcap.chunks import torn, unpack
 from crl_robots.mcap.records import CHANNEL, CHUNK, HEADER, MESSAGE, SCHEMA, Bytes, Record, parse
 from crl_robots.mcap.scan import Gap, is_compressed, scan
+from crl_robots.recordings.bags import typestore
 
 _ROS = ("ros2msg", "ros2idl", "omgidl")
 _OTHERS = ("", "ros1msg", "protobuf", "flatbuffer", "jsonschema")

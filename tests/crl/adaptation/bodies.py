@@ -17,7 +17,7 @@ from crl.adaptation.tracking.decision import Belief
 from crl.adaptation.tracking.hypotheses import Faulty
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from crl.dynamics.features import FeatureMap
 from tests.oracles import unicycle
 

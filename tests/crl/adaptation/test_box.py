@@ -7,7 +7,7 @@ import torch
 
 from crl.adaptation.box import Box, box_least_squares
 from crl.adaptation.flow_matching.targets import nearest_actions
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.oracles import unicycle
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.online_learner import LEAST, WAIT, OnlineLearner
-from crl.config.missions import BodyConfig
+from crl.config.sections.missions import BodyConfig
 from crl.dynamics.body import Body
 from crl.dynamics.rows import Rows
 from crl.dynamics.task_model import TaskModel
@@ -73,7 +73,7 @@ def error(model: TaskModel, weights: Tensor, gains: Tensor) -> float:
     """Root mean square error of the mean prediction for a body with gains, over the nominal changes' size."""
     command = commands(300, 11)
     with torch.no_grad():
-        mean, _ = model.model.predict(weights, model.scales, torch.zeros(1, 300, 3), command.unsqueeze(0))
+        mean, _ = model.model.predict(weights, model.normalisers, torch.zeros(1, 300, 3), command.unsqueeze(0))
         off = mean.mean(dim=0) * model.scale - changes(gains * command)
     return float(off.square().mean().sqrt() / changes(command).square().mean().sqrt())
 

@@ -262,7 +262,7 @@ def test_a_model_that_is_learned_online_follows_the_body_and_the_frozen_one_does
     known = learning.knowledge.task_model(0)
     seen = torch.tensor(np.array([step.observation for step in data]))
     for weights in (learning.adaptation.online.weights, known.weights):
-        found = TaskModel(known.model, weights, known.scales).predict(seen, truth)
+        found = TaskModel(known.model, weights, known.normalisers).predict(seen, truth)
         errors.append(float((found - change).square().mean()))
     assert errors[0] < 0.7 * errors[1]
 
@@ -277,7 +277,7 @@ def test_what_the_flow_corrects_is_not_learned_again(agent: PlanningAgent, folde
         command, known = torch.tensor([[0.8, 0.0]]), ours.knowledge.task_model(0)
         predicted = []
         for weights in (ours.adaptation.online.weights, known.weights):
-            found = TaskModel(known.model, weights, known.scales).predict(torch.zeros(1, len(START)), command)
+            found = TaskModel(known.model, weights, known.normalisers).predict(torch.zeros(1, len(START)), command)
             predicted.append(float(found[0, 0]))
         gone.append(abs(predicted[0] - predicted[1]))
     assert gone[0] < 0.02  # of 0.16 m in a step

@@ -14,7 +14,7 @@ import torch
 
 from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
-from crl.config.compositions import compositions
+from crl.config.declared.compositions import compositions
 from crl.noise import exploration_actions
 from crl.seeding import numpy_generator
 from crl.types import ExplorationPrior, LearnBudget, Phase, TaskSpec
@@ -256,18 +256,18 @@ def test_normalisers_hold_the_tasks_own_data_and_freeze_with_its_end() -> None:
         name: agent.knowledge.buffer.column(name).astype(float)
         for name in ("observation", "action", "next_observation")
     }
-    scales = agent.knowledge.scales[0]
-    np.testing.assert_allclose(scales.features.mean, rows["observation"].mean(axis=0), rtol=1e-4, atol=1e-6)
-    np.testing.assert_allclose(scales.features.std, rows["observation"].std(axis=0), rtol=1e-4)
-    np.testing.assert_allclose(scales.actions.std, rows["action"].std(axis=0), rtol=1e-4)
+    normalisers = agent.knowledge.normalisers[0]
+    np.testing.assert_allclose(normalisers.features.mean, rows["observation"].mean(axis=0), rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(normalisers.features.std, rows["observation"].std(axis=0), rtol=1e-4)
+    np.testing.assert_allclose(normalisers.actions.std, rows["action"].std(axis=0), rtol=1e-4)
     change = rows["next_observation"] - rows["observation"]
-    np.testing.assert_allclose(scales.changes.std, np.sqrt((change**2).mean(axis=0)), rtol=1e-4)
-    before = scales.state_dict()
+    np.testing.assert_allclose(normalisers.changes.std, np.sqrt((change**2).mean(axis=0)), rtol=1e-4)
+    before = normalisers.state_dict()
     train(agent, TASKS[1], range(1))
-    assert scales.features.frozen
+    assert normalisers.features.frozen
     train(agent, TASKS[0], range(1))  # it comes back: what the old weights were learned with stays
     assert not differences(
-        {**agent.knowledge.scales[0].state_dict()}, {name: {**s, "frozen": True} for name, s in before.items()}
+        {**agent.knowledge.normalisers[0].state_dict()}, {name: {**s, "frozen": True} for name, s in before.items()}
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 import crl
-from crl.config.compositions import compositions
+from crl.config.declared.compositions import compositions
 from crl.errors import CrlError
 
 NAMES = sorted(compositions())

@@ -12,7 +12,7 @@ import torch
 import crl
 from crl.api.overrides import overrides
 from crl.api.run import _deviation
-from crl.config.composing import compose, to_plain
+from crl.config.asking.composing import compose, to_plain
 from crl.errors import CrlError, SettingsError
 from crl.types import ObservationField, ObservationSpec
 from tests import tiny

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 from crl.commands.completing import complete_run
-from crl.config.composing import names, profiles
+from crl.config.asking.composing import names, profiles
 
 
 def offered(*words: str) -> list[str]:

@@ -6,7 +6,7 @@ from typer.testing import CliRunner, Result
 
 from crl.cli import app
 from crl.commands import config as command
-from crl.config.composing import compose, to_yaml
+from crl.config.asking.composing import compose, to_yaml
 
 
 def crl(*arguments: str) -> Result:

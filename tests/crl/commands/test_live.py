@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 from crl.commands.live import STEPS, composed
-from crl.config.composing import fingerprint, to_yaml
+from crl.config.asking.composing import fingerprint, to_yaml
 from crl.errors import SettingsError
 from crl.training.runs.folder import RunFolder
 

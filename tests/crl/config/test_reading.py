@@ -8,13 +8,13 @@ import pytest
 
 from crl.agents.factory import make_agent
 from crl.config import Config
-from crl.config import agents as agent_kinds
-from crl.config.components import GENERATORS, PARTS, PLANNERS, REFINERS
-from crl.config.composing import compose, fingerprint, fingerprints, to_plain, to_yaml
-from crl.config.compositions import compositions, elements, strategies
+from crl.config.asking.composing import compose, fingerprint, fingerprints, to_plain, to_yaml
+from crl.config.asking.request import GROUPS
+from crl.config.declared import agents as agent_kinds
+from crl.config.declared.components import GENERATORS, PARTS, PLANNERS, REFINERS
+from crl.config.declared.compositions import compositions, elements, strategies
 from crl.config.fingerprints import digest_before, fits
 from crl.config.reading import defaults, settings_read, unread_of
-from crl.config.request import GROUPS
 from crl.errors import SettingsError
 from crl.plugins import import_path, load_plugin, points
 from crl.sequences import load_sequence

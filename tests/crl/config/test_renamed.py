@@ -8,11 +8,11 @@ import pytest
 from omegaconf import OmegaConf
 
 from crl.config import Config
-from crl.config.composing import compose, fingerprint, fingerprints, load_yaml, to_plain
+from crl.config.asking.composing import compose, fingerprint, fingerprints, load_yaml, to_plain
+from crl.config.asking.request import keys
 from crl.config.fingerprints import digest, digest_before
 from crl.config.limits import leaves
 from crl.config.renamed import MOVED, RENAMED, formerly, migrated
-from crl.config.request import keys
 from crl.errors import SettingsError
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings, recorded_settings

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.config.reserved import BLOCK, BLOCKS, FIRST, block_seed, is_reserved
 from crl.confirmation.missions import plan
 from crl.confirmation.suite import load_suite, parse_suite, suites

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.continual.gradients.gradient import Gradient
 from crl.continual.memories.coreset import Coreset
 from crl.continual.penalties.ewc import EWC

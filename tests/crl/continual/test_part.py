@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from crl.checks.regression import loss_on, rows_of
-from crl.config.compositions import compositions, elements
+from crl.config.declared.compositions import compositions, elements
 from crl.continual.memories.coreset import Coreset
 from crl.continual.memories.memory import Memory
 from crl.continual.part import Part

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crl.checks.regression import NETWORK, RegressionLossEvaluator, loss_on, rows_of
 from crl.config import Config, HypernetworkConfig
-from crl.config.compositions import compositions
+from crl.config.declared.compositions import compositions
 from crl.continual.composing import make_strategy
 from crl.continual.strategy import Strategy
 from crl.errors import CrlError

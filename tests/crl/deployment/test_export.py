@@ -14,7 +14,7 @@ import torch
 import yaml
 from safetensors.numpy import load_file
 
-from crl.config.composing import load_yaml, to_yaml
+from crl.config.asking.composing import load_yaml, to_yaml
 from crl.deployment.export import export_run
 from crl.deployment.files import FILES, MANIFEST, DeploymentError
 from crl.errors import CrlError
@@ -56,7 +56,9 @@ def test_the_folder_says_all_and_its_checksums_are_right(exported: Path, run: Pa
     mine = load_run(run).agent.state_dict()
     for name, part in mine["adaptation"]["fitted"]["one_step"]["scales"]["changes"].items():
         if isinstance(part, torch.Tensor):
-            np.testing.assert_array_equal(weights[f"adaptation/fitted/one_step/scales/changes/{name}"], part.numpy())
+            np.testing.assert_array_equal(
+                weights[f"adaptation/fitted/one_step/normalisers/changes/{name}"], part.numpy()
+            )
     own = mine["adaptation"]["fitted"]["one_step"]["weights"]
     np.testing.assert_array_equal(weights["adaptation/fitted/one_step/weights"], own.numpy())
     np.testing.assert_array_equal(weights["strategy/trunk"], mine["strategy"]["trunk"].numpy())

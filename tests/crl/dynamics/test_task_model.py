@@ -54,8 +54,8 @@ def member(made: TaskModel, weights: Tensor, e: int, inputs: Tensor, action: Ten
     """Mean and raw log-variance of one member at one row, in plain numpy."""
     x = (
         (
-            (torch.cat([inputs, action]) - torch.cat([made.scales.features.mean, made.scales.actions.mean]))
-            / torch.cat([made.scales.features.std, made.scales.actions.std])
+            (torch.cat([inputs, action]) - torch.cat([made.normalisers.features.mean, made.normalisers.actions.mean]))
+            / torch.cat([made.normalisers.features.std, made.normalisers.actions.std])
         )
         .double()
         .numpy()
@@ -100,8 +100,10 @@ def test_it_learns_a_linear_body_and_the_size_of_its_noise() -> None:
     data, fresh = rows(2000, noise=0.02), rows(500, 7)
     after = trained(made, data, 1200, lr=5e-3)
     assert float(after.loss(after.weights, data)) < float(made.loss(made.weights, data)) - 1
-    read = torch.cat([fresh.inputs - made.scales.features.mean, fresh.action - made.scales.actions.mean], dim=-1)
-    read = read / torch.cat([made.scales.features.std, made.scales.actions.std])
+    read = torch.cat(
+        [fresh.inputs - made.normalisers.features.mean, fresh.action - made.normalisers.actions.mean], dim=-1
+    )
+    read = read / torch.cat([made.normalisers.features.std, made.normalisers.actions.std])
     mean, log_variance = after.model.outputs(after.weights, read.unsqueeze(0))
     assert log_variance is not None
     error = mean.mean(dim=0) * made.scale - fresh.change

@@ -14,7 +14,7 @@ from gymnasium.spaces import Box, Dict, Discrete
 import crl
 from crl.checks.states import differences
 from crl.config import Config
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.errors import CrlError, SettingsError
 from crl.foreign import making as foreign_making
 from crl.foreign.names import ForeignError, recipe_of, variations, with_variations

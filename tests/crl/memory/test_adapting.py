@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.config.memory import KINDS
+from crl.config.sections.memory import KINDS
 from crl.errors import CrlError
 from crl.memory.adapting import LifelongAdaptation
 from crl.memory.lifelong import Lifelong

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from crl.config.memory import KINDS
+from crl.config.sections.memory import KINDS
 from crl.memory.belief import Belief
 from crl.memory.memory import NOMINAL
 from crl.memory.phase import Phase

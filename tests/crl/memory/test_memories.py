@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from crl.config.memory import KINDS
+from crl.config.sections.memory import KINDS
 from crl.errors import CrlError
 from crl.memory.memory import Memory
 from crl.memory.merging import dense_grid, twin

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from crl.adaptation.box import Box
 from crl.config import Config
-from crl.config.composing import compose
-from crl.config.flow import IdentificationConfig
+from crl.config.asking.composing import compose
+from crl.config.sections.flow import IdentificationConfig
 from crl.dynamics.buffer import Buffer
 from crl.memory.base_model import BaseModel
 from crl.memory.belief import Belief

@@ -164,5 +164,5 @@ def test_the_general_rollout_of_a_body_is_the_same(kind: str) -> None:
     spec = fields(*KINDS[kind])
     observation = torch.randn(spec.size, generator=torch.Generator().manual_seed(6))
     actions = 2 * torch.rand(5, 6, 2, generator=torch.Generator().manual_seed(7)) - 1
-    general = Rollout(model.model, model.weights, model.scales)
+    general = Rollout(model.model, model.weights, model.normalisers)
     close(general(observation, actions), BodyRollout(body, model)(observation, actions), spec)

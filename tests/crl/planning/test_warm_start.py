@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from crl.config.components import PLANNERS
-from crl.config.methods import PlannerConfig
+from crl.config.declared.components import PLANNERS
+from crl.config.sections.methods import PlannerConfig
 from crl.planning.planner import make_planner
 from crl.types import ActionSpec
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.reporting import recorded_range
 from crl.reporting.recorded_range import compared, sentences
 

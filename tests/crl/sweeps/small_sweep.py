@@ -13,10 +13,10 @@ from pathlib import Path
 from rich.console import Console
 
 from crl.sweeps import options
-from crl.sweeps.expansion import expand
 from crl.sweeps.folder import SweepFolder
-from crl.sweeps.point import Point, identity
-from crl.sweeps.pool import Ended
+from crl.sweeps.launchers.pool import Ended
+from crl.sweeps.points.expansion import expand
+from crl.sweeps.points.point import Point, identity
 from tests import tiny
 
 CHOICES = ("continual=", "planner=", "agent=")

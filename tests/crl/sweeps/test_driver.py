@@ -12,10 +12,10 @@ import pytest
 from crl.sweeps import record as records
 from crl.sweeps.driver import drive
 from crl.sweeps.folder import SweepFolder
-from crl.sweeps.point import Point
+from crl.sweeps.points.point import Point
+from crl.sweeps.points.sources import Listed
 from crl.sweeps.record import Record
 from crl.sweeps.screen import Screen
-from crl.sweeps.sources import Listed
 from crl.sweeps.state import State
 from tests.crl.sweeps.small_sweep import StandIn, arguments, planned, silent
 

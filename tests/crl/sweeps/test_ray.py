@@ -14,7 +14,7 @@ import pytest
 from crl.errors import CrlError
 from crl.sweeps import record as records
 from crl.sweeps.folder import SweepFolder
-from crl.sweeps.ray_pool import Ray, RayPool
+from crl.sweeps.launchers.ray_pool import Ray, RayPool
 from crl.sweeps.state import states
 from tests.crl.sweeps.small_sweep import arguments, command, surroundings
 

@@ -18,7 +18,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from crl.cli import app
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.sweeps import record as records
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.state import states

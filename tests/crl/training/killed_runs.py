@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import torch
 from rich.console import Console
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.training.runner import train
 from crl.training.showing.progress import Progress
 

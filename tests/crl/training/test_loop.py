@@ -142,7 +142,7 @@ class TestCycles:
         loop = tiny.make_loop(tiny.settings(tmp_path, env="COMES_AGAIN", tasks="null"), tmp_path / "loop")
         tiny.finish(loop)
         assert isinstance(loop.agent, PlanningAgent)
-        assert set(loop.agent.knowledge.scales) == {0, 1}, "two tasks"
+        assert set(loop.agent.knowledge.normalisers) == {0, 1}, "two tasks"
         assert [sorted(row) for row in loop.state.rows] == [[0], [0], [0, 2], [0, 2]]
         episodes = [{line["task"]: line["episodes"]} for line in tiny.lines(tmp_path / "loop", "evaluation")]
         assert episodes == [{"a": 2}, {"a": 2}, {"a": 1}, {"b": 2}, {"a": 2}, {"b": 2}]

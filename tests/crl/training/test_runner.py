@@ -10,7 +10,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from crl.config.composing import load_yaml, to_plain
+from crl.config.asking.composing import load_yaml, to_plain
 from crl.config.fingerprints import digest
 from crl.errors import CrlError, Interrupted
 from crl.training.checkpoints.store import CheckpointStore

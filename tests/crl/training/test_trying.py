@@ -10,7 +10,7 @@ import pytest
 
 from crl.checks import CheckFailed
 from crl.config import Config
-from crl.config.composing import fingerprint
+from crl.config.asking.composing import fingerprint
 from crl.sequences import load_sequence
 from crl.training import trying
 from crl.training.runner import train

@@ -12,8 +12,8 @@ import lz4.frame
 from rosbags.rosbag2 import Reader
 
 from crl_robots.mcap import records
-from crl_robots.recorder import Recorder, definitions
-from crl_robots.ros_messages import ODOMETRY, TWIST_STAMPED
+from crl_robots.recordings.recorder import Recorder, definitions
+from crl_robots.recordings.ros_messages import ODOMETRY, TWIST_STAMPED
 from tests.robots.test_bags import START, a_reading, command, odometry
 
 if sys.version_info >= (3, 14):

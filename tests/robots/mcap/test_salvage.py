@@ -18,11 +18,11 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 from crl_robots import RobotError
-from crl_robots.bags import read_bag
 from crl_robots.mcap import records
 from crl_robots.mcap.records import CHANNEL, CHUNK, MESSAGE, SCHEMA, Bytes, Record
 from crl_robots.mcap.salvage import Salvaged, salvage, salvage_bag
 from crl_robots.mcap.scan import Gap, scan
+from crl_robots.recordings.bags import read_bag
 from tests.robots.mcap.files import WAYS, Message, chunked, content, drive, recorded
 from tests.robots.test_bags import STORE
 

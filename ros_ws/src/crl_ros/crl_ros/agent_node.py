@@ -21,8 +21,8 @@ from std_srvs.srv import SetBool, Trigger
 from crl.errors import CrlError
 from crl.safety.wall import SafeCommand
 from crl_robots import RobotError, RobotMission
+from crl_robots.recordings.ros_messages import fill_twist, reading_of, seconds, waypoints_of
 from crl_robots.robot import checked, inside
-from crl_robots.ros_messages import fill_twist, reading_of, seconds, waypoints_of
 from crl_ros import qualities
 from crl_ros.control import Control
 from crl_ros.drivers import make_driver

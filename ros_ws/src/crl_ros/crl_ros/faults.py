@@ -19,9 +19,9 @@ from typing import Any
 from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
-from crl_robots.bags import read_bag
 from crl_robots.mcap.salvage import salvage
-from crl_robots.ros_messages import seconds
+from crl_robots.recordings.bags import read_bag
+from crl_robots.recordings.ros_messages import seconds
 from crl_ros import qualities
 from crl_ros.conductor import ConductError
 from crl_ros.driving import AGENT, Drive

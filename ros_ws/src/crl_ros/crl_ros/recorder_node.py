@@ -1,4 +1,4 @@
-"""Writes topics down as MCAP files, none of which is lost when this process dies (:mod:`crl_robots.recorder`).
+"""Writes topics down as MCAP files. None is lost when this process dies (:mod:`crl_robots.recordings.recorder`).
 
 A disk that is full, or fails, ends the recording and is said on ``/diagnostics``; the robot goes on.
 """
@@ -15,7 +15,7 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 
 from crl.errors import CrlError
 from crl_robots import RobotError
-from crl_robots.recorder import Recorder, definitions
+from crl_robots.recordings.recorder import Recorder, definitions
 from crl_ros import qualities
 from crl_ros.health import ERROR, OK, PERIOD, STEADY, WARN, Health
 from crl_ros.listening import Listening

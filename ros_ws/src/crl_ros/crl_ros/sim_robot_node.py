@@ -23,7 +23,7 @@ from crl.safety.wall import SafeCommand
 from crl_robots import RobotError, load_spec
 from crl_robots.drivers.sim import SimRobot
 from crl_robots.imu import fill_imu
-from crl_robots.ros_messages import action_of, fill_odometry
+from crl_robots.recordings.ros_messages import action_of, fill_odometry
 from crl_ros import qualities
 from crl_ros.health import ERROR, OK, PERIOD, STEADY, WARN, Health
 from crl_ros.listening import Listening

@@ -12,7 +12,7 @@ from geometry_msgs.msg import TwistStamped
 from nav_msgs.msg import Odometry
 
 from crl_robots import RobotSpec
-from crl_robots.ros_messages import action_of, seconds
+from crl_robots.recordings.ros_messages import action_of, seconds
 from crl_ros import qualities
 from crl_ros.conductor import Conductor
 

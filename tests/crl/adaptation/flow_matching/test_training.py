@@ -10,7 +10,7 @@ from crl.adaptation.flow_matching.action_flow import ActionFlow, fit_flow
 from crl.adaptation.flow_matching.integration import transport
 from crl.adaptation.flow_matching.training import FlowTrainer, Pairs, flow_matching_loss, simulate_pairs
 from crl.adaptation.flow_matching.velocity_field import VelocityField
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from crl.seeding import torch_generator
 from tests.crl.adaptation import bodies
 from tests.flow_settings import flow_config

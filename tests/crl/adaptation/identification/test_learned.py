@@ -10,7 +10,7 @@ from crl.adaptation.identification.identifier import Window
 from crl.adaptation.identification.learned import LearnedIdentifier
 from crl.adaptation.identification.simulator import simulated_windows
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from crl.errors import CrlError
 from tests.crl.adaptation import bodies
 from tests.flow_settings import flow_config

@@ -10,7 +10,7 @@ from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.simulator import ChannelRegimes
 from crl.adaptation.refiners.base import Refiner
 from crl.adaptation.refiners.published import THRESHOLD, PublishedRefiner
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from tests.crl.adaptation import bodies
 from tests.crl.states import differences
 from tests.flow_settings import flow_config

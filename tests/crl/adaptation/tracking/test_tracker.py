@@ -14,7 +14,7 @@ from crl.adaptation.identification.transitions import Window
 from crl.adaptation.tracking.alarms import OLD
 from crl.adaptation.tracking.regime import Regime
 from crl.adaptation.tracking.tracker import RegimeTracker
-from crl.config.flow import FlowConfig
+from crl.config.sections.flow import FlowConfig
 from crl.errors import CrlError
 from tests.crl.adaptation import bodies
 from tests.flow_settings import flow_config

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from crl.cli import app
-from crl.config.composing import compose, to_yaml
-from crl.config.compositions import compositions
+from crl.config.asking.composing import compose, to_yaml
+from crl.config.declared.compositions import compositions
 from crl.config.limits import leaves
 from crl.errors import CrlError
 from crl.reporting.citing.bibliography import Bibliography, holds, keys_of, read_bibliography

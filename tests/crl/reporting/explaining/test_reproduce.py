@@ -6,7 +6,7 @@ import shlex
 
 import pytest
 
-from crl.config.composing import compose, fingerprint, to_plain
+from crl.config.asking.composing import compose, fingerprint, to_plain
 from crl.reporting.explaining.reproduce import train_command
 from crl.reporting.store.entry import flat
 

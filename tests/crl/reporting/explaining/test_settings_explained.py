@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from crl.config import Config
-from crl.config.composing import compose, names, profiles
+from crl.config.asking.composing import compose, names, profiles
 from crl.config.limits import RANGES, leaves
 from crl.reporting.explaining.settings_meaning import allowed, meanings, sections
 from crl.reporting.explaining.settings_sources import COMMAND_LINE, DEFAULT, set_by, sources

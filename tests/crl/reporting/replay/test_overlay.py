@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.errors import CrlError, RenderingError
 from crl.reporting.replay import ink, video_file
 from crl.reporting.replay.fields import map_axes, shown_fields

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from crl.config.composing import compose, fingerprint, to_yaml
+from crl.config.asking.composing import compose, fingerprint, to_yaml
 from crl.reporting.store import faults, survey
 from crl.reporting.store.discover import discover
 from crl.reporting.store.entry import Entry, flat
@@ -88,7 +88,7 @@ def test_a_sound_run_has_its_facts_and_no_findings(tmp_path: Path) -> None:
 
 def test_a_run_that_has_just_begun_is_not_damaged(tmp_path: Path) -> None:
     """As it is before its first episode has ended: settings, a lock, and the code that makes it."""
-    from crl.config.composing import compose, fingerprint, to_yaml
+    from crl.config.asking.composing import compose, fingerprint, to_yaml
     from crl.training.runs.folder import RunFolder
     from crl.training.runs.provenance import note_code
 

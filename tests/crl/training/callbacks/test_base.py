@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from crl.config.composing import compose, fingerprint, to_plain
+from crl.config.asking.composing import compose, fingerprint, to_plain
 from crl.errors import SettingsError
 from crl.plugins import PluginError
 from crl.training.callbacks import base as callbacks

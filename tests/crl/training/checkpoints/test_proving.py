@@ -15,7 +15,7 @@ import torch
 
 from crl.agents.factory import make_agent
 from crl.config import Config
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.restoring import UnfitStateError
 from crl.sequences import load_sequence
 from crl.training.checkpoints.proving import prove

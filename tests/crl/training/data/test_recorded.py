@@ -16,7 +16,7 @@ import pytest
 pytest.importorskip("rosbags")
 
 from crl.agents.planning import PlanningAgent, planning_agent
-from crl.config.composing import compose, fingerprint
+from crl.config.asking.composing import compose, fingerprint
 from crl.dynamics.buffer import Buffer
 from crl.errors import CrlError, SettingsError
 from crl.sequences import load_sequence

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from crl.config import Config
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.errors import CrlError
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.lives import stage

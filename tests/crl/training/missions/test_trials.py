@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from crl.agents.planning import PlanningAgent
-from crl.config.composing import compose
+from crl.config.asking.composing import compose
 from crl.errors import CrlError
 from crl.sequences import MissionEntry, load_sequence
 from crl.training.load import load_run

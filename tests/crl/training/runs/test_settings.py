@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from crl.config.composing import compose, fingerprint, load_yaml, to_plain, to_yaml
+from crl.config.asking.composing import compose, fingerprint, load_yaml, to_plain, to_yaml
 from crl.config.fingerprints import digest
 from crl.errors import SettingsError
 from crl.reporting.citing.citations import cite

@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from crl.cli import app
-from crl.config.composing import fingerprint, load_yaml, to_yaml
+from crl.config.asking.composing import fingerprint, load_yaml, to_yaml
 from crl.training.load import load_run
 from crl.training.runner import train
 from crl.training.runs import trust

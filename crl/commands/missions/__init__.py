@@ -1,0 +1,1 @@
+"""Commands for missions: flights, confirmations, flows and deployments."""

@@ -1,0 +1,1 @@
+"""Commands that read finished runs: replays, reports, citations, the store of runs."""

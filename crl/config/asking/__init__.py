@@ -1,0 +1,1 @@
+"""What a user writes: overrides, requests and old names, and how they become settings."""

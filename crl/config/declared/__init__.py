@@ -1,0 +1,1 @@
+"""What components declare: which settings they read, which kind of agent they make."""

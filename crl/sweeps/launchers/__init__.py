@@ -1,0 +1,1 @@
+"""Who runs the points of a sweep: this machine, Ray or Slurm."""

@@ -1,0 +1,1 @@
+"""The points of a sweep: their grammar, names and sources."""

@@ -1,0 +1,1 @@
+"""Five doors and the arm that opens them."""

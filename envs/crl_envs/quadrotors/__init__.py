@@ -1,0 +1,1 @@
+"""A quadrotor: its body, its inner loops and its missions."""

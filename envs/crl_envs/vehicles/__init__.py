@@ -1,0 +1,1 @@
+"""Ground vehicles: unicycle and husky, their missions, faults and pictures."""

@@ -1,0 +1,1 @@
+"""Recordings of robots: bags, what they hold, and demonstrations read from them."""
