@@ -24,6 +24,9 @@ Model = Callable[[Tensor, Tensor], Tensor]
 With a planner's ``pessimism`` above 0 it gives those of every member of an ensemble, [E, K, H + 1, S].
 """
 
+Worth = Callable[[Tensor], Tensor]
+"""Maps observations [..., S] to what is expected to be earned from there on, [...]."""
+
 GROUP = "crl.planners"
 
 
@@ -63,6 +66,7 @@ class Planner(ABC):
         self.device = torch.device(device)
         self._terminated: Terminated | None = None
         self._success: Success | None = None
+        self._worth: Worth | None = None
         self.pessimism = config.pessimism
         """Above 0, ``plan`` wants a model of every member; whoever plans may set it to 0 for a while."""
         self.limit(action)
@@ -111,6 +115,14 @@ class Planner(ABC):
         """
         self._terminated, self._success = terminated, success
 
+    def beyond(self, worth: Worth | None) -> None:
+        """Add what the last state of a sequence is worth to its return, unless the episode ended before.
+
+        Args:
+            worth: [..., S] -> [...]; ``None``: nothing is added.
+        """
+        self._worth = worth
+
     def returns(self, model: Model, reward: Reward, observation: Tensor, actions: Tensor) -> Tensor:
         """Predicted returns [K] of action sequences [K, H, A]; a non-finite return or trajectory counts as -inf.
 
@@ -125,9 +137,13 @@ class Planner(ABC):
         """
         trajectory = model(observation, actions)
         rewards = reward(trajectory[..., :-1, :], actions, trajectory[..., 1:, :])
+        after = None if self._worth is None else self._worth(trajectory[..., -1, :])
+        over = None
         if self._terminated is not None:
-            trajectory, rewards = self._ended(trajectory, rewards)
+            trajectory, rewards, over = self._ended(trajectory, rewards)
         total: Tensor = rewards.sum(dim=-1)
+        if after is not None:
+            total = total + (after if over is None else torch.where(over, 0.0, after))
         # A reward that compares gives a finite number for a NaN, so the states have their say too.
         finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(-2, -1)))
         if self.pessimism > 0:
@@ -135,13 +151,16 @@ class Planner(ABC):
             total = total.mean(dim=0) - self.pessimism * total.std(dim=0, correction=0)
         return torch.where(finite, total, -torch.inf)
 
-    def _ended(self, trajectory: Tensor, rewards: Tensor) -> tuple[Tensor, Tensor]:
-        """Trajectories [..., K, H + 1, S] and rewards [..., K, H] with what comes after an end replaced."""
+    def _ended(self, trajectory: Tensor, rewards: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Trajectories [..., K, H + 1, S] and rewards [..., K, H] with what comes after an end replaced.
+
+        And which sequences ended, bool [..., K]; ``None``: none.
+        """
         assert self._terminated is not None
         after = trajectory[..., 1:, :]
         ends = self._terminated(after)
         if not bool(ends.any()):
-            return trajectory, rewards
+            return trajectory, rewards, None
         over = ends.cumsum(dim=-1) - ends.long() > 0  # an earlier step has ended it
         good = torch.zeros_like(ends) if self._success is None else self._success(after)
         failed = (ends & ~good & ~over).any(dim=-1, keepdim=True)
@@ -150,7 +169,7 @@ class Planner(ABC):
         rewards = torch.where(over, torch.where(failed, worst, 0.0), rewards)
         # What a model imagines beyond the end need not be finite.
         kept = torch.where(over.unsqueeze(-1), 0.0, after)
-        return torch.cat([trajectory[..., :1, :], kept], dim=-2), rewards
+        return torch.cat([trajectory[..., :1, :], kept], dim=-2), rewards, ends.any(dim=-1)
 
 
 def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from crl.agents.base import Agent
-from crl.planning.planner import Model, Plan, Planner
+from crl.planning.planner import Model, Plan, Planner, Worth
 from crl.types import (
     ActionSpec,
     Array,
@@ -92,6 +92,10 @@ class WatchedPlanner(Planner):
     def until(self, terminated: Terminated | None, success: Success | None = None) -> None:
         """The inner planner's."""
         self._inner.until(terminated, success)
+
+    def beyond(self, worth: Worth | None) -> None:
+        """The inner planner's."""
+        self._inner.beyond(worth)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)

@@ -162,8 +162,9 @@ def test_a_learned_reward_is_reported(tmp_path: Path) -> None:
     assert len(logged) > loop.state.spent[0]["episodes"]  # inside of episodes, too
 
 
-def test_a_run_of_any_environment_goes_on_to_the_bit(tmp_path: Path) -> None:
-    config = small(tmp_path, "learning.every=8")
+@pytest.mark.parametrize("discount", [0.0, 0.9])
+def test_a_run_of_any_environment_goes_on_to_the_bit(tmp_path: Path, discount: float) -> None:
+    config = small(tmp_path, "learning.every=8", f"learning.value_discount={discount}")
     whole = tiny.make_loop(config, tmp_path / "whole")
     for _ in range(6):
         whole.unit()
