@@ -55,7 +55,7 @@ class MPPI(Planner):
     def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""
         config = self.config
-        mean = self.middle.expand(config.horizon, -1) if self._mean is None else self.clip(self._mean)
+        mean = self.middle.expand(config.horizon, -1) if self._mean is None else self.inside(self._mean)
         value = -torch.inf
         for _ in range(config.rounds):
             white = self.normal(generator, config.samples, config.horizon, self.size)

@@ -96,11 +96,20 @@ class Planner(ABC):
         self.low = torch.tensor(action.low, device=self.device)
         self.high = torch.tensor(action.high, device=self.device)
         self.middle = (self.low + self.high) / 2
-        self.half = (self.high - self.low) / 2
+        self.choice = action.choice
+        # Of a choice, a sample has to overtake the one that was chosen before: twice the spread of a range.
+        self.half = (self.high - self.low) / (1 if action.choice else 2)
 
-    def clip(self, actions: Tensor) -> Tensor:
+    def inside(self, actions: Tensor) -> Tensor:
         """Actions [..., A] inside their range."""
         return torch.clamp(actions, self.low, self.high)
+
+    def clip(self, actions: Tensor) -> Tensor:
+        """Actions [..., A] as they are executed: inside their range, or the choice of their largest element."""
+        if not self.choice:
+            return self.inside(actions)
+        chosen = torch.nn.functional.one_hot(actions.argmax(dim=-1), actions.shape[-1]).bool()
+        return torch.where(chosen, self.high, self.low)
 
     def normal(self, generator: torch.Generator, *shape: int) -> Tensor:
         """Standard normal numbers; drawn on the CPU, so that a seed means the same on every device."""
