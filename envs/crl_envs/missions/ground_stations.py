@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +81,10 @@ def _of_plan(text: str, path: Path) -> Iterator[tuple[str, Item]]:
                 f"{where} is no single waypoint but a pattern", "save the mission as .waypoints, which lists its points"
             )
         params = item.get("params")
-        yield where, _item(where, item.get("command"), item.get("frame"), params[4:7] if _is_list(params) else ())
+        yield (
+            where,
+            _item(where, item.get("command"), item.get("frame"), params[4:7] if isinstance(params, list) else ()),
+        )
 
 
 def _item(where: str, command: Any, frame: Any, place: Any) -> Item:
@@ -93,7 +96,3 @@ def _item(where: str, command: Any, frame: Any, place: Any) -> Item:
     if not all(math.isfinite(part) for part in read):
         raise MissionError(f"{where}: a number is not finite", "save the mission again")
     return read
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
