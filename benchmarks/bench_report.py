@@ -24,7 +24,7 @@ import numpy as np
 
 from crl import __version__
 from crl.config.asking.composing import compose, fingerprint, to_yaml
-from crl.reporting.report.build import Options, write_reports
+from crl.reporting.reports import Options, write_reports
 from crl.reporting.store import index
 
 METHODS = (

@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from crl.commands import config, formal, live, salvage, sweep
+from crl.commands import config, formal, learn, live, salvage, sweep
 from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
 from crl.commands.checking import bench, check, doctor, verify_resume
 from crl.commands.missions import confirm, deploy, eval_missions, fit_flow
 from crl.commands.results import cite, export, replay, report, runs
 from crl.commands.results.films import record_videos
 from crl.errors import CrlError, Interrupted
-from crl.reporting.tables import results_table, run_missions_table, sequences_table, summary
+from crl.reporting.run_summary import results_table, run_missions_table, sequences_table, summary
 from crl.terminal import speak_plainly
 from crl.text import printable
 from crl.version import __version__
@@ -129,6 +129,9 @@ def evaluate(
         int | None, typer.Option(min=1, max=1_000_000, help="Episodes per task; the run's own if omitted.")
     ] = None,
     task: Annotated[int | None, typer.Option(min=0, help="Only this task, by its index in the sequence.")] = None,
+    labels: Annotated[
+        str, typer.Option(help="told, or none: the agent infers which task it is in.", metavar="told|none")
+    ] = "told",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     trust: Trust = False,
 ) -> None:
@@ -138,7 +141,7 @@ def evaluate(
     from crl.training.runs.trust import asking
 
     with asking(trust):
-        results = evaluate_run(folder, episodes, task, err)
+        results = evaluate_run(folder, episodes, task, err, labels)
     if as_json:
         typer.echo(json.dumps(results, indent=2))
         return
@@ -174,6 +177,7 @@ for command in (
     export,
     fit_flow,
     formal,
+    learn,
     live,
     replay,
     report,

@@ -197,13 +197,15 @@ def _part(layer: Any, name: str, env: str) -> Any:
 
 
 def load_sequence(name: str) -> TaskSequence:
-    """Load a sequence by its registered name or as ``package.module:attribute``.
+    """Load a sequence by its registered name or as ``package.module:attribute``; ``A+B`` has the tasks of both.
 
     Raises:
         SequenceError: There is none of that name (the nearest one is suggested), or it is malformed.
     """
     if is_foreign(name) or name.startswith(HERE):
         return _foreign(name)
+    if "+" in name:
+        return _joined(name)
     if ":" in name:
         return _parse(_import(name), name)
     found = _entry_points()
@@ -213,6 +215,24 @@ def load_sequence(name: str) -> TaskSequence:
             "a sequence that is not registered is named package.module:attribute",
         )
     return _parse(_load(found[name]), name)
+
+
+def _joined(name: str) -> TaskSequence:
+    """Several sequences one after the other. A task that comes again under its name is the same task.
+
+    Raises:
+        SequenceError: Two different tasks have the same name.
+    """
+    parts = [load_sequence(part) for part in name.split("+")]
+    tasks = tuple(task for part in parts for task in part.tasks)
+    known: dict[str, TaskEntry] = {}
+    for task in tasks:
+        other = known.setdefault(task.name, task)
+        if (other.id, dict(other.kwargs)) != (task.id, dict(task.kwargs)):
+            raise SequenceError(
+                f"{name}: two different tasks are called {task.name!r}", "give the tasks of your sequence other names"
+            )
+    return TaskSequence(name, ", then ".join(part.description for part in parts), tasks)
 
 
 def _foreign(name: str) -> TaskSequence:

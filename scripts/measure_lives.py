@@ -1,6 +1,7 @@
 """Lives of several arms and seeds, one after the other, and one JSON file with what was counted.
 
-What is finished in FOLDER is not lived again, and a life that was stopped goes on; so the same command resumes.
+What is finished in FOLDER is not lived again, and a life that was stopped goes on; so the same command resumes. Lives
+of other seeds stay in the JSON file.
 
 usage: python scripts/measure_lives.py FOLDER OUT.json --seeds 11 12 13 --fit 0 --steps 3000 [--arms oracle networks]
 """
@@ -56,9 +57,10 @@ def main() -> None:
     if finished(fit) is None:
         learn = [*common, "refiner=lifelong", "life.steps=1", f"seed={chosen.fit}", f"name={fit.name}"]
         subprocess.run(command(learn), check=True)
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, Any]] = json.loads(chosen.out.read_text()) if chosen.out.is_file() else []
     for seed in chosen.seeds:
         for arm in chosen.arms:
+            rows = [row for row in rows if (row["arm"], row["seed"], row["steps"]) != (arm, seed, chosen.steps)]
             folder = chosen.folder / f"{arm}_{seed}_{chosen.steps}"
             given = [*common, *ARMS[arm], f"life.steps={chosen.steps}", f"seed={seed}", f"life.run={fit}"]
             words = command([*given, f"name={folder.name}"])

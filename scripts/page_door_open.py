@@ -12,55 +12,65 @@ from pathlib import Path
 import imageio.v3 as imageio
 import numpy as np
 
-from crl.reporting.pages.parts import final, forgotten, learned, markdown_table, provenance, time_table, write_page
+from crl.reporting.pages.parts import final, forgotten, learned, provenance, time_table, write_page
 from crl.reporting.pages.plots import curves_figure, sequence_figure
 from crl.reporting.runs import Groups, RunRecord, by_strategy, run_folders
-from crl.reporting.statistics import interval
+from crl.reporting.statistics import Interval, interval
+from crl.reporting.tables.kinds import Composite, Estimate, Number
+from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.table import Column, Table
 from crl.text import counted
 
 ORDER = ("hypercrl", "finetune", "single")
 STILLS = (0, 8, 16, 26, 40)
 
 
+PERCENT = Estimate(digits=0, scale=100.0)
+"""A share of several seeds as ``93 [88, 97]``, of one as ``93``: a single seed has no spread."""
+
+
 def percent(scores: np.ndarray) -> str:
-    """``93 [88, 97]`` from shares of several seeds, ``93`` from one: a single seed has no spread."""
-    return interval(scores).format(digits=0, scale=100.0)
+    """A share in a sentence."""
+    return str(PERCENT.write(interval(scores)))
 
 
-def success_table(groups: Groups) -> list[str]:
+def success_table(groups: Groups) -> Table:
     """One row per strategy: success per door after the last one, forgetting, cost."""
     doors = next(iter(groups.values()))[0].results["matrix_tasks"]
     rows = []
     for name, runs in groups.items():
         scores = final(runs)
-        rows.append(
-            [
-                name,
-                str(len(runs)),
-                *(percent(scores[:, door]) for door in range(len(doors))),
-                percent(scores),
-                percent(forgotten(runs)),
-                f"{np.mean([run.results['env_steps'] for run in runs]):,.0f}",
-                f"{np.mean([run.results['cpu_seconds'] for run in runs]) / 60:.1f}",
-                f"{runs[0].stated_bytes or 0:,}",
-            ]
-        )
-    head = ["strategy", "seeds", *doors, "mean", "forgetting", "env steps", "CPU min", "bytes per task*"]
-    return markdown_table(head, rows)
+        shares: list[Interval] = [interval(scores[:, door]) for door in range(len(doors))]
+        shares += [interval(scores), interval(forgotten(runs))]
+        steps, seconds = (np.mean([run.results[key] for run in runs]) for key in ("env_steps", "cpu_seconds"))
+        rows.append((name, len(runs), *shares, steps, seconds / 60, runs[0].stated_bytes or 0))
+    columns = [Column("strategy"), Column("seeds", Number("d"))]
+    columns += [Column(title, PERCENT) for title in (*doors, "mean", "forgetting")]
+    columns += [Column("env steps", Number(",.0f")), Column("CPU min", Number(".1f"))]
+    return Table.of([*columns, Column("bytes per task*", Number(",d"))], rows)
 
 
-def run_table(groups: Groups) -> list[str]:
+def run_table(groups: Groups) -> Table:
     """One row per run."""
-    rows = []
-    for name, runs in groups.items():
-        for run in runs:
-            scores = [" / ".join(f"{100 * value:.0f}" for value in part([run])[0]) for part in (final, learned)]
-            steps = " / ".join(str(visit["steps"]) for visit in run.results["visits"])
-            rows.append(
-                [f"{name} seed {run.results['seed']}", *scores, steps, f"{run.results['cpu_seconds'] / 60:.1f}"]
-            )
-    head = ["run", "after the last door (%)", "just after learning it (%)", "environment steps per door", "CPU min"]
-    return markdown_table(head, rows)
+    shares = Composite(lambda found: " / ".join(f"{100 * value:.0f}" for value in found))
+    rows = [
+        (
+            f"{name} seed {run.results['seed']}",
+            *(part([run])[0] for part in (final, learned)),
+            [visit["steps"] for visit in run.results["visits"]],
+            run.results["cpu_seconds"] / 60,
+        )
+        for name, runs in groups.items()
+        for run in runs
+    ]
+    columns = [
+        Column("run"),
+        Column("after the last door", shares, "%"),
+        Column("just after learning it", shares, "%"),
+        Column("environment steps per door", Composite(lambda found: " / ".join(map(str, found)))),
+        Column("CPU min", Number(".1f")),
+    ]
+    return Table.of(columns, rows)
 
 
 def findings(groups: Groups) -> list[str]:
@@ -115,7 +125,7 @@ def page(groups: Groups, problems: Sequence[str]) -> list[str]:
         "",
         "## Success after the last door (%)",
         "",
-        *success_table(groups),
+        *markdown(success_table(groups)),
         "",
         "`single` trains a network per door by the same rule; `finetune` trains one network and protects nothing. "
         "*What the strategy keeps per door; every method also keeps a door's normalisers (0.6 KB).",
@@ -142,11 +152,11 @@ def page(groups: Groups, problems: Sequence[str]) -> list[str]:
         "",
         "## Every run",
         "",
-        *run_table(groups),
+        *markdown(run_table(groups)),
         "",
         "## Where the CPU time goes (median over seeds)",
         "",
-        *time_table(groups),
+        *markdown(time_table(groups)),
         "",
         *(["Not finished, and not in the tables:", "", *(f"- {problem}" for problem in problems)] if problems else []),
     ]

@@ -14,7 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from crl.reporting.pages.parts import markdown_table
+from crl.reporting.tables.kinds import Composite, Number
+from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.table import Column, Table
 
 SEEDS, LEAST_OPENED, LEAST_SEEDS, LEAST_MEAN = 10, 8, 9, 0.95
 MOST_STEPS, MOST_MINUTES = 7000, 12.0
@@ -59,7 +61,11 @@ def criteria(rows: Rows) -> list[tuple[str, str, bool | None]]:
 def page(rows: Rows, remarks: str) -> list[str]:
     """The page's lines."""
     words = {True: "pass", False: "fail", None: "open"}
-    verdicts = [[text, found if rows else "-", words[holds if rows else None]] for text, found, holds in criteria(rows)]
+    found_in = Column(f"found in {len(rows)} of {SEEDS} seeds")
+    verdicts = Table.of(
+        [Column("criterion"), found_in, Column("verdict")],
+        [(text, found if rows else None, words[holds if rows else None]) for text, found, holds in criteria(rows)],
+    )
     lines = [
         "# door_open, quick profile: what `make train` does on ten seeds",
         "",
@@ -70,7 +76,7 @@ def page(rows: Rows, remarks: str) -> list[str]:
         "",
         "## Criteria, written down before the first of these runs",
         "",
-        *markdown_table(["criterion", f"found in {len(rows)} of {SEEDS} seeds", "verdict"], verdicts),
+        *markdown(verdicts),
         "",
     ]
     if len(rows) < SEEDS:
@@ -80,26 +86,35 @@ def page(rows: Rows, remarks: str) -> list[str]:
             "",
         ]
     if rows:
-        doors = list(rows[0]["opened"])
-        table = [
-            [
-                str(row["seed"]),
-                *(f"{row['opened'][door]}" for door in doors),
-                " / ".join(str(row["validated"][door]) for door in doors),
-                f"{row['env_steps']:,}",
-                f"{row['cpu_seconds'] / 60:.1f}",
-                str(row["commit"]),
-            ]
-            for row in rows
-        ]
-        head = ["seed", *doors, "validated*", "env steps", "CPU min", "commit"]
-        lines += ["## Every run: doors opened of 10", "", *markdown_table(head, table), ""]
+        lines += ["## Every run: doors opened of 10", "", *markdown(runs_table(rows)), ""]
         lines += [
             "*Successes in the validation of the snapshot that was kept, per door; 30 are played, or fewer where "
         ]
         lines[-1] += "failures ended it."
         lines += [""]
     return [*lines, *remarks.splitlines()]
+
+
+def runs_table(rows: Rows) -> Table:
+    """One row per run: of each door, episodes in which it was opened."""
+    doors = list(rows[0]["opened"])
+    validated = Composite(lambda found: " / ".join(map(str, found)))
+    columns = [
+        *(Column(title, Number("d")) for title in ("seed", *doors)),
+        *(Column("validated*", validated), Column("env steps", Number(",d")), Column("CPU min", Number(".1f"))),
+        Column("commit"),
+    ]
+    return Table.of(
+        columns,
+        [
+            (
+                *(row["seed"], *(row["opened"][door] for door in doors)),
+                [row["validated"][door] for door in doors],
+                *(row["env_steps"], row["cpu_seconds"] / 60, row["commit"]),
+            )
+            for row in rows
+        ],
+    )
 
 
 def recorded(rows: Rows) -> dict[str, Any]:

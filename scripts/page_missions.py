@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shlex
 import shutil
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl.reporting.pages.mission_expectations import expectations, expectations_markdown
-from crl.reporting.pages.mission_tables import missions_markdown
+from crl.reporting.pages.mission_expectations import expectations, expectations_table
+from crl.reporting.pages.mission_tables import missions_table
+from crl.reporting.tables.kinds import Composite
+from crl.reporting.tables.markdown import block
+from crl.reporting.tables.table import Column, Table
 from crl.training.runs.provenance import commit
 
 HERE = Path(__file__).resolve().parent
@@ -31,29 +36,62 @@ crash where the oracle has none. Time and error (while the fault is on) are mean
 with three seeds a mean is uncertain by 5 to 10 %; *all* is the class as a whole."""
 
 
-def faults(missions: list[dict[str, Any]]) -> str:
+@dataclass(frozen=True)
+class Flown:
+    """What became of the missions of one method with one fault.
+
+    Attributes:
+        completed: Completed missions.
+        flown: Missions.
+        steps: Mean steps of the completed ones.
+        reached: Mean share of the waypoints reached, of all.
+        ends: How those that were not completed ended, with their numbers.
+    """
+
+    completed: int
+    flown: int
+    steps: float
+    reached: float
+    ends: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def of(cls, missions: list[dict[str, Any]]) -> Flown | None:
+        """Count missions; ``None`` if there are none."""
+        if not missions:
+            return None
+        done = [m for m in missions if m["completed"]]
+        ends = Counter(m["crash"] or ("given up" if m["given_up"] else "") for m in missions if not m["completed"])
+        ends.pop("", None)
+        return cls(
+            len(done),
+            len(missions),
+            sum(m["steps"] for m in done) / len(done) if done else math.nan,
+            sum(m["reached_fraction"] for m in missions) / len(missions),
+            tuple(ends.items()),
+        )
+
+    def text(self) -> str:
+        """The counts in a line."""
+        how = f"{self.steps:.0f} steps" if self.completed else f"{self.reached:.2f} reached"
+        return f"{self.completed} of {self.flown}, {how}" + "".join(f"; {count}x {end}" for end, count in self.ends)
+
+
+def faults(missions: list[dict[str, Any]]) -> Table:
     """A row per fault: of each method, missions completed and mean share of the waypoints reached."""
     methods = list(dict.fromkeys(m["method"] for m in missions))
-    names = list(dict.fromkeys((m["class"], m["mission"]) for m in missions))
-    lines = [f"| class | fault | {' | '.join(methods)} |", f"| --- | --- |{' --- |' * len(methods)}"]
-    for group, name in names:
-        cells = []
-        for method in methods:
-            flown = [m for m in missions if (m["class"], m["mission"], m["method"]) == (group, name, method)]
-            if not flown:
-                cells.append("-")
-                continue
-            done = [m for m in flown if m["completed"]]
-            text = f"{len(done)} of {len(flown)}"
-            if done:
-                text += f", {sum(m['steps'] for m in done) / len(done):.0f} steps"
-            else:
-                text += f", {sum(m['reached_fraction'] for m in flown) / len(flown):.2f} reached"
-            ends = Counter(m["crash"] or ("given up" if m["given_up"] else "") for m in flown if not m["completed"])
-            ends.pop("", None)
-            cells.append(text + "".join(f"; {count}x {end}" for end, count in ends.items()))
-        lines.append(f"| {group} | {name} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+    rows = [
+        (
+            group,
+            name,
+            *(
+                Flown.of([m for m in missions if (m["class"], m["mission"], m["method"]) == (group, name, method)])
+                for method in methods
+            ),
+        )
+        for group, name in dict.fromkeys((m["class"], m["mission"]) for m in missions)
+    ]
+    shown = Composite(Flown.text, lambda found: found.completed)
+    return Table.of([Column("class"), Column("fault"), *(Column(method, shown) for method in methods)], rows)
 
 
 def main() -> None:
@@ -70,7 +108,9 @@ def main() -> None:
     words = [word for word in shlex.split(results["command"]) if not word.startswith(("out=", "workers="))]
     results["command"] = shlex.join(words)
     judged = expectations(missions)
-    verdict = f"## What is expected of each class\n\n{EXPECTED}\n\n{expectations_markdown(judged)}" if judged else ""
+    verdict = (
+        f"## What is expected of each class\n\n{EXPECTED}\n\n{block(expectations_table(judged))}" if judged else ""
+    )
     remarks = HERE / "remarks" / f"{name}.md"
     parts = [
         f"# Missions of {results['env']}: {len(missions)} flown by {len(results['methods'])} rows of methods",
@@ -78,9 +118,9 @@ def main() -> None:
         f"Flown at commit {results['commit']}; page: commit {commit()}.",
         PREAMBLE,
         remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
-        f"## By class\n\n{missions_markdown(results['methods'])}",
+        f"## By class\n\n{block(missions_table(results['methods']))}\n",
         verdict,
-        f"## By fault\n\n{faults(missions)}",
+        f"## By fault\n\n{block(faults(missions))}",
         f"## Paths\n\n![Paths of the first seed]({name}_paths.png)",
     ]
     options.target.mkdir(parents=True, exist_ok=True)

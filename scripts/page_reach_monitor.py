@@ -12,7 +12,11 @@ from typing import Any
 
 import matplotlib as mpl
 
-from crl.reporting.pages.parts import markdown_table
+from crl.reporting.statistics import Interval
+from crl.reporting.tables.kind import Style
+from crl.reporting.tables.kinds import Estimate, Number, Text
+from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.table import Column, Table
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt
@@ -31,21 +35,25 @@ def load(folder: Path) -> dict[str, dict[str, Any]]:
     return {name: json.loads(path.read_text()) for name, path in found.items() if path.is_file()}
 
 
-def row(name: str, results: dict[str, Any]) -> list[str]:
-    """One run's verdict with its numbers."""
+COLUMNS = (
+    *(Column("agent"), Column("verdict", Text(Style.STRONG)), Column("steps watched", Number(",d"))),
+    *(Column("since element changed", Number(",d")), Column("since decisions changed", Number(",d"))),
+    *(Column("frozen", Number(".0%")), Column("change, last window", Number(".4f"))),
+    *(Column("trend per window", Estimate(2)), Column("return", Number(".0f"))),
+)
+
+
+def row(name: str, results: dict[str, Any]) -> tuple[Any, ...]:
+    """One run's verdict with its numbers, under :data:`COLUMNS`."""
     reach = results["reach"]
     trend = reach["trend"]
-    return [
-        RUNS[name],
-        f"**{reach['kind']}**",
-        f"{reach['horizon']:,}",
-        f"{reach['steps_since_change']:,}",
-        f"{reach['steps_since_behaviour_changed']:,}",
-        f"{reach['frozen_share']:.0%}",
-        f"{reach['recent_change']:.4f}",
-        f"{trend[0]:.2f} [{trend[1]:.2f}, {trend[2]:.2f}]" if trend and trend[1] is not None else "-",
-        f"{min(results['matrix_return'][-1]):.0f}",
-    ]
+    return (
+        *(RUNS[name], reach["kind"], reach["horizon"]),
+        *(reach["steps_since_change"], reach["steps_since_behaviour_changed"]),
+        *(reach["frozen_share"], reach["recent_change"]),
+        Interval(*trend) if trend and trend[1] is not None else None,
+        min(results["matrix_return"][-1]),
+    )
 
 
 def figure(runs: dict[str, dict[str, Any]], path: Path) -> None:
@@ -69,17 +77,6 @@ def figure(runs: dict[str, dict[str, Any]], path: Path) -> None:
 def page(runs: dict[str, dict[str, Any]]) -> list[str]:
     """The page's lines."""
     first = next(iter(runs.values()))
-    head = [
-        "agent",
-        "verdict",
-        "steps watched",
-        "since element changed",
-        "since decisions changed",
-        "frozen",
-        "change, last window",
-        "trend per window",
-        "return",
-    ]
     minutes = sum(results["cpu_seconds"] for results in runs.values()) / 60
     commits = sorted({str(results.get("commit")) for results in runs.values()})
     return [
@@ -96,7 +93,7 @@ def page(runs: dict[str, dict[str, Any]]) -> list[str]:
         f"run: window {first['reach']['window']:,} steps, tolerance {first['reach']['tolerance']:g} half action "
         "ranges, 16 probes per task.",
         "",
-        *markdown_table(head, [row(name, results) for name, results in runs.items()]),
+        *markdown(Table.of(COLUMNS, [row(name, results) for name, results in runs.items()])),
         "",
         "In the monitor's words:",
         "",

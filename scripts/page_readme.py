@@ -9,7 +9,7 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ import numpy as np
 
 from crl.reporting.confirmations.criteria import estimate
 from crl.reporting.pages.baseline import random_returns
-from crl.reporting.pages.parts import markdown_table
+from crl.reporting.tables.kinds import Estimate
+from crl.reporting.tables.markdown import block
+from crl.reporting.tables.table import Column, Table
 from crl.sequences import load_sequence
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -85,6 +87,11 @@ def seeds(count: int) -> str:
     return f"{count} seed" if count == 1 else f"{count} seeds"
 
 
+def text(columns: Sequence[Column], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as it stands on the page."""
+    return block(Table.of(columns, rows))
+
+
 def headline() -> str:
     """The one result at the top."""
     ours, theirs = doors("hypercrl"), doors("finetune")
@@ -126,7 +133,7 @@ def sequences() -> str:
             )
         )
     head = ("Task sequence", "HyperCRL, after the last task", "Fine-tuning", "Cost of HyperCRL")
-    return "\n".join(markdown_table(head, rows))
+    return text([Column(title) for title in head], rows)
 
 
 def missions() -> str:
@@ -140,7 +147,7 @@ def missions() -> str:
         cells = [", ".join(_classed(found, method)) for method in ("afm", "none", "oracle")]
         rows.append([f"{title} ({link(name)})", *cells])
     head = ("Missions completed, by class of faults", "Action flow matching", "Online learning alone", "Oracle")
-    return "\n".join(markdown_table(head, rows))
+    return text([Column(title) for title in head], rows)
 
 
 def _classed(found: dict[str, dict[str, str]], method: str) -> list[str]:
@@ -163,14 +170,18 @@ def confirmed() -> str:
                     f"{path.stem.removeprefix('confirm_')} ([page](docs/results/{path.stem}.md)), "
                     f"{held} of {len(found['criteria'])} criteria hold",
                     method,
-                    success.format(2),
-                    steps.format(0),
-                    crossing.format(2),
+                    success,
+                    steps,
+                    crossing,
                 )
             )
     if not rows:
         return "No suite has been confirmed yet (`crl confirm`)."
-    return "\n".join(markdown_table(("Suite", "method", "completed", "steps", "cross-track (m)"), rows))
+    columns = [
+        *(Column("Suite"), Column("method"), Column("completed", Estimate(2)), Column("steps", Estimate(0))),
+        Column("cross-track", Estimate(2), "m"),
+    ]
+    return text(columns, rows)
 
 
 PARTS: dict[str, Callable[[], str]] = {

@@ -11,6 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
+from crl.reporting.tables.kinds import Composite, Number, Of
+from crl.reporting.tables.markdown import block
+from crl.reporting.tables.table import Column, Table
 from crl.training.runs.provenance import commit
 
 HERE = Path(__file__).resolve().parent
@@ -18,47 +21,69 @@ BARS = {"period_error_ms_p50": 2.0, "period_error_ms_p99": 15.0, "period_max_ms"
 """Promised of the commands as they arrive (ms)."""
 
 
-def timing(runs: list[dict[str, Any]]) -> str:
+def timing(runs: list[dict[str, Any]]) -> Table:
     """A row per robot: how regularly commands came while the learner trained."""
-    lines = [
-        "| robot | rate | s | period error p50 | p99 | longest gap | missed | decision p50 / p99 | learner steps "
-        "| stops | unsafe |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |",
+
+    def barred(key: str) -> Composite:
+        bar = BARS[key]
+        return Composite(lambda value: f"{value:.1f} ms{'' if value <= bar else f' (more than {bar:g})'}")
+
+    keys = {"period error p50": "period_error_ms_p50", "p99": "period_error_ms_p99", "longest gap": "period_max_ms"}
+    decision = Composite(lambda found: f"{found[0]:.1f} / {found[1]:.1f} ms")
+    columns = [
+        *(Column("robot"), Column("rate", Number("g", suffix=" Hz")), Column("s", Number("g"))),
+        *(Column(title, barred(key)) for title, key in keys.items()),
+        *(Column("missed", Of()), Column("decision p50 / p99", decision)),
+        *(Column(title, Number(",d")) for title in ("learner steps", "stops", "unsafe")),
     ]
-    for run in runs:
-        cells = [f"{run[key]:.1f} ms{'' if run[key] <= bar else f' (more than {bar:g})'}" for key, bar in BARS.items()]
-        lines.append(
-            f"| {run['robot']} | {run['rate']:g} Hz | {run['seconds']:g} | {' | '.join(cells)} | {run['missed']} of "
-            f"{run['commands']} | {run['decision_ms_p50']:.1f} / {run['decision_ms_p99']:.1f} ms | "
-            f"{run['learner_steps']:,} | {run['stops']} | {run['unsafe']} |"
+    rows = [
+        (
+            *(run["robot"], run["rate"], run["seconds"], *(run[key] for key in keys.values())),
+            *((run["missed"], run["commands"]), (run["decision_ms_p50"], run["decision_ms_p99"])),
+            *(run["learner_steps"], run["stops"], run["unsafe"]),
         )
-    return "\n".join(lines)
+        for run in runs
+    ]
+    return Table.of(columns, rows)
 
 
-def faults(found: dict[str, dict[str, Any]]) -> str:
+def faults(found: dict[str, dict[str, Any]]) -> Table:
     """A row per fault: the time to the first stop, and whatever else was looked at."""
-    lines = ["| fault | to the first stop | until it stands | else | unsafe |", "| --- | --- | --- | --- | --- |"]
+    rows = []
     for name, values in found.items():
         rest = dict(values)
-        times = [_times(rest.pop(key, [])) for key in ("stop_ms", "stands_ms")]
+        times = [rest.pop(key, []) or None for key in ("stop_ms", "stands_ms")]
         unsafe = rest.pop("unsafe")
-        said = ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in rest.items()).replace("\n", "; ")
-        lines.append(f"| {name} | {times[0]} | {times[1]} | {said} | {unsafe} |")
-    return "\n".join(lines)
+        rows.append((name, *times, rest, unsafe))
+    columns = [
+        *(
+            Column("fault"),
+            Column("to the first stop", Composite(_times)),
+            Column("until it stands", Composite(_times)),
+        ),
+        *(Column("else", Composite(_else)), Column("unsafe", Number("d"))),
+    ]
+    return Table.of(columns, rows)
 
 
 def _times(values: list[float]) -> str:
-    if not values:
-        return "-"
     return f"{max(values):.0f} ms" + (f" (greatest of {len(values)})" if len(values) > 1 else "")
 
 
-def cycles(run: dict[str, Any]) -> str:
+def _else(values: dict[str, Any]) -> str:
+    return ", ".join(f"{key.replace('_', ' ')}: {value}" for key, value in values.items()).replace("\n", "; ")
+
+
+def cycles(run: dict[str, Any]) -> Table:
     """What the agent held before and after."""
-    rows = [f"| {key.replace('_', ' ')} | {run['before'][key]} | {run['after'][key]} |" for key in run["before"]]
+    rows = [(key.replace("_", " "), run["before"][key], run["after"][key]) for key in run["before"]]
+    return Table.of([Column("of the agent"), Column("before"), Column("after")], rows)
+
+
+def cycled(run: dict[str, Any]) -> str:
+    """How often the agent was activated, in a sentence."""
     died = run["processes_that_died"] or "none"
-    head = f"{run['cycles']:,} times deactivated and activated; processes that died: {died}."
-    return "\n".join([head, "", "| of the agent | before | after |", "| --- | --- | --- |", *rows])
+    return f"{run['cycles']:,} times deactivated and activated; processes that died: {died}."
 
 
 def page(folder: Path) -> str:
@@ -80,12 +105,14 @@ def page(folder: Path) -> str:
         parts.append(remarks.read_text(encoding="utf-8").strip())
     if runs := read("timing"):
         parts.append(
-            f"## Commands while the learner trains at full speed\n\n{timing(list(runs.values()))}\n\nOn "
+            f"## Commands while the learner trains at full speed\n\n{block(timing(list(runs.values())))}\n\nOn "
             f"{next(iter(runs.values()))['cores']} cores. A period's error is that of the time between two commands as "
             "they arrive in the watcher; missed: more than one and a half periods."
         )
-    parts += [f"## Faults, {robot}\n\n{faults(found)}" for robot, found in read("faults").items()]
-    parts += [f"## Activation, {robot}\n\n{cycles(run)}" for robot, run in read("cycles").items()]
+    parts += [f"## Faults, {robot}\n\n{block(faults(found))}" for robot, found in read("faults").items()]
+    parts += [
+        f"## Activation, {robot}\n\n{cycled(run)}\n\n{block(cycles(run))}" for robot, run in read("cycles").items()
+    ]
     return "\n\n".join(parts) + "\n"
 
 

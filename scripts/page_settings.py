@@ -13,9 +13,18 @@ from pathlib import Path
 from crl.config import Config
 from crl.config.limits import leaves
 from crl.reporting.explaining.settings_meaning import allowed, meanings, sections
+from crl.reporting.tables.kind import Style
+from crl.reporting.tables.kinds import Text
+from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.table import Column, Table
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "settings.md"
 BEGIN, END = "<!-- begin: scripts/page_settings.py -->\n", "<!-- end: scripts/page_settings.py -->\n"
+
+COLUMNS = (
+    *(Column("Setting", Text(Style.CODE)), Column("Default", Text(Style.CODE))),
+    *(Column("May be"), Column("Meaning")),
+)
 
 
 def tables() -> str:
@@ -25,8 +34,7 @@ def tables() -> str:
     for section, about in sections().items():
         rows = [key for key in values if key.rpartition(".")[0] == section]
         lines = [f"### {f'`{section}`' if section else 'The run'}\n", f"{about}\n" if section else ""]
-        lines += ["| Setting | Default | May be | Meaning |", "| --- | --- | --- | --- |"]
-        lines += [f"| `{key}` | `{_written(values[key])}` | {allowed(key)} | {_cell(said[key])} |" for key in rows]
+        lines += markdown(Table.of(COLUMNS, [(key, _written(values[key]), allowed(key), said[key]) for key in rows]))
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
@@ -39,10 +47,6 @@ def page(text: str) -> str:
 
 def _written(value: object) -> str:
     return value if isinstance(value, str) and value else json.dumps(value, separators=(",", ":"))
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ declared here, so that nobody has to probe for it: a default says "this agent do
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,6 +18,7 @@ from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
+from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Planner
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
 
@@ -77,6 +78,21 @@ class Agent(ABC):
     def tell(self, task: int) -> None:
         """Say which task is in force from now on, by its index, where it may change within an episode."""
         del task
+
+    def inference(self, tasks: Sequence[int]) -> TaskInference:
+        """What infers which of its tasks is in force, from transitions alone.
+
+        Args:
+            tasks: Indices of tasks that it has begun.
+
+        Raises:
+            CrlError: It has no models of its tasks.
+        """
+        del tasks
+        raise CrlError(
+            "the agent has no model of its tasks, so it can't infer which one is in force",
+            "evaluate it with labels=told",
+        )
 
     def belief(self) -> Belief:
         """What it believes of its body now."""

@@ -8,7 +8,7 @@ model through its adaptation (:mod:`crl.adaptation`), until it is told that anot
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from crl.dynamics.task_model import TaskModel
 from crl.learning.knowledge import Knowledge
 from crl.learning.outcomes import Outcomes
 from crl.memory.adapting import LifelongAdaptation
+from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed, make_planner
 from crl.seeding import torch_generator
 from crl.types import (
@@ -212,6 +213,10 @@ class PlanningAgent(Agent):
     def refiner(self) -> Refiner:
         """What refines planned actions now."""
         return self.adaptation.refiner
+
+    def inference(self, tasks: Sequence[int]) -> TaskInference:
+        """What infers which of its tasks is in force."""
+        return TaskInference(self.knowledge, tasks)
 
     def belief(self) -> Belief:
         """What it believes of its body while it adapts."""

@@ -11,7 +11,7 @@ from crl.api.planning import plan
 from crl.api.policy import Policy
 from crl.api.regression import TaskRegression, strategy
 from crl.api.run import Prediction, Run, evaluate, load
-from crl.api.training import train
+from crl.api.training import learn, train
 
 __all__ = [
     "ActionRefiner",
@@ -21,6 +21,7 @@ __all__ = [
     "TaskRegression",
     "adapt",
     "evaluate",
+    "learn",
     "load",
     "plan",
     "strategy",

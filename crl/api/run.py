@@ -134,19 +134,23 @@ def load(path: str | Path) -> Run:
     return Run(load_run(Path(path).resolve()))
 
 
-def evaluate(run: Run | str | Path, episodes: int | None = None, task: int | None = None) -> list[dict[str, Any]]:
+def evaluate(
+    run: Run | str | Path, episodes: int | None = None, task: int | None = None, labels: str = "told"
+) -> list[dict[str, Any]]:
     """Evaluate a run again, without noise and without learning, on the seeds that its results were made with.
 
     Args:
         run: The run or its folder.
         episodes: Episodes per task; the run's own number by default.
         task: Index of one task; all that it has learned by default.
+        labels: ``none``: the agent is not told which task it is in, and infers it.
 
     Returns:
-        For every task ``name``, ``success_rate`` (``None`` where success is not defined) and ``mean_return``.
+        For every task ``name``, ``success_rate`` (``None`` where success is not defined) and ``mean_return``; without
+        labels also ``right_label``, the share of steps after the first 20 in which the label was right.
     """
     folder = run.folder if isinstance(run, Run) else Path(run).resolve()
-    found: list[dict[str, Any]] = evaluate_run(folder, episodes, task)["tasks"]
+    found: list[dict[str, Any]] = evaluate_run(folder, episodes, task, labels=labels)["tasks"]
     return found
 
 

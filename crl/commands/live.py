@@ -35,9 +35,9 @@ def live(settings: Settings = None, trust: Trust = False) -> None:
     The same command again goes on with a life that was stopped, and so does `crl resume`.
     """
     config = composed(list(settings or []))
-    from crl.reporting.html.life_figures import drawing
+    from crl.reporting.html.figures.lives import drawing
+    from crl.reporting.run_summary import life_summary, life_table
     from crl.reporting.store.index import note
-    from crl.reporting.tables import life_summary, life_table
     from crl.training.runner import train
     from crl.training.runs.trust import asking
 

@@ -20,10 +20,14 @@ WITHOUT_EFFECT = ("run_dir", "name", "resume", "check", "videos", "callbacks", "
 
 ADDED: Mapping[tuple[str, str], Any] = {
     ("planner", "pessimism"): 0.0,
+    ("planner", "deadline"): 0.0,
     ("budget", "validation_stop"): False,
     ("budget", "carry"): False,
     ("continual", "protect"): 0,
+    ("evaluation", "tasks"): 0,
     ("continual", "parts"): [],
+    ("continual", "start"): "fresh",
+    ("continual", "like"): None,
     ("learning", "every"): 0,
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",

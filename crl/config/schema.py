@@ -84,6 +84,15 @@ class EvaluationConfig:
         "Episodes of the other tasks seen so far, after each task before the last; 0 skips them.",
         Range(0, most=1e6),
     )
+    tasks: int = setting(
+        0,
+        (
+            "Earlier tasks, drawn at random, that are evaluated after each task, the last one included: evaluation "
+            "then costs the same however many tasks there were, and means over all tasks are estimates with intervals. "
+            "The same for every strategy and training seed. 0: all of them."
+        ),
+        WHOLE,
+    )
     seed: int = setting(
         90_000,
         "Seeds of evaluation episodes start here; they are the same for every strategy and training seed.",

@@ -63,12 +63,14 @@ class Strategy(ABC):
         SETTINGS: Settings that it reads, as dotted keys or beginnings of such; ``None``: it does not say, and is taken
             to read all of ``continual``, ``learning`` and ``dynamics``.
         CHANGES_AT_END: Whether the end of a task changes its weights, as pruning does.
+        STARTS_LIKE: Whether a new task can start from what was learned of another one (:meth:`start_like`).
         kept_once: Entries of :meth:`state_dict` whose size is the same however many tasks were learned.
     """
 
     evaluator: LossEvaluator
     SETTINGS: ClassVar[tuple[str, ...] | None] = None
     CHANGES_AT_END: ClassVar[bool] = False
+    STARTS_LIKE: ClassVar[bool] = False
     kept_once: tuple[str, ...] = ()
 
     def __init__(
@@ -90,6 +92,17 @@ class Strategy(ABC):
     @abstractmethod
     def weights(self, task: int) -> Tensor:
         """Target weights [P] of a task that has begun, detached; averaged where averaging is on."""
+
+    def start_like(self, task: int, other: int) -> None:
+        """Start the current task, which is new, from what was learned of another one (``continual.start=nearest``).
+
+        Only asked of a strategy that says ``STARTS_LIKE``; the others go on from the last task, or grow on all of them.
+
+        Args:
+            task: The current task; nothing was learned of it yet.
+            other: A task that has begun.
+        """
+        del task, other
 
     def network_of(self, task: int) -> TargetNetwork:
         """The network that the weights of a task are for; a strategy that grows networks overrides it."""

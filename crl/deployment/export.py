@@ -28,7 +28,7 @@ from crl.training.checkpoints.format import encode, safetensors_parts
 from crl.training.load import LoadedRun, load_run
 from crl.version import __version__
 
-TESTED = ("afm", "afm_learned", "none", "frozen", "randomised")
+TESTED = ("afm", "afm_learned", "none", "frozen", "randomised", "lifelong")
 """Refiners whose agents are tested on robots."""
 _REASONS = {
     "oracle": "it is told what the body makes of its commands, which no robot is",
@@ -117,11 +117,6 @@ def _fitted(run: LoadedRun) -> TaskModel:
         raise DeploymentError(
             f"{run.folder.path} has no agent of missions: refiner={run.config.refiner.name}",
             "train one with `crl train env=ugv_mission_husky refiner=afm` or another env of missions",
-        )
-    if run.config.refiner.kind == "lifelong":
-        raise DeploymentError(
-            f"{run.folder.path} has a memory of regimes, which a robot can't be given yet",
-            "deploy one with refiner=afm",
         )
     try:
         agent, _ = restored(run.config, run.sequence.spec(0), run.agent.state_dict())

@@ -18,11 +18,12 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import torch
 
+    from crl.adaptation.mission import MissionAdaptation
     from crl.config import Config
     from crl.deployment.frames import Frame
     from crl.deployment.shared_weights import SharedWeights
@@ -209,7 +210,8 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
         raise DeploymentError(f"{folder} has changed since the pilot read it", AGAIN)
     config, task = config_of(contents), task_of(contents)
     with fitting(folder):
-        agent, adaptation = restored(config, task, state_of(contents))
+        agent, made = restored(config, task, state_of(contents))
+        adaptation = cast("MissionAdaptation", made)  # a memory of regimes learns in the pilot's own process
         assert adaptation.fitted is not None
         model = agent.knowledge.task_model(task.index)
     shared = SharedWeights(memory, len(model.weights))

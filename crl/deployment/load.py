@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from crl.adaptation.mission import MissionAdaptation
-from crl.agents.planning import PlanningAgent, planning_agent
+from crl.agents.planning import ADAPTATIONS, PlanningAgent, planning_agent
 from crl.config import Config
 from crl.config.asking.composing import load_yaml
 from crl.deployment.files import AGAIN, CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder
 from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot_kit
 from crl.errors import CrlError
+from crl.memory.adapting import LifelongAdaptation
 from crl.reading.json_text import parse_json
 from crl.sequences import load_sequence
 from crl.training.checkpoints.format import decode, read_safetensors, read_tree
@@ -49,7 +50,7 @@ class Deployment:
         """Gradient steps per second while driving; 0: as many as possible."""
         return float(self.manifest["learner_rate"])
 
-    def make_agent(self) -> tuple[PlanningAgent, MissionAdaptation]:
+    def make_agent(self) -> tuple[PlanningAgent, MissionAdaptation | LifelongAdaptation]:
         """A new agent as it was exported, and what it adapts with.
 
         Raises:
@@ -59,16 +60,18 @@ class Deployment:
             return restored(self.config, self.task, self.state)
 
 
-def restored(config: Config, task: TaskSpec, state: Mapping[str, Any]) -> tuple[PlanningAgent, MissionAdaptation]:
+def restored(
+    config: Config, task: TaskSpec, state: Mapping[str, Any]
+) -> tuple[PlanningAgent, MissionAdaptation | LifelongAdaptation]:
     """The agent of a state, and what it adapts with.
 
     Raises:
         CrlError: The state does not fit the settings, is not finite, or has nothing to adapt with.
     """
-    adaptation = MissionAdaptation(config, task.observation, task.action)
+    adaptation = ADAPTATIONS.get(config.refiner.kind, MissionAdaptation)(config, task.observation, task.action)
     agent = planning_agent(config, task.observation, task.action, adaptation=adaptation)
     agent.load_state_dict(state)
-    if adaptation.fitted is None:
+    if not adaptation.ready:
         raise CrlError("the agent is not fitted yet: its closing session has not taken place", "export a finished run")
     return agent, adaptation
 

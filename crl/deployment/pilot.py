@@ -1,19 +1,24 @@
 """Decides for a robot with a deployed agent, and learns beside it.
 
-Everything here is quick and waits for nothing: planning, identification and refinement happen in the caller's thread,
-gradient steps in another process (:mod:`crl.deployment.learner`), whose weights are taken over between two decisions.
+Everything here is quick and waits for nothing: planning, identification and refinement happen in the caller's thread.
+What learns is beside it (:mod:`crl.deployment.beside`): a process whose weights are taken over between two decisions,
+or a memory of regimes that takes some gradient steps after each decision.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from crl.adaptation.mission import MissionAdaptation
+from crl.deployment.beside import Beside, ProcessBeside
 from crl.deployment.load import Deployment
-from crl.deployment.remote import LearnerProcess, RemoteLearner
+from crl.deployment.memory_beside import MemoryBeside, folder_of
+from crl.memory.adapting import LifelongAdaptation
 from crl.safety.departure import Departure
 from crl.seeding import derive
 from crl.types import Array, Decision, LearnBudget, Transition, as_array
@@ -34,28 +39,39 @@ class Pilot:
         deployment: What to drive with.
         learn: Whether to learn while driving. Agents whose run did not learn in missions do not learn here either.
         seed: Of the planner's samples and the learner's batches.
-        learner_rate: Gradient steps per second; 0: as many as possible; the deployment's own by default.
+        learner_rate: Gradient steps per second of a learner's process; 0: as many as possible; the deployment's own
+            by default.
+        memory: Folder of a memory of regimes; beside the deployment by default. It is read and written only where the
+            run had one (``refiner=lifelong``).
 
-    Attributes:
-        learner_pid: Process id of the learner, dead or alive; ``None`` if there was none.
+    Raises:
+        CrlError: The memory in the folder is of another robot or version, or can't be read.
     """
 
     def __init__(
-        self, deployment: Deployment, *, learn: bool, seed: int = 0, learner_rate: float | None = None
+        self,
+        deployment: Deployment,
+        *,
+        learn: bool,
+        seed: int = 0,
+        learner_rate: float | None = None,
+        memory: Path | None = None,
     ) -> None:
         # What PyTorch keeps globally: one thread, and no denormal numbers, as in training.
         torch.set_num_threads(1)
         torch.set_flush_denormal(True)
         self.deployment = deployment
         self.agent, self.adaptation = deployment.make_agent()
-        self.adaptation.make_learner = self._make_learner
+        rate = deployment.learner_rate if learner_rate is None else learner_rate
+        self.beside: Beside
+        if deployment.config.refiner.kind == "lifelong":
+            known = cast(LifelongAdaptation, self.adaptation)
+            self.beside = MemoryBeside(self.agent, known, deployment.task, memory or folder_of(deployment.folder))
+        else:
+            self.beside = ProcessBeside(deployment, self.agent, cast(MissionAdaptation, self.adaptation), rate, seed)
         task = deployment.task
         self._departure = Departure(task.observation, deployment.config.missions.departure, task.control_period)
-        self.learner_pid: int | None = None
         self._seed = seed
-        self._rate = deployment.learner_rate if learner_rate is None else learner_rate
-        self._process: LearnerProcess | None = None
-        self._remote: RemoteLearner | None = None
         self._mission = 0
         self._waypoints = 0
         self._decision: Decision | None = None
@@ -64,8 +80,12 @@ class Pilot:
         self._paused = not learn
         self._closed = False
         self._warm_up()
+        self.beside.recall()
         if learn:
             self.learning = True
+
+    learns = True
+    """Whether learning can be switched on."""
 
     # ------------------------------------------------------------------ what is called in the loop
     def begin(self, waypoints: int) -> None:
@@ -76,8 +96,9 @@ class Pilot:
         """
         self._mission += 1
         self._waypoints = waypoints
-        if self.learning and not self._alive:
-            self._start()
+        if self.learning:
+            self.beside.start()
+        self.beside.begin(self._mission)
         self._begin()
 
     def act(self, observation: Array) -> Decision:
@@ -116,10 +137,13 @@ class Pilot:
         )
         self._after = after
         self._transitions += 1
+        self.beside.observed()
         self._forget()
 
     def poll(self) -> bool:
-        """Take over newer weights, if there are any; whether there were."""
+        """Learn a little, or take over newer weights, if there is anything of it; whether there was."""
+        if not self.beside.learns_now(self._paused):
+            return False
         return self.agent.learn(LearnBudget(1, online=True)).steps > 0
 
     # ------------------------------------------------------------------ learning on and off
@@ -130,12 +154,32 @@ class Pilot:
 
     @learning.setter
     def learning(self, on: bool) -> None:
-        allowed = on and self.deployment.config.refiner.online and not self._closed
+        allowed = on and self.beside.allowed and not self._closed
         self._paused = not allowed
-        if allowed and not self._alive:
-            self._start()
-        if self._mission and self._remote is not None:
-            self._remote.pause(self._paused)
+        if allowed:
+            self.beside.start()
+        self.beside.pause(self._paused)
+
+    @property
+    def learner_pid(self) -> int | None:
+        """Process id of the learner, dead or alive; ``None`` if there was none."""
+        return self.beside.pid
+
+    def name_regime(self, regime: int, name: str) -> None:
+        """Give a remembered regime a name.
+
+        Raises:
+            CrlError: Nothing is remembered, or the regime is not known.
+        """
+        self.beside.name(regime, name)
+
+    def forget_regime(self, regime: int) -> None:
+        """Forget a remembered regime.
+
+        Raises:
+            CrlError: Nothing is remembered, or the regime is nominal, unknown or in force.
+        """
+        self.beside.forget(regime)
 
     def status(self) -> dict[str, Any]:
         """For diagnostics, as plain values.
@@ -148,14 +192,18 @@ class Pilot:
         them), ``learner_steps`` (all), ``learner_loss``, ``frames_dropped`` (transitions that the learner had no time
         for), ``weights_refused`` (not finite), ``stopped`` (why it has given the mission up and stands; empty: it has
         not), and CPU milliseconds of recent steps, ``PHASE_ms_p50`` and ``_p99``.
+
+        With a memory of regimes, ``regime`` is ``nominal``, ``known``, ``bridging`` (a context is applied until more is
+        known) or ``new`` (one is being learned), with ``regime_number``, ``regime_name`` and ``regimes_known``;
+        ``memory_saves`` and ``memory_trouble`` are about the folder.
         """
-        refiner, remote = self.adaptation.refiner, self._remote
+        refiner = self.adaptation.refiner
         regime, changes, delay = "unwatched", 0, 0
         if refiner.tracks:
             found = refiner.regime
             changes, delay = found.changes, found.delay
             regime = "identified" if found.active else "late" if delay else "unexplained" if found.off else "nominal"
-        counters = self._process.shared.counters() if self._process is not None else {}
+        beside = self.beside.status()
         told: dict[str, Any] = {
             "regime": regime,
             "changes": changes,
@@ -163,15 +211,10 @@ class Pilot:
             "mission": self._mission,
             "waypoints": self._waypoints,
             "transitions": self._transitions,
-            "unusable": self._unusable + (remote.refused if remote is not None else 0),
             "learning": self.learning,
-            "learner_alive": self._alive,
-            "weights_version": remote.version if remote is not None else 0,
-            "weights_steps": remote.steps if remote is not None else 0,
-            "learner_steps": counters.get("steps", 0),
-            "learner_loss": remote.loss if remote is not None else None,
-            "frames_dropped": self._process.sender.dropped if self._process is not None else 0,
-            "weights_refused": counters.get("refused", 0),
+            "learner_alive": self.beside.alive,
+            **beside,
+            "unusable": self._unusable + beside.get("unusable", 0),
             "stopped": self._departure.reason or "",
         }
         for phase, spent in self.agent.milliseconds.items():
@@ -184,46 +227,13 @@ class Pilot:
     def close(self) -> None:
         """End the learner. A second call does nothing."""
         self._closed = self._paused = True
-        process, self._process = self._process, None
-        if process is not None:
-            process.close()
-        if self._remote is not None:
-            self._remote.process = None
+        self.beside.close()
 
     # ------------------------------------------------------------------ parts
-    @property
-    def _alive(self) -> bool:
-        return self._process is not None and self._process.alive
-
-    def _start(self) -> None:
-        """Start the learner's process, in the place of one that died."""
-        if self._process is not None:
-            self._process.close()
-        body, deployment = self.adaptation.body, self.deployment
-        self._process = LearnerProcess(
-            deployment.folder,
-            str(deployment.manifest["sha256"]),
-            weights=len(self.agent.knowledge.task_model(deployment.task.index).weights),
-            numbers=body.features + deployment.task.action.size + body.changes,
-            rate=self._rate,
-            seed=self._seed,
-            gently=self._mission > 0,
-        )
-        self.learner_pid = self._process.pid
-        if self._mission and self._remote is not None:
-            self._remote.attach(self._process)
-
     def _begin(self) -> None:
         self.agent.begin(self.deployment.task, derive(self._seed, "pilot", self._mission) % 2**31, False)
         self._decision = self._after = None
         self._departure.begin()
-
-    def _make_learner(self, config: Any, model: Any, nominal: Any, generator: Any, **rest: Any) -> RemoteLearner:
-        process = self._process if self._mission else None
-        self._remote = RemoteLearner(config, model, nominal, generator, process=process, mission=self._mission, **rest)
-        if self._paused:
-            self._remote.pause(True)
-        return self._remote
 
     def _warm_up(self) -> None:
         """Run every phase a few times on made-up numbers: first calls take many times longer than later ones."""

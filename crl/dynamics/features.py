@@ -91,11 +91,19 @@ class FeatureMap:
         self.low = spread(bounded, [f.low if f.kind == "linear" else -math.inf for f in spec.fields])
         self.high = spread(bounded, [f.high if f.kind == "linear" else math.inf for f in spec.fields])
         self._starts = spec.offsets()
+        self._flat = not any(field.kind == "quaternion" for field in spec.fields)
+        """Whether every field is one number, so that all are moved at once."""
+        angles = [at for field, at in zip(spec.fields, self._starts, strict=True) if field.kind == "angle"]
+        self._angles = torch.tensor(angles, dtype=torch.long, device=device)
+        self._order = torch.tensor(_places(self._starts, set(angles)), dtype=torch.long, device=device)
 
     def encode(self, observation: Tensor) -> Tensor:
         """Features [..., F] of observations [..., S]."""
         if self.linear_only:
             return observation
+        if self._flat:
+            angle = observation.index_select(-1, self._angles)
+            return torch.cat([observation, angle.cos(), angle.sin()], dim=-1).index_select(-1, self._order)
         parts: list[Tensor] = []
         for field, at in zip(self.spec.fields, self._starts, strict=True):
             if field.kind == "linear":
@@ -109,8 +117,8 @@ class FeatureMap:
 
     def change(self, observation: Tensor, next_observation: Tensor) -> Tensor:
         """Change [..., D] that leads from observations [..., S] to next observations [..., S]."""
-        if self.linear_only:
-            return next_observation - observation
+        if self._flat:
+            return self._wrapped(next_observation - observation)
         parts: list[Tensor] = []
         for field, at in zip(self.spec.fields, self._starts, strict=True):
             if field.kind == "quaternion":
@@ -124,8 +132,8 @@ class FeatureMap:
     def apply(self, observation: Tensor, change: Tensor, action: Tensor | None = None) -> Tensor:
         """Observations [..., S] after changes [..., D]: wrapped, renormalised and clamped to physical bounds."""
         del action  # what follows from it is among the changes
-        if self.linear_only:
-            return torch.clamp(observation + change, self.low, self.high)
+        if self._flat:
+            return torch.clamp(self._wrapped(observation + change), self.low, self.high)
         parts: list[Tensor] = []
         of_change = 0
         for field, at in zip(self.spec.fields, self._starts, strict=True):
@@ -139,6 +147,23 @@ class FeatureMap:
             moved = observation[..., at : at + 1] + step
             parts.append(wrap(moved) if field.kind == "angle" else moved)
         return torch.clamp(torch.cat(parts, dim=-1), self.low, self.high)
+
+    def _wrapped(self, numbers: Tensor) -> Tensor:
+        """Numbers [..., S], an element of each field, with wrapped angles."""
+        if self.linear_only:
+            return numbers
+        return numbers.index_copy(-1, self._angles, wrap(numbers.index_select(-1, self._angles)))
+
+
+def _places(starts: list[int], angles: set[int]) -> list[int]:
+    """Where the features stand in what has all fields first, then cosines, then sines of the angles."""
+    cosine, sine = len(starts), len(starts) + len(angles)
+    found = []
+    for at in starts:
+        found += [at] if at not in angles else [cosine, sine]
+        if at in angles:
+            cosine, sine = cosine + 1, sine + 1
+    return found
 
 
 def wrap(angle: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ weights, so that training starts like an ordinary network's; ``init="xavier"`` i
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -21,9 +21,12 @@ from torch import Tensor
 
 from crl.config import HypernetworkConfig
 from crl.dynamics.network import ACTIVATIONS, TargetNetwork
+from crl.dynamics.output_distance import OutputDistance, pays
 from crl.errors import SettingsError
 
 Parameters = dict[str, Tensor]
+Distance = Callable[[Mapping[str, Tensor]], Tensor]
+"""Maps Theta to a sum over tasks (scalar)."""
 
 
 @runtime_checkable
@@ -38,6 +41,18 @@ class Hypernetwork(Protocol):
 
     def generate(self, parameters: Mapping[str, Tensor], embeddings: Tensor) -> Tensor:
         """Weights [T, P] for embeddings [T, N]."""
+        ...
+
+    def distance_from(self, anchor: Mapping[str, Tensor], embeddings: Tensor) -> Distance | None:
+        """What sums the squared distances of the weights of many tasks from those of a snapshot, if that saves time.
+
+        Args:
+            anchor: The snapshot Theta*.
+            embeddings: Embeddings [T, N] of the tasks, which stay as they are.
+
+        Returns:
+            A function of Theta, or ``None``: their weights have to be generated.
+        """
         ...
 
 
@@ -72,6 +87,18 @@ class FullHypernetwork:
         """Weights [T, P] for embeddings [T, N]."""
         hidden = _through_trunk(parameters, embeddings, len(self.config.hidden), self.config.activation)
         return torch.addmm(parameters["head.bias"], hidden, parameters["head.weight"])
+
+    def distance_from(self, anchor: Mapping[str, Tensor], embeddings: Tensor) -> Distance | None:
+        """The Gram form of the sum, beyond its crossover; see :mod:`crl.dynamics.output_distance`."""
+        if not pays(len(embeddings), self.config.hidden[-1]):
+            return None
+
+        def last_layer(parameters: Mapping[str, Tensor]) -> Tensor:
+            return _through_trunk(parameters, embeddings, len(self.config.hidden), self.config.activation)
+
+        with torch.no_grad():
+            summed = OutputDistance(anchor["head.bias"], anchor["head.weight"], last_layer(anchor))
+        return lambda parameters: summed(parameters["head.bias"], parameters["head.weight"], last_layer(parameters))
 
 
 class ChunkedHypernetwork:
@@ -119,6 +146,11 @@ class ChunkedHypernetwork:
         flat = torch.addmm(parameters["head.bias"], hidden, parameters["head.weight"])
         weights = flat.view(tasks, -1)[:, : self.target.size]
         return weights + parameters["base"] if "base" in parameters else weights
+
+    def distance_from(self, anchor: Mapping[str, Tensor], embeddings: Tensor) -> Distance | None:
+        """``None``: each chunk has a bias of its own, so that the sum has no smaller form."""
+        del anchor, embeddings
+        return None
 
 
 def make_hypernetwork(config: HypernetworkConfig, target: TargetNetwork) -> Hypernetwork:

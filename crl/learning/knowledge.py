@@ -5,7 +5,7 @@ Only the current task's transitions are kept. A finished task keeps its normalis
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,9 +25,13 @@ from crl.learning.learner import Learner
 from crl.learning.loss_evaluator import TaskLossEvaluator
 from crl.planning.planner import Model
 from crl.planning.rollout import Rollout
+from crl.recent import Recent
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, LearnBudget, LearnReport, ObservationSpec, Transition
 
+MODEL_BYTES = 8 << 20
+"""Most bytes of weights of tasks' models that are kept to be used again, and as much again of what planners unroll."""
+LEAST_MODELS = 4
 _PASSING = ("optimiser", "embedding_optimiser", "average", "generator")
 Unroll = Callable[[TaskModel], Model]
 
@@ -89,8 +93,9 @@ class Knowledge:
         self._sessions = 0
         self._normalised = 0
         self._learned_once: set[int] = set()
-        self._models: dict[int, TaskModel] = {}
-        self._rollouts: dict[tuple[int, bool], Model] = {}
+        kept = max(LEAST_MODELS, MODEL_BYTES // (4 * self.model.network.size))
+        self._models: Recent[int, TaskModel] = Recent(kept)
+        self._rollouts: Recent[tuple[int, bool], Model] = Recent(kept)
 
     # ------------------------------------------------------------------ tasks
     def begin_task(self, task: int) -> None:
@@ -143,7 +148,10 @@ class Knowledge:
         own = self.rows()
         normalisers = self.normalisers[self.task]
         rate = self.config.learning.lr_decay**self._sessions
+        new = normalisers.features.count == 0
         self._normalise(own, normalisers, rate)
+        if new and self.strategy.STARTS_LIKE and self.config.continual.start == "nearest":
+            self._start_like_another(own)
         report = self.learner.session(
             own if rows is None else rows,
             normalisers,
@@ -159,6 +167,31 @@ class Knowledge:
         self._forget()
         return report
 
+    def _start_like_another(self, rows: Buffer) -> None:
+        """Start the current task from what was learned of the task that is named, or that predicts its rows best."""
+        others = [task for task in self.normalisers if task != self.task]
+        if not others:
+            return
+        like = self.config.continual.like
+        self.strategy.start_like(self.task, like if like in others else self.nearest(rows, others))
+
+    def nearest(self, rows: Buffer, tasks: Sequence[int]) -> int:
+        """The task whose model predicts transitions best, by the median error in deviations of their changes.
+
+        Args:
+            rows: The transitions.
+            tasks: Tasks that have begun.
+        """
+        observation, action, after = rows.tensors(self.device)
+        change = self.model.features.change(observation, after)
+        unit = change.std(dim=0).clamp_min(1e-9)
+
+        def error(task: int) -> float:
+            residual = change - self.task_model(task).predict(observation, action)
+            return float((residual / unit).abs().mean(dim=-1).median())
+
+        return min(tasks, key=error)
+
     def _normalise(self, rows: Buffer, normalisers: Normalisers, weight: float) -> None:
         """Update the normalisers with the transitions that came since the last session."""
         start, self._normalised = self._normalised, len(rows)
@@ -172,21 +205,21 @@ class Knowledge:
     # ------------------------------------------------------------------ models
     def task_model(self, task: int) -> TaskModel:
         """The model of a task that has begun."""
-        if task not in self._models:
-            network = self.strategy.network_of(task)
-            self._models[task] = TaskModel(self.model, self.strategy.weights(task), self.normalisers[task], network)
-        return self._models[task]
+        return self._models.get(task, lambda: self._made(task))
+
+    def _made(self, task: int) -> TaskModel:
+        network = self.strategy.network_of(task)
+        return TaskModel(self.model, self.strategy.weights(task), self.normalisers[task], network)
 
     def rollout(self, task: int, *, apart: bool = False) -> Model:
         """What a planner unrolls for a task; each member on its own with ``apart``."""
-        if (task, apart) not in self._rollouts:
-            known = self.task_model(task)
-            self._rollouts[task, apart] = (
-                Rollout(self.model, known.weights, known.normalisers, known.network, apart=True)
-                if apart
-                else self._unroll(known)
-            )
-        return self._rollouts[task, apart]
+        return self._rollouts.get((task, apart), lambda: self._unrolled(task, apart))
+
+    def _unrolled(self, task: int, apart: bool) -> Model:
+        known = self.task_model(task)
+        if not apart:
+            return self._unroll(known)
+        return Rollout(self.model, known.weights, known.normalisers, known.network, apart=True)
 
     def members(self, task: int) -> list[Model]:
         """A rollout of each member of the ensemble."""

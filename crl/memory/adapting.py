@@ -23,7 +23,7 @@ from crl.dynamics.buffer import Buffer
 from crl.dynamics.task_model import TaskModel
 from crl.memory.lifelong import Lifelong
 from crl.memory.making import Ground, check_remembers, fit_ground, make_lifelong
-from crl.memory.phase import Phase
+from crl.memory.recall.phase import Phase
 from crl.memory.refiner import LifelongRefiner
 from crl.planning.body_rollout import BodyRollout
 from crl.planning.planner import Plan, Planner
@@ -90,7 +90,7 @@ class LifelongAdaptation(Adaptation):
         return plan if model.reach is None else replace(plan, actions=model.reach(plan.actions))
 
     def observe(self, transition: Transition) -> None:
-        """Believe, recall, bridge: see :mod:`crl.memory.belief`."""
+        """Believe, recall, bridge: see :mod:`crl.memory.belief.loop`."""
         assert self.known is not None
         self.known.observe(transition)
 

@@ -13,10 +13,10 @@ from crl.adaptation.authority import reachable_spec
 from crl.config.sections.memory import MemoryConfig
 from crl.dynamics.body import Body
 from crl.dynamics.task_model import TaskModel
-from crl.memory.belief import Belief
-from crl.memory.bridge import Bridge
-from crl.memory.likelihood import Units
-from crl.memory.memory import Memory
+from crl.memory.belief.loop import Belief
+from crl.memory.models.bridge import Bridge
+from crl.memory.models.memory import Memory
+from crl.memory.models.units import Units
 from crl.planning.body_rollout import BodyRollout
 from crl.types import ActionSpec, Array, Transition
 

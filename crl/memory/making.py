@@ -18,15 +18,15 @@ from crl.dynamics.buffer import Buffer
 from crl.dynamics.model import DynamicsModel
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
-from crl.memory.base_model import BaseModel
-from crl.memory.bridge import Bridge
-from crl.memory.contexts import ContextMemory
-from crl.memory.hypercrl import HyperMemory
 from crl.memory.lifelong import Lifelong
-from crl.memory.likelihood import Units
-from crl.memory.memory import Memory
-from crl.memory.networks import NetworkMemory
-from crl.memory.regime import robust_scale
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.bridge import Bridge
+from crl.memory.models.contexts import ContextMemory
+from crl.memory.models.hypercrl import HyperMemory
+from crl.memory.models.memory import Memory
+from crl.memory.models.networks import NetworkMemory
+from crl.memory.models.regime import robust_scale
+from crl.memory.models.units import Units
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, ObservationSpec, Told, untold
 
@@ -126,18 +126,18 @@ def make_lifelong(
     model = ground.model
     base = BaseModel.of(model)
     bridge = Bridge(config.flow.identification, base, Box.of(action), ground.calibration, tuple(body.command), measured)
-    memory = make_memory(config, base, bridge)
+    memory = make_memory(config, bridge, Units(ground.unit))
     generator = torch_generator(config.seed, "memory-learn")
     return Lifelong(config.memory, memory, bridge, Units(ground.unit), model, body, action, generator)
 
 
-def make_memory(config: Config, base: BaseModel, bridge: Bridge) -> Memory:
+def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
     """An empty memory of the kind that the settings name."""
     settings = config.memory
     if settings.kind == "contexts":
         return ContextMemory(bridge, settings.most)
     if settings.kind == "networks":
-        return NetworkMemory(base, settings.most, lr=settings.lr, batch=settings.batch)
+        return NetworkMemory(bridge, units, settings.most, lr=settings.lr, batch=settings.batch)
     hyper = replace(config.dynamics.hypernetwork, kind="full", embedding=settings.embedding, init="base")
     learning = replace(config.learning, lr=settings.lr_hyper, lr_embedding=settings.lr_hyper, average=0.0)
     own = replace(
@@ -147,7 +147,7 @@ def make_memory(config: Config, base: BaseModel, bridge: Bridge) -> Memory:
         continual=replace(config.continual, name="hypercrl", beta=settings.beta, lookahead=False),
     )
     generator = torch_generator(config.seed, "memory-hypercrl")
-    return HyperMemory(base, settings.most, own, generator, batch=settings.batch)
+    return HyperMemory(bridge, units, settings.most, own, generator, batch=settings.batch)
 
 
 def check_remembers(config: Config) -> None:

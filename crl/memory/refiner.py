@@ -7,7 +7,7 @@ import torch
 from crl.adaptation.refiners.base import Refiner
 from crl.adaptation.tracking.regime import Regime
 from crl.memory.lifelong import Lifelong
-from crl.memory.memory import NOMINAL
+from crl.memory.models.memory import NOMINAL
 from crl.types import ActionSpec, Array
 
 

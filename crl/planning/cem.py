@@ -8,10 +8,13 @@ range, and a refit keeps the share ``momentum`` of the old mean and deviation (0
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from crl.config.declared.components import PLANNERS
+from crl.planning.deadline import Deadline
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import Reward
 
@@ -21,21 +24,36 @@ class CEM(Planner):
 
     SETTINGS = PLANNERS["cem"]
 
-    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+    def plan(
+        self,
+        model: Model,
+        reward: Reward,
+        observation: Tensor,
+        generator: torch.Generator,
+        *,
+        deadline: float | None = None,
+    ) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""
-        config = self.config
+        config, within = self.config, self.within(deadline)
         mean = self.middle.expand(config.horizon, -1)
         std = (config.std * self.half).expand(config.horizon, -1)
-        for _ in range(config.rounds):
-            actions, returns = self._draw(model, reward, observation, mean, std, generator)
+        best = None  # with a deadline, what an earlier round found may be the best
+        for index in range(config.rounds + 1):
+            actions, returns = self._draw(model, reward, observation, mean, std, generator, within)
+            if within.limited and bool(torch.isfinite(returns).any()):
+                found = best_of(actions, returns, within.scored)
+                best = found if best is None or found.value > best.value else best
+            if index == config.rounds or within.over():
+                break
             values, order = torch.topk(returns, min(config.elites, len(actions)))
             elites = actions[order[torch.isfinite(values)]]
             if len(elites) == 0:
                 continue
             mean = config.momentum * mean + (1 - config.momentum) * elites.mean(dim=0)
             std = config.momentum * std + (1 - config.momentum) * elites.std(dim=0, correction=0)
-        actions, returns = self._draw(model, reward, observation, mean, std, generator)
-        return best_of(actions, returns, config.samples * (config.rounds + 1))
+        if best is not None and not within.complete:
+            return replace(best, samples=within.scored, rounds=index + 1, complete=False)
+        return best_of(actions, returns, within.scored, index + 1)
 
     def _draw(
         self,
@@ -45,7 +63,8 @@ class CEM(Planner):
         mean: Tensor,
         std: Tensor,
         generator: torch.Generator,
+        within: Deadline,
     ) -> tuple[Tensor, Tensor]:
         noise = self.normal(generator, self.config.samples, self.config.horizon, self.size)
         actions = self.clip(mean + std * noise)
-        return actions, self.returns(model, reward, observation, actions)
+        return actions, self.scored(model, reward, observation, actions, within)

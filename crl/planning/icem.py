@@ -47,37 +47,48 @@ class ICEM(Planner):
         """Restore what :meth:`state_dict` returned."""
         self._mean, self._kept = state["mean"], state["kept"]
 
-    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+    def plan(
+        self,
+        model: Model,
+        reward: Reward,
+        observation: Tensor,
+        generator: torch.Generator,
+        *,
+        deadline: float | None = None,
+    ) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""
-        config = self.config
+        config, within = self.config, self.within(deadline)
         horizon = config.horizon
         mean = self.middle.expand(horizon, -1) if self._mean is None else self._mean
         std = (config.std * self.half).expand(horizon, -1)
         kept = self._kept
         best: Plan | None = None
-        tried = 0
+        rounds = 0
         for index in range(config.rounds):
+            if index and within.over():
+                break
+            rounds += 1
             samples = max(round(config.samples * config.decay**-index), 2 * config.elites)
             actions = mean + std * self._noise(samples, generator)
             extra = [] if kept is None else [kept]
             if index == config.rounds - 1:
                 extra.append(mean.unsqueeze(0))
             actions = self.clip(torch.cat([actions, *extra]))
-            returns = self.returns(model, reward, observation, actions)
-            tried += len(actions)
+            urgent = sum(len(part) for part in extra)
+            returns = self.scored(model, reward, observation, actions, within, urgent=urgent)
             values, order = torch.topk(returns, min(config.elites, len(actions)))
             finite = torch.isfinite(values)
             if not bool(finite.any()):
                 continue
             elites = actions[order[finite]]
             if best is None or float(values[0]) > best.value:
-                best = Plan(elites[0].clone(), float(values[0]), tried)
+                best = Plan(elites[0].clone(), float(values[0]), within.scored)
             mean = config.momentum * mean + (1 - config.momentum) * elites.mean(dim=0)
             std = config.momentum * std + (1 - config.momentum) * elites.std(dim=0, correction=0)
             kept = elites[: config.keep]
         if best is None:
-            return best_of(actions, returns, tried)
-        best.samples = tried
+            return best_of(actions, returns, within.scored, rounds, within.complete)
+        best.samples, best.rounds, best.complete = within.scored, rounds, within.complete
         self._mean = torch.cat([mean[1:], mean[-1:]])
         if kept is not None and config.keep:
             # A kept elite moves one step on; its last action is drawn anew around the mean.

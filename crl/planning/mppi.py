@@ -18,7 +18,7 @@ from torch import Tensor
 
 from crl.config import PlannerConfig
 from crl.config.declared.components import PLANNERS
-from crl.planning.planner import Model, Plan, Planner, PlanningFailed
+from crl.planning.planner import Model, Plan, Planner, none_finite
 from crl.types import ActionSpec, Reward
 
 REACH = ((0.1, 420.0), (0.25, 65.0), (0.5, 14.6))
@@ -52,17 +52,29 @@ class MPPI(Planner):
         """Restore what :meth:`state_dict` returned."""
         self._mean = state["mean"]
 
-    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+    def plan(
+        self,
+        model: Model,
+        reward: Reward,
+        observation: Tensor,
+        generator: torch.Generator,
+        *,
+        deadline: float | None = None,
+    ) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""
-        config = self.config
+        config, within = self.config, self.within(deadline)
         mean = self.middle.expand(config.horizon, -1) if self._mean is None else self.inside(self._mean)
         value = -torch.inf
-        for _ in range(config.rounds):
+        rounds = 0
+        for index in range(config.rounds):
+            if index and within.over():
+                break
+            rounds += 1
             white = self.normal(generator, config.samples, config.horizon, self.size)
             noise = torch.einsum("hm,kma->kha", self._smoothing, white)
             # The unperturbed plan is a sample too, so that a round never has to give up what it had.
             actions = self.clip(torch.cat([mean.unsqueeze(0), mean + config.std * self.half * noise]))
-            returns = self.returns(model, reward, observation, actions)
+            returns = self.scored(model, reward, observation, actions, within)
             finite = torch.isfinite(returns)
             if not bool(finite.any()):
                 continue
@@ -72,12 +84,11 @@ class MPPI(Planner):
             losses = (kept.max().double() - kept.double()) / (config.temperature * spread_of(kept))
             weights = torch.softmax(-losses, dim=0).to(actions.dtype)
             mean = (weights.view(-1, 1, 1) * actions).sum(dim=0)
-        tried = (config.samples + 1) * config.rounds
         if value == -torch.inf:
-            raise PlanningFailed(f"none of {tried} sampled action sequences has a finite predicted return")
+            raise none_finite(within.scored)
         # The first plan is followed for `shift` of its first step.
         self._mean = torch.lerp(mean, torch.cat([mean[1:], mean[-1:]]), config.shift)
-        return Plan(self.clip(mean), value, tried)
+        return Plan(self.clip(mean), value, within.scored, rounds, within.complete)
 
 
 def spread_of(returns: Tensor) -> float:

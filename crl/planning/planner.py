@@ -5,6 +5,7 @@ A planner is a function of (model, observation, its own warm start, a generator)
 
 from __future__ import annotations
 
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from torch import Tensor
 
 from crl.config import PlannerConfig
 from crl.errors import CrlError
+from crl.planning.deadline import Deadline
 from crl.plugins import load_plugin
 from crl.types import ActionSpec, Reward, Success, Terminated
 
@@ -39,11 +41,20 @@ class Plan:
     """The chosen action sequence [H, A], a predicted return and the number of sequences tried.
 
     The return is that of the sequence itself; a planner that averages sequences (MPPI) gives the best one's.
+
+    Attributes:
+        actions: The sequence, [H, A].
+        value: A predicted return.
+        samples: Sequences that were scored.
+        rounds: Rounds in which any were.
+        complete: Whether all was done that the settings ask for; if not, the deadline was too short for it.
     """
 
     actions: Tensor
     value: float
     samples: int
+    rounds: int = 1
+    complete: bool = True
 
 
 class Planner(ABC):
@@ -67,18 +78,40 @@ class Planner(ABC):
         self._terminated: Terminated | None = None
         self._success: Success | None = None
         self._worth: Worth | None = None
+        self.clock: Callable[[], float] = time.monotonic
+        """Tells the time (s) for deadlines."""
         self.pessimism = config.pessimism
         """Above 0, ``plan`` wants a model of every member; whoever plans may set it to 0 for a while."""
         self.limit(action)
         self.size = action.size
 
     @abstractmethod
-    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+    def plan(
+        self,
+        model: Model,
+        reward: Reward,
+        observation: Tensor,
+        generator: torch.Generator,
+        *,
+        deadline: float | None = None,
+    ) -> Plan:
         """Plan from an observation [S].
+
+        Args:
+            model: The model.
+            reward: The task's reward.
+            observation: Where to begin, [S].
+            generator: Source of the samples.
+            deadline: Seconds after which the best plan so far is given; 0: as long as it takes, ``None``:
+                ``planner.deadline``. A planner of your own may do without it.
 
         Raises:
             PlanningFailed: Every sampled sequence had a non-finite return.
         """
+
+    def within(self, deadline: float | None) -> Deadline:
+        """The time of a plan that begins now; see :meth:`plan`."""
+        return Deadline(self.config.deadline if deadline is None else deadline, self.clock)
 
     def reset(self) -> None:
         """Forget the warm start; called when an episode begins."""
@@ -132,6 +165,43 @@ class Planner(ABC):
         """
         self._worth = worth
 
+    def scored(
+        self,
+        model: Model,
+        reward: Reward,
+        observation: Tensor,
+        actions: Tensor,
+        within: Deadline,
+        *,
+        urgent: int = 0,
+    ) -> Tensor:
+        """The :meth:`returns` [K] of action sequences [K, H, A], as far as there is time; the others count as -inf.
+
+        With a deadline, sequences are scored in several batches, each of which is a call of :meth:`returns`.
+
+        Args:
+            model: The model.
+            reward: The task's reward.
+            observation: Where the sequences begin, [S].
+            actions: The sequences.
+            within: The time that is left.
+            urgent: How many of the last sequences are scored before the others, if time is limited.
+        """
+        if not within.limited:
+            within.scored += len(actions)
+            return self.returns(model, reward, observation, actions)
+        found = actions.new_full((len(actions),), -torch.inf)
+        order = torch.arange(len(actions), device=actions.device).roll(urgent)
+        while len(order) and (count := within.affordable(len(order))):
+            now, order = order[:count], order[count:]
+
+            def score(now: Tensor = now) -> None:
+                found[now] = self.returns(model, reward, observation, actions[now])
+
+            within.score(count, score)
+        within.complete = within.complete and not len(order)
+        return found
+
     def returns(self, model: Model, reward: Reward, observation: Tensor, actions: Tensor) -> Tensor:
         """Predicted returns [K] of action sequences [K, H, A]; a non-finite return or trajectory counts as -inf.
 
@@ -181,8 +251,8 @@ class Planner(ABC):
         return torch.cat([trajectory[..., :1, :], kept], dim=-2), rewards, ends.any(dim=-1)
 
 
-def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:
-    """The best of action sequences [K, H, A] by returns [K].
+def best_of(actions: Tensor, returns: Tensor, tried: int, rounds: int = 1, complete: bool = True) -> Plan:
+    """The best of action sequences [K, H, A] by returns [K], with what the plan says of how it was made.
 
     Raises:
         PlanningFailed: No return is finite.
@@ -190,8 +260,13 @@ def best_of(actions: Tensor, returns: Tensor, tried: int) -> Plan:
     best = int(torch.argmax(returns))
     value = float(returns[best])
     if value == -torch.inf:
-        raise PlanningFailed(f"none of {tried} sampled action sequences has a finite predicted return")
-    return Plan(actions[best].clone(), value, tried)
+        raise none_finite(tried)
+    return Plan(actions[best].clone(), value, tried, rounds, complete)
+
+
+def none_finite(tried: int) -> PlanningFailed:
+    """What is wrong if no return is finite."""
+    return PlanningFailed(f"none of {tried} sampled action sequences has a finite predicted return")
 
 
 def make_planner(config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> Planner:

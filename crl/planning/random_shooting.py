@@ -15,9 +15,19 @@ class RandomShooting(Planner):
 
     SETTINGS = PLANNERS["random_shooting"]
 
-    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+    def plan(
+        self,
+        model: Model,
+        reward: Reward,
+        observation: Tensor,
+        generator: torch.Generator,
+        *,
+        deadline: float | None = None,
+    ) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""
+        within = self.within(deadline)
         shape = (self.config.samples, self.config.horizon, self.size)
         uniform = torch.rand(*shape, generator=generator).to(self.device)
         actions = self.clip(self.low + (self.high - self.low) * uniform)
-        return best_of(actions, self.returns(model, reward, observation, actions), self.config.samples)
+        returns = self.scored(model, reward, observation, actions, within)
+        return best_of(actions, returns, within.scored, 1, within.complete)

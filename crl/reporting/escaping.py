@@ -49,12 +49,6 @@ def markdown_cell(text: str) -> str:
     return one_line(text).replace("|", r"\|")
 
 
-def markdown_cells(line: str) -> list[str]:
-    """The cells of a line of a Markdown table, as they were before :func:`markdown_cell`."""
-    inside = line.strip().removeprefix("| ").removesuffix(" |")
-    return [cell.strip().replace(r"\|", "|") for cell in inside.split(" | ")]
-
-
 def markdown_text(text: str) -> str:
     """Text of a Markdown page in which nothing is taken for HTML."""
     return one_line(text).replace("<", "&lt;")

@@ -36,6 +36,7 @@ class Scale:
         one: Return of the reference, by task.
         normalised: Whether there was a reference; if not, scores are returns.
         left_out: Why tasks have no score, by task.
+        drawn: Where the last evaluations were of a sample of the tasks: how many of how many.
     """
 
     tasks: tuple[str, ...]
@@ -44,6 +45,18 @@ class Scale:
     one: Mapping[str, float]
     normalised: bool
     left_out: Mapping[str, str] = field(default_factory=dict)
+    drawn: tuple[int, int] | None = None
+
+    @property
+    def sampled(self) -> str | None:
+        """A sentence on the sample, if it is one."""
+        if self.drawn is None:
+            return None
+        return (
+            f"The last evaluation was of {self.drawn[0]:,} of {self.drawn[1]:,} tasks, which were drawn at random, the "
+            "same for all runs: scores are means over these, and intervals do not cover the choice of tasks (the "
+            "estimates in each results.json do)."
+        )
 
     def score(self, task: str, value: float) -> float:
         """A return as a score."""
@@ -88,7 +101,7 @@ def comparable(groups: Groups) -> tuple[dict[str, list[RunRecord]], list[str]]:
         for run in runs:
             if _kind(run) != usual:
                 problems.append(f"{run.path.name} is left out: other tasks or evaluations than most runs here")
-            elif np.isnan(run.matrix("matrix_return")[-1]).any():
+            elif not complete(run):
                 problems.append(f"{run.path.name} is left out: its last evaluation is incomplete")
             else:
                 kept.setdefault(name, []).append(run)
@@ -103,9 +116,14 @@ def scale(groups: Groups, zero: Mapping[str, float], singles: Sequence[RunRecord
         zero: Return of the random policy, by name of the task.
         singles: The runs of ``single`` that are the reference; they may have learned fewer tasks, or more.
     """
-    tasks = tuple(next(iter(groups.values()))[0].results["matrix_tasks"])
+    some = next(iter(groups.values()))[0]
+    every = tuple(some.results["matrix_tasks"])
+    # Comparable runs draw the same tasks.
+    columns = tuple(np.flatnonzero(np.isfinite(some.matrix("matrix_return")[-1])).tolist())
+    tasks = tuple(every[column] for column in columns)
+    drawn = (len(tasks), len(every)) if len(tasks) < len(every) else None
     if not singles:
-        return Scale(tasks, tuple(range(len(tasks))), dict.fromkeys(tasks, 0.0), dict.fromkeys(tasks, 1.0), False)
+        return Scale(tasks, columns, dict.fromkeys(tasks, 0.0), dict.fromkeys(tasks, 1.0), False, drawn=drawn)
     learned: dict[str, list[float]] = {}
     for run in singles:
         names, matrix = run.results["matrix_tasks"], run.matrix("matrix_return")
@@ -120,8 +138,14 @@ def scale(groups: Groups, zero: Mapping[str, float], singles: Sequence[RunRecord
         for task in tasks
         if task not in one or not one[task] > zero[task]
     }
-    kept = [column for column, task in enumerate(tasks) if task not in left_out]
-    return Scale(tuple(tasks[column] for column in kept), tuple(kept), dict(zero), one, True, left_out)
+    kept = [column for column in columns if every[column] not in left_out]
+    return Scale(tuple(every[column] for column in kept), tuple(kept), dict(zero), one, True, left_out, drawn)
+
+
+def complete(run: RunRecord) -> bool:
+    """Whether the last evaluation has all tasks that it should have: all, or those of a sample."""
+    evaluated = np.isfinite(run.matrix("matrix_return")[-1])
+    return bool(evaluated.any() if run.results["evaluation"].get("tasks") else evaluated.all())
 
 
 def measure(groups: Groups, scale: Scale, singles: Sequence[RunRecord]) -> dict[str, list[Measures]]:
@@ -169,7 +193,7 @@ def _measure(
     curves = _score_curves(run, scale)
     speeds = [metrics_curves.relative_speed(c, fresh[c.task]) if c.task in fresh else None for c in curves]
     reached = [metrics_curves.steps_to_reach(c, MASTERED) for c in curves] if scale.normalised else []
-    success = metrics.average_performance(run.results["matrix"])
+    success = metrics.average_performance(_evaluated(run, scale))
     values: dict[str, float | None] = {
         "average": metrics.average_performance(matrix),
         "success": success,
@@ -191,6 +215,15 @@ def _measure(
     final = tuple(math.nan if value is None else value for value in matrix[-1])
     table = np.array([[math.nan if value is None else value for value in row] for row in matrix])
     return Measures(run.seed, final, table, tuple(curves), tuple(speeds), tuple(reached), values)
+
+
+def _evaluated(run: RunRecord, scale: Scale) -> list[list[float | None]]:
+    """Success rates of the tasks that were evaluated after the last one."""
+    table: list[list[float | None]] = run.results["matrix"]
+    if scale.drawn is None:
+        return table
+    columns = np.flatnonzero(np.isfinite(run.matrix("matrix_return")[-1])).tolist()
+    return [[row[column] for column in columns] for row in table]
 
 
 def _curve_transfer(curves: Sequence[Curve], fresh: Mapping[str, list[Curve]]) -> float | None:

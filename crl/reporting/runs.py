@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl.errors import CrlError
+from crl.reading.schema import Check, count, listed, mapping, named, number, optional, text, whole
 from crl.training.runs.folder import LATEST
 from crl.training.runs.results_file import NEEDED, read_log, read_results
 from crl.training.runs.settings import CHANGED, recorded_settings
@@ -79,9 +80,12 @@ class RunRecord:
 
     @property
     def life(self) -> dict[str, Any] | None:
-        """The life that it lived, as :meth:`crl.training.lives.record.LifeRecord.results` counts it, if any."""
+        """The life that it lived, as :meth:`crl.training.lives.record.LifeRecord.results` counts it, if any.
+
+        One that lacks an entry, or has one of another type, is passed over.
+        """
         found = self.results.get("life")
-        return found if isinstance(found, dict) else None
+        return found if isinstance(found, dict) and _is_life(found) else None
 
     @cached_property
     def missions(self) -> list[dict[str, Any]]:
@@ -177,6 +181,14 @@ def differ(one: RunRecord, other: RunRecord) -> bool:
     return bool(one.results.get("fingerprint") != other.results.get("fingerprint"))
 
 
+def _change(row: Any) -> str | None:
+    """A row of a life's timeline: step, true regime, believed regime or ``None``, phase."""
+    kinds: tuple[Check, ...] = (count, whole, optional(whole), text)
+    if not isinstance(row, list) or len(row) != len(kinds):
+        return "is no change of a life"
+    return next((wrong for check, value in zip(kinds, row, strict=True) if (wrong := check(value))), None)
+
+
 _MISSION: dict[str, type | tuple[type, ...]] = {
     "mission": str,
     "class": str,
@@ -194,6 +206,28 @@ _MISSION: dict[str, type | tuple[type, ...]] = {
     "false_alarms": int,
     "nominal_steps": int,
 }
+
+
+_LIFE = mapping(
+    {
+        **dict.fromkeys(("steps", "unchanged", "false_alarms", "known", "crashes"), count),
+        **dict.fromkeys(("waypoints", "cross_track", "right"), number),
+        "by_regime": named(mapping({})),
+        "timeline": listed(_change),
+        "recalled": optional(number),
+        "recalls": count,
+        "beside": listed(number),
+        "beside_every": count,
+    },
+    (
+        *("steps", "unchanged", "false_alarms", "known", "crashes", "waypoints", "cross_track", "right"),
+        *("by_regime", "timeline"),
+    ),
+)
+
+
+def _is_life(found: dict[str, Any]) -> bool:
+    return _LIFE(found) is None and len({row[1] for row in found["timeline"]}) == len(found["by_regime"])
 
 
 def _is_mission(record: Any) -> bool:

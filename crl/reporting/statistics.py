@@ -56,8 +56,16 @@ class Interval:
 
     def format(self, digits: int = 2, scale: float = 1.0) -> str:
         """``0.93 [0.88, 0.97]``, or ``0.93`` where there is no interval."""
-        value, low, high = (_rounded(scale * number, digits) for number in (self.value, self.low, self.high))
-        return f"{value} [{low}, {high}]" if self.known else value
+        return f"{self.middle(digits, scale)} {self.bounds(digits, scale)}".rstrip()
+
+    def middle(self, digits: int = 2, scale: float = 1.0) -> str:
+        """The statistic alone, ``0.93``."""
+        return _rounded(scale * self.value, digits)
+
+    def bounds(self, digits: int = 2, scale: float = 1.0) -> str:
+        """The interval alone, ``[0.88, 0.97]``; empty where there is none."""
+        low, high = (_rounded(scale * number, digits) for number in (self.low, self.high))
+        return f"[{low}, {high}]" if self.known else ""
 
 
 def mean(scores: Scores) -> Scores:

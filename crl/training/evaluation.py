@@ -9,7 +9,7 @@ import gymnasium
 
 from crl.agents.base import Agent
 from crl.training.clock import Clock
-from crl.training.episode import EpisodeResult, play
+from crl.training.episode import EpisodeResult, Observer, play
 from crl.training.runs.state import Score
 from crl.types import TaskSpec
 
@@ -23,6 +23,7 @@ def evaluate_task(
     seed: int,
     clock: Clock,
     told: Callable[[int], None] = lambda done: None,
+    observer: Observer | None = None,
 ) -> tuple[Score, int]:
     """Play evaluation episodes of a task.
 
@@ -34,6 +35,7 @@ def evaluate_task(
         seed: Seed of the first episode; the others follow.
         clock: Accounts for time; planning and simulation count as ``evaluate`` here.
         told: Called after every episode with the number of those that are done.
+        observer: Who follows the episodes.
 
     Returns:
         The score, and the environment steps taken.
@@ -41,9 +43,8 @@ def evaluate_task(
     results: list[EpisodeResult] = []
     with clock.phase("evaluate"):
         for index in range(episodes):
-            results.append(
-                play(agent, env, task, episode=seed + index, seed=seed + index, explore=False, clock=Clock())
-            )
+            own: dict[str, Any] = {"episode": seed + index, "seed": seed + index, "clock": Clock()}
+            results.append(play(agent, env, task, explore=False, observer=observer, **own))
             told(len(results))
     successes = [result.success for result in results] if task.has_success else []
     rate = sum(successes) / episodes if task.has_success else None

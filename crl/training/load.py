@@ -25,6 +25,11 @@ from crl.training.runs.settings import read_settings
 from crl.training.runs.state import RunState
 from crl.training.runs.trust import named_code, require_trust
 from crl.training.showing.progress import EVALUATION, Progress, Stage
+from crl.training.unlabelled import Unlabelled
+
+TOLD = "told"
+LABELS = (TOLD, "none")
+"""What an agent may be told of the task that it is evaluated on."""
 
 
 @dataclass
@@ -83,7 +88,11 @@ def load_run(path: Path) -> LoadedRun:
 
 
 def evaluate_run(
-    path: Path, episodes: int | None = None, task: int | None = None, console: Console | None = None
+    path: Path,
+    episodes: int | None = None,
+    task: int | None = None,
+    console: Console | None = None,
+    labels: str = TOLD,
 ) -> dict[str, Any]:
     """Evaluate a run's agent again, on the seeds that its results were made with.
 
@@ -92,11 +101,21 @@ def evaluate_run(
         episodes: Episodes per task; the run's own number by default.
         task: Index of one task in its sequence; all by default.
         console: Where to show how far it is; nowhere by default.
+        labels: ``told``: the agent is told which task it is in. ``none``: it infers that from what happens, among all
+            tasks that it has learned; it is told the reward alone.
 
     Returns:
-        ``{"run", "episodes", "tasks": [{"name", "success_rate", "mean_return"}], "problems"}``.
+        ``{"run", "episodes", "labels", "tasks": [{"name", "success_rate", "mean_return"}], "problems"}``; without
+        labels every task also has ``right_label``, the share of steps after the first 20 of each episode in which the
+        label was right.
+
+    Raises:
+        CrlError: There is no such way of telling, the run has not learned the task, or its agent can't infer tasks.
     """
+    if labels not in LABELS:
+        raise CrlError(f"labels = {labels!r} is none of {', '.join(LABELS)}", "write --labels none")
     run = load_run(path)
+    inference = None if labels == TOLD else run.agent.inference(run.tasks)
     chosen = run.tasks if task is None else [run.check(task)]
     count = episodes or run.config.evaluation.episodes
     rows, problems = [], list(run.problems)
@@ -112,7 +131,11 @@ def evaluate_run(
 
             told(0)
             with closing(run.sequence.make(index)) as env:
-                score, _ = evaluate_task(run.agent, env, spec, episodes=count, seed=seed, clock=Clock(), told=told)
+                following = None if inference is None else Unlabelled(run.agent, spec, inference)
+                options: dict[str, Any] = {"clock": Clock(), "told": told, "observer": following}
+                score, _ = evaluate_task(run.agent, env, spec, episodes=count, seed=seed, **options)
             problems += [f"{spec.name}: {note}" for note in score.notes]
-            rows.append({"name": spec.name, "success_rate": score.success_rate, "mean_return": score.mean_return})
-    return {"run": str(run.folder.path), "episodes": count, "tasks": rows, "problems": problems}
+            row = {"name": spec.name, "success_rate": score.success_rate, "mean_return": score.mean_return}
+            rows.append(row if following is None else {**row, "right_label": following.right})
+    about = {"run": str(run.folder.path), "episodes": count, "labels": labels}
+    return {**about, "tasks": rows, "problems": problems}

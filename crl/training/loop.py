@@ -16,6 +16,7 @@ from crl.agents.base import Agent
 from crl.agents.monitor import ReachMonitor
 from crl.config import Config
 from crl.errors import CrlError
+from crl.recent import Recent
 from crl.seeding import derive
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
@@ -37,6 +38,8 @@ from crl.types import LearnBudget, LearnReport, TaskSpec, untold
 
 FAULTS_ALLOWED = 5
 DECISIONS_KEPT = 5000
+ENVS_KEPT = 32
+"""Environments of tasks that stay open."""
 
 
 class SimulatorFailed(CrlError):
@@ -73,7 +76,8 @@ class TrainingLoop:
         self.missions = MissionStage(config, sequence)
         self.life = LifeStage(config, sequence)
         self._display = Display(config, sequence, self.order, self.budget.steps, self.missions, self.life, progress)
-        self._envs: dict[int, gymnasium.Env[Any, Any]] = {}
+        # An episode begins with a reset and a seed, so that an environment may be made anew at any time.
+        self._envs: Recent[int, gymnasium.Env[Any, Any]] = Recent(ENVS_KEPT, lambda env: env.close())
         self._loss: float | None = None
 
     # ------------------------------------------------------------------ units
@@ -354,14 +358,10 @@ class TrainingLoop:
         return self.sequence.spec(self.order[self.state.visit])
 
     def _env(self, index: int) -> gymnasium.Env[Any, Any]:
-        if index not in self._envs:
-            self._envs[index] = self.sequence.make(index)
-        return self._envs[index]
+        return self._envs.get(index, lambda: self.sequence.make(index))
 
     def close(self) -> None:
         """Close the environments."""
-        for env in self._envs.values():
-            env.close()
         self._envs.clear()
         self.life.close()
 
@@ -390,6 +390,8 @@ class TrainingLoop:
         if "monitor" in state:  # not in checkpoints of version 0.1
             self.monitor.load_state_dict(state["monitor"])
         self.state = RunState.from_state(state["run"])
+        if self.done and self.state.visit < len(self.order):  # it was given more tasks
+            self.state.stage = "collect"
         times = dict(state["clock"])
         self.decision_ms = list(times.pop("decision_ms", []))
         older = [mission.pop("ms", {}) for mission in self.state.missions]  # where it was up to version 0.1

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from crl.config import Config
 from crl.config.declared.agents import kind_of
 from crl.errors import CrlError
+from crl.seeding import numpy_generator
 from crl.sequences import TaskSequence
 
 
@@ -46,10 +47,23 @@ def step_budgets(config: Config, visits: int) -> list[int]:
 
 
 def evaluation_episodes(config: Config, order: Sequence[int], visit: int) -> dict[int, int]:
-    """Episodes of the evaluation after a visit, for each of the tasks seen so far, by the order of their first visit.
+    """Episodes of the evaluation after a visit, for tasks seen so far, by the order of their first visit.
 
-    The diagonal and the last row of the reward matrix are compared with each other, so they get all episodes.
+    The diagonal and the last row of the reward matrix are compared with each other, so they get all episodes. With
+    ``evaluation.tasks`` the earlier tasks are a sample, drawn without replacement, and another one after each visit. It
+    depends on ``evaluation.seed`` alone, so that strategies and training seeds are compared on the same tasks.
     """
     last = visit + 1 == len(order)
     full, between = config.evaluation.episodes, config.evaluation.episodes_between
-    return {index: full if last or index == order[visit] else between for index in dict.fromkeys(order[: visit + 1])}
+    seen = list(dict.fromkeys(order[: visit + 1]))
+    earlier = [index for index in seen if index != order[visit]]
+    chosen = {order[visit], *_drawn(config, earlier, visit)}
+    return {index: full if last or index == order[visit] else between for index in seen if index in chosen}
+
+
+def _drawn(config: Config, earlier: Sequence[int], visit: int) -> Sequence[int]:
+    most = config.evaluation.tasks
+    if not 0 < most < len(earlier):
+        return earlier
+    generator = numpy_generator(config.evaluation.seed, "evaluated tasks", visit)
+    return [earlier[at] for at in generator.choice(len(earlier), most, replace=False)]

@@ -256,15 +256,15 @@ class TestEval:
     def test_prints_a_table(self, a_run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         asked: list[Any] = []
 
-        def evaluate_run(folder: Path, episodes: int | None, task: int | None, console: Console) -> dict[str, Any]:
+        def evaluate_run(folder: Path, episodes: int, task: int, console: Console, labels: str) -> dict[str, Any]:
             assert console.stderr, "what --json prints is for programs"
-            asked.append((folder, episodes, task))
+            asked.append((folder, episodes, task, labels))
             return {"episodes": 7, "tasks": RESULTS["tasks"][1:2], "problems": ["a damaged checkpoint"]}
 
         stand_in(monkeypatch, "crl.training.load", evaluate_run=evaluate_run)
         done = crl("eval", "latest", "--episodes", "7", "--task", "2")
         assert done.exit_code == 0, done.output
-        assert asked == [(a_run, 7, 2)]
+        assert asked == [(a_run, 7, 2, "told")]
         assert "7 of 7" in done.output
         assert "note: a damaged checkpoint\n" in done.output
 

@@ -54,7 +54,7 @@ def test_the_table_of_parameters_is_the_nodes(repository: Path) -> None:
 
 def test_topics_and_services_are_the_nodes(repository: Path) -> None:
     text = page(repository, "ugv.md")
-    code = "".join(source(repository, name) for name in ("agent_node", "health", "judging"))
+    code = "".join(source(repository, name) for name in ("agent_node", "asking", "health", "judging"))
     rows = table(text, "Topics")
     for row in rows:
         name, direction = re.fullmatch(r"`([\w/]+)` (in|out)", row[0]).groups()  # type: ignore[union-attr]
@@ -63,7 +63,7 @@ def test_topics_and_services_are_the_nodes(repository: Path) -> None:
         assert re.search(rf"\b{kind}\b", code), kind
         heard = re.search(rf'\bsubscribe\(\s*{kind}, "{name}"', code)
         assert direction == ("in" if heard else "out"), name
-    for service in ("~/learn", "~/reset_e_stop"):
+    for service in ("~/learn", "~/reset_e_stop", "~/name_regime", "~/forget_regime"):
         assert f'"{service}"' in code
         assert service in text
     for key in ("decision_ms_p99", "missed"):
@@ -72,7 +72,8 @@ def test_topics_and_services_are_the_nodes(repository: Path) -> None:
 
 
 def test_what_the_diagnostics_say_of_the_pilot_exists(repository: Path) -> None:
-    told = (repository / "crl" / "deployment" / "pilot.py").read_text(encoding="utf-8")
+    files = ("pilot.py", "beside.py", "memory_beside.py")
+    told = "".join((repository / "crl" / "deployment" / name).read_text(encoding="utf-8") for name in files)
     for name in ("ugv.md", "quadrotor.md"):
         for key in re.findall(r"`pilot\.(\w+)`", page(repository, name)):
             assert f'"{key}":' in told, key

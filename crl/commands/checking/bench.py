@@ -1,4 +1,4 @@
-"""The command ``crl bench``: measurements that take more than one process."""
+"""The command ``crl bench``: measurements of speed and scale, of this computer and of robots on it."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from crl.commands.arguments import Trust, find_run, finite, say
+from crl.commands.bench_lifelong import lifelong
 from crl.errors import CrlError
 
 PACKAGE = "crl_ros"
@@ -36,8 +37,9 @@ SMALL = (
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    bench = typer.Typer(help="Measurements between processes.", no_args_is_help=True)
+    bench = typer.Typer(help="Measurements of speed and scale.", no_args_is_help=True)
     bench.command()(ros)
+    bench.command()(lifelong)
     bench.callback()(lambda: None)
     app.add_typer(bench, name="bench")
 

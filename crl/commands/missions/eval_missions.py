@@ -59,7 +59,9 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     from crl.config.asking.composing import compose, given_keys
     from crl.config.reading import refuse_unread, unread_of
     from crl.reporting.pages.mission_plots import path_plot
-    from crl.reporting.pages.mission_tables import missions_markdown, missions_table, summarise_missions
+    from crl.reporting.pages.mission_tables import missions_table, summarise_missions
+    from crl.reporting.tables.markdown import markdown
+    from crl.reporting.tables.terminal import terminal
     from crl.sequences import load_sequence
     from crl.training.files.durable import replace_file
     from crl.training.missions.flying import mission_sequence
@@ -93,7 +95,8 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     command = shlex.join(["crl", "eval-missions", *(settings or [])])
     whole = {"command": command, "commit": made_by, "env": base.env.name, "methods": rows, "missions": records}
     replace_file(folder / "results.json", json.dumps(whole, indent=1).encode() + b"\n")
-    replace_file(folder / "table.md", f"`{command}`\n\n{missions_markdown(rows)}".encode())
+    table = missions_table(rows)
+    replace_file(folder / "table.md", "\n".join([f"`{command}`", "", *markdown(table), ""]).encode())
     written = [folder / "results.json", folder / "table.md"]
     try:
         path_plot(_shown(records), folder, folder / "paths.png")
@@ -101,7 +104,7 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     except ImportError as error:
         err.print(f"note: no picture of the paths ({error}): pip install 'crl[viz]'", soft_wrap=True)
     wide = out if out.is_terminal else PlainConsole(width=200)
-    wide.print(missions_table(rows, f"{sequence.name}, seeds: {own['seeds']}"))
+    wide.print(terminal(table.named("missions", f"{sequence.name}, seeds: {own['seeds']}")))
     say(f"results: {', '.join(map(str, written))}")
 
 

@@ -12,7 +12,7 @@ def record_videos(folder: Path) -> None:
     """Film every task of a finished run, and tell how far it is; what fails is said and costs nothing else."""
     from crl.reporting.replay.filming import record_all
     from crl.reporting.replay.progress import FilmProgress
-    from crl.reporting.tables import duration
+    from crl.reporting.tables.wording import duration
 
     with FilmProgress(out) as progress:
         made = record_all(folder, progress)

@@ -56,7 +56,7 @@ def report(
 
     Whatever can be shown is shown; what is wrong stands at the top, with its hint.
     """
-    from crl.reporting.report.build import Options, write_reports
+    from crl.reporting.reports import Options, write_reports
     from crl.training.runs.trust import asking
 
     kinds = list(dict.fromkeys(kind.strip().lower() for kind in formats.split(",")))

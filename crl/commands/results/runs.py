@@ -75,8 +75,8 @@ def show_run(
 ) -> None:
     """Show one run: what it is, what it reached, what is wrong with it, and the command that makes it again."""
     from crl.reporting.explaining.reproduce import train_command
+    from crl.reporting.run_summary import results_table, run_missions_table, summary
     from crl.reporting.store import show
-    from crl.reporting.tables import results_table, run_missions_table, summary
     from crl.training.runs.results_file import read_results
 
     entry = _entries([run], root)[0]

@@ -121,6 +121,31 @@ def compose(overrides: Sequence[str] = (), *, unread: bool = False) -> Config:
     return config
 
 
+def changed(config: Config, overrides: Sequence[str], allowed: Sequence[str]) -> Config:
+    """Settings of a run with some of them changed.
+
+    Args:
+        config: The run's settings.
+        overrides: ``key=value``.
+        allowed: Keys that may change, or beginnings of such.
+
+    Raises:
+        SettingsError: A key is unknown or may not change, or a value does not fit.
+    """
+    request = read_request(overrides)
+    for key in given_keys(overrides):
+        if not any(f"{key}.".startswith(f"{one}.") for one in allowed):
+            raise SettingsError(
+                f"{key} can't be changed: what the run has learned depends on it", f"these can: {', '.join(allowed)}"
+            )
+    composed = OmegaConf.structured(config)
+    for key, value in request.values:
+        assign(composed, key, value)
+    new = _finish(composed)
+    refuse_unread(new, [key for key, _ in request.values])
+    return new
+
+
 def _refuse_unknown(chosen: Mapping[str, str]) -> None:
     """Refuse names of groups that stand for nothing."""
     for group, name in chosen.items():

@@ -14,12 +14,14 @@ from typing import Any
 Settings = tuple[str, ...]
 
 _STRATEGY = ("continual.options", "learning.lr", "learning.clip", "learning.average")
+_START = ("continual.start", "continual.like")
 _REPLAY = ("continual.memory", "continual.replay_weight", "learning.batch")
 
 GENERATORS: Mapping[str, Settings] = {
-    "shared": (*_STRATEGY, "continual.heads"),
+    "shared": (*_STRATEGY, *_START, "continual.heads"),
     "hypercrl": (
         *_STRATEGY,
+        *_START,
         "learning.lr_embedding",
         "continual.beta",
         "continual.lookahead",
@@ -27,12 +29,12 @@ GENERATORS: Mapping[str, Settings] = {
         "dynamics.hypernetwork",
     ),
     "pnn": _STRATEGY,
-    "packnet": (*_STRATEGY, "continual.heads", "learning.batch"),
-    "vcl": (*_STRATEGY, "continual.heads"),
+    "packnet": (*_STRATEGY, *_START, "continual.heads", "learning.batch"),
+    "vcl": (*_STRATEGY, *_START, "continual.heads"),
     "finetune": _STRATEGY,
-    "finetune_heads": _STRATEGY,
-    "snapshot": _STRATEGY,
-    "single": _STRATEGY,
+    "finetune_heads": (*_STRATEGY, *_START),
+    "snapshot": (*_STRATEGY, *_START),
+    "single": (*_STRATEGY, *_START),
 }
 """By the module in crl/continual/generators."""
 
@@ -50,7 +52,7 @@ PARTS: Mapping[str, Settings] = {
 }
 """By the module in another folder of crl/continual; a part that is not here reads its own options alone."""
 
-_SAMPLING = ("planner.samples", "planner.horizon", "planner.pessimism")
+_SAMPLING = ("planner.samples", "planner.horizon", "planner.pessimism", "planner.deadline")
 _CEM = (*_SAMPLING, "planner.rounds", "planner.elites", "planner.std", "planner.momentum")
 
 PLANNERS: Mapping[str, Settings] = {

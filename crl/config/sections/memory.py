@@ -41,8 +41,8 @@ class MemoryConfig:
     kind: str = setting(
         "networks",
         (
-            "``contexts``: the nominal model under remembered contexts; ``networks``: a network per regime; "
-            "``hypercrl``: one hypernetwork with an embedding per regime."
+            "``contexts``: the nominal model under remembered contexts; ``networks``: a network per regime, under its "
+            "context; ``hypercrl``: one hypernetwork with an embedding per regime, under its context."
         ),
         choices=KINDS,
     )

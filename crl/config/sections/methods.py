@@ -178,6 +178,17 @@ class ContinualConfig:
     energy: float = setting(
         0.9999, "Share of the squared length of a layer's inputs that is protected (gradient_projection).", SHARE
     )
+    start: str = setting(
+        "fresh",
+        (
+            "What a new task starts from once it has transitions: ``fresh``, as the strategy itself says; ``nearest``, "
+            "what was learned of the task whose model predicts them best (its embedding, head or copy)."
+        ),
+        choices=("fresh", "nearest"),
+    )
+    like: int | None = setting(
+        None, "Index of the learned task that new tasks start from, in place of the nearest (start: nearest).", WHOLE
+    )
     options: dict[str, Any] = setting({}, "Options of the parts of a strategy, or of a plug-in.")
 
 
@@ -252,6 +263,15 @@ class PlannerConfig:
             "``mpc``)."
         ),
         NOT_NEGATIVE,
+    )
+    deadline: float = setting(
+        0.0,
+        (
+            "Seconds that a plan may take: then the best one so far is executed. What is planned depends on the "
+            "computer's speed then, so that a run can't be repeated to the bit. 0: as long as it takes."
+        ),
+        Range(0, most=3600),
+        unit="s",
     )
 
 

@@ -12,6 +12,7 @@ from crl.continual.generators.shared import SharedNetwork
 class Finetune(SharedNetwork):
     """One set of target weights for all tasks."""
 
+    STARTS_LIKE = False
     SETTINGS = GENERATORS["finetune"]
 
     def head_per_task(self) -> bool:

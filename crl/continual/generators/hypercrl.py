@@ -9,10 +9,12 @@ One learning step at task t:
    Theta* = Theta when the task began;
 5. Theta takes its Adam step from grad(L + R), clipped.
 
-All other embeddings go through h as one batch, and no copy of Theta per task exists. The cost of a step still grows
-linearly with n. ``continual.protect = m`` bounds it: every step draws m of the n other tasks without replacement and
-takes beta / m times the sum over them. Its expectation is R (von Oswald et al. 2020, section 3, suggest it). The
-targets w*_j are computed from Theta*, at the task's begin for the full sum and at every step for drawn tasks.
+All other embeddings go through h as one batch, and no copy of Theta per task exists. The cost of a step grows linearly
+with n, until the Gram form of the sum is cheaper (:mod:`crl.dynamics.output_distance`; a full hypernetwork without
+penalties or memories): it costs the same for any n, and makes no weights of other tasks. ``continual.protect = m``
+bounds the cost from the start: every step draws m of the n other tasks without replacement and takes beta / m times the
+sum over them. Its expectation is R (von Oswald et al. 2020, section 3, suggest it). The targets w*_j are computed from
+Theta*, at the task's begin for the full sum and at every step for drawn tasks.
 Deviations: the look-ahead is an option (off: no measured gain for 40 % of the step); plans may use an exponential
 average of (Theta, e_t), and the average becomes Theta when the task ends.
 """
@@ -45,6 +47,7 @@ class HyperCRL(Composable):
     """
 
     HOST = Host.HYPERNETWORK
+    STARTS_LIKE = True
     SETTINGS: ClassVar[tuple[str, ...] | None] = GENERATORS["hypercrl"]
     kept_once: tuple[str, ...] = ("parameters", "anchor")
 
@@ -72,6 +75,12 @@ class HyperCRL(Composable):
         self._start_task()
         self._begin_parts(task)
 
+    def start_like(self, task: int, other: int) -> None:
+        """Start from the other task's embedding, and so from the weights that Theta makes of it."""
+        with torch.no_grad():
+            self.embeddings[task].copy_(self.embeddings[other])
+        self._average.clear()
+
     def _start_task(self) -> None:
         config = self.config.learning
         self.optimiser = Adam(self.parameters, config.lr, config.clip)
@@ -94,11 +103,17 @@ class HyperCRL(Composable):
     def _protect(self) -> None:
         """Protect all other tasks, until :meth:`_draw` draws some."""
         self.protected = self.others()
+        self._targets, self._distance = None, None
         if self._draws():
-            self._targets = None  # n rows of P weights: they are computed for the drawn tasks alone
+            return  # targets are n rows of P weights: they are computed for the drawn tasks alone
+        # Penalties weigh single weights, and memories replay on generated ones.
+        if self._others is not None and not self.penalties and not self.memories:
+            self._distance = self.hypernetwork.distance_from(self._anchor, self._others)
+        if self._distance is not None:
             return
-        with torch.no_grad():
-            self._targets = None if self._others is None else self.hypernetwork.generate(self._anchor, self._others)
+        if self._others is not None:
+            with torch.no_grad():
+                self._targets = self.hypernetwork.generate(self._anchor, self._others)
 
     def _draws(self) -> bool:
         """Whether a step protects some of the other tasks only."""
@@ -135,7 +150,7 @@ class HyperCRL(Composable):
         self._embedding_optimiser.zero()
         others = self._draw()
         own = self.embeddings[self.task].unsqueeze(0)
-        together = others is not None and not self.config.continual.lookahead
+        together = others is not None and self._distance is None and not self.config.continual.lookahead
         # Both losses in one pass: R does not depend on e_t, whose gradient therefore is the task's alone.
         rows = torch.cat([own, others]) if together and others is not None else own
         weights = self.hypernetwork.generate(self.parameters, rows)
@@ -149,8 +164,12 @@ class HyperCRL(Composable):
             retain = self.retention(weights[1:])
             report["retain"] = retain.detach()
             total = total + retain
+        elif others is not None and self._distance is not None and not self.config.continual.lookahead:
+            retain = self._summed(self.parameters)
+            report["retain"] = retain.detach()
+            total = total + retain
         total.backward()
-        if others is not None and not together:
+        if others is not None and self.config.continual.lookahead:
             report["retain"] = self._look_ahead(others)
         self.watched(generated)
         self._before_step()
@@ -174,9 +193,17 @@ class HyperCRL(Composable):
         """Add grad R, taken where the task step would lead, to the gradients of Theta; returns R."""
         changes = self.optimiser.lookahead()
         ahead = {name: value + changes[name] for name, value in self.parameters.items()}
-        retain = self.retention(self.hypernetwork.generate(ahead, others))
+        if self._distance is not None:
+            retain = self._summed(ahead)
+        else:
+            retain = self.retention(self.hypernetwork.generate(ahead, others))
         retain.backward()
         return retain.detach()
+
+    def _summed(self, parameters: Mapping[str, Tensor]) -> Tensor:
+        """R without the weights that it compares."""
+        assert self._distance is not None
+        return self.config.continual.beta / len(self.protected) * self._distance(parameters)
 
     def retention(self, weights: Tensor) -> Tensor:
         """R, and what the memories replay, for the generated weights [n, P] of the tasks in :attr:`protected`."""

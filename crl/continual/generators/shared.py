@@ -35,6 +35,7 @@ class SharedNetwork(Composable):
     """
 
     HOST = Host.NETWORK
+    STARTS_LIKE = True
     SETTINGS: ClassVar[tuple[str, ...] | None] = GENERATORS["shared"]
     kept_once: tuple[str, ...] = ("trunk", "next_head")
 
@@ -65,6 +66,12 @@ class SharedNetwork(Composable):
             self.heads[task] = self._next_head.clone()
         self._start_task()
         self._begin_parts(task)
+
+    def start_like(self, task: int, other: int) -> None:
+        """Start from the other task's head; the trunk is shared anyway."""
+        with torch.no_grad():
+            self.heads[task].copy_(self.heads[other])
+        self._average.clear()
 
     def moving(self) -> dict[str, Tensor]:
         """The parameters that learn in the current task, by name."""

@@ -29,6 +29,7 @@ class Snapshot(Finetune):
         finished: Weights [P] of every finished task.
     """
 
+    STARTS_LIKE = True
     SETTINGS = GENERATORS["snapshot"]
     HOST = Host.FROZEN
 
@@ -44,6 +45,13 @@ class Snapshot(Finetune):
             with torch.no_grad():
                 self.trunk.copy_(self.finished[task])
         super().begin_task(task)
+
+    def start_like(self, task: int, other: int) -> None:
+        """Start from the copy of the other task's weights."""
+        del task
+        with torch.no_grad():
+            self.trunk.copy_(self.finished[other])
+        self._average.clear()
 
     def end_task(self, rows: Windows) -> None:
         """Keep a copy of the task's weights."""

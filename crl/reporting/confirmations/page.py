@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from crl.reporting.confirmations.criteria import QUANTITIES, Criterion, Record, estimate, measure
-from crl.reporting.pages.parts import markdown_table
 from crl.reporting.statistics import Interval
+from crl.reporting.tables.kinds import Composite, Estimate, Number
+from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.table import Column, Table
 
 SHOWN = {
     "success": 3,
@@ -74,25 +76,14 @@ def write_confirmation(
         *([remarks, ""] if remarks else []),
         "## Criteria",
         "",
-        *markdown_table(
-            ("criterion", "mean", "verdict"),
-            [
-                (c.text(), _text(found, 3), ("pass" if c.holds(found.value) else "fail") if complete else "open")
-                for c, found in judged
-            ],
-        ),
+        *markdown(_verdicts(judged, complete)),
         "",
     ]
     for group in ["all", *(groups if len(groups) > 1 else [])]:
-        rows = [
-            [method, str(sum(r["method"] == method and group in ("all", r["class"]) for r in records))]
-            + [_text(estimate(records, method, quantity, group), digits) for quantity, digits in SHOWN.items()]
-            for method in methods
-        ]
         lines += [f"## {'All missions' if group == 'all' else f'Class {group}'}", ""]
-        lines += [*markdown_table(("method", "missions", *SHOWN), rows), ""]
+        lines += [*markdown(_of_class(records, methods, group)), ""]
     lines += ["## By kind of fault: missions completed, mean steps of those", ""]
-    lines += [*_by_kind(records, methods), ""]
+    lines += [*markdown(_by_kind(records, methods)), ""]
     lines += ["Quantities: " + "; ".join(f"*{key}* {QUANTITIES[key]}" for key in SHOWN) + ".", ""]
     lines += ["## The suite, as it was committed before", "", "```yaml", source.strip(), "```"]
     target.mkdir(parents=True, exist_ok=True)
@@ -117,23 +108,48 @@ def write_confirmation(
     return page, passed
 
 
-def _by_kind(records: Sequence[Record], methods: Sequence[str]) -> list[str]:
+def _verdicts(judged: Sequence[tuple[Criterion, Interval]], complete: bool) -> Table:
+    words = {True: "pass", False: "fail"}
+    columns = [Column("criterion"), Column("mean", Estimate()), Column("verdict")]
+    rows = [(c.text(), found, words[c.holds(found.value)] if complete else "open") for c, found in judged]
+    return Table.of(columns, rows)
+
+
+def _of_class(records: Sequence[Record], methods: Sequence[str], group: str) -> Table:
+    """What every method reached in the missions of a class, or in all."""
+    columns = [Column("method"), Column("missions", Number("d"))]
+    columns += [Column(quantity, Estimate(digits)) for quantity, digits in SHOWN.items()]
+    rows = [
+        (
+            method,
+            sum(r["method"] == method and group in ("all", r["class"]) for r in records),
+            *(estimate(records, method, quantity, group) for quantity in SHOWN),
+        )
+        for method in methods
+    ]
+    return Table.of(columns, rows)
+
+
+def _by_kind(records: Sequence[Record], methods: Sequence[str]) -> Table:
+    """By kind of fault and method: missions completed, missions, and the mean of the steps of those completed."""
     kinds = list(dict.fromkeys((r["class"], r["mission"].rsplit("-", 1)[0]) for r in records))
     rows = []
     for group, kind in kinds:
-        row = [group, kind]
+        row: list[Any] = [group, kind]
         for method in methods:
             ours = [r for r in records if (r["method"], r["mission"].rsplit("-", 1)[0]) == (method, kind)]
             done = [r["steps"] for r in ours if r["completed"]]
-            row.append(f"{len(done)} of {len(ours)}" + (f", {sum(done) / len(done):.0f}" if done else ""))
+            row.append((len(done), len(ours), sum(done) / len(done) if done else None))
         rows.append(row)
-    return markdown_table(("class", "kind", *methods), rows)
+    shown = Composite(_completed, lambda found: found[0])
+    return Table.of([Column("class"), Column("kind"), *(Column(method, shown) for method in methods)], rows)
+
+
+def _completed(found: tuple[int, int, float | None]) -> str:
+    done, flown, steps = found
+    return f"{done} of {flown}" + ("" if steps is None else f", {steps:.0f}")
 
 
 def _number(value: float) -> float | None:
     """JSON has no NaN."""
     return value if math.isfinite(value) else None
-
-
-def _text(found: Interval, digits: int) -> str:
-    return "-" if math.isnan(found.value) else found.format(digits)

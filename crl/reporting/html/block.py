@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from markupsafe import Markup, escape
 
-from crl.reporting.report.table import Table
+from crl.reporting.tables.table import Table
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup, escape
 
-from crl.reporting.html import colours, section
 from crl.reporting.html.block import prose
-from crl.reporting.html.runs_block import VideoBudget, commands, different_settings, shared_settings, videos
-from crl.reporting.report import section_tables
+from crl.reporting.html.drawing import colours
+from crl.reporting.html.parts import lived, scored
+from crl.reporting.html.runs_block import VideoBudget
 from crl.reporting.report.gather import Gathered
 from crl.reporting.report.summary import Summary
-from crl.reporting.tables import duration
+from crl.reporting.tables.html import html
+from crl.reporting.tables.wording import duration
 from crl.text import counted
 from crl.version import __version__
 
@@ -52,25 +51,16 @@ def page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(prose=prose, interval=_interval, breakable=_breakable)
+    environment.filters.update(prose=prose, html=html)
     loader = environment.loader
     assert loader is not None
     css, js = (loader.get_source(environment, f"report.{kind}")[0] for kind in ("css", "js"))
-    runs = [run for summary in summaries for run in summary.section.runs]
-    hours = sum(float(run.results.get("cpu_seconds") or 0) for run in runs)
+    sections = [*(summary.section for summary in summaries), *gathered.lives]
+    runs = [run for section in sections for run in section.runs]
+    seconds = sum(float(run.results.get("cpu_seconds") or 0) for run in runs)
     parts = [
-        {
-            "key": f"part{number}",
-            "title": summary.section.title,
-            "facts": _facts(summary),
-            "blocks": section.blocks(summary),
-            "videos": videos(summary.section.runs, videos_left),
-            "different": different_settings(summary),
-            "commands": commands(summary),
-            "runs": section_tables.runs(summary),
-            "shared": shared_settings(summary),
-        }
-        for number, summary in enumerate(summaries, 1)
+        *(scored(summary, f"part{number}", videos_left) for number, summary in enumerate(summaries, 1)),
+        *(lived(section, f"lives{number}", videos_left) for number, section in enumerate(gathered.lives, 1)),
     ]
     notes = list(gathered.notes)
     if videos_left.left_out and budget is not None and budget.left:
@@ -81,7 +71,7 @@ def page(
     left_out = len(gathered.entries) - len(runs)
     return environment.get_template("report.html.j2").render(
         title=title,
-        subtitle=f"{count}{f' of {len(gathered.entries)} named' if left_out else ''}, {duration(hours)} of CPU time",
+        subtitle=f"{count}{f' of {len(gathered.entries)} named' if left_out else ''}, {duration(seconds)} of CPU time",
         version=__version__,
         command=command,
         problems=gathered.problems,
@@ -90,35 +80,6 @@ def page(
         css=_style(css),
         js=js,
     )
-
-
-def _facts(summary: Summary) -> list[tuple[str, str]]:
-    runs = summary.section.runs
-    several = [name for name in summary.methods if summary.iqm[name].known]
-    best = max(several or summary.methods, key=lambda name: summary.iqm[name].value)
-    among = "highest IQM of several seeds" if several else "highest IQM, one seed"
-    seeds = sorted({len(group) for group in summary.section.groups.values()})
-    return [
-        _fact(len(runs), "run"),
-        _fact(len(summary.methods), "method"),
-        (f"{seeds[0]} to {seeds[-1]}", "seeds per method") if seeds[1:] else _fact(seeds[0], "seed", " per method"),
-        _fact(len(summary.section.visits), "task", " in sequence"),
-        *_flown(summary),
-        (f"{best}, {summary.iqm[best].format(3 if summary.scale.normalised else 1)}", f"{among} ({summary.unit})"),
-    ]
-
-
-def _flown(summary: Summary) -> list[tuple[str, str]]:
-    """How many missions were completed, where any was flown."""
-    found = [record for run in summary.section.runs for record in run.missions]
-    done = sum(record["completed"] for record in found)
-    return [(f"{done} of {len(found)}", "missions completed")] if found else []
-
-
-def _fact(number: int, noun: str, more: str = "") -> tuple[str, str]:
-    """A number, and what it counts."""
-    value, _, what = counted(number, noun).partition(" ")
-    return value, f"{what}{more}"
 
 
 def _style(css: str) -> str:
@@ -130,14 +91,3 @@ def _style(css: str) -> str:
         .replace("/*LIGHT*/", methods(colours.LIGHT))
         .replace("/*DARK*/", _DARK + methods(colours.DARK))
     )
-
-
-def _breakable(name: str) -> Markup:
-    """A name that may go on in the next line after an underscore."""
-    return Markup(str(escape(name)).replace("_", "_<wbr>"))
-
-
-def _interval(cell: str) -> Markup:
-    """A number with its interval, the interval small."""
-    text = str(escape(re.sub(r"(?<![\w.])-(?=\d)", "−", cell)))
-    return Markup(re.sub(r" (\[[^\]]*\])$", r" <small>\1</small>", text))

@@ -11,10 +11,12 @@ from typing import Any
 from urllib.parse import quote
 
 from crl.reporting.explaining.reproduce import train_command
+from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun
-from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
 from crl.reporting.store.comparing import UNSET, WITHOUT_EFFECT, differing
+from crl.reporting.tables.kinds import Settings
+from crl.reporting.tables.table import Column, Table
+from crl.reporting.tables.wording import setting
 
 _NAMED = ("seed", "agent.name", "continual.name")
 """Settings that the name of a method or a run says already."""
@@ -74,42 +76,43 @@ def videos(runs: Sequence[ReportedRun], budget: VideoBudget) -> list[tuple[str, 
     return found
 
 
-def shared_settings(summary: Summary) -> list[tuple[str, list[tuple[str, str]]]]:
+def shared_settings(section: Section) -> list[tuple[str, list[tuple[str, str]]]]:
     """Settings that all runs have alike, by section."""
-    runs = [run.flat_settings for run in summary.section.runs]
+    runs = [run.flat_settings for run in section.runs]
     different = differing(runs, everything=True, missing_counts=False)
-    sections: dict[str, list[tuple[str, str]]] = {}
+    groups: dict[str, list[tuple[str, str]]] = {}
     known: dict[str, Any] = {}
     for settings in runs:
         known.update(settings)
     for key, value in known.items():
         if key not in different and not key.startswith(("run_dir", "name", "resume")):
-            section, _, name = key.rpartition(".")
-            sections.setdefault(section or "run", []).append((name, _said(value)))
-    return list(sections.items())
+            group, _, name = key.rpartition(".")
+            groups.setdefault(group or "run", []).append((name, setting(value)))
+    return list(groups.items())
 
 
-def different_settings(summary: Summary) -> Table | None:
+def different_settings(section: Section) -> Table | None:
     """Settings in which runs differ, by method; several values of one method's runs are listed."""
-    runs = summary.section.runs
+    runs = section.runs
     found = differing([run.flat_settings for run in runs], missing_counts=False)
     keys = [key for key in found if key not in _NAMED and not key.startswith(WITHOUT_EFFECT)]
     if not keys:
         return None
-    rows = []
-    for name, members in summary.section.groups.items():
-        known = [
-            [_said(value) for run in members if (value := run.flat_settings.get(key, UNSET)) is not UNSET]
-            for key in keys
-        ]
-        rows.append((name, *(", ".join(dict.fromkeys(values)) or "-" for values in known)))
-    return Table("settings", "Settings that differ", ("method", *keys), tuple(rows))
+    rows = [
+        (
+            name,
+            *([value for run in members if (value := run.flat_settings.get(key, UNSET)) is not UNSET] for key in keys),
+        )
+        for name, members in section.groups.items()
+    ]
+    columns = [Column("method"), *(Column(key, Settings()) for key in keys)]
+    return Table.of(columns, rows).named("settings", "Settings that differ")
 
 
-def commands(summary: Summary) -> list[tuple[str, str]]:
+def commands(section: Section) -> list[tuple[str, str]]:
     """By commit, the commands that make the runs again, one a line."""
     by_commit: dict[str, list[str]] = {}
-    for run in summary.section.runs:
+    for run in section.runs:
         if run.entry.settings:
             version = str(run.results.get("version", "?"))
             code = f"commit {run.commit}" if run.commit else f"crl {version} (commit not recorded)"
@@ -118,9 +121,3 @@ def commands(summary: Summary) -> list[tuple[str, str]]:
         (code.replace("+", " with changes that were not committed"), "\n".join(lines))
         for code, lines in by_commit.items()
     ]
-
-
-def _said(value: Any) -> str:
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)

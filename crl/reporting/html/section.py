@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from crl.reporting.html import heatmap, intervals
 from crl.reporting.html.block import Block, Figure
-from crl.reporting.html.cost_figures import cost
-from crl.reporting.html.learning_figures import learning
-from crl.reporting.html.life_figures import lives
-from crl.reporting.html.matrix_figures import matrices
-from crl.reporting.html.shown import Show, shows
+from crl.reporting.html.drawing import heatmap, intervals
+from crl.reporting.html.drawing.shown import Show, shows
+from crl.reporting.html.figures.cost import cost
+from crl.reporting.html.figures.learning import learning
+from crl.reporting.html.figures.lives import lives
+from crl.reporting.html.figures.matrices import matrices
 from crl.reporting.measures import REFERENCE, finals, gather, visited
 from crl.reporting.report import missions
 from crl.reporting.report import section_tables as tables
-from crl.reporting.report.papers import meaning
 from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
 from crl.reporting.statistics import Interval
+from crl.reporting.tables.kinds import Number
+from crl.reporting.tables.table import Column, Table
 from crl.text import counted
 
 
@@ -30,7 +30,7 @@ def blocks(summary: Summary) -> list[Block]:
         learning(summary),
         _forgetting(summary),
         _missions(summary),
-        lives(summary),
+        *lives(summary.section),
         _comparison(summary),
         cost(summary),
     ]
@@ -38,7 +38,7 @@ def blocks(summary: Summary) -> list[Block]:
 
 
 def _findings(summary: Summary) -> Block:
-    return Block("findings", "What it shows", meaning(summary), [*summary.said(), *summary.limits(), *summary.notes])
+    return Block("findings", "What it shows", summary.meaning, [*summary.said(), *summary.limits(), *summary.notes])
 
 
 def _scores(summary: Summary) -> Block:
@@ -114,8 +114,9 @@ def _lost_figure(summary: Summary, show: Show) -> Figure:
         lambda value: _change(value, digits),
     )
     note = "Change from just after learning to the end, mean over seeds; vermilion: lost, blue: gained."
-    cells = tuple((name, *map(show, -row)) for name, row in zip(summary.methods, table, strict=True))
-    behind = Table("change", "Change since learning", ("method", *summary.scale.tasks), cells)
+    columns = [Column("method"), *(Column(task, Number(summary.spec)) for task in summary.scale.tasks)]
+    behind = Table.of(columns, [(name, *-row) for name, row in zip(summary.methods, table, strict=True)])
+    behind = behind.named("change", "Change since learning")
     return Figure([heatmap.signed(grid, extent)], "What became of every task", note, [behind])
 
 

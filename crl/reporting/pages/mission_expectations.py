@@ -18,6 +18,9 @@ from collections.abc import Sequence
 from statistics import median
 from typing import Any
 
+from crl.reporting.tables.kinds import YesNo
+from crl.reporting.tables.table import Column, Table
+
 Record = dict[str, Any]
 
 SAME = 0.05
@@ -72,13 +75,10 @@ def _quickens(record: Record) -> bool:
     return bool(min(record["fault"].get("gain", [1.0])) > 1)
 
 
-def expectations_markdown(rows: Sequence[Record]) -> str:
-    """The rows as a Markdown table."""
-    lines = ["| class | fault | expected | measured | |", "| --- | --- | --- | --- | --- |"]
-    for row in rows:
-        met = "yes" if row["met"] else "**no**"
-        lines.append(f"| {row['class']} | {row['fault']} | {row['expected']} | {row['measured']} | {met} |")
-    return "\n".join(lines)
+def expectations_table(rows: Sequence[Record]) -> Table:
+    """The rows as a table."""
+    columns = [*(Column(name) for name in ("class", "fault", "expected", "measured")), Column("", YesNo(True))]
+    return Table.of(columns, [[row[key] for key in ("class", "fault", "expected", "measured", "met")] for row in rows])
 
 
 def _correctable(ours: list[Record], oracle: list[Record], none: list[Record]) -> tuple[str, str, bool]:

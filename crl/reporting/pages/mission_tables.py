@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from crl.console import PlainTable
-from crl.reporting.pages.parts import markdown_table
 from crl.reporting.statistics import Interval, interval
+from crl.reporting.tables.kinds import Composite, Estimate, Number, Of
+from crl.reporting.tables.table import Column, Table
 
 Record = dict[str, Any]
 
@@ -108,61 +108,58 @@ def _mean(values: Sequence[float]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-HEADINGS = (
-    "method",
-    "class",
-    "success",
-    "completed",
-    "crashes",
-    "steps",
-    "steps / oracle",
-    "error / oracle",
-    "cross-track (m)",
-    "steps to identify",
-    "false alarms",
-    "ms per step (plan, identify, refine, learn)",
+def _found(value: dict[str, float | None]) -> Interval | None:
+    """A mean of a row of :func:`summarise_missions`, which are plain data."""
+    if value["mean"] is None:
+        return None
+    low, high = (math.nan if value[end] is None else float(value[end] or 0.0) for end in ("low", "high"))
+    return Interval(float(value["mean"]), low, high)
+
+
+def _steps(found: Mapping[str, float]) -> str:
+    return f"{found['median']:.0f} (90 %: {found['p90']:.0f}, worst {found['worst']})"
+
+
+def _milliseconds(times: Mapping[str, Mapping[str, float] | None]) -> str:
+    known = [times[phase] for phase in ("plan", "identify", "refine", "learn")]
+    parts = ", ".join(f"{part['median']:.1f}" if part else "-" for part in known)
+    whole = times["step"]
+    return f"{whole['median']:.1f} (p99 {whole['p99']:.1f}): {parts}" if whole else parts
+
+
+def _whole_step(times: Mapping[str, Mapping[str, float] | None]) -> float | None:
+    whole = times["step"]
+    return whole["median"] if whole else None
+
+
+COLUMNS = (
+    Column("method"),
+    Column("class"),
+    Column("success", Estimate()),
+    Column("completed", Of()),
+    Column("crashes", Number("d")),
+    Column("steps", Estimate(0)),
+    Column("steps / oracle", Number(".3f")),
+    Column("error / oracle", Number(".2f")),
+    Column("cross-track", Estimate(), "m"),
+    Column("steps to identify", Composite(_steps, lambda found: found["median"])),
+    Column("false alarms", Of("in", grouped=True)),
+    Column("ms per step (plan, identify, refine, learn)", Composite(_milliseconds, _whole_step)),
 )
 
 
-def cells(row: Record) -> list[str]:
-    """A row as text, under :data:`HEADINGS`."""
-    found = row["steps_to_identify"]
-    times = row["ms"]
-    parts = ", ".join(f"{times[p]['median']:.1f}" if times[p] else "-" for p in ("plan", "identify", "refine", "learn"))
-    whole = times["step"]
-    return [
-        row["method"],
-        row["class"],
-        _text(row["success"], 3),
-        f"{row['completed']} of {row['missions']}",
-        str(row["crashes"]),
-        _text(row["steps"], 0),
-        "-" if row["steps_ratio"] is None else f"{row['steps_ratio']:.3f}",
-        "-" if row["error_ratio"] is None else f"{row['error_ratio']:.2f}",
-        _text(row["cross_track"], 3),
-        "-" if found["median"] is None else f"{found['median']:.0f} (90 %: {found['p90']:.0f}, worst {found['worst']})",
-        f"{row['false_alarms']} in {row['nominal_steps']:,}",
-        f"{whole['median']:.1f} (p99 {whole['p99']:.1f}): {parts}" if whole else parts,
-    ]
-
-
-def missions_table(rows: Sequence[Record], title: str) -> PlainTable:
-    """The rows for a terminal."""
-    table = PlainTable(title=title)
-    for heading in HEADINGS:
-        table.add_column(heading)
-    for row in rows:
-        table.add_row(*cells(row))
-    return table
-
-
-def missions_markdown(rows: Sequence[Record]) -> str:
-    """The rows as a Markdown table."""
-    return "\n".join(markdown_table(HEADINGS, map(cells, rows))) + "\n"
-
-
-def _text(value: dict[str, float | None], digits: int) -> str:
-    if value["mean"] is None:
-        return "-"
-    text = f"{value['mean']:.{digits}f}"
-    return text if value["low"] is None else f"{text} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+def missions_table(rows: Sequence[Record]) -> Table:
+    """The rows of :func:`summarise_missions` as a table."""
+    return Table.of(
+        COLUMNS,
+        [
+            (
+                *(row["method"], row["class"], _found(row["success"]), (row["completed"], row["missions"])),
+                *(row["crashes"], _found(row["steps"]), row["steps_ratio"], row["error_ratio"]),
+                _found(row["cross_track"]),
+                row["steps_to_identify"] if row["steps_to_identify"]["median"] is not None else None,
+                *((row["false_alarms"], row["nominal_steps"]), row["ms"]),
+            )
+            for row in rows
+        ],
+    )

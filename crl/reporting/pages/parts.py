@@ -5,22 +5,16 @@ from __future__ import annotations
 import json
 import platform
 import subprocess
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crl.reporting.escaping import markdown_cell
 from crl.reporting.runs import Groups, RunRecord
+from crl.reporting.tables.kinds import Number
+from crl.reporting.tables.table import Column, Table
 from crl.text import counted
-
-
-def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Lines of a Markdown table; cells are text and can't break it."""
-    cells = [[markdown_cell(cell) for cell in row] for row in (head, *rows)]
-    lines = ["| " + " | ".join(row) + " |" for row in cells]
-    return [lines[0], "| " + " | ".join("---" for _ in head) + " |", *lines[1:]]
 
 
 def provenance(groups: Groups, script: str, command: str) -> list[str]:
@@ -67,15 +61,16 @@ def forgotten(runs: Sequence[RunRecord], measure: str = "matrix") -> NDArray[np.
     return (learned(runs, measure) - final(runs, measure))[:, :-1]
 
 
-def time_table(groups: Groups) -> list[str]:
+def time_table(groups: Groups) -> Table:
     """Where the CPU time goes: median over runs, in seconds, and the median decision in milliseconds."""
     phases = list(dict.fromkeys(phase for runs in groups.values() for run in runs for phase in run.results["time"]))
     rows = []
     for name, runs in groups.items():
         seconds = [np.median([run.results["time"].get(phase, {}).get("cpu", 0.0) for run in runs]) for phase in phases]
         known = [run.results["decision_ms"] for run in runs if run.results["decision_ms"] is not None]
-        rows.append([name, *(f"{value:.0f}" for value in seconds), f"{np.median(known):.1f}" if known else "-"])
-    return markdown_table(["strategy", *(f"{phase} (s)" for phase in phases), "decision (ms)"], rows)
+        rows.append((name, *seconds, np.median(known) if known else None))
+    columns = [Column("strategy"), *(Column(phase, Number(".0f"), "s") for phase in phases)]
+    return Table.of([*columns, Column("decision", Number(".1f"), "ms")], rows)
 
 
 def write_page(target: Path, name: str, lines: Sequence[str], groups: Groups) -> Path:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crl.reporting.measures import Measures, Scale, finals, gather
-from crl.reporting.pages.sequence_tables import Comparison, Measured, bracket, cell
+from crl.reporting.pages.sequence_tables import Comparison, Measured
 from crl.reporting.runs import Groups
 from crl.reporting.statistics import interval, t_interval
 from crl.text import counted
@@ -20,8 +21,8 @@ def level(name: str, runs: Sequence[Measures], scale: Scale) -> str:
     """What a strategy reaches and loses."""
     unit = " of `single`'s score" if scale.normalised else " return"
     lost = gather(runs, "forgetting")
-    end = f", and lost {cell(lost)} on the earlier ones since it learned them" if lost.size else ""
-    return f"`{name}` ends at {cell(finals(runs))}{unit}, on average over all tasks ({_seeds(len(runs))}){end}."
+    end = f", and lost {_mean(lost)} on the earlier ones since it learned them" if lost.size else ""
+    return f"`{name}` ends at {_mean(finals(runs))}{unit}, on average over all tasks ({_seeds(len(runs))}){end}."
 
 
 def differences(base: str, comparisons: Mapping[str, Comparison]) -> list[str]:
@@ -103,7 +104,7 @@ def plasticity(measured: Measured, base: str) -> list[str]:
         word = "faster" if found.value > 1 else "slower"
     else:
         word = "no difference is shown"
-    beside = f", 95 % t interval {bracket(student)}" if student.known else ""
+    beside = f", 95 % t interval {student.bounds(3)}" if student.known else ""
     return [
         f"Learning speed of `{base}` on the tasks after the first, against a fresh model's (1 is as fast): "
         f"{found.format(3)}{beside}: {word}."
@@ -112,7 +113,24 @@ def plasticity(measured: Measured, base: str) -> list[str]:
 
 def limits(measured: Measured, tasks: int) -> list[str]:
     """What the numbers do not show."""
-    counts = {name: len(runs) for name, runs in measured.items()}
+    lines = of_seeds({name: len(runs) for name, runs in measured.items()})
+    if len(measured) > 2:
+        lines.append(f"The {len(measured) - 1} comparisons are not corrected for their number.")
+    these = f"these {tasks} tasks" if tasks > 1 else "this task"
+    compared = "the methods compare" if len(measured) > 1 else "the method does"
+    lines.append(
+        f"Nothing here says how {compared} on more than {these}, on other bodies, or with other budgets or settings "
+        "than those named."
+    )
+    return lines
+
+
+def of_seeds(counts: Mapping[str, int]) -> list[str]:
+    """What few seeds do not show.
+
+    Args:
+        counts: Seeds by method.
+    """
     ones = [f"`{name}`" for name, count in counts.items() if count == 1]
     few = min((count for count in counts.values() if count > 1), default=0)
     lines = []
@@ -124,14 +142,6 @@ def limits(measured: Measured, tasks: int) -> list[str]:
         )
     if ones:
         lines.append(f"One seed only, so no interval and no conclusion: {', '.join(ones)}.")
-    if len(measured) > 2:
-        lines.append(f"The {len(measured) - 1} comparisons are not corrected for their number.")
-    these = f"these {tasks} tasks" if tasks > 1 else "this task"
-    compared = "the methods compare" if len(measured) > 1 else "the method does"
-    lines.append(
-        f"Nothing here says how {compared} on more than {these}, on other bodies, or with other budgets or settings "
-        "than those named."
-    )
     return lines
 
 
@@ -169,6 +179,11 @@ def time_spent(groups: Groups) -> str:
         f"{wall.max():,.0f} minutes, and all of them, two at a time, about {wall.sum() / 2:,.0f}, with whatever else "
         "the machine did."
     )
+
+
+def _mean(values: NDArray[np.float64]) -> str:
+    """Mean with its interval over seeds."""
+    return interval(values, whole_runs=True).format(3)
 
 
 def _seeds(count: int) -> str:

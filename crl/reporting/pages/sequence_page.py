@@ -16,6 +16,7 @@ from crl.reporting.pages.baseline import random_returns
 from crl.reporting.pages.parts import provenance, time_table, write_page
 from crl.reporting.pages.sequence_plots import curves_figure, matrices_figure, scores_figure
 from crl.reporting.runs import Groups, RunRecord, by_strategy, run_folders
+from crl.reporting.tables.markdown import markdown
 from crl.sequences import TaskSequence, load_sequence
 from crl.text import counted
 
@@ -78,7 +79,7 @@ def sequence_page(
         *_section("What it shows", _shown(groups, measured, scored, base, comparisons)),
         *_section("What it doesn't show", [f"- {line}" for line in findings.limits(measured, len(set(visits)))]),
         *_section("Remarks", remarks.read_text(encoding="utf-8").splitlines() if remarks and remarks.is_file() else []),
-        *_section("Scores", [*tables.scores_table(measured), "", f"![average scores]({name}_scores.png)"]),
+        *_section("Scores", [*markdown(tables.scores_table(measured)), "", f"![average scores]({name}_scores.png)"]),
         *_section(f"Against {base}", _against(base, comparisons)),
         *_section("Every task", _per_task(groups, measured, scored, name)),
         *_section("Learning and plasticity", _learning(measured, name)),
@@ -130,6 +131,8 @@ def _method(groups: Groups, scored: Scale, singles: Sequence[RunRecord], sequenc
         "Brackets: 95 % percentile-bootstrap intervals of the mean over seeds, whole runs drawn with replacement "
         "(5,000 resamples, fixed seed). Definitions: [metrics](../reference/metrics.md).",
     ]
+    if scored.sampled:
+        lines += ["", scored.sampled]
     if scored.left_out:
         lines += ["", "Left out of all scores:", ""]
         lines += [f"- {task}: {reason}" for task, reason in scored.left_out.items()]
@@ -157,7 +160,7 @@ def _against(base: str, comparisons: Mapping[str, tables.Comparison]) -> list[st
     if not comparisons:
         return []
     return [
-        *tables.differences_table(base, comparisons),
+        *markdown(tables.differences_table(base, comparisons)),
         "",
         "Differences of average scores are paired by seed. *95 % t interval*: Student's interval of the same "
         f"difference. *Probability of improvement*: that a run of `{base}` beats one of the other on a task (0.5: "
@@ -170,26 +173,37 @@ def _per_task(groups: Groups, measured: tables.Measured, scored: Scale, name: st
     lines = [
         "Return just after learning → after the last task, mean over seeds:",
         "",
-        *tables.returns_table(groups),
+        *markdown(tables.returns_table(groups)),
         "",
         f"![scores after every task]({name}_matrix.png)",
     ]
     if not scored.normalised:
         return lines
-    return ["Score after the last task, mean over seeds:", "", *tables.tasks_table(measured, scored), "", *lines]
+    return [
+        "Score after the last task, mean over seeds:",
+        "",
+        *markdown(tables.tasks_table(measured, scored)),
+        "",
+        *lines,
+    ]
 
 
 def _learning(measured: tables.Measured, name: str) -> list[str]:
     visits = [curve.task for curve in next(iter(measured.values()))[0].curves]
-    lines = tables.learning_table(measured)
+    lines = markdown(tables.learning_table(measured))
     if any(speed is not None for runs in measured.values() for run in runs for speed in run.speeds):
-        lines += ["", "Learning speed per task, against a fresh model's:", "", *tables.speeds_table(measured, visits)]
+        lines += [
+            "",
+            "Learning speed per task, against a fresh model's:",
+            "",
+            *markdown(tables.speeds_table(measured, visits)),
+        ]
     return [*lines, "", f"![training scores]({name}_curves.png)"]
 
 
 def _costs(groups: Groups) -> list[str]:
     return [
-        *tables.cost_table(groups),
+        *markdown(tables.cost_table(groups)),
         "",
         "Means over runs; environment steps of evaluations are not counted. *Stated*: what the strategy says it keeps "
         "per task; *measured*: by how much what a checkpoint keeps (without optimisers and averages) grows per new "
@@ -198,7 +212,7 @@ def _costs(groups: Groups) -> list[str]:
         "",
         "CPU seconds by phase, median over runs:",
         "",
-        *time_table(groups),
+        *markdown(time_table(groups)),
     ]
 
 

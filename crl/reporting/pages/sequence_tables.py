@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crl.reporting.measures import MASTERED, Measures, Scale, finals, gather, shared_seeds, visited
-from crl.reporting.pages.parts import markdown_table
 from crl.reporting.runs import Groups
 from crl.reporting.statistics import Interval, interval, iqm, paired_difference, probability_of_improvement, t_interval
+from crl.reporting.tables.kinds import Bounds, Change, Composite, Estimate, Number, Of, YesNo
+from crl.reporting.tables.table import Column, Table
 
 Measured = Mapping[str, Sequence[Measures]]
 
@@ -87,20 +89,14 @@ def compare(ours: Sequence[Measures], theirs: Sequence[Measures]) -> Comparison:
     )
 
 
-def cell(values: NDArray[np.float64], digits: int = 3) -> str:
-    """Mean with its interval over seeds, or ``-``."""
-    return interval(values, whole_runs=True).format(digits) if values.size else "-"
+def estimate(values: NDArray[np.float64]) -> Interval | None:
+    """Mean with its interval over seeds; ``None`` where nothing is known."""
+    return interval(values, whole_runs=True) if values.size else None
 
 
-def bracket(found: Interval | None) -> str:
-    """Only the interval, ``[0.88, 0.97]``, or ``-``."""
-    text = found.format(3) if found is not None else ""
-    return text[text.index("[") :] if "[" in text else "-"
-
-
-def scores_table(measured: Measured) -> list[str]:
+def scores_table(measured: Measured) -> Table:
     """What every strategy reaches and what it loses."""
-    columns = [
+    metrics = [
         ("forgetting", "forgetting"),
         ("forgetting (max)", "forgetting_from_best"),
         ("forward transfer", "forward_transfer"),
@@ -108,105 +104,125 @@ def scores_table(measured: Measured) -> list[str]:
         ("just learned / single", "transfer_ratio"),
     ]
     if any(gather(runs, "success").any() for runs in measured.values()):  # some tasks have no notion of it
-        columns.append(("success", "success"))
-    rows = []
-    for name, runs in measured.items():
-        found = interval(finals(runs), iqm, whole_runs=True).format(3)
-        values = [cell(gather(runs, key)) for _, key in columns]
-        rows.append([name, str(len(runs)), cell(finals(runs)), found, *values])
-    return markdown_table(["strategy", "seeds", "average", "IQM", *(head for head, _ in columns)], rows)
+        metrics.append(("success", "success"))
+    columns = [Column("strategy"), Column("seeds", Number("d"))]
+    columns += [Column(title, Estimate()) for title in ("average", "IQM", *(title for title, _ in metrics))]
+    rows = [
+        (
+            name,
+            len(runs),
+            estimate(finals(runs)),
+            interval(finals(runs), iqm, whole_runs=True),
+            *(estimate(gather(runs, key)) for _, key in metrics),
+        )
+        for name, runs in measured.items()
+    ]
+    return Table.of(columns, rows)
 
 
-def learning_table(measured: Measured) -> list[str]:
+def learning_table(measured: Measured) -> Table:
     """How fast every strategy learns, and what state its network is in; columns that nobody knows are left out."""
 
-    def whole(runs: Sequence[Measures], name: str) -> str:
-        return f"{value:,.0f}" if (value := _average(runs, name)) is not None else "-"
-
-    def change(runs: Sequence[Measures], name: str, digits: int) -> str:
+    def change(runs: Sequence[Measures], name: str) -> tuple[float, float] | None:
         first, last = (_average(runs, f"{name}_{end}") for end in ("first", "last"))
-        return "-" if first is None or last is None else f"{first:.{digits}f} → {last:.{digits}f}"
+        return None if first is None or last is None else (first, last)
 
-    columns: list[tuple[str, Callable[[Sequence[Measures]], str]]] = [
-        ("speed / fresh model's", lambda runs: cell(gather(runs, "speed"))),
-        (f"steps to {MASTERED}", lambda runs: whole(runs, "reached")),
-        ("tasks that reach it", lambda runs: _percent(_average(runs, "reached_share"))),
-        ("curve transfer (score)", lambda runs: cell(gather(runs, "curve_transfer"))),
-        ("curve transfer (success)", lambda runs: cell(gather(runs, "curve_transfer_success"))),
-        ("forgetting over all tasks", lambda runs: cell(gather(runs, "continual_world_forgetting"))),
-        ("dormant units, first → last task", lambda runs: change(runs, "dormant_units", 3)),
-        ("effective rank, first → last task", lambda runs: change(runs, "effective_rank", 1)),
-        ("as a share of the width", lambda runs: change(runs, "effective_rank_share", 2)),
+    parts: list[tuple[Column, Callable[[Sequence[Measures]], Any]]] = [
+        (Column("speed / fresh model's", Estimate()), lambda runs: estimate(gather(runs, "speed"))),
+        (Column(f"steps to {MASTERED}", Number(",.0f")), lambda runs: _average(runs, "reached")),
+        (Column("tasks that reach it", Number(".0f", 100, " %")), lambda runs: _average(runs, "reached_share")),
+        (Column("curve transfer (score)", Estimate()), lambda runs: estimate(gather(runs, "curve_transfer"))),
+        (
+            Column("curve transfer (success)", Estimate()),
+            lambda runs: estimate(gather(runs, "curve_transfer_success")),
+        ),
+        (
+            Column("forgetting over all tasks", Estimate()),
+            lambda runs: estimate(gather(runs, "continual_world_forgetting")),
+        ),
+        (Column("dormant units, first → last task", Change(3)), lambda runs: change(runs, "dormant_units")),
+        (Column("effective rank, first → last task", Change(1)), lambda runs: change(runs, "effective_rank")),
+        (Column("as a share of the width", Change(2)), lambda runs: change(runs, "effective_rank_share")),
     ]
-    table = [[make(runs) for _, make in columns] for runs in measured.values()]
-    known = [column for column in range(len(columns)) if any(row[column] != "-" for row in table)]
-    rows = [[name, *(row[column] for column in known)] for name, row in zip(measured, table, strict=True)]
-    return markdown_table(["strategy", *(columns[column][0] for column in known)], rows)
+    rows = [(name, *(read(runs) for _, read in parts)) for name, runs in measured.items()]
+    return Table.of([Column("strategy"), *(column for column, _ in parts)], rows).known()
 
 
-def cost_table(groups: Groups) -> list[str]:
+def cost_table(groups: Groups) -> Table:
     """What every strategy spends and stores, means over its runs."""
-    rows = []
     # Runs of before it was measured have no such column.
     constant = any(run.constant_bytes is not None for runs in groups.values() for run in runs)
+    count = Number(",.0f")
+    columns = [
+        *(Column("strategy"), Column("env steps", count), Column("gradient steps", count)),
+        *(Column("CPU min", Number(".1f")), Column("bytes per task, stated", count), Column("measured", count)),
+        *([Column("kept once", count)] if constant else []),
+        *(Column("revisits old data", Composite(_said)), Column("old rows read", count)),
+    ]
+    rows = []
     for name, runs in groups.items():
         means = [np.mean([run.results[key] for run in runs]) for key in ("env_steps", "gradient_steps", "cpu_seconds")]
+        answers = [run.revisits_data for run in runs]
         rows.append(
-            [
-                name,
-                f"{means[0]:,.0f}",
-                f"{means[1]:,.0f}",
-                f"{means[2] / 60:.1f}",
-                _count([run.stated_bytes for run in runs]),
-                _count([run.measured_bytes for run in runs]),
-                *([_count([run.constant_bytes for run in runs])] if constant else []),
-                _said([run.revisits_data for run in runs]),
-                _count([run.old_rows_read for run in runs]),
-            ]
+            (
+                *(name, means[0], means[1], means[2] / 60),
+                _mean([run.stated_bytes for run in runs]),
+                _mean([run.measured_bytes for run in runs]),
+                *([_mean([run.constant_bytes for run in runs])] if constant else []),
+                answers if any(answer is not None for answer in answers) else None,
+                _mean([run.old_rows_read for run in runs]),
+            )
         )
-    head = ["strategy", "env steps", "gradient steps", "CPU min"]
-    stored = ["bytes per task, stated", "measured", *(["kept once"] if constant else [])]
-    return markdown_table([*head, *stored, "revisits old data", "old rows read"], rows)
+    return Table.of(columns, rows)
 
 
-def differences_table(base: str, comparisons: Mapping[str, Comparison]) -> list[str]:
+def differences_table(base: str, comparisons: Mapping[str, Comparison]) -> Table:
     """Every strategy against the base."""
-    rows = []
-    for name, found in comparisons.items():
-        difference, lost = (each.format(3) if each else "-" for each in (found.difference, found.less_lost))
-        higher = f"{found.higher} of {len(found.seeds)}"
-        apart = "-" if found.apart is None else "yes" if found.apart else "no"
-        rows.append([name, higher, difference, bracket(found.student), found.improvement.format(2), apart, lost])
-    head = ["strategy", f"seeds with {base} higher", f"{base} minus it", "95 % t interval"]
-    head += ["probability of improvement", "intervals apart", f"its forgetting minus {base}'s"]
-    return markdown_table(head, rows)
+    columns = [
+        Column("strategy"),
+        Column(f"seeds with {base} higher", Of()),
+        Column(f"{base} minus it", Estimate()),
+        Column("95 % t interval", Bounds()),
+        Column("probability of improvement", Estimate(2)),
+        Column("intervals apart", YesNo()),
+        Column(f"its forgetting minus {base}'s", Estimate()),
+    ]
+    rows = [
+        (
+            *(name, (found.higher, len(found.seeds)), found.difference, found.student),
+            *(found.improvement, found.apart, found.less_lost),
+        )
+        for name, found in comparisons.items()
+    ]
+    return Table.of(columns, rows)
 
 
-def tasks_table(measured: Measured, scale: Scale) -> list[str]:
+def tasks_table(measured: Measured, scale: Scale) -> Table:
     """Mean final score per task."""
-    digits = 2 if scale.normalised else 1
-    rows = [[name, *(f"{value:.{digits}f}" for value in finals(runs).mean(axis=0))] for name, runs in measured.items()]
-    return markdown_table(["strategy", *scale.tasks], rows)
+    kind = Number(".2f" if scale.normalised else ".1f")
+    rows = [(name, *finals(runs).mean(axis=0)) for name, runs in measured.items()]
+    return Table.of([Column("strategy"), *(Column(task, kind) for task in scale.tasks)], rows)
 
 
-def returns_table(groups: Groups) -> list[str]:
+def returns_table(groups: Groups) -> Table:
     """Mean return per task, just after its last visit and after the last one of all; all tasks, normalised or not."""
     rows = []
     for name, runs in groups.items():
         matrix = np.mean([run.matrix("matrix_return") for run in runs], axis=0)
-        pairs = [(matrix[row, column], matrix[-1, column]) for column, row in enumerate(visited(runs[0], last=True))]
-        rows.append([name, *(f"{first:.1f} → {final:.1f}" for first, final in pairs)])
-    return markdown_table(["strategy", *next(iter(groups.values()))[0].results["matrix_tasks"]], rows)
+        last = enumerate(visited(runs[0], last=True))
+        rows.append((name, *((matrix[row, column], matrix[-1, column]) for column, row in last)))
+    tasks = next(iter(groups.values()))[0].results["matrix_tasks"]
+    return Table.of([Column("strategy"), *(Column(task, Change(1)) for task in tasks)], rows)
 
 
-def speeds_table(measured: Measured, visits: Sequence[str]) -> list[str]:
-    """Mean learning speed against a fresh model per visit; ``-`` where a run does not know it."""
+def speeds_table(measured: Measured, visits: Sequence[str]) -> Table:
+    """Mean learning speed against a fresh model per visit; not known where a run does not know it."""
     rows = []
     for name, runs in measured.items():
         per_visit = [[run.speeds[visit] for run in runs] for visit in range(len(visits))]
         known = [[speed for speed in speeds if speed is not None] for speeds in per_visit]
-        rows.append([name, *(f"{np.mean(speeds):.2f}" if speeds else "-" for speeds in known)])
-    return markdown_table(["strategy", *visits], rows)
+        rows.append((name, *(float(np.mean(speeds)) if speeds else None for speeds in known)))
+    return Table.of([Column("strategy"), *(Column(visit, Number(".2f")) for visit in visits)], rows)
 
 
 def _average(runs: Sequence[Measures], name: str) -> float | None:
@@ -214,14 +230,10 @@ def _average(runs: Sequence[Measures], name: str) -> float | None:
     return float(values.mean()) if values.size else None
 
 
-def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.0f} %"
-
-
-def _count(numbers: Sequence[int | None]) -> str:
+def _mean(numbers: Sequence[int | None]) -> float | None:
     """Mean of whole numbers where all are known."""
     known = [number for number in numbers if number is not None]
-    return f"{np.mean(known):,.0f}" if known and len(known) == len(numbers) else "-"
+    return float(np.mean(known)) if known and len(known) == len(numbers) else None
 
 
 def _said(answers: Sequence[bool | None]) -> str:

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from crl.config.declared.agents import kind_of
 from crl.errors import CrlError
-from crl.reporting.replay.fields import map_axes
-from crl.reporting.replay.frames import frames
-from crl.reporting.replay.pictures import no_pictures, rate
+from crl.reporting.replay.drawing.fields import map_axes
+from crl.reporting.replay.film.frames import frames
+from crl.reporting.replay.film.pictures import no_pictures
+from crl.reporting.replay.film.video_file import Film
 from crl.reporting.replay.playing import Shoot, played, record_episode
 from crl.reporting.replay.progress import FilmProgress
 from crl.reporting.replay.recorded_episode import RecordedEpisode
-from crl.reporting.replay.video_file import Film
+from crl.reporting.replay.timing import rate
 from crl.training.load import LoadedRun, load_run
 from crl.training.runs.folder import RunFolder
 from crl.types import Told

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from crl.config.declared.agents import kind_of
 from crl.errors import CrlError, RenderingError
-from crl.reporting.replay.pictures import Picture, cannot_render, compress, offers_pictures, picture_of
+from crl.reporting.replay.film.pictures import Picture, cannot_render, compress, offers_pictures, picture_of
 from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.reporting.replay.watch import WatchedAgent, WatchedPlanner, watched_planner
 from crl.sequences import TaskSequence

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from crl.reporting.tables import duration
+from crl.reporting.tables.wording import duration
 
 SECONDS = 5.0
 """Least time between two lines where the output is no terminal (s)."""

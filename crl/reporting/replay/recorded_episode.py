@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from crl.dynamics.features import FeatureMap
 from crl.errors import RenderingError
-from crl.reporting.replay.pictures import rate, stride
+from crl.reporting.replay.timing import rate, stride
 from crl.reporting.replay.watch import Imagination
 from crl.types import Array, Decision, TaskSpec, Transition
 

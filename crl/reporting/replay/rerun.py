@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from crl.errors import CrlError
-from crl.reporting.replay.fields import map_axes
+from crl.reporting.replay.drawing.fields import map_axes
 from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.types import WIDTH, Array
 

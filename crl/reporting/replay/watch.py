@@ -15,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from crl.adaptation.base import Belief
+from crl.adaptation.refiners.base import Refiner
 from crl.agents.base import Agent
 from crl.planning.planner import Model, Plan, Planner, Worth
 from crl.types import (
@@ -56,11 +58,11 @@ class Imagination:
         """The model's next observation, float32 [S], for an observation [S] and an action [A]."""
         with torch.inference_mode():
             rows = self.model(torch.from_numpy(observation), torch.from_numpy(np.float32(action)).view(1, 1, -1))
-        return _array(rows[0, 1])
+        return _array(_mean(rows)[0, 1])
 
 
 class WatchedPlanner(Planner):
-    """A planner that remembers its last decision; everything else is the inner planner's.
+    """A planner that remembers its last decision. Whoever acts with it uses the inner one all the same.
 
     Args:
         inner: Who plans.
@@ -70,13 +72,23 @@ class WatchedPlanner(Planner):
         self._inner = inner
         self.last: Imagination | None = None
 
-    def plan(self, model: Model, reward: Reward, observation: Tensor, generator: torch.Generator) -> Plan:
+    def plan(
+        self,
+        model: Model,
+        reward: Reward,
+        observation: Tensor,
+        generator: torch.Generator,
+        *,
+        deadline: float | None = None,
+    ) -> Plan:
         """Plan as the inner planner does, and keep what it saw."""
         self.last = None
         seen = _WatchedModel(model)
-        plan = self._inner.plan(seen, reward, observation, generator)
+        # A plug-in's planner need not know of deadlines.
+        given = {} if deadline is None else {"deadline": deadline}
+        plan = self._inner.plan(seen, reward, observation, generator, **given)
         with torch.inference_mode():
-            chosen = model(observation, plan.actions.unsqueeze(0))[0]
+            chosen = _mean(model(observation, plan.actions.unsqueeze(0)))[0]
             others = seen.best(reward, OTHERS)
         self.last = Imagination(_array(chosen), _array(others), float(plan.value), plan.samples, model)
         return plan
@@ -97,8 +109,22 @@ class WatchedPlanner(Planner):
         """The inner planner's."""
         self._inner.beyond(worth)
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+    def state_dict(self) -> dict[str, Any]:
+        """The inner planner's."""
+        return self._inner.state_dict()
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """The inner planner's."""
+        self._inner.load_state_dict(state)
+
+    @property
+    def pessimism(self) -> float:
+        """The inner planner's."""
+        return self._inner.pessimism
+
+    @pessimism.setter
+    def pessimism(self, value: float) -> None:
+        self._inner.pessimism = value
 
 
 class _WatchedModel:
@@ -116,13 +142,10 @@ class _WatchedModel:
     def best(self, reward: Reward, count: int) -> Tensor:
         """The best trajectories of the last call by predicted return, [N, H + 1, S]."""
         assert self._last is not None, "a planner asks its model"
-        actions, trajectory = self._last
+        actions, trajectory = self._last[0], _mean(self._last[1])
         returns = torch.as_tensor(reward(trajectory[:, :-1], actions, trajectory[:, 1:])).sum(dim=-1)
         returns = torch.nan_to_num(returns, nan=-torch.inf)
         return trajectory[torch.topk(returns, min(count, len(returns))).indices]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
 
 
 class WatchedAgent(Agent):
@@ -179,8 +202,18 @@ class WatchedAgent(Agent):
         """The inner agent's."""
         return self._inner.milliseconds
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
+    def tell(self, task: int) -> None:
+        """The inner agent's."""
+        self._inner.tell(task)
+
+    def belief(self) -> Belief:
+        """The inner agent's."""
+        return self._inner.belief()
+
+    @property
+    def refiner(self) -> Refiner | None:
+        """The inner agent's."""
+        return self._inner.refiner
 
 
 @contextmanager
@@ -197,6 +230,11 @@ def watched_planner(agent: Agent) -> Iterator[WatchedPlanner | None]:
         yield watched
     finally:
         owner.planner = inner
+
+
+def _mean(trajectories: Tensor) -> Tensor:
+    """Trajectories [K, H + 1, S]: those of a model, or the mean of those [E, K, H + 1, S] of an ensemble's members."""
+    return trajectories.mean(dim=0) if trajectories.dim() == 4 else trajectories
 
 
 def _array(tensor: Tensor) -> Array:

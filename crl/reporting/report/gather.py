@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from crl.reporting.measures import complete
 from crl.reporting.pages.sequence_tables import ORDER
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.store.comparing import differing
@@ -39,6 +38,10 @@ class Section:
         """All runs."""
         return [run for runs in self.groups.values() for run in runs]
 
+    def named(self, label: str) -> list[str]:
+        """Methods of this name, or of a strategy or agent of this name."""
+        return [name for name, runs in self.groups.items() if label in (name, runs[0].label)]
+
     @property
     def visits(self) -> list[str]:
         """Names of the tasks in the order in which they were learned."""
@@ -50,13 +53,15 @@ class Gathered:
     """What a report is made of.
 
     Attributes:
-        sections: Groups of comparable runs.
+        sections: Groups of comparable runs that learned tasks.
+        lives: Groups of comparable runs that lived only, with what another run has learned.
         entries: Every run that was named, reported or not.
         problems: What is wrong, with the hint, one message each.
         notes: What is unusual.
     """
 
     sections: tuple[Section, ...]
+    lives: tuple[Section, ...]
     entries: tuple[Entry, ...]
     problems: tuple[str, ...]
     notes: tuple[str, ...]
@@ -81,15 +86,29 @@ def gather(folders: Iterable[Path], by: Sequence[str] = ()) -> Gathered:
         if run.lost_lines:
             problems.append(f"{entry.name}: {run.lost_lines} lines of metrics.jsonl can't be read; the others count")
         kinds.setdefault(_kind(run), []).append(run)
-    names = [runs[0].results["env"] for runs in kinds.values()]
+    ordered = sorted(kinds.values(), key=lambda runs: (str(runs[0].results["env"]), -len(runs)))
+    learned = [runs for runs in ordered if runs[0].results["visits"]]
+    names = [runs[0].results["env"] for runs in learned]
     sections: list[Section] = []
-    for runs in sorted(kinds.values(), key=lambda runs: (str(runs[0].results["env"]), -len(runs))):
-        groups, settings, twins = _methods(runs, by)
+    for runs in learned:
+        several = names.count(runs[0].results["env"]) > 1
+        title = _title(runs[0], several, [section.title for section in sections])
+        section, twins = _section(runs, title, by)
+        sections.append(section)
         problems += twins
-        env = str(runs[0].results["env"])
-        title = _title(runs[0], names.count(env) > 1, [section.title for section in sections])
-        sections.append(Section(env, title, groups, settings))
-    return Gathered(tuple(sections), tuple(entries), tuple(problems), tuple(notes))
+    lives: list[Section] = []
+    for runs in ordered:
+        if not runs[0].results["visits"]:
+            section, twins = _section(runs, _life_title(runs[0]), by)
+            lives.append(section)
+            problems += twins
+    return Gathered(tuple(sections), tuple(lives), tuple(entries), tuple(problems), tuple(notes))
+
+
+def _section(runs: Sequence[ReportedRun], title: str, by: Sequence[str]) -> tuple[Section, list[str]]:
+    """Runs that compare, and what does not fit as messages."""
+    groups, settings, twins = _methods(runs, by)
+    return Section(str(runs[0].results["env"]), title, groups, settings), twins
 
 
 def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
@@ -111,8 +130,8 @@ def _read(entry: Entry) -> tuple[ReportedRun | None, str]:
     run = ReportedRun(Path(entry.path), results, entry)
     table = run.matrix("matrix_return")
     if not table.size:
-        return None, "its reward matrix is empty; run it again"
-    if np.isnan(table[-1]).any():
+        return (run, "") if run.life is not None else (None, "its reward matrix is empty; run it again")
+    if not complete(run):
         return None, f"its last evaluation is incomplete; finish it with: crl resume {shlex.quote(entry.path)}"
     return run, ""
 
@@ -123,20 +142,30 @@ def _findings(entries: Sequence[Entry]) -> tuple[list[str], list[str]]:
     for entry in entries:
         for finding in entry.findings:
             if not finding.serious:
-                text = "was moved or copied" if finding.what.startswith("was moved") else finding.what
-                notes.setdefault(text, []).append(entry.name)
+                notes.setdefault(finding.shared, []).append(entry.name)
     said = [f"{name[0]}{f' and {len(name) - 1} more' if len(name) > 1 else ''} {text}" for text, name in notes.items()]
     return problems, said
 
 
 def _kind(run: ReportedRun) -> str:
     visits = [visit["task"] for visit in run.results["visits"]]
+    if not visits and run.life is not None:
+        return repr((run.results["env"], run.life["steps"]))
     return repr((run.results["env"], visits, run.results["matrix_tasks"], run.results["evaluation"]))
+
+
+def _life_title(run: ReportedRun) -> str:
+    """The sequence's name, and how long was lived."""
+    return f"{_env_name(run)}: lives of {(run.life or {}).get('steps', 0):,} steps"
+
+
+def _env_name(run: ReportedRun) -> str:
+    return str(run.results["env"]).rpartition(":")[2].lower()
 
 
 def _title(run: ReportedRun, several: bool, taken: Sequence[str]) -> str:
     """The sequence's name, with what tells the section from others of the same sequence."""
-    env = str(run.results["env"]).rpartition(":")[2].lower()
+    env = _env_name(run)
     if not several:
         return env
     visits, evaluation = run.results["visits"], run.results["evaluation"]

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from crl.reporting.pages.mission_tables import HEADINGS, cells, summarise_missions
+from crl.reporting.pages.mission_tables import missions_table, summarise_missions
 from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun
-from crl.reporting.report.table import Table
 from crl.reporting.statistics import Interval, interval
+from crl.reporting.tables.kinds import Of
+from crl.reporting.tables.table import Column, Table
 from crl.text import counted
 
 Record = dict[str, Any]
@@ -53,24 +54,24 @@ def tables(section: Section) -> list[Table]:
     if not found:
         return []
     every = [record for records in found.values() for record in records]
-    rows = tuple(tuple(cells(row)) for row in summarise_missions(every))
     note = (
         "Success: mean share of the waypoints reached; steps: of completed missions. Brackets: 95 % bootstrap "
         "intervals over seeds. Milliseconds: CPU, median over missions of the median step."
     )
-    return [Table("missions", "Missions", HEADINGS, rows, note).known(), _by_fault(found)]
+    return [missions_table(summarise_missions(every)).named("missions", "Missions", note).known(), _by_fault(found)]
 
 
 def _by_fault(found: Mapping[str, Sequence[Record]]) -> Table:
     faults = dict.fromkeys((record["mission"], record["class"]) for records in found.values() for record in records)
     rows = []
     for mission, group in faults:
-        row = [mission, group]
+        row: list[Any] = [mission, group]
         for records in found.values():
             ours = [record for record in records if (record["mission"], record["class"]) == (mission, group)]
-            row.append(f"{sum(record['completed'] for record in ours)} of {len(ours)}" if ours else "-")
-        rows.append(tuple(row))
-    return Table("faults", "Missions completed, by fault", ("mission", "class", *found), tuple(rows))
+            row.append((sum(record["completed"] for record in ours), len(ours)) if ours else None)
+        rows.append(row)
+    columns = [Column("mission"), Column("class"), *(Column(name, Of()) for name in found)]
+    return Table.of(columns, rows).named("faults", "Missions completed, by fault")
 
 
 def _of_run(method: str, run: ReportedRun) -> list[Record]:

@@ -8,30 +8,30 @@ import numpy as np
 
 from crl.reporting.pages import sequence_tables as tables
 from crl.reporting.pages.parts import time_table
-from crl.reporting.report import missions
+from crl.reporting.report import lives, missions
+from crl.reporting.report.runs_table import runs_table
 from crl.reporting.report.summary import Summary
-from crl.reporting.report.table import Table
-from crl.reporting.tables import duration
+from crl.reporting.tables.kinds import Bounds, Estimate, Number
+from crl.reporting.tables.table import Column, Table
 
 BRACKETS = "Brackets: 95 % bootstrap intervals over seeds, whole runs drawn again (5,000 resamples, fixed seed)."
 
 
 def scores(summary: Summary) -> Table:
     """What every method reaches and what it loses."""
-    return Table.of_lines("scores", "Scores", tables.scores_table(summary.measured), BRACKETS).known()
+    return tables.scores_table(summary.measured).named("scores", "Scores", BRACKETS).known()
 
 
 def interquartile(summary: Summary) -> Table:
     """Interquartile means with both kinds of interval."""
-    rows = [
-        (name, str(len(runs)), summary.iqm[name].format(3), tables.bracket(summary.iqm_strata[name]))
-        for name, runs in summary.measured.items()
+    columns = [
+        *(Column("method"), Column("seeds", Number("d"))),
+        *(Column("IQM, whole runs", Estimate()), Column("tasks as strata", Bounds())),
     ]
-    return Table(
+    rows = [(name, len(runs), summary.iqm[name], summary.iqm_strata[name]) for name, runs in summary.measured.items()]
+    return Table.of(columns, rows).named(
         "iqm",
         "Interquartile mean of the final scores",
-        ("method", "seeds", "IQM, whole runs", "tasks as strata"),
-        tuple(rows),
         "Mean of the middle half of all final scores (seeds × tasks). Whole runs: seeds are drawn again with all their "
         "tasks, which one run learned together. Tasks as strata: each task's scores are drawn on their own (Agarwal "
         "et al. 2021); too narrow where a run's tasks vary together.",
@@ -42,63 +42,52 @@ def against(summary: Summary) -> Table | None:
     """Every method against the base."""
     if not summary.comparisons:
         return None
-    lines = tables.differences_table(summary.base, summary.comparisons)
-    return Table.of_lines("against", f"Against {summary.base}", lines, f"Paired by seed. {BRACKETS}").known()
+    made = tables.differences_table(summary.base, summary.comparisons)
+    return made.named("against", f"Against {summary.base}", f"Paired by seed. {BRACKETS}").known()
 
 
 def improvement(summary: Summary) -> Table | None:
     """Probability of improvement of every method (row) over every other (column)."""
     if len(summary.methods) < 2:
         return None
-    rows = [
-        (one, *("-" if one == other else summary.improvement[one, other].format(2) for other in summary.methods))
-        for one in summary.methods
-    ]
-    return Table(
-        "improvement",
-        "Probability of improvement",
-        ("row over column", *summary.methods),
-        tuple(rows),
-        "Share of pairs of runs, per task, in which the row's scores higher; ties count half. " + BRACKETS,
-    )
+    rows = [(one, *(summary.improvement.get((one, other)) for other in summary.methods)) for one in summary.methods]
+    columns = [Column("row over column"), *(Column(name, Estimate(2)) for name in summary.methods)]
+    note = "Share of pairs of runs, per task, in which the row's scores higher; ties count half. " + BRACKETS
+    return Table.of(columns, rows).named("improvement", "Probability of improvement", note)
 
 
 def per_task(summary: Summary) -> list[Table]:
     """Final score and return of every task."""
     made = []
     if summary.scale.normalised:
-        lines = tables.tasks_table(summary.measured, summary.scale)
-        made.append(Table.of_lines("tasks", "Score after the last task", lines, "Means over seeds."))
-    lines = tables.returns_table(summary.section.groups)
+        found = tables.tasks_table(summary.measured, summary.scale)
+        made.append(found.named("tasks", "Score after the last task", "Means over seeds."))
     note = "Just after the task's last visit → after the last task of all, means over seeds."
-    return [*made, Table.of_lines("returns", "Returns, just learned → final", lines, note)]
+    returns = tables.returns_table(summary.section.groups)
+    return [*made, returns.named("returns", "Returns, just learned → final", note)]
 
 
 def matrix(summary: Summary, method: str) -> Table:
     """A method's reward matrix."""
-    runs = summary.measured[method]
-    digits = 3 if summary.scale.normalised else 1
-    mean = np.mean([run.matrix for run in runs], axis=0)
-    rows = [
-        (f"{place + 1}. {task}", *("" if not np.isfinite(value) else f"{value:.{digits}f}" for value in row))
-        for place, (task, row) in enumerate(zip(summary.section.visits, mean, strict=True))
-    ]
-    head = ("after learning", *summary.scale.tasks)
-    return Table(
-        f"matrix_{method}", f"Reward matrix of {method}", head, tuple(rows), f"Mean {summary.unit} over seeds."
-    )
+    mean = np.mean([run.matrix for run in summary.measured[method]], axis=0)
+    score = Number(summary.spec)
+    columns = [Column("after learning"), *(Column(task, score, missing="") for task in summary.scale.tasks)]
+    visits = enumerate(zip(summary.section.visits, mean, strict=True), 1)
+    rows = [(f"{place}. {task}", *row) for place, (task, row) in visits]
+    note = f"Mean {summary.unit} over seeds."
+    return Table.of(columns, rows).named(f"matrix_{method}", f"Reward matrix of {method}", note)
 
 
 def learning(summary: Summary) -> list[Table]:
     """Speed of learning and state of the network."""
-    lines = tables.learning_table(summary.measured)
     made = []
-    if lines[0].count("|") > 2:
-        made.append(Table.of_lines("learning", "Learning and plasticity", lines, BRACKETS))
+    found = tables.learning_table(summary.measured)
+    if len(found.columns) > 1:
+        made.append(found.named("learning", "Learning and plasticity", BRACKETS))
     if any(speed is not None for runs in summary.measured.values() for run in runs for speed in run.speeds):
-        lines = tables.speeds_table(summary.measured, summary.section.visits)
+        speeds = tables.speeds_table(summary.measured, summary.section.visits)
         note = "Area under the training curve over a fresh model's; 1 is as fast."
-        made.append(Table.of_lines("speeds", "Learning speed per task", lines, note))
+        made.append(speeds.named("speeds", "Learning speed per task", note))
     return made
 
 
@@ -113,32 +102,20 @@ def cost(summary: Summary) -> list[Table]:
         "much what a checkpoint keeps grows per earlier task; kept once: the rest of it, such as the network. A dash: "
         "not recorded."
     )
-    made = [Table.of_lines("cost", "Cost and memory", tables.cost_table(groups), note).known()]
+    made = [tables.cost_table(groups).named("cost", "Cost and memory", note).known()]
     if any(run.results.get("time") for runs in groups.values() for run in runs):
-        made.append(Table.of_lines("time", "CPU seconds by phase", time_table(groups), "Median over runs."))
+        made.append(time_table(groups).named("time", "CPU seconds by phase", "Median over runs."))
     return made
 
 
 def runs(summary: Summary) -> Table:
     """Every run of the section."""
-    rows = []
-    for name, members in summary.section.groups.items():
-        for run, measured in zip(members, summary.measured[name], strict=True):
-            digits = 3 if summary.scale.normalised else 1
-            rows.append(
-                (
-                    run.path.name,
-                    name,
-                    str(run.seed),
-                    f"{np.mean(measured.final):.{digits}f}",
-                    f"{run.results.get('env_steps', 0):,}",
-                    duration(float(run.results.get("cpu_seconds") or 0)),
-                    str(run.results.get("version", "-")),
-                    run.commit or "-",
-                )
-            )
-    head = ("run", "method", "seed", f"mean {summary.unit}", "env steps", "CPU", "crl", "commit")
-    return Table("runs", "Runs", head, tuple(rows))
+    means = {
+        run.path: float(np.mean(measured.final))
+        for name, members in summary.section.groups.items()
+        for run, measured in zip(members, summary.measured[name], strict=True)
+    }
+    return runs_table(summary.section, f"mean {summary.unit}", Number(summary.spec), lambda run: means[run.path])
 
 
 def of_section(summary: Summary) -> list[Table]:
@@ -152,6 +129,7 @@ def of_section(summary: Summary) -> list[Table]:
         *(matrix(summary, name) for name in summary.methods),
         *learning(summary),
         *missions.tables(summary.section),
+        *lives.tables(summary.section),
         *cost(summary),
         runs(summary),
     ]

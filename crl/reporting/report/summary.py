@@ -14,7 +14,7 @@ from crl.reporting.measures import REFERENCE, Measures, Scale, finals, gather, m
 from crl.reporting.pages import sequence_findings as findings
 from crl.reporting.pages import sequence_tables as tables
 from crl.reporting.pages.baseline import random_returns
-from crl.reporting.report import missions
+from crl.reporting.report import lives, missions
 from crl.reporting.report.gather import Section
 from crl.reporting.statistics import Interval, interval, iqm, probability_of_improvement
 
@@ -64,6 +64,23 @@ class Summary:
         return "normalised score" if self.scale.normalised else "return"
 
     @property
+    def spec(self) -> str:
+        """How a score is written: Python's format specification."""
+        return ".3f" if self.scale.normalised else ".1f"
+
+    @property
+    def meaning(self) -> str:
+        """What a score is, in a sentence."""
+        evaluation = self.section.runs[0].results["evaluation"]
+        episodes = f"Each is the mean of {evaluation.get('episodes')} evaluation episodes, without noise or learning."
+        if not self.scale.normalised:
+            return f"Scores are returns, as the environment pays them. {episodes}"
+        return (
+            "Scores are returns, normalised per task: 0 is what random actions reach, 1 the mean of `single`, a new "
+            f"model per task, just after it learned that task. {episodes}"
+        )
+
+    @property
     def has_success(self) -> bool:
         """Whether any task was ever achieved; some have no notion of it."""
         return any(np.nanmax(run.matrix(), initial=0.0) > 0 for run in self.section.runs)
@@ -77,6 +94,7 @@ class Summary:
             *findings.plasticity(self.measured, self.base),
             *findings.memory(self.section.groups),
             *missions.said(self.section),
+            *lives.said(self.section),
         ]
         return [line for line in lines if line]
 
@@ -97,12 +115,13 @@ def summarise(section: Section, *, normalise: bool = True, base: str | None = No
     Raises:
         CrlError: There is no such method.
     """
-    if base is not None and base not in section.groups:
-        base = _named(base, section)
+    named = section.named(base) if base is not None else []
+    if base is not None and not named:
+        raise CrlError(f"no run here is of {base!r}", f"methods: {', '.join(section.groups)}")
     scored, notes = _scale(section, normalise)
     singles = section.groups.get(REFERENCE, []) if scored.normalised else []
     measured = measure(section.groups, scored, singles)
-    chosen = base or (BASE if BASE in measured else next(iter(measured)))
+    chosen = next(iter(named), None) or (BASE if BASE in measured else next(iter(measured)))
     names = next(iter(measured.values()))[0].values
     metrics = {
         name: {
@@ -124,7 +143,7 @@ def summarise(section: Section, *, normalise: bool = True, base: str | None = No
         metrics=metrics,
         improvement=_improvement(scores),
         comparisons={name: tables.compare(measured[chosen], measured[name]) for name in measured if name != chosen},
-        notes=tuple(notes),
+        notes=(*([scored.sampled] if scored.sampled else []), *notes),
     )
 
 
@@ -191,11 +210,3 @@ def _code_of(run: Path, env: str) -> tuple[str, ...]:
     except CrlError:  # settings that can't be read, or are not there
         named = ()
     return tuple(sorted({*named, *([env] if is_path(env) else [])}))
-
-
-def _named(base: str, section: Section) -> str:
-    """A method by the beginning of its name."""
-    fits = [name for name in section.groups if name.split(" (")[0] == base]
-    if not fits:
-        raise CrlError(f"no run here is of {base!r}", f"methods: {', '.join(section.groups)}")
-    return fits[0]

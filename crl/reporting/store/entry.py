@@ -19,11 +19,18 @@ class Finding:
         what: What is wrong, or unusual.
         hint: How to put it right, or what still works.
         serious: Whether the run is of less use for it; a finding that is not is a note.
+        alike: What is unusual without what only this run has of it; empty: the same.
     """
 
     what: str
     hint: str
     serious: bool = True
+    alike: str = ""
+
+    @property
+    def shared(self) -> str:
+        """What several runs may have in common."""
+        return self.alike or self.what
 
     def __str__(self) -> str:
         return f"{self.what}; {self.hint}"
@@ -119,11 +126,14 @@ REAL = ("success", "mean_return", "forgetting", "cpu_seconds", "wall_seconds")
 """Facts that are numbers; all others are texts."""
 FACTS: Mapping[str, Check] = {name: whole if name in WHOLE else number if name in REAL else text for name in COLUMNS}
 """What each fact is, where it is known."""
+_FINDING = mapping(
+    {"what": anything, "hint": anything, "serious": flag, "alike": text}, ("what", "hint", "serious", "alike")
+)
 _ENTRY = mapping(
     {
         **{name: check if name in ("name", "path", "status") else optional(check) for name, check in FACTS.items()},
         "settings": mapping({}),
-        "findings": listed(mapping({"what": anything, "hint": anything, "serious": flag}, ("what", "hint", "serious"))),
+        "findings": listed(_FINDING),
     }
 )
 

@@ -198,7 +198,8 @@ def _of_place(
 ) -> Iterator[Finding]:
     said = (results or {}).get("run")
     if isinstance(said, str) and Path(said).name and not _same_place(Path(said), folder):
-        yield Finding(f"was moved or copied from {said}", "nothing is lost: name it by its new place", False)
+        hint = "nothing is lost: name it by its new place"
+        yield Finding(f"was moved or copied from {said}", hint, False, alike="was moved or copied")
     agent = (settings or {}).get("agent")
     played = agent.get("run") if isinstance(agent, Mapping) and agent.get("name") == "frozen" else None
     if played and not os.path.isdir(str(played)):  # noqa: PTH112 (it never raises)

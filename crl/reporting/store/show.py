@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.text import Text
-
 from crl.console import PlainTable
 from crl.reporting.store.entry import Entry
-from crl.reporting.tables import duration
+from crl.reporting.tables.kinds import Composite, Duration, Number, Settings
+from crl.reporting.tables.table import Column, Table
+from crl.reporting.tables.terminal import sideways, terminal
+from crl.reporting.tables.wording import size
 from crl.text import counted
 
 _STYLES = {"finished": "green", "running": "cyan", "unfinished": "yellow", "half-written": "red"}
@@ -18,28 +19,28 @@ _STYLES = {"finished": "green", "running": "cyan", "unfinished": "yellow", "half
 
 def table(found: Sequence[Entry]) -> PlainTable:
     """A line per run."""
-    shown = PlainTable(title=counted(len(found), "run"), title_justify="left")
-    shown.add_column("run", overflow="fold")
-    for head in ("status", "env", "method"):
-        shown.add_column(head)
-    for head in ("seed", "visits", "steps", "success", "return", "forgetting", "CPU"):
-        shown.add_column(head, justify="right")
-    for entry in found:
-        mark = " !" if entry.problems else ""
-        shown.add_row(
-            Text(entry.name),
-            Text(entry.status + mark, style=_STYLES.get(entry.status, "")),
-            Text(entry.env or "-"),
-            Text(entry.method or "-"),
-            _whole(entry.seed),
-            _whole(entry.visits),
-            _whole(entry.steps),
-            "-" if entry.success is None else f"{entry.success:.0%}",
-            _number(entry.mean_return),
-            _number(entry.forgetting),
-            "-" if entry.cpu_seconds is None else duration(entry.cpu_seconds),
+    columns = [
+        *(Column("run"), Column("status", Composite(_marked)), Column("env"), Column("method")),
+        *(Column(title, Number(",d")) for title in ("seed", "visits", "steps")),
+        *(Column("success", Number(".0%")), Column("return", Number(".1f")), Column("forgetting", Number(".1f"))),
+        Column("CPU", Duration()),
+    ]
+    rows = [
+        (
+            *(entry.name, (entry.status, bool(entry.problems)), entry.env or None, entry.method or None),
+            *(entry.seed, entry.visits, entry.steps),
+            *(entry.success, entry.mean_return, entry.forgetting, entry.cpu_seconds),
         )
-    return shown
+        for entry in found
+    ]
+    made = Table.of(columns, rows).named("runs", counted(len(found), "run"))
+    return terminal(made, colours={"status": lambda value: _STYLES.get(value[0], "")})
+
+
+def _marked(value: tuple[str, bool]) -> str:
+    """A status, marked where something is wrong."""
+    status, wrong = value
+    return f"{status} !" if wrong else status
 
 
 def findings(found: Sequence[Entry]) -> list[str]:
@@ -52,9 +53,8 @@ def findings(found: Sequence[Entry]) -> list[str]:
     for entry in found:
         for finding in entry.findings:
             if not finding.serious:
-                what = "was moved or copied" if finding.what.startswith("was moved") else finding.what
                 hint = finding.hint.replace(entry.path, "RUN")
-                notes.setdefault((what, hint), []).append(entry.name)
+                notes.setdefault((finding.shared, hint), []).append(entry.name)
     for (what, hint), names in notes.items():
         who = names[0] if len(names) == 1 else f"{names[0]} and {len(names) - 1} more"
         lines.append(f"note: {who}: {what}; {hint}")
@@ -89,40 +89,25 @@ def one_line(folder: Path) -> str:
 def side_by_side(
     found: Sequence[Entry], settings: Mapping[str, list[Any]], facts: Mapping[str, list[Any]]
 ) -> PlainTable:
-    """A column per run."""
-    shown = PlainTable()
-    shown.add_column("")
-    for entry in found:
-        shown.add_column(Text(entry.name), justify="right", overflow="fold")
-    for key, values in settings.items():
-        shown.add_row(Text(key), *(Text(str(value)) for value in values))
-    if settings:
-        shown.add_section()
-    for title, values in facts.items():
-        shown.add_row(title, *(Text(_fact(value)) for value in values))
-    return shown
+    """A column per run: the settings in which they differ, and below them what each reached."""
+    columns = [Column("run"), *(Column(key, Settings()) for key in settings)]
+    columns += [Column(title, Composite(_fact)) for title in facts]
+    rows = [
+        (entry.name, *([values[place]] for values in settings.values()), *(values[place] for values in facts.values()))
+        for place, entry in enumerate(found)
+    ]
+    return sideways(Table.of(columns, rows), ruled_after=len(settings))
 
 
 def _fact(value: Any) -> str:
-    if value is None:
-        return "-"
     if isinstance(value, float):
         return f"{value:,.3f}" if abs(value) < 10 else f"{value:,.1f}"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+    return _whole(value)
 
 
 def _whole(value: int | None) -> str:
     return "-" if value is None else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
-
-
 def _size(count: int | None) -> str:
-    if count is None:
-        return "size not known"
-    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
-        if count >= size:
-            return f"{count / size:.1f} {unit}"
-    return f"{count} B"
+    return "size not known" if count is None else size(count)

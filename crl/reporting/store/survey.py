@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,7 @@ def survey(folder: Path, root: Path) -> Entry:
         fingerprint=RunFolder(folder).fingerprint(),
         size=sum(_sizes(folder)),
         settings=flat(settings or {}),
-        findings=tuple(Finding(printable(each.what), printable(each.hint), each.serious) for each in findings),
+        findings=tuple(replace(each, what=printable(each.what), hint=printable(each.hint)) for each in findings),
         **facts,
     )
 

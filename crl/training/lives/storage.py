@@ -16,6 +16,7 @@ from typing import Any
 from crl import restoring
 from crl.agents.base import Agent
 from crl.errors import CrlError
+from crl.training.checkpoints.names import step_and_revision
 from crl.training.checkpoints.store import CheckpointStore
 from crl.types import ActionSpec, ObservationSpec, TaskSpec
 
@@ -66,6 +67,11 @@ class MemoryFolder:
             CheckpointError: The disk is full, or the folder can't be written; what was saved before is untouched.
         """
         return self._store.save(now, {"version": VERSION, "robot": self._robot, "state": dict(state)})
+
+    def newest(self) -> int:
+        """Steps that were lived at the newest save; 0 without one."""
+        saves = self._store.list()
+        return step_and_revision(saves[-1])[0] if saves else 0
 
     def load(self, take: Callable[[Mapping[str, Any]], None]) -> list[str]:
         """Give the newest state that is whole to ``take``; returns what is wrong with later ones.

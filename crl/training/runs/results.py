@@ -14,6 +14,7 @@ from crl.training.clock import Clock
 from crl.training.loop import TrainingLoop
 from crl.training.metrics.matrix import Matrix, average_performance, forgetting, forgetting_from_best
 from crl.training.metrics.measures import memory
+from crl.training.metrics.sampling import estimates
 from crl.training.runs.provenance import commit
 from crl.training.runs.state import RunState, Score
 from crl.version import __version__
@@ -25,6 +26,8 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
     ``tasks``, ``matrix`` and ``forgetting`` are success rates; the same from returns has ``_return`` in its name. Tasks
     without a notion of success have ``None`` there.
     Rows of a matrix are visits in order; columns are tasks in the order of their first visit (``matrix_tasks``).
+    Where earlier tasks were drawn for the evaluations (``evaluation.tasks``), means over all tasks are not known.
+    ``estimates`` has them with intervals, and says how many tasks were evaluated.
     """
     state, sequence, kind = loop.state, loop.sequence, kind_of(config)
     order = loop.order[: len(state.rows)]  # nothing, if the run began with what another one has learned
@@ -71,11 +74,26 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
             "episodes": config.evaluation.episodes,
             "episodes_between": config.evaluation.episodes_between,
             "seed": config.evaluation.seed,
+            # Runs of before there was sampling have no such entry, and are compared with those that do not sample.
+            **({"tasks": config.evaluation.tasks} if config.evaluation.tasks else {}),
         },
+        **(_estimates(success, returns, learned_at) if config.evaluation.tasks and state.rows else {}),
         "fingerprint": fingerprint(config),
         "version": __version__,
         "commit": commit(),
         "torch": torch.__version__,
+    }
+
+
+def _estimates(success: Matrix, returns: Matrix, learned_at: list[int]) -> dict[str, Any]:
+    by_success, by_return = estimates(success, learned_at), estimates(returns, learned_at)
+    return {
+        "estimates": {
+            "average_success": by_success["average"],
+            "average_return": by_return["average"],
+            "forgetting": by_success["forgetting"],
+            "forgetting_return": by_return["forgetting"],
+        }
     }
 
 

@@ -48,6 +48,10 @@ _VISIT = mapping(
     },
     ("task",),
 )
+_ESTIMATE = mapping(
+    {"value": number, "low": optional(number), "high": optional(number), "evaluated": count, "tasks": count},
+    ("value", "low", "high", "evaluated", "tasks"),
+)
 
 SCHEMA: Mapping[str, Check] = {
     "env": text,
@@ -81,7 +85,8 @@ SCHEMA: Mapping[str, Check] = {
     "revisits_data": optional(flag),
     "missions": listed(mapping({})),
     "life": optional(mapping({})),
-    "evaluation": mapping({"episodes": count, "episodes_between": count, "seed": whole}),
+    "evaluation": mapping({"episodes": count, "episodes_between": count, "seed": whole, "tasks": count}),
+    "estimates": named(optional(_ESTIMATE)),
     "fingerprint": text,
     "version": text,
     "commit": optional(text),

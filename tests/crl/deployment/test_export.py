@@ -56,9 +56,7 @@ def test_the_folder_says_all_and_its_checksums_are_right(exported: Path, run: Pa
     mine = load_run(run).agent.state_dict()
     for name, part in mine["adaptation"]["fitted"]["one_step"]["scales"]["changes"].items():
         if isinstance(part, torch.Tensor):
-            np.testing.assert_array_equal(
-                weights[f"adaptation/fitted/one_step/normalisers/changes/{name}"], part.numpy()
-            )
+            np.testing.assert_array_equal(weights[f"adaptation/fitted/one_step/scales/changes/{name}"], part.numpy())
     own = mine["adaptation"]["fitted"]["one_step"]["weights"]
     np.testing.assert_array_equal(weights["adaptation/fitted/one_step/weights"], own.numpy())
     np.testing.assert_array_equal(weights["strategy/trunk"], mine["strategy"]["trunk"].numpy())

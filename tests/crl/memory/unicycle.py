@@ -14,13 +14,13 @@ from crl.config import Config
 from crl.config.asking.composing import compose
 from crl.config.sections.flow import IdentificationConfig
 from crl.dynamics.buffer import Buffer
-from crl.memory.base_model import BaseModel
-from crl.memory.belief import Belief
-from crl.memory.bridge import Bridge
-from crl.memory.likelihood import Units
+from crl.memory.belief.loop import Belief
 from crl.memory.making import Ground, fit_ground, make_memory
-from crl.memory.memory import Memory
-from crl.memory.steps import Steps
+from crl.memory.models.base_model import BaseModel
+from crl.memory.models.bridge import Bridge
+from crl.memory.models.memory import Memory
+from crl.memory.models.steps import Steps
+from crl.memory.models.units import Units
 from crl.sequences import load_sequence
 from crl.types import Transition
 
@@ -84,7 +84,7 @@ def make_bridge() -> Bridge:
 def memory_of(kind: str, most: int = 8) -> Memory:
     """An empty memory."""
     bridge = make_bridge()
-    return make_memory(settings(kind, most), bridge.base, bridge)
+    return make_memory(settings(kind, most), bridge, units())
 
 
 def units() -> Units:

@@ -4,22 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from crl.reporting.escaping import csv_cell, latex_text, markdown_cells, markdown_text
-from crl.reporting.pages.parts import markdown_table
-from crl.reporting.report.table import Table
-
-NAMES = ["plain", "a | b", "a|b", r"a\|b", "back\\", "", "two\nlines", "  rim ", "|", "||", "<b>", "\x1b[31m"]
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_a_name_stays_in_its_cell_of_a_markdown_table(name: str) -> None:
-    lines = markdown_table(["method", name], [[name, "1"], ["x", name]])
-    assert len(lines) == 4
-    read = Table.of_lines("k", "t", lines)
-    plain = " ".join(name.replace("\x1b", "").split())
-    assert read.head == ("method", plain)
-    assert read.rows == ((plain, "1"), ("x", plain))
-    assert [len(markdown_cells(line)) for line in lines] == [2] * 4
+from crl.reporting.escaping import csv_cell, latex_text, markdown_text
 
 
 @pytest.mark.parametrize(

@@ -14,13 +14,13 @@ from crl.reporting.pages.parts import (
     final,
     forgotten,
     learned,
-    markdown_table,
     provenance,
     time_table,
     write_page,
 )
 from crl.reporting.pages.plots import curves_figure, sequence_figure
 from crl.reporting.runs import RunRecord, by_strategy, read_run, run_folders
+from crl.reporting.tables.markdown import markdown
 from tests.crl.reporting.folders import leave
 
 HAND = {
@@ -134,8 +134,8 @@ def test_figures_are_drawn(groups: dict[str, list[RunRecord]], tmp_path: Path) -
 
 
 def test_tables(groups: dict[str, list[RunRecord]]) -> None:
-    assert markdown_table(["a", "b"], [["1", "2"]]) == ["| a | b |", "| --- | --- |", "| 1 | 2 |"]
-    assert time_table(groups)[-1] == "| hypercrl | 2 | 10.0 |"
+    assert time_table(groups).rows[-1] == ("hypercrl", 1.5, 10.0)
+    assert markdown(time_table(groups))[-1] == "| hypercrl | 2 | 10.0 |"
 
 
 def test_provenance(groups: dict[str, list[RunRecord]]) -> None:

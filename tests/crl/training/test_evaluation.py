@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from crl.errors import CrlError
+from crl.training import unlabelled
 from crl.training.clock import Clock
 from crl.training.evaluation import evaluate_task
 from crl.training.load import evaluate_run
@@ -124,3 +126,30 @@ def test_an_evaluation_by_itself_tells_how_far_it_is(tmp_path: Path, monkeypatch
     lines = [line.split("  elapsed")[0] for line in text.getvalue().splitlines()]
     assert lines[0] == "task 1/2 slide_0  evaluate  evaluation episode 1 of 6 (slide_0)"
     assert "task 2/2 slide_1  evaluate  evaluation episode 5 of 6 (slide_1)" in lines
+
+
+def test_without_labels_the_agent_finds_out_which_task_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unlabelled, "UNSETTLED", 4)
+    learned = ("learning.initial_steps=200", "learning.final_steps=300", "budget.steps=[160]")
+    train(tiny.settings(tmp_path, "continual=single", *learned), tiny.quiet()[0])
+    told = evaluate_run(tmp_path / "run")
+    inferred = evaluate_run(tmp_path / "run", labels="none")
+    assert (told["labels"], inferred["labels"]) == ("told", "none")
+    for with_label, without in zip(told["tasks"], inferred["tasks"], strict=True):
+        assert "right_label" not in with_label
+        assert without["right_label"] >= 0.8
+        # The first push may go the wrong way.
+        assert without["mean_return"] == pytest.approx(with_label["mean_return"], abs=0.7)
+
+
+def test_an_agent_without_models_can_t_infer_tasks(tmp_path: Path) -> None:
+    train(tiny.settings(tmp_path, "agent=random"), tiny.quiet()[0])
+    with pytest.raises(CrlError, match="no model of its tasks"):
+        evaluate_run(tmp_path / "run", labels="none")
+
+
+def test_an_unknown_way_of_telling_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CrlError, match="none of told, none"):
+        evaluate_run(tmp_path / "run", labels="all")

@@ -10,6 +10,7 @@ import torch
 from rich.console import Console
 
 from crl.agents.planning import PlanningAgent
+from crl.training import loop as loops
 from crl.training.loop import SimulatorFailed, TrainingLoop
 from crl.training.showing import progress as showing
 from crl.training.showing.progress import Progress
@@ -383,3 +384,15 @@ class TestFaults:
         episodes = tiny.lines(tmp_path / "loop", "episode")
         assert [line["episode"] for line in episodes] == list(range(1, len(episodes) + 1))
         assert ["fault" in line for line in episodes] == [True] * 5 + [False] * (len(episodes) - 5)
+
+
+def test_environments_that_were_closed_are_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def played() -> TrainingLoop:
+        return tiny.finish(tiny.make_loop(tiny.settings(tmp_path, tasks="[0,1,2,0]"), tmp_path / "loop"))
+
+    all_open = played()
+    assert len(all_open._envs) == 3
+    monkeypatch.setattr(loops, "ENVS_KEPT", 1)
+    one_open = played()
+    assert len(one_open._envs) == 1
+    assert one_open.state == all_open.state

@@ -72,8 +72,8 @@
     });
   });
 
-  // Tables sort by a column's first number, or by its text.
-  const value = (cell) => { const text = cell.textContent.replace(/,/g, "").replace("−", "-"); const number = parseFloat(text); return Number.isNaN(number) ? text : number; };
+  // Tables sort by the number that a cell carries, or by its text.
+  const value = (cell) => cell.dataset.order === undefined ? cell.textContent : Number(cell.dataset.order);
   all("table[data-sort]").forEach((table) => {
     const heads = all("thead th", table);
     heads.forEach((head, column) => {
@@ -86,7 +86,7 @@
         heads.forEach((other) => other.removeAttribute("aria-sort"));
         head.setAttribute("aria-sort", down ? "descending" : "ascending");
         const rows = all("tbody tr", table);
-        const order = (a, b) => { const [x, y] = [value(a.cells[column]), value(b.cells[column])]; return typeof x === typeof y ? (x < y ? -1 : x > y ? 1 : 0) : typeof x === "number" ? -1 : 1; };
+        const order = (a, b) => { const [x, y] = [value(a.cells[column]), value(b.cells[column])]; return typeof x !== typeof y ? (typeof x === "number" ? -1 : 1) : typeof x === "number" ? x - y : x.localeCompare(y, undefined, { numeric: true }); };
         rows.sort((a, b) => down ? order(b, a) : order(a, b)).forEach((row) => table.tBodies[0].append(row));
       });
     });

@@ -16,7 +16,7 @@ from nav_msgs.msg import Odometry, Path
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, State, TransitionCallbackReturn
 from std_msgs.msg import Bool, Empty
-from std_srvs.srv import SetBool, Trigger
+from std_srvs.srv import Trigger
 
 from crl.errors import CrlError
 from crl.safety.wall import SafeCommand
@@ -24,6 +24,7 @@ from crl_robots import RobotError, RobotMission
 from crl_robots.recordings.ros_messages import fill_twist, reading_of, seconds, waypoints_of
 from crl_robots.robot import checked, inside
 from crl_ros import qualities
+from crl_ros.asking import ABOUT, Asking
 from crl_ros.control import Control
 from crl_ros.drivers import make_driver
 from crl_ros.health import ERROR, PERIOD, STEADY, WARN, Health
@@ -43,6 +44,7 @@ PARAMETERS = (
     Parameter(
         "learner_rate", -1.0, "gradient steps per second; 0: as many as possible; -1: the deployment's own", -1.0, 1e5
     ),
+    Parameter("memory", "", "folder of the memory of regimes, if the run has one; empty: DEPLOYMENT_memory"),
     Parameter("seed", 0, "of the planner's random numbers", 0, MANY),
     Parameter("enable_stamped_cmd_vel", True, "cmd_vel is a TwistStamped; otherwise a Twist"),
 )
@@ -58,7 +60,7 @@ class AgentNode(LifecycleNode):
 
     def __init__(self) -> None:
         super().__init__("crl_agent")
-        declare(self, PARAMETERS)
+        declare(self, (*PARAMETERS, *ABOUT))
         self._health = Health(self)
         self._listening = Listening(self)
         self._frozen: Any = None
@@ -119,7 +121,7 @@ class AgentNode(LifecycleNode):
                 self.destroy_subscription,
                 subscribe(Bool, "e_stop", self._hear_e_stop, qualities.E_STOP, lambda: self._press(None)),
             ),
-            (self.destroy_service, self.create_service(SetBool, "~/learn", self._learn)),
+            *Asking(self, driver).services(),
             (self.destroy_service, self.create_service(Trigger, "~/reset_e_stop", self._reset)),
         ]
         self._imu = ImuListener(self._listening, self._control, self._complain, self._trouble, self._send_now)
@@ -313,17 +315,6 @@ class AgentNode(LifecycleNode):
             self._trouble.pop("flaw", None)
         for flaw in new:
             self._complain("flaw", RobotError(f"odometry {flaw} is refused", "look at who publishes it"))
-
-    def _learn(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
-        assert self._control is not None
-        driver: Any = self._control.driver
-        if not hasattr(driver, "learning"):
-            response.success, response.message = False, "this driver does not learn"
-            return response
-        driver.learning = request.data
-        response.success = driver.learning == request.data
-        response.message = "learning" if driver.learning else "not learning"
-        return response
 
     def _reset(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         del request

@@ -36,6 +36,8 @@ class Driver(Protocol):
     """Who decides: :class:`crl.deployment.pilot.Pilot`, or something simpler with the same calls."""
 
     learner_pid: int | None
+    learns: bool
+    learning: bool
 
     def begin(self, waypoints: int) -> None:
         """A mission of so many waypoints begins."""
@@ -50,7 +52,15 @@ class Driver(Protocol):
         ...
 
     def poll(self) -> bool:
-        """Take over newer weights, if there are any."""
+        """Learn a little, or take over newer weights, if there is anything of it."""
+        ...
+
+    def name_regime(self, regime: int, name: str) -> None:
+        """Give a remembered regime a name."""
+        ...
+
+    def forget_regime(self, regime: int) -> None:
+        """Forget a remembered regime."""
         ...
 
     def status(self) -> dict[str, Any]:

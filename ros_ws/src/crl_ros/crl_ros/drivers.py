@@ -24,7 +24,8 @@ def make_driver(wanted: dict[str, Any]) -> tuple[RobotSpec, Driver]:
 
         deployment = load_deployment(Path(folder), robot or None)
         rate = None if wanted["learner_rate"] < 0 else wanted["learner_rate"]
-        pilot = Pilot(deployment, learn=wanted["learn"], seed=wanted["seed"], learner_rate=rate)
+        memory = Path(wanted["memory"]) if wanted["memory"] else None
+        pilot = Pilot(deployment, learn=wanted["learn"], seed=wanted["seed"], learner_rate=rate, memory=memory)
         return deployment.robot, pilot
     if not wanted["follower"]:
         raise CrlError(

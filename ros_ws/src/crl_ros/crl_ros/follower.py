@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from crl.errors import CrlError
 from crl.types import Decision
 from crl_robots import RobotSpec
 
@@ -24,6 +25,8 @@ class Follower:
     """See the module; the interface is that of :class:`crl.deployment.pilot.Pilot`."""
 
     learner_pid: int | None = None
+    learns = False
+    learning = False
 
     def __init__(self, spec: RobotSpec) -> None:
         self._spec = spec
@@ -54,6 +57,14 @@ class Follower:
     def poll(self) -> bool:
         """There are no newer weights."""
         return False
+
+    def name_regime(self, regime: int, name: str) -> None:
+        """Nothing is remembered."""
+        raise CrlError("a waypoint follower remembers no regimes", "drive with a deployment of refiner=lifelong")
+
+    def forget_regime(self, regime: int) -> None:
+        """Nothing is remembered."""
+        self.name_regime(regime, "")
 
     def status(self) -> dict[str, Any]:
         """That nothing is learned."""

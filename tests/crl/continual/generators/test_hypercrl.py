@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 from crl.config import Config, HypernetworkConfig
+from crl.continual.composing import make_strategy
 from crl.continual.generators.hypercrl import HyperCRL
+from crl.dynamics import hypernetwork
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 from tests.crl.states import bits, differences, numbers
@@ -364,3 +366,65 @@ def test_drawn_tasks_are_kept_too() -> None:
         learn(crl, 5, 200)
         moved[beta] = max(float((crl.weights(task) - old[task]).norm()) for task in old)
     assert moved[0.0] > 5 * moved[0.5]
+
+
+@pytest.fixture
+def _gram(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Gram form, however few tasks there are."""
+    monkeypatch.setattr(hypernetwork, "pays", lambda tasks, hidden: True)
+
+
+def visited(config: Config, tasks: int) -> HyperCRL:
+    """A strategy after a step of each of some tasks."""
+    crl = strategy(config)
+    for task in range(tasks):
+        crl.begin_task(task)
+        crl.step(task_loss(task))
+    return crl
+
+
+@pytest.mark.usefixtures("_double", "_gram")
+@pytest.mark.parametrize("lookahead", [False, True])
+def test_in_gram_form_every_step_is_the_published_one(lookahead: bool) -> None:
+    config = settings(beta=5.0, lookahead=lookahead)
+    assert side_by_side(config, [0, 1, 2, 0, 3], steps=5) < 1e-9
+
+
+@pytest.mark.usefixtures("_gram")
+def test_in_gram_form_a_step_makes_the_weights_of_the_current_task_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    crl = visited(settings(beta=5.0), 3)
+    made: list[int] = []
+    generate = crl.hypernetwork.generate
+    monkeypatch.setattr(
+        crl.hypernetwork, "generate", lambda parameters, rows: made.append(len(rows)) or generate(parameters, rows)
+    )
+    crl.begin_task(3)
+    report = crl.step(task_loss(3))
+    assert "retain" in report
+    assert made == [1]
+
+
+@pytest.mark.usefixtures("_gram")
+def test_in_gram_form_a_restart_changes_nothing() -> None:
+    crl = visited(settings(beta=5.0), 3)
+    crl.begin_task(3)
+    for step in range(3):
+        crl.step(task_loss(3, step))
+    other = strategy(settings(beta=5.0), seed=9)
+    other.load_state_dict(crl.state_dict())
+    for one in (crl, other):
+        for step in range(3, 6):
+            one.step(task_loss(3, step))
+    assert not differences(crl.state_dict(), other.state_dict())
+
+
+def test_weights_that_are_weighed_or_replayed_are_generated() -> None:
+    for name in ("hypercrl_ewc", "hypercrl_replay"):
+        config = settings(beta=5.0)
+        config.continual.name = name
+        crl = make_strategy(config, NETWORK, torch.Generator().manual_seed(0))
+        assert isinstance(crl, HyperCRL)
+        for task in range(60):
+            crl.begin_task(task)
+        assert crl._distance is None
+        assert crl._targets is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from crl.reporting.report.build import Options, write_reports
+from crl.reporting.reports import Options, write_reports
 from tests.crl.reporting.folders import leave, plastic
 from tests.crl.reporting.html import browser
 

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 from crl.reporting.colour_range import colour_range
-from crl.reporting.html import colours, curves, intervals, svg
-from crl.reporting.report.build import Options, write_reports
-from crl.reporting.report.table import Table
+from crl.reporting.html.drawing import colours, curves, intervals, svg
+from crl.reporting.reports import Options, write_reports
 from crl.reporting.statistics import Interval
 from tests.crl.reporting.folders import leave, plastic
 from tests.crl.reporting.html import browser
@@ -118,11 +117,6 @@ class TestWords:
         for right in ("4 runs, 8 h 00 min", "runs 4", "methods 2", "seeds per method 2", "tasks in sequence 2"):
             assert right in text, right
         assert "CPU seconds per run" in text, "phases took seconds"
-
-    def test_what_nobody_knows_has_no_column(self) -> None:
-        table = Table("k", "t", ("a", "b", "c"), (("-", "-", "1"), ("-", "-", "-")))
-        assert table.known().head == ("a", "c")
-        assert table.known().rows == (("-", "1"), ("-", "-"))
 
 
 class TestMemory:

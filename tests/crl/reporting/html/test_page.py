@@ -11,9 +11,9 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from crl.reporting.html import colours, curves, heatmap, intervals, svg
 from crl.reporting.html.block import prose
-from crl.reporting.report.build import Options, write_reports
+from crl.reporting.html.drawing import colours, curves, heatmap, intervals, svg
+from crl.reporting.reports import Options, write_reports
 from crl.reporting.statistics import Interval
 from crl.training.metrics.curves import Curve, area
 from tests.crl.reporting.folders import leave

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.pages.mission_expectations import expectations, expectations_markdown
+from crl.reporting.pages.mission_expectations import expectations, expectations_table
+from crl.reporting.tables.markdown import markdown
 from tests.crl.reporting.pages.test_mission_tables import record
 
 
@@ -110,7 +111,9 @@ def test_missions_that_cannot_be_compared_are_left_out() -> None:
 
 def test_the_table_says_what_is_not_met() -> None:
     rows = expectations(flown("C", "afm", steps=150) + flown("C", "oracle") + flown("C", "none"))
-    assert "| C | flip | no refiner's time and error | time 1.50, error 1.00 | **no** |" in expectations_markdown(rows)
+    assert "| C | flip | no refiner's time and error | time 1.50, error 1.00 | **no** |" in markdown(
+        expectations_table(rows)
+    )
 
 
 def test_a_class_is_judged_as_a_whole_too() -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from crl.reporting.pages.mission_tables import HEADINGS, cells, missions_markdown, missions_table, summarise_missions
+from crl.reporting.pages.mission_tables import missions_table, summarise_missions
+from crl.reporting.tables.markdown import markdown
+from crl.reporting.tables.terminal import terminal
 
 
 def record(method: str = "afm", mission: str = "flip", seed: int = 0, **changes: Any) -> dict[str, Any]:
@@ -140,7 +142,8 @@ def test_rows_become_text() -> None:
         record("none", seed=s, completed=False, reached_fraction=0.0, steps_to_identify=None, ms={}) for s in (0, 1)
     ]
     rows = summarise_missions(records)
-    text = dict(zip(HEADINGS, cells(only(rows, "afm")), strict=True))
+    table = missions_table(rows)
+    text, failed = (dict(zip(table.head, map(str, row), strict=True)) for row in table.written)
     assert text["completed"] == "2 of 2"
     assert text["success"] == "1.000 [1.000, 1.000]"
     assert text["steps"].startswith("110 [")
@@ -148,13 +151,12 @@ def test_rows_become_text() -> None:
     assert text["false alarms"] == "0 in 60"
     assert text["steps / oracle"] == "-"
     assert text["ms per step (plan, identify, refine, learn)"] == "3.0 (p99 6.0): 2.0, -, -, -"
-    failed = dict(zip(HEADINGS, cells(only(rows, "none")), strict=True))
     assert (failed["steps"], failed["steps to identify"], failed["completed"]) == ("-", "-", "0 of 2")
-    lines = missions_markdown(rows).splitlines()
+    lines = markdown(table)
     assert len(lines) == 4
-    assert {line.count("|") for line in lines} == {len(HEADINGS) + 1}
+    assert {line.count("|") for line in lines} == {len(table.columns) + 1}
     console = Console(width=300, record=True, file=None, quiet=False)
     with console.capture() as captured:
-        console.print(missions_table(rows, "small"))
+        console.print(terminal(table.named("missions", "small")))
     assert "afm" in captured.get()
     assert "2 of 2" in captured.get()

@@ -17,13 +17,15 @@ from typer.testing import CliRunner
 from crl.cli import app
 from crl.errors import EGL_PACKAGES, RenderingError
 from crl.reporting.replay import filming as replaying
-from crl.reporting.replay import playing, video_file
+from crl.reporting.replay import playing
+from crl.reporting.replay.film import video_file
+from crl.reporting.replay.film.frames import frames
+from crl.reporting.replay.film.pictures import padded, picture_of
+from crl.reporting.replay.film.video_file import Film
 from crl.reporting.replay.filming import film, record_all, replay
-from crl.reporting.replay.frames import frames
-from crl.reporting.replay.pictures import padded, picture_of, rate, stride
 from crl.reporting.replay.progress import FilmProgress
 from crl.reporting.replay.recorded_episode import RecordedEpisode
-from crl.reporting.replay.video_file import Film
+from crl.reporting.replay.timing import rate, stride
 from crl.training.load import load_run
 from crl.training.runner import train
 from tests import tiny

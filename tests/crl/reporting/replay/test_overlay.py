@@ -13,16 +13,17 @@ import torch
 
 from crl.config.asking.composing import compose
 from crl.errors import CrlError, RenderingError
-from crl.reporting.replay import ink, video_file
-from crl.reporting.replay.fields import map_axes, shown_fields
+from crl.reporting.replay.drawing import ink
+from crl.reporting.replay.drawing.fields import map_axes, shown_fields
+from crl.reporting.replay.drawing.map import Map
+from crl.reporting.replay.drawing.panel import Panel, share
+from crl.reporting.replay.film import video_file
+from crl.reporting.replay.film.frames import frames
+from crl.reporting.replay.film.pictures import compress, decompress
+from crl.reporting.replay.film.video_file import Film
 from crl.reporting.replay.filming import check_alike, film, record_all
-from crl.reporting.replay.frames import frames
-from crl.reporting.replay.map import Map
-from crl.reporting.replay.panel import Panel, share
-from crl.reporting.replay.pictures import compress, decompress
 from crl.reporting.replay.playing import Shoot, record_episode
 from crl.reporting.replay.recorded_episode import RecordedEpisode
-from crl.reporting.replay.video_file import Film
 from crl.training.load import evaluate_run, load_run
 from crl.training.runner import train
 from tests import tiny

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from crl.errors import CrlError
-from crl.reporting.report.build import Options, find_runs, summarised
 from crl.reporting.report.gather import Gathered, gather
+from crl.reporting.reports import Options, find_runs, summarised
 from crl.reporting.store.discover import discover
 from tests.crl.reporting.folders import leave
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.report.build import Options, write_reports
+from crl.reporting.reports import Options, write_reports
 from crl.reporting.runs import read_run
 from tests.crl.reporting.folders import leave
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from crl.errors import CrlError
-from crl.reporting.report.build import Options, summarised
 from crl.reporting.report.gather import gather
 from crl.reporting.report.summary import Summary, summarise
+from crl.reporting.reports import Options, summarised
 from crl.reporting.statistics import interval, iqm, probability_of_improvement
 from crl.reporting.store.discover import discover
 from tests.crl.reporting.folders import leave

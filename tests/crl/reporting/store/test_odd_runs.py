@@ -13,8 +13,8 @@ import pytest
 from rich.console import Console
 
 from crl.cli import app
-from crl.reporting.report.build import Options, write_reports
 from crl.reporting.report.gather import gather
+from crl.reporting.reports import Options, write_reports
 from crl.reporting.store import index, show
 from crl.reporting.store.entry import Entry
 from crl.training.runs.results_file import NEEDED, SCHEMA

@@ -187,6 +187,8 @@ def test_moved(tmp_path: Path) -> None:
     folder = whole(tmp_path)
     folder.rename(tmp_path / "elsewhere")
     assert f"was moved or copied from {folder}" in said(tmp_path / "elsewhere", serious=False)
+    found = next(each for each in survey.survey(tmp_path / "elsewhere", tmp_path).findings if "moved" in each.what)
+    assert found.shared == "was moved or copied", "runs that were moved have this in common"
 
 
 def test_read_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,7 @@ def test_a_memory_is_read_to_the_bit_by_another_robot_of_the_kind(tmp_path: Path
     memory = memory_of("networks")
     memory.load_state_dict(found["memory"])
     for index, weights in state["memory"]["predicts"]["weights"].items():
-        assert torch.equal(memory.weights(index), weights)
+        assert torch.equal(memory.state_dict()["predicts"]["weights"][index], weights)
     assert found["belief"]["watch"] == state["belief"]["watch"]
 
 

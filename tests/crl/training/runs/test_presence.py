@@ -12,7 +12,7 @@ import pytest
 
 from crl.cli import app
 from crl.commands.completing import complete_run
-from crl.reporting.report.build import find_runs
+from crl.reporting.reports import find_runs
 from crl.reporting.runs import run_folders
 from crl.reporting.store.discover import discover
 from crl.training import runner

@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.report.build import Options, write_reports
+from crl.reporting.reports import Options, write_reports
+from crl.reporting.run_summary import results_table, summary
 from crl.training.clock import PHASES, Clock
 from crl.training.load import evaluate_run
 from crl.training.runner import train
 from crl.training.runs.results import collect_results
+from crl.training.runs.results_file import read_results
 from crl.training.runs.state import Score
 from tests import tiny
 
@@ -134,3 +136,35 @@ def test_where_success_means_nothing_it_is_null(tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     write_reports([str(tmp_path)], {"html": page}, Options())
     assert "success rate" not in page.read_text(encoding="utf-8")
+
+
+def test_a_sample_of_the_tasks_gives_estimates_that_say_so(tmp_path: Path) -> None:
+    config = tiny.settings(tmp_path, "evaluation.tasks=1", tasks="[0,1,2]")
+    results = train(config, tiny.quiet()[0])
+    known = [[value is not None for value in row] for row in results["matrix_return"]]
+    assert [sum(row) for row in known] == [1, 2, 2]
+    assert known[2][2], "the one just learned is always evaluated"
+    assert results["average_return"] is None, "the mean of some tasks is not that of all"
+    drawn = known[2].index(True)
+    last = results["matrix_return"][2]
+    found = results["estimates"]["average_return"]
+    assert found["value"] == pytest.approx((2 * last[drawn] + last[2]) / 3)
+    assert (found["evaluated"], found["tasks"]) == (2, 3)
+    assert results["estimates"]["forgetting_return"]["tasks"] == 2
+    assert results["evaluation"]["tasks"] == 1
+    assert read_results(tmp_path / "run").wrong == ()
+    shown = summary(results)
+    assert "evaluated: 2 of 3 tasks, drawn at random" in shown
+    assert len(results_table(results).rows) == 2
+    # What reads runs takes it, and says so.
+    pages = {kind: tmp_path / f"report.{kind}" for kind in ("html", "md", "csv", "latex")}
+    write_reports([str(tmp_path)], pages, Options())
+    for kind in ("html", "md"):
+        assert "of 2 of 3 tasks, which were drawn at random" in pages[kind].read_text(encoding="utf-8")
+
+
+def test_a_run_that_evaluates_all_says_nothing_of_samples(tmp_path: Path) -> None:
+    results = train(tiny.settings(tmp_path), tiny.quiet()[0])
+    assert "estimates" not in results
+    assert "tasks" not in results["evaluation"]
+    assert not any("drawn" in line for line in summary(results))

@@ -1,0 +1,1 @@
+"""The loop of belief, the regime that is being opened, and what is learned from."""

@@ -1,0 +1,1 @@
+"""How regimes are predicted: the models, and the memory that holds them."""

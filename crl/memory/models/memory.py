@@ -1,0 +1,192 @@
+"""What every memory of regimes offers: predict by all of them at once, open, learn, drop, merge."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from crl.errors import CrlError
+from crl.memory.models.regime import Regime, Standing
+from crl.memory.models.steps import Steps
+
+NOMINAL = 0
+"""Number of the nominal body's regime, which is known from the start, never learned and never dropped."""
+
+
+class Memory(ABC):
+    """Remembers regimes.
+
+    There are at most ``most`` of them. Where another one is opened, the least useful one goes: of those that are not
+    held the one with the fewest visits, and among these the one not met for the longest time.
+
+    Args:
+        size: Number D of changes.
+        most: Greatest number of regimes, the nominal one among them; at least 2.
+
+    Attributes:
+        kind: Name of this kind of memory.
+        regimes: The regimes by number, the nominal one first.
+
+    Raises:
+        CrlError: ``most`` leaves no room.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, size: int, most: int) -> None:
+        if most < 2:
+            raise CrlError(f"a memory of {most} regimes has no room for any but the nominal one", "give at least 2")
+        self.size, self.most = size, most
+        self.regimes = {NOMINAL: Regime(NOMINAL, size, name="nominal", standing=Standing.KEPT)}
+        self.opened = 0
+
+    @property
+    def order(self) -> list[int]:
+        """Numbers of the regimes in the order of :meth:`predict`'s rows."""
+        return list(self.regimes)
+
+    @abstractmethod
+    def predict(self, observation: Tensor, action: Tensor) -> Tensor:
+        """Changes [R, N, D] under all regimes, in the order of :attr:`order`."""
+
+    @abstractmethod
+    def weights(self, regime: int) -> Tensor:
+        """Weights [P] of the base model with which a planner unrolls a regime."""
+
+    def context(self, regime: int) -> Tensor | None:
+        """The context by which planned actions are to be corrected in a regime; ``None``: the weights say it all."""
+        del regime
+        return None
+
+    def open(self, neighbour: int, steps: Steps, now: int, held: tuple[int, ...] = ()) -> tuple[int, int | None]:
+        """Open a regime that starts at the best known neighbour.
+
+        Args:
+            neighbour: Where it starts.
+            steps: Transitions of it.
+            now: Number of the step.
+            held: Regimes that must not go to make room.
+
+        Returns:
+            Its number, and that of the regime that went, if one did.
+        """
+        gone = self._room((*held, neighbour))
+        self.opened += 1
+        index = self.opened
+        self.regimes[index] = Regime(index, self.size, first=now, last=now)
+        self._open(index, neighbour, steps)
+        return index, gone
+
+    def _room(self, held: tuple[int, ...]) -> int | None:
+        if len(self.regimes) < self.most:
+            return None
+        free = [entry for entry in self.regimes.values() if entry.index not in (NOMINAL, *held)]
+        if not free:
+            raise CrlError(f"all of the {self.most} regimes of the memory are in use", "let it hold more regimes")
+        worst = min(free, key=lambda entry: (entry.standing is Standing.KEPT, entry.visits, entry.last))
+        self.drop(worst.index)
+        return worst.index
+
+    @abstractmethod
+    def _open(self, index: int, neighbour: int, steps: Steps) -> None:
+        """Start a regime at another."""
+
+    @abstractmethod
+    def learn(self, regime: int, steps: Steps, count: int, generator: torch.Generator) -> float | None:
+        """Take ``count`` learning steps on transitions of a regime; returns the mean loss, ``None`` if none is taken.
+
+        The nominal regime is never learned.
+        """
+
+    def rest(self) -> None:
+        """The regime that was being learned is over: forget what only its learning needed."""
+
+    def drop(self, regime: int) -> None:
+        """Forget a regime.
+
+        Raises:
+            CrlError: It is the nominal one, or not known.
+        """
+        self._known(regime)
+        del self.regimes[regime]
+        self._drop(regime)
+
+    @abstractmethod
+    def _drop(self, regime: int) -> None:
+        """Forget how a regime is predicted."""
+
+    def merge(self, kept: int, gone: int) -> None:
+        """Make two regimes that can't be told apart one: counts add up, and the first one's predictions stay.
+
+        Raises:
+            CrlError: The second is the nominal one, or one is not known.
+        """
+        self._known(gone)
+        if kept not in self.regimes or kept == gone:
+            raise CrlError(f"regime {gone} can't be merged into {kept}", "name two different regimes that are known")
+        one, other = self.regimes[kept], self.regimes[gone]
+        one.visits += other.visits
+        one.transitions += other.transitions
+        one.first, one.last = min(one.first, other.first), max(one.last, other.last)
+        one.name = one.name or other.name
+        self.drop(gone)
+
+    def name(self, regime: int, name: str) -> None:
+        """Give a regime a name ("worn left wheel").
+
+        Raises:
+            CrlError: It is not known.
+        """
+        if regime not in self.regimes:
+            raise CrlError(f"there is no regime {regime}", f"known ones: {', '.join(map(str, self.regimes))}")
+        self.regimes[regime].name = name
+
+    def _known(self, regime: int) -> None:
+        if regime == NOMINAL:
+            raise CrlError("the nominal regime stays: everything else is remembered relative to it")
+        if regime not in self.regimes:
+            raise CrlError(f"there is no regime {regime}", f"known ones: {', '.join(map(str, self.regimes))}")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything remembered, as plain data."""
+        return {
+            "kind": self.kind,
+            "opened": self.opened,
+            "regimes": [regime.state_dict() for regime in self.regimes.values()],
+            "predicts": self._state(),
+        }
+
+    @abstractmethod
+    def _state(self) -> dict[str, Any]:
+        """How regimes are predicted, as plain data."""
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit.
+
+        Raises:
+            CrlError: It is of another kind, or does not fit.
+        """
+        if state["kind"] != self.kind:
+            raise CrlError(
+                f"the memory is of the kind {state['kind']!r}, this one is {self.kind!r}",
+                f"set memory.kind={state['kind']}, or begin a new memory",
+            )
+        entries = [Regime.from_state(entry, self.size) for entry in state["regimes"]]
+        if not entries or entries[0].index != NOMINAL or len({entry.index for entry in entries}) != len(entries):
+            raise CrlError("the memory's regimes are not numbered as a memory numbers them", "restore a copy of it")
+        if len(entries) > self.most:
+            raise CrlError(
+                f"the memory holds {len(entries)} regimes, this one at most {self.most}",
+                f"set memory.most={len(entries)} or more",
+            )
+        self._load(state["predicts"], [entry.index for entry in entries])
+        self.regimes = {entry.index: entry for entry in entries}
+        self.opened = int(state["opened"])
+
+    @abstractmethod
+    def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
+        """Restore what :meth:`_state` returned, for regimes of these numbers."""

@@ -1,0 +1,1 @@
+"""What explains transitions: likelihoods, the watch over the regime in force, and recall."""

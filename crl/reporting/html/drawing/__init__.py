@@ -1,0 +1,1 @@
+"""Drawings as SVG: scales, colours, curves, intervals and heat maps."""

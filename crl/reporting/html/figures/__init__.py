@@ -1,0 +1,1 @@
+"""The figures of a section: from its summary to drawings with their tables."""

@@ -1,0 +1,1 @@
+"""Films: pictures of an environment, put together with what is drawn, and written to a file."""

@@ -1,0 +1,120 @@
+"""A finished run is given more tasks: a new folder that begins with all that the run has learned.
+
+The new run's order of tasks is that of the old one with the new tasks behind it, so that its results tell of all of
+them, and forgetting is measured across both. The old folder stays as it is.
+"""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+from collections.abc import Sequence
+from copy import deepcopy
+from pathlib import Path
+
+from crl.config import Config
+from crl.config.asking.composing import changed, fingerprint, to_yaml
+from crl.config.declared.agents import kind_of
+from crl.errors import CrlError
+from crl.sequences import TaskSequence, load_sequence
+from crl.training.load import LoadedRun, load_run
+from crl.training.order import step_budgets, task_order
+from crl.training.runs.folder import RunFolder
+
+CHANGES = (
+    *("name", "run_dir", "budget", "learning", "exploration", "planner", "evaluation", "checkpoint", "monitor"),
+    *("continual.start", "continual.like", "continual.beta", "continual.protect", "videos", "callbacks", "threads"),
+)
+"""Settings that new tasks may have of their own: none of them decides what the learned state means."""
+ORIGIN = "grown_from.json"
+"""File of a run that says which run it began with."""
+
+
+def grow(path: Path, env: str | None, tasks: Sequence[int] | None, overrides: Sequence[str] = ()) -> Config:
+    """Make the folder of a run that goes on with new tasks; ``train`` continues it.
+
+    Args:
+        path: A finished run of a task sequence.
+        env: The sequence of the new tasks; the run's own by default.
+        tasks: Their indices in that sequence; all of it by default, where ``env`` is given.
+        overrides: Settings of the new tasks, ``key=value``. ``budget.steps`` is that of the new tasks alone.
+
+    Returns:
+        The settings to train with.
+
+    Raises:
+        CrlError: The run is not finished, flies missions, or has no such tasks; a setting can't be changed; the new
+            tasks have other spaces.
+    """
+    run = load_run(path)
+    _check_fit(run)
+    old = task_order(run.config, run.sequence)
+    spent = step_budgets(run.config, len(old))
+    config = changed(deepcopy(run.config), overrides, CHANGES)
+    config.env.name, offset = _joined(run.config.env.name, env)
+    sequence = load_sequence(config.env.name)
+    new = _new_tasks(sequence, offset, env, tasks)
+    for index in (*old, *new):
+        sequence.spec(index)  # says where the new tasks differ in their spaces
+    asked = any(word.partition("=")[0] == "budget.steps" for word in overrides)
+    given = list(config.budget.steps) if asked else [max(spent)]
+    if len(given) not in (1, len(new)):
+        raise CrlError(
+            f"budget.steps has {len(given)} entries for {len(new)} new tasks", "give one number, or each its own"
+        )
+    config.env.tasks = [*old, *new]
+    config.budget.steps = [*spent, *(given * len(new) if len(given) == 1 else given)]
+    return _folder(run, config)
+
+
+def _check_fit(run: LoadedRun) -> None:
+    where = shlex.quote(str(run.folder.path))
+    if run.folder.status() != "finished":
+        raise CrlError(f"{run.folder.path} is not finished", f"let it go on first: crl resume {where}")
+    if kind_of(run.config).flies_missions:
+        raise CrlError(
+            f"{run.folder.path} flies missions, and learns a body that changes without being given tasks",
+            f"crl live env=ugv_life run={where} goes on with what it has learned",
+        )
+
+
+def _joined(known: str, env: str | None) -> tuple[str, int]:
+    """Name of the sequence of old and new tasks, and where the new one's begin."""
+    if env is None:
+        return known, 0
+    parts, offset = known.split("+"), 0
+    for part in parts:
+        if part == env:
+            return known, offset
+        offset += len(load_sequence(part))
+    return f"{known}+{env}", offset
+
+
+def _new_tasks(sequence: TaskSequence, offset: int, env: str | None, tasks: Sequence[int] | None) -> list[int]:
+    if tasks is None and env is None:
+        raise CrlError("learn needs tasks=[...] or env=...", "for instance crl learn latest tasks=[3,4]")
+    length = len(sequence) if env is None else len(load_sequence(env))
+    chosen = range(length) if tasks is None else tasks
+    if not chosen:
+        raise CrlError("tasks=[] leaves nothing to learn", f"name tasks 0 to {length - 1}")
+    for index in chosen:
+        if not 0 <= index < length:
+            raise CrlError(f"{env or sequence.name} has no task {index}", f"use 0 to {length - 1}")
+    return [offset + index for index in chosen]
+
+
+def _folder(run: LoadedRun, config: Config) -> Config:
+    """Copy what the run has learned and logged to a folder of its own."""
+    old = run.folder
+    mark = fingerprint(config)
+    named = config.name if config.name != run.config.name else None
+    folder = RunFolder.create(Path(config.run_dir), named or f"{old.path.name}_more", mark)
+    for path in (old.metrics, old.timing):
+        if path.is_file():
+            shutil.copy2(path, folder.path / path.name)
+    shutil.copytree(old.checkpoints, folder.checkpoints, dirs_exist_ok=True)
+    visits = len(task_order(run.config, run.sequence))
+    folder.write_json(folder.path / ORIGIN, {"run": str(old.path), "visits": visits})
+    folder.write_text(folder.config, to_yaml(config))
+    config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
+    return config
