@@ -96,6 +96,15 @@ class LearningConfig:
         WHOLE,
         unit="environment steps",
     )
+    value_discount: float = setting(
+        0.0,
+        (
+            "Discount per environment step of a learned value of the states in which plans end, which is added to "
+            "their return: for tasks that a plan's horizon is too short for, as where surviving is all that is "
+            "rewarded. 0: plans end where their horizon does."
+        ),
+        Range(0, 0.9999),
+    )
     final_steps: int = setting(
         1500, "Gradient steps of the closing session of a task, with falling learning rate.", WHOLE
     )
