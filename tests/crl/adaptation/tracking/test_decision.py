@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.adaptation.tracking.comparison import FAR, ALLOWED, LEAST, STAY, Comparison, squares
+from crl.adaptation.tracking.comparison import ALLOWED, FAR, LEAST, STAY, Comparison, squares
 from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.decision import Belief, decide, identify, select
 from crl.adaptation.tracking.hypotheses import PROVEN, Delayed, Faulty, Nominal, hypothesis_from_state
