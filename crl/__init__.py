@@ -10,10 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 from crl.version import __version__ as __version__
 
-__all__ = ["Policy", "Prediction", "Run", "TaskRegression", "evaluate", "learn", "load", "plan", "strategy", "train"]
+__all__ = [
+    "ActionRefiner",
+    "Policy",
+    "Prediction",
+    "Run",
+    "TaskRegression",
+    "adapt",
+    "evaluate",
+    "learn",
+    "load",
+    "plan",
+    "strategy",
+    "train",
+]
 
 if TYPE_CHECKING:
-    from crl.api import Policy, Prediction, Run, TaskRegression, evaluate, learn, load, plan, strategy, train
+    from crl.api import (
+        ActionRefiner,
+        Policy,
+        Prediction,
+        Run,
+        TaskRegression,
+        adapt,
+        evaluate,
+        learn,
+        load,
+        plan,
+        strategy,
+        train,
+    )
 
 
 def __getattr__(name: str) -> Any:

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from crl.commands import config, formal, learn, live, salvage, sweep
+from crl.commands import config, forget, formal, learn, live, merge, salvage, sweep
 from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
 from crl.commands.checking import bench, check, doctor, verify_resume
 from crl.commands.missions import confirm, deploy, eval_missions, fit_flow
-from crl.commands.results import cite, replay, report, runs
+from crl.commands.results import cite, export, replay, report, runs
 from crl.commands.results.films import record_videos
 from crl.errors import CrlError, Interrupted
 from crl.reporting.run_summary import results_table, run_missions_table, sequences_table, summary
@@ -174,10 +174,13 @@ for command in (
     doctor,
     confirm,
     eval_missions,
+    export,
     fit_flow,
+    forget,
     formal,
     learn,
     live,
+    merge,
     replay,
     report,
     runs,

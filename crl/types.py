@@ -75,12 +75,17 @@ class ObservationSpec:
 
 @dataclass(frozen=True)
 class ActionSpec:
-    """The elements of an action: names, units and range."""
+    """The elements of an action: names, units and range.
+
+    A ``choice`` is one of several things to do: there is an element for each, of which one is ``high`` (the chosen one)
+    and all others are ``low``. Whatever is sent amounts to the choice of its largest element.
+    """
 
     names: tuple[str, ...]
     units: tuple[str, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    choice: bool = False
 
     @property
     def size(self) -> int:

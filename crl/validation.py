@@ -33,7 +33,7 @@ from crl.types import (
 )
 
 _TASK = ("name", "control_period", "episode_steps", "observation", "action", "safe_action", "exploration")
-_TASK_OPTIONS = ("has_success", "has_terminated", "learned_reward", "learned_terminated")
+_TASK_OPTIONS = ("has_success", "has_terminated", "learned_reward", "learned_terminated", "choice")
 _FIELD = ("name", "unit")
 _FIELD_OPTIONS = ("kind", "low", "high", "scale_floor", "event", "role")
 _ACTION = ("name", "unit", "low", "high")
@@ -76,7 +76,7 @@ def parse_task(
             _functions(terminated=terminated)
         assert success is not None and reward is not None
         observation = _observation(plain["observation"])
-        action = _action(plain["action"])
+        action = _action(plain["action"], _truth(plain.get("choice", False), "choice"))
         safe = _numbers(plain["safe_action"], action.size, "safe_action")
         for i, value in enumerate(safe):
             if not action.low[i] <= value <= action.high[i]:
@@ -168,7 +168,7 @@ def _observation(plain: Any) -> ObservationSpec:
     return ObservationSpec(tuple(fields))
 
 
-def _action(plain: Any) -> ActionSpec:
+def _action(plain: Any, choice: bool) -> ActionSpec:
     names, units, lows, highs = [], [], [], []
     for i, entry in enumerate(_list(plain, "action")):
         at = f"action[{i}]"
@@ -181,7 +181,9 @@ def _action(plain: Any) -> ActionSpec:
             raise SpecError(f"{at}.low = {lows[-1]} is not below {at}.high = {highs[-1]}: swap or widen them")
         _number(entry.get("scale", 1.0), f"{at}.scale", above=0.0)
     _unique(names, "action")
-    return ActionSpec(tuple(names), tuple(units), tuple(lows), tuple(highs))
+    if choice and len(names) < 2:
+        raise SpecError("choice is true for an action of one element: give an element for each thing to choose")
+    return ActionSpec(tuple(names), tuple(units), tuple(lows), tuple(highs), choice)
 
 
 def _truth(value: Any, at: str) -> bool:

@@ -16,6 +16,7 @@ from crl.adaptation.refiners.base import Refiner
 from crl.config.declared.agents import AgentKind
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
+from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
 from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Planner
@@ -176,6 +177,11 @@ class Agent(ABC):
         """The members of the ensemble that :meth:`model_of` is the mean of; empty if it has none."""
         del task
         return []
+
+    def task_model_of(self, task: int) -> TaskModel | None:
+        """The learned dynamics of a task as one network with its normalisers; ``None`` if it has none."""
+        del task
+        return None
 
     def knows(self, task: int) -> bool:
         """Whether it can act on a task, by the task's index; an agent without a model always can."""

@@ -28,6 +28,7 @@ from crl.config import Config
 from crl.config.declared.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
+from crl.dynamics.task_model import TaskModel
 from crl.learning.knowledge import Knowledge
 from crl.learning.outcomes import Outcomes
 from crl.memory.adapting import LifelongAdaptation
@@ -114,6 +115,7 @@ class PlanningAgent(Agent):
         """Plan by the task's reward and ends from now on, given or learned."""
         self._reward = self.outcomes.reward(self.task)
         self.planner.until(self.outcomes.terminated(self.task), self.task.success)
+        self.planner.beyond(self.outcomes.worth(self.task))
 
     def _begin_task(self, task: int) -> None:
         if self._nominal < 0:
@@ -169,7 +171,7 @@ class PlanningAgent(Agent):
                 self.adaptation.observe(transition)
         elif self._explore or not self.adaptation.ready:
             self.knowledge.observe(transition)
-            if self.task.learned:
+            if self.outcomes.wanted(self.task):
                 self.outcomes.observe(transition)
             if bool(self.task.success(transition.next_observation)):
                 self.exploration.succeeded()
@@ -198,9 +200,10 @@ class PlanningAgent(Agent):
         """Learn what the current task gives no function for, if anything; the errors of it."""
         current = self.knowledge.task
         # A closing session that is continued begins no episode: what was learned before says whether there is more.
-        if not (self.task.learned if self._playing else self.outcomes.knows(current)):
+        if not (self.outcomes.wanted(self.task) if self._playing else self.outcomes.knows(current)):
             return {}
-        errors = self.outcomes.learn(current, self.knowledge.buffer, budget.steps)
+        learned = bool(self.task.learned) if self._playing else self.outcomes.has_outcomes(current)
+        errors = self.outcomes.learn(current, self.knowledge.buffer, budget.steps, outcomes=learned)
         if self._playing:
             self._score()  # an episode may go on after it (learning.every)
         return errors
@@ -252,6 +255,10 @@ class PlanningAgent(Agent):
     def model_of(self, task: int) -> Model:
         """The model that it plans on for a task that has begun."""
         return self.knowledge.rollout(task)
+
+    def task_model_of(self, task: int) -> TaskModel:
+        """The dynamics of a task that has begun."""
+        return self.knowledge.task_model(task)
 
     def members_of(self, task: int) -> list[Model]:
         """A rollout of each member of the ensemble."""

@@ -6,15 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import gymnasium
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from crl.api.overrides import overrides
+from crl.api.spaces import action_spec
 from crl.config.asking.composing import compose
 from crl.planning.planner import make_planner
-from crl.types import ActionSpec, Array, Reward
+from crl.types import Array, Reward
 
 Step = Callable[[Tensor, Tensor], Tensor]
 
@@ -49,14 +49,9 @@ def plan(
         PlanningFailed: No sampled sequence has a finite return.
         ValueError: The action space is not a finite box with one dimension.
     """
-    if not isinstance(action_space, gymnasium.spaces.Box) or len(action_space.shape) != 1:
-        raise ValueError(f"action_space must be a Box with one dimension, not {action_space}")
-    low, high = (tuple(float(end) for end in ends) for ends in (action_space.low, action_space.high))
-    if not np.isfinite([*low, *high]).all():
-        raise ValueError(f"the action space has no finite range: {action_space}; wrap it to one that has")
+    spec = action_spec(action_space)
     config = compose(overrides({"planner": planner, **{f"planner.{key}": value for key, value in settings.items()}}))
-    names = tuple(f"a{i}" for i in range(len(low)))
-    made = make_planner(config.planner, ActionSpec(names, ("",) * len(low), low, high))
+    made = make_planner(config.planner, spec)
     start = torch.as_tensor(observation, dtype=torch.float32)
     with torch.inference_mode():
         found = made.plan(_unrolled(model), reward, start, torch.Generator().manual_seed(seed))

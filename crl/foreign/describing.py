@@ -30,9 +30,11 @@ def describe(env: Env, name: str) -> dict[str, Any]:
         name: Name of the task.
 
     Raises:
-        ForeignError: The observation is a picture or holds things that are no numbers, or actions are not continuous.
+        ForeignError: The observation is a picture or holds things that are no numbers, or actions can not be
+            sampled.
     """
-    action = continuous(env.action_space)
+    action = acted(env.action_space)
+    choice = isinstance(env.action_space, Choice)
     low, high = action.low.reshape(-1).astype(float), action.high.reshape(-1).astype(float)
     middle = np.clip(np.zeros_like(low), low, high)
     return {
@@ -43,8 +45,9 @@ def describe(env: Env, name: str) -> dict[str, Any]:
         "action": [
             {"name": f"action_{i}", "unit": "1", "low": float(low[i]), "high": float(high[i])} for i in range(len(low))
         ],
-        "safe_action": middle.tolist(),
-        "exploration": {"beta": 1.0, "std": ((high - low) / 2).tolist()},
+        "safe_action": np.where(np.arange(len(low)) == 0, high, low).tolist() if choice else middle.tolist(),
+        "exploration": {"beta": 1.0, "std": ((high - low) / (8 if choice else 2)).tolist()},
+        "choice": choice,
         "has_success": False,
         "learned_reward": True,
         "learned_terminated": True,
@@ -76,16 +79,31 @@ def check_observation(space: Space[Any], at: str = "observation") -> None:
         )
 
 
-def continuous(space: Space[Any]) -> Box:
-    """The action space, if planners can sample from it.
+class Choice(Box):
+    """Things to choose from as a box: an element for each, of which the largest is chosen.
+
+    Args:
+        count: How many.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(-1.0, 1.0, (count,), np.float32)
+
+
+def acted(space: Space[Any]) -> Box:
+    """The space of actions that planners sample from.
 
     Raises:
-        ForeignError: It is not a bounded box of real numbers.
+        ForeignError: It is neither a bounded box of real numbers nor one choice.
     """
+    if isinstance(space, Discrete):
+        if space.n < 2:
+            raise ForeignError(f"actions are {space}: there is nothing to choose", "use another environment")
+        return Choice(int(space.n))
     if not isinstance(space, Box):
         raise ForeignError(
-            f"actions are {space}: planners here sample continuous actions, in a Box",
-            "use a variant with continuous actions, such as MountainCarContinuous-v0 for MountainCar-v0",
+            f"actions are {space}: planners here sample vectors of real numbers (Box), or one choice (Discrete)",
+            "wrap the environment: a MultiDiscrete becomes one Discrete of all combinations",
         )
     if not (np.isfinite(space.low).all() and np.isfinite(space.high).all()):
         raise ForeignError(

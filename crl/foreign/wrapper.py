@@ -6,35 +6,37 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, utils
+from gymnasium.spaces import Box, Discrete, utils
 
-from crl.foreign.describing import check_observation, continuous, describe
+from crl.foreign.describing import Choice, acted, check_observation, describe
 
 
 class Described(gymnasium.Wrapper[Any, Any, Any, Any]):
     """Any environment, as a task.
 
     Observations that are dictionaries, tuples, numbers or arrays of any shape come out as one vector; the parts of a
-    goal dictionary stand in the order of its space. Actions of any shape are taken as one vector.
+    goal dictionary stand in the order of its space. Actions of any shape are taken as one vector. A choice
+    (``Discrete``) becomes a vector with an element for each thing to choose; the largest is chosen.
 
     Args:
         env: The environment, wrapped or not.
         name: Name of the task.
 
     Raises:
-        ForeignError: It has pictures, or actions that are not continuous.
+        ForeignError: It has pictures, or actions that are neither bounded numbers nor one choice.
     """
 
     def __init__(self, env: gymnasium.Env[Any, Any], name: str) -> None:
         super().__init__(env)
         self._inner = env.observation_space
         check_observation(self._inner)
-        box = continuous(env.action_space)
-        self._shape = box.shape
+        box = acted(env.action_space)
+        self._given = env.action_space
         flat = utils.flatten_space(self._inner)
         assert isinstance(flat, Box)
         self.observation_space = flat
-        self.action_space = Box(box.low.reshape(-1), box.high.reshape(-1), dtype=box.dtype)
+        choice = isinstance(box, Choice)
+        self.action_space = box if choice else Box(box.low.reshape(-1), box.high.reshape(-1), dtype=box.dtype)
         self.task = describe(self, name)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -44,8 +46,14 @@ class Described(gymnasium.Wrapper[Any, Any, Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, Any, bool, bool, dict[str, Any]]:
         """Take a step."""
-        observation, reward, terminated, truncated, info = self.env.step(np.reshape(action, self._shape))
+        observation, reward, terminated, truncated, info = self.env.step(self._action(action))
         return self._flat(observation), reward, terminated, truncated, info
+
+    def _action(self, action: Any) -> Any:
+        """An action as the environment takes it."""
+        if isinstance(self._given, Discrete):
+            return int(self._given.start) + int(np.argmax(action))
+        return np.reshape(action, self._given.shape)
 
     def _flat(self, observation: Any) -> Any:
         return utils.flatten(self._inner, observation)

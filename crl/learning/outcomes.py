@@ -1,4 +1,7 @@
-"""Learned rewards and ends of episodes, for tasks that give none as functions (``TaskSpec.learned``).
+"""What follows from states and is learned beside the dynamics: rewards, ends of episodes, and the value of states.
+
+Rewards and ends are learned for tasks that give none as functions (``TaskSpec.learned``), values
+(:mod:`crl.learning.value`) where ``learning.value_discount`` asks for them.
 
 One small network per task maps (features of the observation, action, features of the next observation) to the
 normalised reward and to the log-odds that the episode ends there. A finished task keeps its network as it is, so
@@ -8,7 +11,7 @@ for the transitions that it has not seen yet: the error is of predictions, not o
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,11 +24,11 @@ from crl.config import LearningConfig
 from crl.continual.optimiser import Adam
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.features import Features
+from crl.learning.small_network import deviation, draw, empty, forward
+from crl.learning.value import Steps, Value
 from crl.seeding import torch_generator
 from crl.types import Reward, TaskSpec, Terminated, Transition
 
-HIDDEN = 64
-"""Units of each of the two hidden layers."""
 RARE = 20.0
 """Largest weight of an end among transitions that mostly are none."""
 
@@ -53,10 +56,7 @@ class OutcomeModel:
 
     def __call__(self, inputs: Tensor) -> Tensor:
         """Normalised reward and log-odds of an end, [..., 2], of inputs [..., N]."""
-        x = (inputs - self.inputs[0]) / self.inputs[1]
-        for layer in ("0", "1"):
-            x = torch.nn.functional.silu(x @ self.parameters[f"matrix{layer}"] + self.parameters[f"bias{layer}"])
-        return x @ self.parameters["matrix2"] + self.parameters["bias2"]
+        return forward(self.parameters, (inputs - self.inputs[0]) / self.inputs[1])
 
 
 @dataclass
@@ -64,6 +64,7 @@ class _Session:
     """What a task's learning needs between its sessions: moments of the optimiser, counters, and ends of episodes."""
 
     optimiser: Adam | None = None
+    of_value: Adam | None = None
     sessions: int = 0
     seen: int = 0
     ended: list[bool] = field(default_factory=list)
@@ -89,6 +90,7 @@ class Outcomes:
         self._seed = seed
         self._device = torch.device(device)
         self._models: dict[int, OutcomeModel] = {}
+        self._values: dict[int, Value] = {}
         self._task: int | None = None
         self._now = _Session()
 
@@ -134,12 +136,25 @@ class Outcomes:
 
         return learned
 
+    def wanted(self, task: TaskSpec) -> bool:
+        """Whether there is anything to learn of a task."""
+        return bool(task.learned) or self._config.value_discount > 0
+
+    def worth(self, task: TaskSpec) -> Callable[[Tensor], Tensor] | None:
+        """The learned value [...] of observations [..., S]; ``None`` while there is none."""
+        value = self._values.get(task.index)
+        return None if value is None else lambda observation: value(self._features.encode(observation))
+
     @property
     def _action(self) -> int:
         return self._size - 2 * self._features.features
 
     def knows(self, task: int) -> bool:
         """Whether it has learned outcomes of a task."""
+        return task in self._models or task in self._values
+
+    def has_outcomes(self, task: int) -> bool:
+        """Whether it has learned the reward or the ends of a task."""
         return task in self._models
 
     def errors(self, task: int) -> dict[str, float]:
@@ -152,24 +167,50 @@ class Outcomes:
 
     def kept_bytes(self) -> int:
         """Bytes of the networks of all tasks."""
-        return sum(p.numel() * p.element_size() for model in self._models.values() for p in model.parameters.values())
+        networks = [model.parameters for model in self._models.values()]
+        networks += [value.parameters for value in self._values.values()]
+        return sum(p.numel() * p.element_size() for network in networks for p in network.values())
 
     # ------------------------------------------------------------------ learning
-    def learn(self, task: int, buffer: Buffer, steps: int) -> dict[str, float]:
+    def learn(self, task: int, buffer: Buffer, steps: int, *, outcomes: bool = True) -> dict[str, float]:
         """Spend gradient steps on the current task's transitions; returns the errors on those that were new.
 
         Args:
             task: The current task.
             buffer: All its transitions of this visit.
             steps: Gradient steps.
+            outcomes: Whether the task has rewards or ends to learn.
         """
         now = self._now
         if steps <= 0 or not len(buffer):
             return {}
-        observation, action, after = buffer.tensors(self._device)
-        inputs = self._inputs(observation, action, after)
         reward = torch.from_numpy(buffer.column("reward")).to(self._device)
         ended = torch.tensor(now.ended[: len(buffer)], device=self._device)
+        if self._config.value_discount > 0:
+            self._learn_value(task, buffer, reward, ended, steps)
+        if outcomes:
+            self._learn_outcomes(task, buffer, reward, ended, steps)
+        now.sessions += 1
+        return self.errors(task)
+
+    def _learn_value(self, task: int, buffer: Buffer, reward: Tensor, ended: Tensor, steps: int) -> None:
+        now, config = self._now, self._config
+        if task not in self._values:
+            self._values[task] = self._no_value()
+            self._values[task].start(torch_generator(self._seed, "value_start", task))
+        value = self._values[task]
+        now.of_value = now.of_value or Adam(value.parameters, config.lr, config.clip)
+        observation, _, after = buffer.tensors(self._device)
+        rows = Steps(self._features.encode(observation), reward, self._features.encode(after), ended)
+        value.fit(rows, steps, config.batch, now.of_value, torch_generator(self._seed, "value", task, now.sessions))
+
+    def _no_value(self) -> Value:
+        return Value(self._features.features, self._config.value_discount, self._device)
+
+    def _learn_outcomes(self, task: int, buffer: Buffer, reward: Tensor, ended: Tensor, steps: int) -> None:
+        now = self._now
+        observation, action, after = buffer.tensors(self._device)
+        inputs = self._inputs(observation, action, after)
         known = task in self._models
         model = self._models[task] if known else self._new(task)
         if known and now.seen < len(buffer):
@@ -181,8 +222,6 @@ class Outcomes:
             standing = self._inputs(after, torch.zeros_like(action), after)
             inputs, reward, ended = torch.cat([inputs, standing]), torch.cat([reward, reward]), ended.repeat(2)
         self._fit(model, task, (inputs, reward, ended), steps, len(buffer))
-        now.sessions += 1
-        return self.errors(task)
 
     def _fit(self, model: OutcomeModel, task: int, rows: tuple[Tensor, Tensor, Tensor], steps: int, real: int) -> None:
         """Adam on the squared error of rewards (of the first ``real`` rows) and the cross-entropy of ends."""
@@ -219,8 +258,7 @@ class Outcomes:
 
     def _scale(self, model: OutcomeModel, inputs: Tensor, reward: Tensor) -> None:
         """Normalise by all transitions of this visit; the range of rewards only grows."""
-        deviation = inputs.std(dim=0, correction=0)
-        model.inputs = torch.stack([inputs.mean(dim=0), torch.where(deviation < 1e-6, 1.0, deviation)])
+        model.inputs = torch.stack([inputs.mean(dim=0), deviation(inputs)])
         spread = reward.std(correction=0)
         least, most = torch.minimum(model.reward[2], reward.min()), torch.maximum(model.reward[3], reward.max())
         spread = torch.where(spread < 1e-6, torch.ones_like(spread), spread)
@@ -229,18 +267,11 @@ class Outcomes:
     def _new(self, task: int) -> OutcomeModel:
         generator = torch_generator(self._seed, "outcomes_start", task)
         self._models[task] = self._empty()
-        for name, parameter in self._models[task].parameters.items():
-            if name.startswith("matrix"):
-                drawn = torch.randn(parameter.shape, generator=generator) / parameter.shape[0] ** 0.5
-                parameter.copy_(drawn.to(self._device))
+        draw(self._models[task].parameters, generator)
         return self._models[task]
 
     def _empty(self) -> OutcomeModel:
-        widths = (self._size, HIDDEN, HIDDEN, 2)
-        parameters = {}
-        for layer, (inside, outside) in enumerate(zip(widths, widths[1:], strict=False)):
-            parameters[f"matrix{layer}"] = torch.zeros(inside, outside, device=self._device)
-            parameters[f"bias{layer}"] = torch.zeros(outside, device=self._device)
+        parameters = empty(self._size, 2, self._device)
         normalisers = torch.tensor([0.0, 1.0, torch.inf, -torch.inf], device=self._device)
         return OutcomeModel(parameters, torch.zeros(2, self._size, device=self._device), normalisers)
 
@@ -252,7 +283,7 @@ class Outcomes:
     # ------------------------------------------------------------------ persistence
     def state_dict(self) -> dict[str, Any]:
         """Networks, errors, moments and counters; nothing where nothing is learned."""
-        if not self._models and not self._now.ended:
+        if not self._models and not self._values and not self._now.ended:
             return {}
         now = self._now
         return {
@@ -267,6 +298,8 @@ class Outcomes:
                 }
                 for task, model in self._models.items()
             },
+            **({"values": {task: value.state_dict() for task, value in self._values.items()}} if self._values else {}),
+            **({"of_value": now.of_value.state_dict()} if now.of_value else {}),
             "task": self._task,
             "optimiser": now.optimiser.state_dict() if now.optimiser else None,
             "sessions": now.sessions,
@@ -276,7 +309,7 @@ class Outcomes:
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-        self._models, self._now = {}, _Session()
+        self._models, self._values, self._now = {}, {}, _Session()
         if not state:
             return
         for task, saved in state["models"].items():
@@ -288,6 +321,10 @@ class Outcomes:
                 model.reward = restoring.tensor(saved["reward"], "reward", torch.zeros_like(model.reward))
             model.ends, model.error, model.missed = bool(saved["ends"]), saved["error"], saved["missed"]
             self._models[int(task)] = model
+        for task, saved in state.get("values", {}).items():
+            self._values[int(task)] = self._no_value()
+            with restoring.part(f"values/{task}"):
+                self._values[int(task)].load_state_dict(saved)
         self._task = state["task"]
         now = self._now
         now.sessions, now.seen = int(state["sessions"]), int(state["seen"])
@@ -295,3 +332,6 @@ class Outcomes:
         if state["optimiser"] is not None and self._task is not None:
             now.optimiser = Adam(self._models[self._task].parameters, self._config.lr, self._config.clip)
             now.optimiser.load_state_dict(state["optimiser"])
+        if state.get("of_value") is not None and self._task is not None:
+            now.of_value = Adam(self._values[self._task].parameters, self._config.lr, self._config.clip)
+            now.of_value.load_state_dict(state["of_value"])

@@ -63,7 +63,7 @@ class MPPI(Planner):
     ) -> Plan:
         """Plan from an observation [S]; see :meth:`Planner.plan`."""
         config, within = self.config, self.within(deadline)
-        mean = self.middle.expand(config.horizon, -1) if self._mean is None else self.clip(self._mean)
+        mean = self.middle.expand(config.horizon, -1) if self._mean is None else self.inside(self._mean)
         value = -torch.inf
         rounds = 0
         for index in range(config.rounds):

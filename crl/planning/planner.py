@@ -26,6 +26,9 @@ Model = Callable[[Tensor, Tensor], Tensor]
 With a planner's ``pessimism`` above 0 it gives those of every member of an ensemble, [E, K, H + 1, S].
 """
 
+Worth = Callable[[Tensor], Tensor]
+"""Maps observations [..., S] to what is expected to be earned from there on, [...]."""
+
 GROUP = "crl.planners"
 
 
@@ -74,6 +77,7 @@ class Planner(ABC):
         self.device = torch.device(device)
         self._terminated: Terminated | None = None
         self._success: Success | None = None
+        self._worth: Worth | None = None
         self.clock: Callable[[], float] = time.monotonic
         """Tells the time (s) for deadlines."""
         self.pessimism = config.pessimism
@@ -125,11 +129,20 @@ class Planner(ABC):
         self.low = torch.tensor(action.low, device=self.device)
         self.high = torch.tensor(action.high, device=self.device)
         self.middle = (self.low + self.high) / 2
-        self.half = (self.high - self.low) / 2
+        self.choice = action.choice
+        # Of a choice, a sample has to overtake the one that was chosen before: twice the spread of a range.
+        self.half = (self.high - self.low) / (1 if action.choice else 2)
 
-    def clip(self, actions: Tensor) -> Tensor:
+    def inside(self, actions: Tensor) -> Tensor:
         """Actions [..., A] inside their range."""
         return torch.clamp(actions, self.low, self.high)
+
+    def clip(self, actions: Tensor) -> Tensor:
+        """Actions [..., A] as they are executed: inside their range, or the choice of their largest element."""
+        if not self.choice:
+            return self.inside(actions)
+        chosen = torch.nn.functional.one_hot(actions.argmax(dim=-1), actions.shape[-1]).bool()
+        return torch.where(chosen, self.high, self.low)
 
     def normal(self, generator: torch.Generator, *shape: int) -> Tensor:
         """Standard normal numbers; drawn on the CPU, so that a seed means the same on every device."""
@@ -143,6 +156,14 @@ class Planner(ABC):
             success: [..., S] -> bool [...], which of these are successes; ``None``: none.
         """
         self._terminated, self._success = terminated, success
+
+    def beyond(self, worth: Worth | None) -> None:
+        """Add what the last state of a sequence is worth to its return, unless the episode ended before.
+
+        Args:
+            worth: [..., S] -> [...]; ``None``: nothing is added.
+        """
+        self._worth = worth
 
     def scored(
         self,
@@ -195,9 +216,13 @@ class Planner(ABC):
         """
         trajectory = model(observation, actions)
         rewards = reward(trajectory[..., :-1, :], actions, trajectory[..., 1:, :])
+        after = None if self._worth is None else self._worth(trajectory[..., -1, :])
+        over = None
         if self._terminated is not None:
-            trajectory, rewards = self._ended(trajectory, rewards)
+            trajectory, rewards, over = self._ended(trajectory, rewards)
         total: Tensor = rewards.sum(dim=-1)
+        if after is not None:
+            total = total + (after if over is None else torch.where(over, 0.0, after))
         # A reward that compares gives a finite number for a NaN, so the states have their say too.
         finite = torch.isfinite(total) & torch.isfinite(trajectory.sum(dim=(-2, -1)))
         if self.pessimism > 0:
@@ -205,13 +230,16 @@ class Planner(ABC):
             total = total.mean(dim=0) - self.pessimism * total.std(dim=0, correction=0)
         return torch.where(finite, total, -torch.inf)
 
-    def _ended(self, trajectory: Tensor, rewards: Tensor) -> tuple[Tensor, Tensor]:
-        """Trajectories [..., K, H + 1, S] and rewards [..., K, H] with what comes after an end replaced."""
+    def _ended(self, trajectory: Tensor, rewards: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Trajectories [..., K, H + 1, S] and rewards [..., K, H] with what comes after an end replaced.
+
+        And which sequences ended, bool [..., K]; ``None``: none.
+        """
         assert self._terminated is not None
         after = trajectory[..., 1:, :]
         ends = self._terminated(after)
         if not bool(ends.any()):
-            return trajectory, rewards
+            return trajectory, rewards, None
         over = ends.cumsum(dim=-1) - ends.long() > 0  # an earlier step has ended it
         good = torch.zeros_like(ends) if self._success is None else self._success(after)
         failed = (ends & ~good & ~over).any(dim=-1, keepdim=True)
@@ -220,7 +248,7 @@ class Planner(ABC):
         rewards = torch.where(over, torch.where(failed, worst, 0.0), rewards)
         # What a model imagines beyond the end need not be finite.
         kept = torch.where(over.unsqueeze(-1), 0.0, after)
-        return torch.cat([trajectory[..., :1, :], kept], dim=-2), rewards
+        return torch.cat([trajectory[..., :1, :], kept], dim=-2), rewards, ends.any(dim=-1)
 
 
 def best_of(actions: Tensor, returns: Tensor, tried: int, rounds: int = 1, complete: bool = True) -> Plan:

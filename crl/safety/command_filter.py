@@ -1,5 +1,7 @@
 """The command filter: what is not finite never passes, what is outside the limits is brought inside.
 
+Where an action is a choice, exactly one thing is chosen of whatever is sent: that of the largest element.
+
 Simulated loops and robots use the same one, and nothing goes round it.
 """
 
@@ -46,6 +48,7 @@ class CommandFilter:
         safe = as_array(safe_action)
         if safe.shape != self._low.shape or not np.isfinite(safe).all():
             raise ValueError(f"the safe action {safe_action} must be {len(self._low)} finite numbers")
+        self._choice = action.choice
         self._safe = np.clip(safe, self._low, self._high)
 
     def __call__(self, action: Any) -> Command:
@@ -62,6 +65,8 @@ class CommandFilter:
             return Command(self._safe.copy(), NO_NUMBERS, True)
         if not np.isfinite(wanted).all():
             return Command(self._safe.copy(), "an action that is not finite", True)
+        if self._choice:
+            return Command(np.where(np.arange(len(wanted)) == np.argmax(wanted), self._high, self._low))
         inside = np.clip(wanted, self._low, self._high)
         return Command(inside, None if np.array_equal(inside, wanted) else "an action outside its limits")
 

@@ -11,6 +11,8 @@ built without importing this package. It is looked for along the chain of wrappe
 ``safe_action``     the action to take when no decision can be trusted
 ``exploration``     coloured-noise prior of the random episodes (see :func:`exploration_prior`)
 ``has_success``     whether success means anything here, true if left out; false: the return alone is the measure
+``choice``          whether the elements of the action are things to choose from, of which the largest is chosen, false
+                    if left out
 ``has_terminated``  whether a function says which observations end an episode, false if left out
 
 Up to three functions complete it, written against the array-API standard, so that the environment calls them with

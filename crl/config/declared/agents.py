@@ -65,6 +65,7 @@ MPC = AgentKind(
         "learning.recent",
         "learning.recent_window",
         "learning.events",
+        "learning.value_discount",
     ),
 )
 PILOT = AgentKind(

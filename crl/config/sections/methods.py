@@ -96,6 +96,15 @@ class LearningConfig:
         WHOLE,
         unit="environment steps",
     )
+    value_discount: float = setting(
+        0.0,
+        (
+            "Discount per environment step of a learned value of the states in which plans end, which is added to "
+            "their return: for tasks that a plan's horizon is too short for, as where surviving is all that is "
+            "rewarded. 0: plans end where their horizon does."
+        ),
+        Range(0, 0.9999),
+    )
     final_steps: int = setting(
         1500, "Gradient steps of the closing session of a task, with falling learning rate.", WHOLE
     )
@@ -168,6 +177,17 @@ class ContinualConfig:
     replay_weight: float = setting(1.0, "Weight of the loss on a batch of an earlier task (memories).", NOT_NEGATIVE)
     energy: float = setting(
         0.9999, "Share of the squared length of a layer's inputs that is protected (gradient_projection).", SHARE
+    )
+    labels: str = setting(
+        "told",
+        (
+            "What a strategy may be told of tasks: which one it is (``told``), that one ends (``boundaries``), or "
+            "``none``. One that needs more is refused."
+        ),
+        choices=("told", "boundaries", "none"),
+    )
+    revisits: bool = setting(
+        True, "Whether a strategy may look at transitions of finished tasks again. If not, one that does is refused."
     )
     start: str = setting(
         "fresh",

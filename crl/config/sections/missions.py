@@ -93,7 +93,7 @@ class MissionConfig:
     """Which missions a run flies after it has learned the nominal body."""
 
     waypoints: str | None = setting(
-        None, "Map that ships, or path of a CSV file with x,y[,z]; ``None``: the sequence's own."
+        None, "Map that ships, or path of a CSV file with x,y[,z] or of QGroundControl's; ``None``: the sequence's own."
     )
     inject: float = setting(0.15, "Share of the waypoints above which the fault is on.", SHARE)
     remove: float = setting(0.8, "Share of the waypoints above which it is off again.", SHARE)

@@ -18,7 +18,7 @@ from torch import Tensor
 from crl.adaptation.base import Belief
 from crl.adaptation.refiners.base import Refiner
 from crl.agents.base import Agent
-from crl.planning.planner import Model, Plan, Planner
+from crl.planning.planner import Model, Plan, Planner, Worth
 from crl.types import (
     ActionSpec,
     Array,
@@ -104,6 +104,10 @@ class WatchedPlanner(Planner):
     def until(self, terminated: Terminated | None, success: Success | None = None) -> None:
         """The inner planner's."""
         self._inner.until(terminated, success)
+
+    def beyond(self, worth: Worth | None) -> None:
+        """The inner planner's."""
+        self._inner.beyond(worth)
 
     def state_dict(self) -> dict[str, Any]:
         """The inner planner's."""

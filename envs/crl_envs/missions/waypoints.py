@@ -1,10 +1,10 @@
-"""Waypoints from a CSV file, with complaints that name file, line and hint."""
+"""Waypoints from a CSV file or a ground station's, with complaints that name file, line and hint."""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl_envs.missions.errors import MissionError
+from crl_envs.missions.ground_stations import is_ground_station, places
 
 MAX_WAYPOINTS = 500
 """Most waypoints of a mission."""
@@ -38,10 +39,12 @@ class Mission:
 
     @classmethod
     def read(cls, source: str | Path, *, dimensions: int, altitude: float = 0.0, closed: bool = False) -> Mission:
-        """Read a map that comes with the package, or a user's CSV file.
+        """Read a map that comes with the package, or a user's file.
 
-        The file's first line names its columns: ``x``, ``y`` and, for flying bodies, ``z`` (m), in any order and
-        case; other columns and empty lines are ignored.
+        A CSV file's first line names its columns: ``x``, ``y`` and, for flying bodies, ``z`` (m), in any order and
+        case; other columns and empty lines are ignored. It may be one of a race line: separated by semicolons, with
+        comments (``#``), of which the last one before the numbers names the columns, as in ``# x_m; y_m``. A ``.plan``
+        or ``.waypoints`` file of QGroundControl is taken, too (:mod:`crl_envs.missions.ground_stations`).
 
         Args:
             source: Name of a shipped map (one of :data:`MAPS`) or path of a file.
@@ -128,29 +131,48 @@ def _rows(path: Path, dimensions: int, altitude: float) -> Iterator[list[float]]
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         raise MissionError(
             f"the waypoint file {path} can't be read ({reason})",
-            f"give the path of a CSV file with the columns x,y[,z], or a map that ships: {', '.join(MAPS)}",
+            "give the path of a CSV file with the columns x,y[,z], a .plan or .waypoints file, or a map that ships: "
+            + ", ".join(MAPS),
         ) from error
-    reader = csv.reader(text.splitlines())
-    header = [cell.strip().lower() for cell in next(reader, [])]
     wanted = ["x", "y", "z"][:dimensions]
+    if is_ground_station(text, path):
+        yield from _near((where, list(place[:dimensions])) for where, place in places(text, path))
+    else:
+        yield from _near(_of_csv(path, text, wanted, altitude))
+
+
+def _of_csv(path: Path, text: str, wanted: list[str], altitude: float) -> Iterator[tuple[str, list[float]]]:
+    """Every point of a CSV file with where it stands."""
+    lines = text.splitlines()
+    named = 0  # the line that names the columns
+    while named + 1 < len(lines) and lines[named].lstrip().startswith("#"):
+        if not lines[named + 1].lstrip().startswith("#"):
+            break
+        named += 1
+    separator = ";" if named < len(lines) and ";" in lines[named] else ","
+    reader = csv.reader(lines[named:], delimiter=separator)
+    header = [cell.strip(" #\t").lower().removesuffix("_m") for cell in next(reader, [])]
     missing = [name for name in wanted[:2] if name not in header]
     if missing:
         raise MissionError(
-            f"{path}, line 1: the column{'s' * (len(missing) > 1)} {' and '.join(missing)} "
+            f"{path}, line {named + 1}: the column{'s' * (len(missing) > 1)} {' and '.join(missing)} "
             f"{'are' if len(missing) > 1 else 'is'} missing, found {','.join(header) or 'nothing'}",
             f"begin the file with a line {','.join(wanted)}"
             + (", and turn degrees into metres in a local frame" if DEGREES & set(header) else ""),
         )
     columns = [(name, header.index(name)) for name in wanted if name in header]
-    first: list[float] | None = None
-    count = 0
     for cells in reader:
-        if not any(cell.strip() for cell in cells):
+        if not any(cell.strip() for cell in cells) or cells[0].lstrip().startswith("#"):
             continue
-        where = f"{path}, line {reader.line_num}"
+        where = f"{path}, line {named + reader.line_num}"
         point = [_coordinate(cells, at, f"{where}, column {name}") for name, at in columns]
-        point += [altitude] * (dimensions - len(point))
-        count += 1
+        yield where, point + [altitude] * (len(wanted) - len(point))
+
+
+def _near(points: Iterable[tuple[str, list[float]]]) -> Iterator[list[float]]:
+    """The points, if they are not too many and near enough to each other."""
+    first: list[float] | None = None
+    for count, (where, point) in enumerate(points, 1):
         if count > MAX_WAYPOINTS:
             raise MissionError(
                 f"{where}: the file has more than {MAX_WAYPOINTS} waypoints, the most that a mission may have",

@@ -9,7 +9,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 
 import crl
 from crl.checks.states import differences
@@ -98,7 +98,8 @@ def test_a_goal_dictionary_is_flattened_in_the_order_of_its_space() -> None:
     ("observation", "action", "said"),
     [
         (Box(0, 255, (8, 8, 3), np.uint8), Box(-1, 1, (1,)), "no encoder"),
-        (Box(-1, 1, (2,)), Discrete(3), "continuous"),
+        (Box(-1, 1, (2,)), MultiDiscrete([2, 3]), "one Discrete of all combinations"),
+        (Box(-1, 1, (2,)), Discrete(1), "nothing to choose"),
         (Box(-1, 1, (2,)), Box(-np.inf, np.inf, (1,)), "not finite"),
     ],
 )
@@ -107,6 +108,28 @@ def test_what_can_not_be_a_task_is_refused_with_the_reason(observation: Any, act
     env.observation_space, env.action_space = observation, action
     with pytest.raises(ForeignError, match=said):
         Described(env, "refused")
+
+
+def test_one_thing_of_several_is_chosen() -> None:
+    env = foreign_making.make_varied("CartPole-v1", {}, "cart", None)
+    task = env.get_wrapper_attr("task")
+    assert task["choice"]
+    assert [item["name"] for item in task["action"]] == ["action_0", "action_1"]
+    spaces, inner = [], env.unwrapped
+    for action in ([-1.0, 1.0], [0.2, 0.1]):
+        env.reset(seed=0)
+        env.step(np.array(action, np.float32))
+        spaces.append(inner.state[1])  # type: ignore[attr-defined]
+    assert spaces[0] > 0 > spaces[1]  # 1 pushes to the right
+
+
+def test_a_choice_is_learned_and_goes_on_to_the_bit(tmp_path: Path) -> None:
+    config = small(tmp_path, "budget.steps=[48]", "tasks=[0]", env="gym:CartPole-v1")
+    loop = tiny.finish(tiny.make_loop(config, tmp_path / "run"))
+    executed = loop.agent.state_dict()["buffer"]["action"]
+    rows = np.asarray(executed)
+    assert len(rows) >= 48
+    assert {tuple(row) for row in rows} == {(1.0, -1.0), (-1.0, 1.0)}  # whatever noise there was
 
 
 def test_bodies_are_varied_by_path_and_the_rest_follows() -> None:
@@ -162,8 +185,9 @@ def test_a_learned_reward_is_reported(tmp_path: Path) -> None:
     assert len(logged) > loop.state.spent[0]["episodes"]  # inside of episodes, too
 
 
-def test_a_run_of_any_environment_goes_on_to_the_bit(tmp_path: Path) -> None:
-    config = small(tmp_path, "learning.every=8")
+@pytest.mark.parametrize("discount", [0.0, 0.9])
+def test_a_run_of_any_environment_goes_on_to_the_bit(tmp_path: Path, discount: float) -> None:
+    config = small(tmp_path, "learning.every=8", f"learning.value_discount={discount}")
     whole = tiny.make_loop(config, tmp_path / "whole")
     for _ in range(6):
         whole.unit()

@@ -144,3 +144,27 @@ def test_a_planner_that_is_watched_knows_the_ends_too() -> None:
         plans.append(told.plan(walk, reward, torch.tensor([2.0]), torch.Generator().manual_seed(0)))
     assert torch.equal(plans[0].actions, plans[1].actions)
     assert float(plans[0].actions[0]) < EDGE - 2.0
+
+
+def test_the_last_state_counts_what_it_is_worth_unless_the_episode_ended() -> None:
+    made = planner(horizon=5)
+    made.until(beyond)
+    made.beyond(lambda observation: 10 * observation[..., 0])
+    found = made.returns(walk, lambda before, action, after: 1.0 + 0.0 * after[..., 0], START, sequences(STAY, FALL))
+    assert found.tolist() == [5.0 + 20.0, 3.0]
+    made.until(None)
+    found = made.returns(walk, lambda before, action, after: 1.0 + 0.0 * after[..., 0], START, sequences(STAY, FALL))
+    assert found.tolist() == [5.0 + 20.0, 5.0 + 30.0]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_planners_go_where_the_value_is(name: str) -> None:
+    """All steps pay alike; only what comes after the plan differs."""
+    made = planner(name)
+    made.beyond(lambda observation: -((observation[..., 0] - 2.0) ** 2))
+    plan = made.plan(walk, lambda before, action, after: 0.0 * after[..., 0], START, torch.Generator().manual_seed(0))
+    assert abs(float(plan.actions.sum()) - 2.0) < 0.5
+
+
+def sequences(*rows: list[float]) -> Tensor:
+    return torch.tensor(rows).unsqueeze(-1)

@@ -1,0 +1,1 @@
+"""``crl export``: transitions and models in the formats of other libraries."""

@@ -1,0 +1,98 @@
+"""Episodes as a LeRobot dataset of version 3 (https://github.com/huggingface/lerobot), written by its own library.
+
+``action`` is what was sent; ``action.planned`` and ``action.refined`` stand beside it. LeRobot has one frame per step,
+so the observation after a step is stored too (``next.state``): the last one of an episode would be lost without it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from crl.exporting.episode import Episode
+from crl.exporting.extra import ExportError, library
+from crl.types import TaskSpec
+
+ABOUT = "crl.json"
+"""File beside the dataset's own with what it has no place for: units, ranges, the exact period, seeds."""
+
+
+def write(episodes: Sequence[Episode], folder: Path) -> None:
+    """Write a dataset to a folder; ``LeRobotDataset(folder.name, root=folder)`` reads it.
+
+    Args:
+        episodes: Episodes of one task.
+        folder: Where to; it must not exist.
+
+    Raises:
+        ExportError: LeRobot is missing, or the folder exists.
+    """
+    module: Any = library("lerobot.datasets.lerobot_dataset", "lerobot", "lerobot")
+    if folder.exists():
+        raise ExportError(f"{folder} exists already", "give another folder with --out")
+    task = episodes[0].task
+    rate = max(1, round(1 / task.control_period))
+    made = module.LeRobotDataset.create(folder.name, fps=rate, root=folder, features=_features(task), use_videos=False)
+    for episode in episodes:
+        for step in range(len(episode)):
+            made.add_frame(_frame(episode, step))
+        made.save_episode()
+    made.finalize()
+    (folder / ABOUT).write_text(json.dumps(_about(task, episodes), indent=1) + "\n", encoding="utf-8")
+
+
+def _features(task: TaskSpec) -> dict[str, dict[str, Any]]:
+    seen = [name for field in task.observation.fields for name in _names(field.name, field.kind)]
+    acted = list(task.action.names)
+
+    def numbers(names: list[str]) -> dict[str, Any]:
+        return {"dtype": "float32", "shape": (len(names),), "names": names}
+
+    return {
+        "observation.state": numbers(seen),
+        "next.state": numbers(seen),
+        "action": numbers(acted),
+        "action.planned": numbers(acted),
+        "action.refined": numbers(acted),
+        "next.reward": {"dtype": "float64", "shape": (1,), "names": None},
+        "next.done": {"dtype": "bool", "shape": (1,), "names": None},
+        "next.terminated": {"dtype": "bool", "shape": (1,), "names": None},
+    }
+
+
+def _names(name: str, kind: str) -> list[str]:
+    return [f"{name}_{part}" for part in "wxyz"] if kind == "quaternion" else [name]
+
+
+def _frame(episode: Episode, step: int) -> dict[str, Any]:
+    last = step + 1 == len(episode)
+    return {
+        "observation.state": episode.observations[step],
+        "next.state": episode.observations[step + 1],
+        "action": episode.sent[step],
+        "action.planned": episode.planned[step],
+        "action.refined": episode.refined[step],
+        "next.reward": np.array([episode.rewards[step]]),
+        "next.done": np.array([last]),
+        "next.terminated": np.array([last and episode.terminated]),
+        "task": episode.task.name,
+    }
+
+
+def _about(task: TaskSpec, episodes: Sequence[Episode]) -> dict[str, Any]:
+    action = task.action
+    return {
+        "control_period": task.control_period,
+        "observation": [
+            {"name": field.name, "unit": field.unit, "kind": field.kind} for field in task.observation.fields
+        ],
+        "action": [
+            {"name": name, "unit": unit, "low": low, "high": high}
+            for name, unit, low, high in zip(action.names, action.units, action.low, action.high, strict=True)
+        ],
+        "seeds": [episode.seed for episode in episodes],
+    }

@@ -1,0 +1,127 @@
+"""The learned worth of where a plan ends: what a policy like the one that acted earns from there on.
+
+A plan that is a second long does not see what comes after it. Where every plan survives, all of them are worth the
+same, and a body drifts to a place from which none does. A value function tells these places apart. It is learned by
+temporal differences, v(s) <- r + discount (1 - end) v(s'), from the transitions of the current visit, with a slowly
+following copy as the target (Lillicrap et al. 2016), and is added to the return of a plan at its last state, as in
+Lowrey et al. 2019 (*Plan Online, Learn Offline*). The network predicts (1 - discount) v, a mean of rewards, which keeps
+to their range.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from crl import restoring
+from crl.continual.optimiser import Adam
+from crl.learning.small_network import deviation, draw, empty, forward
+
+FOLLOW = 0.01
+"""Share by which the copy approaches the network in a gradient step."""
+
+
+@dataclass(frozen=True)
+class Steps:
+    """Transitions to learn from.
+
+    Attributes:
+        before: Features of observations, [N, F].
+        reward: Rewards, [N].
+        after: Features of next observations, [N, F].
+        ended: Which steps ended their episode for good, bool [N].
+    """
+
+    before: Tensor
+    reward: Tensor
+    after: Tensor
+    ended: Tensor
+
+
+class Value:
+    """The value function of one task.
+
+    Args:
+        features: Number F of features of an observation.
+        discount: What the next step counts, in (0, 1).
+        device: Where tensors live.
+    """
+
+    def __init__(self, features: int, discount: float, device: torch.device) -> None:
+        self.discount = discount
+        self.parameters = empty(features, 1, device)
+        self._copy = empty(features, 1, device)
+        self._inputs = torch.zeros(2, features, device=device)
+        self._range = torch.zeros(2, device=device)  # least and greatest reward, and 0, which comes after an end
+
+    def start(self, generator: torch.Generator) -> None:
+        """Draw first weights."""
+        draw(self.parameters, generator)
+        for name, value in self.parameters.items():
+            self._copy[name].copy_(value)
+
+    def __call__(self, features: Tensor) -> Tensor:
+        """Discounted sums of rewards [...] that are expected from observations with features [..., F] on."""
+        return self._mean(self.parameters, features) / (1 - self.discount)
+
+    def _mean(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:
+        """(1 - discount) v, inside the range of rewards."""
+        return torch.clamp(self._raw(parameters, features), self._range[0], self._range[1])
+
+    def _raw(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:
+        return forward(parameters, (features - self._inputs[0]) / self._inputs[1])[..., 0] * self._spread()
+
+    def _spread(self) -> Tensor:
+        return (self._range[1] - self._range[0]).clamp_min(1e-6)
+
+    def fit(self, steps: Steps, count: int, batch: int, optimiser: Adam, generator: torch.Generator) -> None:
+        """Take gradient steps.
+
+        Args:
+            steps: All transitions of the visit.
+            count: Gradient steps.
+            batch: Transitions in each.
+            optimiser: Of :attr:`parameters`.
+            generator: Draws the transitions.
+        """
+        self._inputs = torch.stack([steps.before.mean(dim=0), deviation(steps.before)])
+        self._range = torch.stack(
+            [torch.minimum(self._range[0], steps.reward.min()), torch.maximum(self._range[1], steps.reward.max())]
+        )
+        for parameter in self.parameters.values():
+            parameter.requires_grad_()
+        for _ in range(count):
+            index = torch.randint(len(steps.reward), (batch,), generator=generator).to(steps.reward.device)
+            with torch.no_grad():
+                later = torch.where(steps.ended[index], 0.0, self._mean(self._copy, steps.after[index]))
+                target = (1 - self.discount) * steps.reward[index] + self.discount * later
+            apart = (self._raw(self.parameters, steps.before[index]) - target) / self._spread()
+            optimiser.zero()
+            apart.square().mean().backward()
+            optimiser.step()
+            for name, parameter in self.parameters.items():
+                self._copy[name].lerp_(parameter.detach(), FOLLOW)
+        for parameter in self.parameters.values():
+            parameter.requires_grad_(False)
+            parameter.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Both networks and their normalisation."""
+        return {
+            "parameters": {name: value.clone() for name, value in self.parameters.items()},
+            "copy": {name: value.clone() for name, value in self._copy.items()},
+            "inputs": self._inputs.clone(),
+            "range": self._range.clone(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        for saved, own in ((state["parameters"], self.parameters), (state["copy"], self._copy)):
+            for name, value in own.items():
+                own[name] = restoring.tensor(saved[name], name, value)
+        self._inputs = restoring.tensor(state["inputs"], "inputs", self._inputs)
+        self._range = restoring.tensor(state["range"], "range", self._range)

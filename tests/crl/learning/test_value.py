@@ -1,0 +1,66 @@
+"""The learned value against the exact one of a random walk, and its persistence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from crl.continual.optimiser import Adam
+from crl.learning.value import Steps, Value
+
+PLACES, DISCOUNT = 5, 0.8
+"""A walk over five places to either side with equal chance; both steps off the ends end it. Each step pays 1."""
+
+
+def exact() -> np.ndarray:
+    """v = r + discount P v, solved as linear equations."""
+    moves = np.zeros((PLACES, PLACES))
+    for place in range(PLACES):
+        for after in (place - 1, place + 1):
+            if 0 <= after < PLACES:
+                moves[place, after] = 0.5
+    return np.linalg.solve(np.eye(PLACES) - DISCOUNT * moves, np.ones(PLACES))
+
+
+def walk() -> Steps:
+    """Every step from every place once, so that chances are exact."""
+    before = np.repeat(np.arange(PLACES), 2)
+    after = before + np.tile([-1, 1], PLACES)
+    first, second = (torch.tensor(part, dtype=torch.float32).unsqueeze(-1) for part in (before, after))
+    return Steps(first, torch.ones(len(before)), second, torch.tensor((after < 0) | (after >= PLACES)))
+
+
+def fitted(steps: int = 3000) -> tuple[Value, Adam]:
+    value = Value(1, DISCOUNT, torch.device("cpu"))
+    value.start(torch.Generator().manual_seed(0))
+    optimiser = Adam(value.parameters, 1e-3, 5.0)
+    value.fit(walk(), steps, 2048, optimiser, torch.Generator().manual_seed(1))
+    return value, optimiser
+
+
+def test_it_is_the_exact_value_of_a_walk() -> None:
+    value, _ = fitted()
+    found = value(torch.arange(PLACES, dtype=torch.float32).unsqueeze(-1))
+    np.testing.assert_allclose(found.numpy(), exact(), rtol=0.06)
+    assert found.shape == (PLACES,)
+
+
+def test_it_keeps_to_the_range_of_rewards() -> None:
+    value, _ = fitted(200)
+    far = value(torch.tensor([[-1e3], [1e3]]))
+    assert ((far >= 0) & (far <= 1 / (1 - DISCOUNT) + 1e-5)).all()
+
+
+def test_it_goes_on_to_the_bit() -> None:
+    whole, optimiser = fitted(100)
+    again = Value(1, DISCOUNT, torch.device("cpu"))
+    again.load_state_dict(whole.state_dict())
+    resumed = Adam(again.parameters, 1e-3, 5.0)
+    resumed.load_state_dict(optimiser.state_dict())
+    for value, steps in ((whole, optimiser), (again, resumed)):
+        value.fit(walk(), 50, 64, steps, torch.Generator().manual_seed(2))
+    seen = torch.linspace(-1, 5, 7).unsqueeze(-1)
+    assert torch.equal(whole(seen), again(seen))
+    with pytest.raises(Exception, match="matrix0"):
+        Value(2, DISCOUNT, torch.device("cpu")).load_state_dict(whole.state_dict())
