@@ -89,9 +89,11 @@ def _measure(words: dict[str, Any]) -> Peak:
     config = compose(words["settings"])
     prepare_torch(config)
     sequence = load_sequence(config.env.name)
-    warm = make_agent(config, sequence.spec(0))  # all code is loaded
-    del warm
     state = CheckpointStore(Path(words["checkpoints"])).load_latest().state["agent"]
+    warm = make_agent(config, sequence.spec(0))
+    warm.load_state_dict(state)
+    warm.learn(LearnBudget(1))  # code that learning needs is loaded with the first step
+    del warm
     _give_back()
     before = _resident("VmRSS") - _bytes(state) / 1e6
     agent = make_agent(config, sequence.spec(0))

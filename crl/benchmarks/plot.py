@@ -39,10 +39,11 @@ def plot_lifelong(found: Mapping[str, Any], out: Path) -> None:
     titles = ("learning step (CPU ms)", "memory beyond Theta (MB)", "checkpoint (MB)", "evaluation (CPU s)")
     for axis, title in zip(axes, titles, strict=True):
         axis.set_xscale("log")
-        axis.set_ylim(bottom=0)
         axis.set_xlabel("tasks learned")
         axis.set_title(title)
         axis.grid(alpha=0.3)
+    for axis in axes[:3]:
+        axis.set_ylim(bottom=0)
     axes[3].set_yscale("log")
     for axis in (axes[0], axes[3]):
         axis.legend(frameon=False)

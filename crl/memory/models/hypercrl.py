@@ -113,6 +113,9 @@ class HyperMemory(Memory):
         near = self._strategy.embeddings[at].detach()
         self._strategy.embeddings[index] = near + BESIDE * torch.randn(near.shape, generator=self._generator)
         self._stacked = None
+        if self._strategy.task == NOMINAL:
+            # A regime that its context predicts is never learned; what is saved has to hold what would protect it.
+            self._strategy.begin_task(NOMINAL)
 
     def learn(self, regime: int, steps: Steps, count: int, generator: torch.Generator) -> float | None:
         """See :class:`Memory`."""
