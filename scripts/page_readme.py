@@ -17,6 +17,7 @@ import numpy as np
 
 from crl.reporting.confirmations.criteria import estimate
 from crl.reporting.pages.baseline import random_returns
+from crl.reporting.pages.lives_page import by_arm, short_table, verdicts
 from crl.reporting.tables.kinds import Estimate
 from crl.reporting.tables.markdown import block
 from crl.reporting.tables.table import Column, Table
@@ -184,11 +185,25 @@ def confirmed() -> str:
     return text(columns, rows)
 
 
+def lives() -> str:
+    """Lives of several arms, and runs that are evaluated without labels."""
+    rows = json.loads((RESULTS / "lives.json").read_text(encoding="utf-8"))
+    count, steps = len({row["seed"] for row in rows}), max(row["steps"] for row in rows)
+    held = verdicts(by_arm(rows), "networks")
+    passed = sum(row[-1] == "pass" for row in held.rows)
+    said = (
+        f"Lives of {steps:,} steps, {count} fresh seed{'s' * (count != 1)} "
+        f"([page](docs/results/lives.md)); the default memory meets {passed} of {len(held.rows)} criteria:"
+    )
+    return f"{said}\n\n{block(short_table(by_arm(rows)))}"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "headline": headline,
     "sequences": sequences,
     "missions": missions,
     "confirmed": confirmed,
+    "lives": lives,
 }
 
 

@@ -28,8 +28,8 @@ def device_of(name: str) -> torch.device:
 def make_agent(config: Config, task: TaskSpec) -> Agent:
     """The agent that a configuration names: an entry point of ``crl.agents``, or ``package.module:Name``.
 
-    It is a class or a function of (config, observation, action, device), as :func:`crl.agents.planning.planning_agent`
-    is.
+    It is a class or a function of (config, observation, action, device), as
+    :func:`crl.agents.planning_making.planning_agent` is.
 
     Args:
         config: The run's settings.

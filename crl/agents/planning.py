@@ -17,8 +17,7 @@ import numpy as np
 import torch
 
 from crl import restoring
-from crl.adaptation.base import Adaptation, Belief, NoAdaptation
-from crl.adaptation.mission import MissionAdaptation
+from crl.adaptation.base import Adaptation, Belief
 from crl.adaptation.refiners.base import Refiner
 from crl.agents.base import Agent
 from crl.agents.exploration import Exploration
@@ -31,9 +30,8 @@ from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.learning.knowledge import Knowledge
 from crl.learning.outcomes import Outcomes
-from crl.memory.adapting import LifelongAdaptation
 from crl.memory.recall.labels import TaskInference
-from crl.planning.planner import Model, Plan, Planner, PlanningFailed, make_planner
+from crl.planning.planner import Model, Plan, Planner, PlanningFailed
 from crl.seeding import torch_generator
 from crl.types import (
     ActionSpec,
@@ -41,7 +39,6 @@ from crl.types import (
     Decision,
     LearnBudget,
     LearnReport,
-    ObservationSpec,
     TaskSpec,
     Transition,
     as_array,
@@ -357,51 +354,3 @@ class PlanningAgent(Agent):
         with restoring.part("outcomes"):
             self.outcomes.load_state_dict(state.get("outcomes", {}))
         self._nominal = int(state.get("nominal", min(state["scales"], default=-1)))
-
-
-ADAPTATIONS: Mapping[str, type[MissionAdaptation] | type[LifelongAdaptation]] = {"lifelong": LifelongAdaptation}
-"""What is done about a body that changes, by ``refiner.kind``; missions adapt for the others."""
-
-
-def planning_agent(
-    config: Config,
-    observation: ObservationSpec,
-    action: ActionSpec,
-    device: torch.device | str = "cpu",
-    adaptation: Adaptation | None = None,
-    kind: type[PlanningAgent] = PlanningAgent,
-) -> PlanningAgent:
-    """The planning agent that the settings describe.
-
-    Args:
-        config: The run's settings; with a refiner it adapts to a body that changes.
-        observation: Fields of the observation, the same for all tasks.
-        action: Elements of the action, the same for all tasks.
-        device: Where tensors live. A body's networks are so small that a CPU is faster than any other device.
-        adaptation: What is done about a body that changes; by default what ``config.refiner`` says.
-        kind: The class: one of a user's own changes what it overrides, and nothing else.
-
-    Raises:
-        CrlError: The observation is of no use for a moving body, or a setting does not fit it.
-    """
-    if kind_of(config).flies_missions:
-        device = "cpu"
-        made = ADAPTATIONS.get(config.refiner.kind, MissionAdaptation)
-        adaptation = adaptation or made(config, observation, action)
-    adaptation = adaptation or NoAdaptation(action)
-    return kind(
-        config,
-        action,
-        Knowledge(
-            config,
-            observation,
-            action,
-            device,
-            features=adaptation.features,
-            unroll=adaptation.unroll,
-            stride=adaptation.stride,
-        ),
-        make_planner(config.planner, action, device),
-        Exploration(config.exploration, action, config.seed, hands_over=True),
-        adaptation,
-    )

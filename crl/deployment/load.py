@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from crl.adaptation.mission import MissionAdaptation
-from crl.agents.planning import ADAPTATIONS, PlanningAgent, planning_agent
+from crl.agents.planning import PlanningAgent
+from crl.agents.planning_making import ADAPTATIONS, planning_agent
 from crl.config import Config
 from crl.config.asking.composing import load_yaml
 from crl.deployment.files import AGAIN, CONFIG, ROBOT, STATE, TASK, WEIGHTS, Contents, DeploymentError, read_folder

@@ -36,8 +36,7 @@ from crl.training.showing.progress import Progress
 from crl.training.visit_budget import VisitBudget
 from crl.types import LearnBudget, LearnReport, TaskSpec, untold
 
-FAULTS_ALLOWED = 5
-DECISIONS_KEPT = 5000
+FAULTS_ALLOWED, DECISIONS_KEPT = 5, 5000
 ENVS_KEPT = 32
 """Environments of tasks that stay open."""
 
@@ -397,5 +396,5 @@ class TrainingLoop:
         older = [mission.pop("ms", {}) for mission in self.state.missions]  # where it was up to version 0.1
         self.missions.ms = list(times.pop("mission_ms", older))
         self.clock.load_state_dict(times)
-        self.life.load_state_dict(state.get("life"), self.agent)  # not in checkpoints of version 0.1
+        self.life.load_state_dict(state.get("life"), self.agent)
         return self.log.load_state_dict(state["log"])

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 
-from crl.agents.planning import PlanningAgent, planning_agent
+from crl.agents.planning import PlanningAgent
+from crl.agents.planning_making import planning_agent
 from crl.checks import CheckFailed, check_agent, check_planner, check_strategy
 from crl.config import Config
 from crl.config.declared.compositions import compositions

@@ -52,12 +52,6 @@ def forgetting_from_best(matrix: Matrix, learned_at: Sequence[int]) -> float | N
     return _mean_loss(matrix, learned_at, best=True)
 
 
-def backward_transfer(matrix: Matrix, learned_at: Sequence[int]) -> float | None:
-    """Mean of R[T, j] - R[j, j] over the earlier tasks: :func:`forgetting` with the sign turned."""
-    lost = forgetting(matrix, learned_at)
-    return None if lost is None else -lost
-
-
 def forward_transfer(matrix: Matrix, learned_at: Sequence[int], single: Row) -> float | None:
     """Mean over the tasks of R[j, j] - R[single, j].
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import closing
 from pathlib import Path
 
-from crl.agents.planning import PlanningAgent, planning_agent
+from crl.agents.planning import PlanningAgent
+from crl.agents.planning_making import planning_agent
 from crl.config import Config
 from crl.sequences import load_sequence
 from crl.training.clock import Clock

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from crl.agents.frozen import Frozen
-from crl.agents.planning import PlanningAgent, planning_agent
+from crl.agents.planning import PlanningAgent
+from crl.agents.planning_making import planning_agent
 from crl.errors import CrlError
 from crl.training.load import load_run
 from crl.training.runner import train as run

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from crl.agents.planning import PlanningAgent, planning_agent
+from crl.agents.planning import PlanningAgent
+from crl.agents.planning_making import planning_agent
 from tests.crl.point_mass import ACTION, OBSERVATION, episode, point_mass, small, train
 
 TASK = point_mass(0)

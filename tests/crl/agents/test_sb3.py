@@ -12,7 +12,7 @@ import pytest
 import torch
 from stable_baselines3 import SAC
 
-from crl.agents.planning import planning_agent
+from crl.agents.planning_making import planning_agent
 from crl.agents.sb3 import SB3Agent
 from crl.agents.sb3_model import algorithm, algorithms
 from crl.agents.sb3_state import model_state

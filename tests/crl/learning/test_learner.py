@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from crl.agents.planning import PlanningAgent, planning_agent
+from crl.agents.planning import PlanningAgent
+from crl.agents.planning_making import planning_agent
 from crl.types import LearnBudget
 from tests.crl.point_mass import ACTION, OBSERVATION, episode, point_mass, small, train, transition
 from tests.crl.states import bits, differences

@@ -15,7 +15,8 @@ import pytest
 
 pytest.importorskip("rosbags")
 
-from crl.agents.planning import PlanningAgent, planning_agent
+from crl.agents.planning import PlanningAgent
+from crl.agents.planning_making import planning_agent
 from crl.config.asking.composing import compose, fingerprint
 from crl.dynamics.buffer import Buffer
 from crl.errors import CrlError, SettingsError

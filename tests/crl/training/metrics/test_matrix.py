@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from crl.training.metrics.matrix import (
     Matrix,
     average_performance,
-    backward_transfer,
     continual_world_forgetting,
     forgetting,
     forgetting_from_best,
@@ -34,7 +33,6 @@ def test_three_tasks() -> None:
     assert average_performance(THREE) == pytest.approx((0.5 + 0.6 + 1.0) / 3)
     assert forgetting(THREE, ORDER) == pytest.approx(((0.9 - 0.5) + (0.8 - 0.6)) / 2)
     assert forgetting_from_best(THREE, ORDER) == pytest.approx(0.3)
-    assert backward_transfer(THREE, ORDER) == pytest.approx(-0.3)
     assert just_learned(THREE, ORDER) == [0.9, 0.8, 1.0]
 
 
@@ -70,7 +68,7 @@ def test_continual_world_counts_the_last_task_as_not_forgotten() -> None:
 def test_what_got_better_later_is_negative_forgetting() -> None:
     matrix = [[0.4, None], [1.0, 0.5]]
     assert forgetting(matrix, [0, 1]) == pytest.approx(-0.6)
-    assert backward_transfer(matrix, [0, 1]) == pytest.approx(0.6)
+    assert forgetting(matrix, [0, 1]) == pytest.approx(-0.6)
     assert forgetting_from_best(matrix, [0, 1]) == 0.0
 
 
@@ -112,7 +110,6 @@ def test_what_can_not_be_told_is_none() -> None:
     assert average_performance([]) is None
     assert average_performance([[0.5, None]]) is None
     assert forgetting([[1.0]], [0]) is None, "one task has nothing to forget"
-    assert backward_transfer([[1.0]], [0]) is None
     assert forgetting([[None, None], [0.5, 0.6]], [0, 1]) is None
     assert forgetting([[0.5, None], [None, 0.6]], [0, 1]) is None
     assert forgetting_from_best([[None, None], [0.5, 0.6]], [0, 1]) == 0.0
@@ -155,7 +152,6 @@ def test_the_published_definitions_hold_on_any_matrix(matrix: Matrix, single: li
     close = {"abs": 1e-12}
     assert average_performance(matrix) == pytest.approx(performance, **close)
     assert forgetting(matrix, diagonal) == pytest.approx(forgotten, **close)
-    assert backward_transfer(matrix, diagonal) == pytest.approx(-forgotten, **close)
     assert forgetting_from_best(matrix, diagonal) == pytest.approx(from_best, **close)
     assert forward_transfer(matrix, diagonal, single[:last]) == pytest.approx(transfer, **close)
     assert continual_world_forgetting(matrix, diagonal) == pytest.approx(wolczyk, **close)
