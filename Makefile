@@ -76,9 +76,12 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.installed-dev
-	@for script in benchmarks/bench_*.py; do \
+	@for script in $(filter-out benchmarks/bench_speed.py,$(wildcard benchmarks/bench_*.py)); do \
 		if [ -e "$$script" ]; then echo "== $$script" && $(BIN)/python "$$script" || exit 1; fi; \
 	done
+	$(BIN)/python benchmarks/bench_speed.py --json docs/results/performance.json
+	$(BIN)/crl bench lifelong --json docs/results/lifelong.json --plot docs/results/lifelong.png
+	$(BIN)/python scripts/page_performance.py
 
 docs: $(VENV)/.installed-docs
 	$(BIN)/mkdocs build --strict

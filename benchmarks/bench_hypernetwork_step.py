@@ -93,7 +93,7 @@ def measure(size: str, earlier: int, repeats: int) -> dict[str, float | int | st
     """Times of one size with a number of earlier tasks."""
     config, observation, action = settings(size)
     model = DynamicsModel(config.dynamics, observation, action)
-    scales, generator = model.scales(), torch.Generator().manual_seed(0)
+    scales, generator = model.normalisers(), torch.Generator().manual_seed(0)
     start, actions, after = (
         torch.randn(*shape, generator=generator)
         for shape in ((BATCH, observation.size), (1, BATCH, action.size), (1, BATCH, observation.size))

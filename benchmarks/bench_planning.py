@@ -21,7 +21,7 @@ from crl.agents.factory import make_agent
 from crl.config.asking.composing import compose, names
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
-from crl.training.episode import play
+from crl.training.playing.episode import play
 from crl.types import LearnBudget
 
 

@@ -1,4 +1,4 @@
-"""Writes docs/results/lives.md from docs/results/lives.json: lives of several arms and seeds, and what they had to reach.
+"""Writes docs/results/lives.md from docs/results/lives.json: lives of arms and seeds, and what they had to reach.
 
 The criteria stand here, and were committed before the lives that the page shows. Every seed draws its own regimes,
 their order and its own fit of the nominal body; all arms of a seed live the same life.
@@ -146,26 +146,30 @@ def page(rows: list[Life]) -> str:
     steps = sorted({row["steps"] for row in rows})
     commits = sorted({row["commit"] for row in rows})
     seeds = sorted({row["seed"] for row in rows})
-    about = f"""One uninterrupted life per seed and arm, of {" or ".join(f"{count:,}" for count in steps)} steps. A unicycle
-follows waypoints for ever, and its body changes unannounced among 12 regimes. Seeds: {", ".join(map(str, seeds))}. Each
-draws its own regimes, their order and its own fit of the nominal body. None of them was lived before. Code:
-{", ".join(commits)}. How to read the columns: [lives](../how-to/lives.md). Brackets: 95 % intervals over seeds."""
-    made = f"""Made by `python scripts/measure_lives.py FOLDER docs/results/lives.json --seeds S --fit S --steps {steps[-1]}`
-for every seed S, and `python scripts/page_lives.py`."""
-    return f"""# Lives: regimes that come and go, and nobody tells
-
-{about}
-
-{markdown(table(lives))}
-
-## What had to be reached
-
-Written down before these lives were lived; for the default memory, on average over the seeds.
-
-{markdown(verdicts(lives, "networks"))}
-
-{made}
-"""
+    lived = f"{' or '.join(f'{count:,}' for count in steps)} steps"
+    made = "python scripts/measure_lives.py FOLDER docs/results/lives.json --seeds S --fit S"
+    return "\n".join(
+        [
+            "# Lives: regimes that come and go, and nobody tells",
+            "",
+            f"One uninterrupted life per seed and arm, of {lived}. A unicycle follows waypoints for ever. Its body",
+            f"changes unannounced among 12 regimes. Seeds: {', '.join(map(str, seeds))}. Each draws its own regimes,",
+            "their order and its own fit of the nominal body. None of them was lived before. All arms of a seed live",
+            f"the same life. Code: {', '.join(commits)}. How to read the columns: [lives](../how-to/lives.md).",
+            "Brackets: 95 % intervals over seeds.",
+            "",
+            *markdown(table(lives)),
+            "",
+            "## What had to be reached",
+            "",
+            "Written down before these lives were lived; for the default memory, on average over the seeds.",
+            "",
+            *markdown(verdicts(lives, "networks")),
+            "",
+            f"Made by `{made} --steps {steps[-1]}` for every seed S, and `python scripts/page_lives.py`.",
+            "",
+        ]
+    )
 
 
 def main() -> None:

@@ -94,6 +94,33 @@ def faults(missions: list[dict[str, Any]]) -> Table:
     return Table.of([Column("class"), Column("fault"), *(Column(method, shown) for method in methods)], rows)
 
 
+def page(name: str, results: dict[str, Any]) -> str:
+    """The page's text.
+
+    Args:
+        name: Name of the page, ``missions_NAME``.
+        results: What `crl eval-missions` left, without what made no difference to it.
+    """
+    missions = results["missions"]
+    judged = expectations(missions)
+    verdict = (
+        f"## What is expected of each class\n\n{EXPECTED}\n\n{block(expectations_table(judged))}" if judged else ""
+    )
+    remarks, short = HERE / "remarks" / f"{name}.md", name.removeprefix("missions_")
+    parts = [
+        f"# Missions of {results['env']}: {len(missions)} flown by {len(results['methods'])} rows of methods",
+        f"Written by `scripts/page_missions.py {short}` from the results of\n\n    {results['command']}",
+        f"Flown at commit {results['commit']}; page: commit {commit()}.",
+        PREAMBLE,
+        remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
+        f"## By class\n\n{block(missions_table(results['methods']))}\n",
+        verdict,
+        f"## By fault\n\n{block(faults(missions))}",
+        f"## Paths\n\n![Paths of the first seed]({name}_paths.png)",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
 def main() -> None:
     """Read the results, write the page and copy its picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -103,30 +130,13 @@ def main() -> None:
     options = parser.parse_args()
     name = f"missions_{options.name}"
     results = json.loads((options.folder / "results.json").read_text())
-    missions = results["missions"]
     # Where it was flown, and by how many processes, makes no difference.
     words = [word for word in shlex.split(results["command"]) if not word.startswith(("out=", "workers="))]
     results["command"] = shlex.join(words)
-    judged = expectations(missions)
-    verdict = (
-        f"## What is expected of each class\n\n{EXPECTED}\n\n{block(expectations_table(judged))}" if judged else ""
-    )
-    remarks = HERE / "remarks" / f"{name}.md"
-    parts = [
-        f"# Missions of {results['env']}: {len(missions)} flown by {len(results['methods'])} rows of methods",
-        f"Written by `scripts/page_missions.py {options.name}` from the results of\n\n    {results['command']}",
-        f"Flown at commit {results['commit']}; page: commit {commit()}.",
-        PREAMBLE,
-        remarks.read_text(encoding="utf-8").strip() if remarks.exists() else "",
-        f"## By class\n\n{block(missions_table(results['methods']))}\n",
-        verdict,
-        f"## By fault\n\n{block(faults(missions))}",
-        f"## Paths\n\n![Paths of the first seed]({name}_paths.png)",
-    ]
     options.target.mkdir(parents=True, exist_ok=True)
-    (options.target / f"{name}.md").write_text("\n\n".join(part for part in parts if part) + "\n", encoding="utf-8")
+    (options.target / f"{name}.md").write_text(page(name, results), encoding="utf-8")
     shutil.copyfile(options.folder / "paths.png", options.target / f"{name}_paths.png")
-    slim = {**results, "missions": [{k: v for k, v in m.items() if k != "ms"} for m in missions]}
+    slim = {**results, "missions": [{k: v for k, v in m.items() if k != "ms"} for m in results["missions"]]}
     (options.target / f"{name}.json").write_text(json.dumps(slim) + "\n", encoding="utf-8")
     print(f"wrote {options.target / f'{name}.md'}")
 

@@ -26,6 +26,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("continual", "protect"): 0,
     ("evaluation", "tasks"): 0,
     ("continual", "parts"): [],
+    ("continual", "labels"): "told",
+    ("continual", "revisits"): True,
     ("continual", "start"): "fresh",
     ("continual", "like"): None,
     ("learning", "every"): 0,

@@ -47,6 +47,8 @@ EVERY_RUN = (
 """What the training loop and its surroundings read, whatever agent there is."""
 RECORDED_DATA = ("data",)
 """What is read where ``data.source`` names recorded data."""
+OF_STRATEGIES = ("continual.labels", "continual.revisits")
+"""What is read of every strategy: what it may be told and look at again."""
 OF_LIVES = ("life",)
 """What is read where ``life.steps`` says that there is a life."""
 OF_MISSIONS = ("refiner", "flow", "missions", "memory", "life")
@@ -87,6 +89,7 @@ def declared(setting: Setting, own: Mapping[str, Settings] | None = None) -> fro
     read += agent
     for group in kind.components:
         read += [f"{group}.name", *own.get(group, _component(group, setting))]
+        read += OF_STRATEGIES if group == "continual" else ()
     return frozenset(read)
 
 

@@ -19,12 +19,12 @@ from crl import restoring
 from crl.config import Config
 from crl.continual.averages.average import AveragePart
 from crl.continual.gradients.gradient import Gradient
-from crl.continual.memories.memory import Memory
+from crl.continual.memories.memory import Replaying
 from crl.continual.optimiser import Adam, Average
-from crl.continual.part import Host, Part
+from crl.continual.part import Boundary, Host, Part
 from crl.continual.penalties.penalty import Penalty
 from crl.continual.schedules.schedule import Schedule
-from crl.continual.strategy import Storage, Strategy
+from crl.continual.strategy import Labels, Storage, Strategy
 from crl.continual.watching import WatchedNetwork
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
@@ -35,16 +35,18 @@ class Composable(Strategy):
 
     Attributes:
         HOST: What its shared parameters are.
+        LABELS: What it has to be told of tasks, without its parts.
         parts: Its parts, in the order of the composition.
         task: The current task; -1 before the first.
         optimiser: What moves the shared parameters in the current task.
     """
 
     HOST: ClassVar[Host]
+    LABELS: ClassVar[Labels] = Labels.TOLD
     parts: Sequence[Part[Any]] = ()
     penalties: Sequence[Penalty[Any]] = ()
     gradients: Sequence[Gradient[Any]] = ()
-    memories: Sequence[Memory[Any]] = ()
+    memories: Sequence[Replaying[Any]] = ()
     schedules: Sequence[Schedule[Any]] = ()
     optimiser: Adam
     _watched: WatchedNetwork | None = None
@@ -62,7 +64,7 @@ class Composable(Strategy):
         self.parts = parts
         self.penalties = [part for part in parts if isinstance(part, Penalty)]
         self.gradients = [part for part in parts if isinstance(part, Gradient)]
-        self.memories = [part for part in parts if isinstance(part, Memory)]
+        self.memories = [part for part in parts if isinstance(part, Replaying)]
         self.schedules = [part for part in parts if isinstance(part, Schedule)]
         for part in parts:
             if isinstance(part, AveragePart):
@@ -160,6 +162,22 @@ class Composable(Strategy):
     def _end_parts(self, rows: Windows) -> None:
         for part in self.parts:
             part.end_task(rows)
+
+    # ------------------------------------------------------------------ what it needs
+    def own_labels(self) -> Labels:
+        """What it has to be told of tasks, without its parts."""
+        return self.LABELS
+
+    def labels(self) -> dict[str, Labels]:
+        """What it and each of its parts have to be told."""
+        parts = {
+            part.name: Labels.NONE if part.BOUNDARY is Boundary.NOTHING else Labels.BOUNDARIES for part in self.parts
+        }
+        return {type(self).__name__: self.own_labels(), **parts}
+
+    def revisiting(self) -> list[str]:
+        """The parts that look at transitions of finished tasks again."""
+        return [part.name for part in self.parts if part.REVISITS]
 
     # ------------------------------------------------------------------ what is kept
     def _with_parts(self, own: int) -> Storage:

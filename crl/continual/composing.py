@@ -9,6 +9,7 @@ import torch
 
 from crl.config import Config
 from crl.config.declared.compositions import compositions, elements
+from crl.continual.access import refuse_too_curious
 from crl.continual.composable import Composable
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.part import Kind, Part
@@ -33,7 +34,7 @@ def make_strategy(
 
     Raises:
         PluginError: There is no such strategy, or it can't be loaded.
-        SettingsError: The parts can't be put together; the message says why.
+        SettingsError: The parts can't be put together, or need more than the settings allow; the message says why.
     """
     base: Any = None
     chosen: list[tuple[str, type[Part[Any]]]] = []
@@ -55,6 +56,7 @@ def make_strategy(
     made: Strategy = (base or SharedNetwork)(config, network, generator, device)
     if chosen:
         _attach(made, chosen, config)
+    refuse_too_curious(made, config)
     return made
 
 

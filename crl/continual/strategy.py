@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, ClassVar, Protocol
 
 import torch
@@ -30,6 +31,14 @@ class Storage:
 
     bytes_per_task: int
     revisits_data: bool
+
+
+class Labels(Enum):
+    """How much of tasks something has to be told; each includes those before it."""
+
+    NONE = "none"
+    BOUNDARIES = "boundaries"
+    TOLD = "told"
 
 
 class LossEvaluator(Protocol):
@@ -116,6 +125,14 @@ class Strategy(ABC):
         Args:
             rows: All windows of the task's transitions. What is not copied is gone afterwards.
         """
+
+    def labels(self) -> dict[str, Labels]:
+        """What has to be told of tasks, and to whom: to the strategy and its parts, by name."""
+        return {type(self).__name__: Labels.TOLD}
+
+    def revisiting(self) -> list[str]:
+        """Who looks at transitions of finished tasks again: the strategy or parts of it, by name."""
+        return [type(self).__name__] if self.storage().revisits_data else []
 
     @abstractmethod
     def scale_lr(self, factor: float) -> None:

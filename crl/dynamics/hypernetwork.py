@@ -85,8 +85,11 @@ class FullHypernetwork:
 
     def generate(self, parameters: Mapping[str, Tensor], embeddings: Tensor) -> Tensor:
         """Weights [T, P] for embeddings [T, N]."""
-        hidden = _through_trunk(parameters, embeddings, len(self.config.hidden), self.config.activation)
-        return torch.addmm(parameters["head.bias"], hidden, parameters["head.weight"])
+        return torch.addmm(parameters["head.bias"], self.features(parameters, embeddings), parameters["head.weight"])
+
+    def features(self, parameters: Mapping[str, Tensor], embeddings: Tensor) -> Tensor:
+        """What the head reads, [T, hidden], for embeddings [T, N]."""
+        return _through_trunk(parameters, embeddings, len(self.config.hidden), self.config.activation)
 
     def distance_from(self, anchor: Mapping[str, Tensor], embeddings: Tensor) -> Distance | None:
         """The Gram form of the sum, beyond its crossover; see :mod:`crl.dynamics.output_distance`."""

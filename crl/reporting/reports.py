@@ -9,7 +9,7 @@ from pathlib import Path
 from crl.errors import CrlError
 from crl.reporting.report import papers
 from crl.reporting.report.gather import Gathered, gather
-from crl.reporting.report.part import lived, scored
+from crl.reporting.report.part import Lived, Part, Scored
 from crl.reporting.report.summary import Summary, summarise
 from crl.reporting.store import query
 from crl.reporting.store.discover import discover, is_run
@@ -91,8 +91,10 @@ def write_reports(arguments: Sequence[str], files: Mapping[str, Path], options: 
     summaries = summarised(gathered, options)
     if not summaries and not gathered.lives and set(files) != {"html"}:
         raise CrlError("no run here is finished: there are no tables", "\n".join(gathered.problems) or "crl runs list")
+    parts = [*map(Scored.of, summaries), *map(Lived, gathered.lives)]
     for kind, path in files.items():
-        _write(path, _text(kind, gathered, summaries, options, path))
+        page = kind == "html"
+        _write(path, _page(gathered, summaries, options, path) if page else _tables(kind, parts, gathered.problems))
     return Made(tuple(files.values()), gathered.problems)
 
 
@@ -114,17 +116,18 @@ def summarised(gathered: Gathered, options: Options) -> list[Summary]:
     ]
 
 
-def _text(kind: str, gathered: Gathered, summaries: Sequence[Summary], options: Options, path: Path) -> str:
-    if kind == "html":
-        from crl.reporting.html.page import page
-        from crl.reporting.html.runs_block import VideoBudget
+def _page(gathered: Gathered, summaries: Sequence[Summary], options: Options, path: Path) -> str:
+    from crl.reporting.html.page import page
+    from crl.reporting.html.runs_block import VideoBudget
 
-        budget = VideoBudget(options.embed, path.parent.resolve())
-        return page(gathered, summaries, title=options.title, command=options.command, budget=budget)
-    parts = [*(scored(summary) for summary in summaries), *(lived(section) for section in gathered.lives)]
+    budget = VideoBudget(options.embed, path.parent.resolve())
+    return page(gathered, summaries, title=options.title, command=options.command, budget=budget)
+
+
+def _tables(kind: str, parts: Sequence[Part], problems: Sequence[str]) -> str:
     if kind == "csv":
         return papers.tidy(parts)
-    return (papers.markdown if kind == "md" else papers.latex)(parts, gathered.problems)
+    return (papers.markdown if kind == "md" else papers.latex)(parts, problems)
 
 
 def _write(path: Path, text: str) -> None:

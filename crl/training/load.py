@@ -17,15 +17,15 @@ from crl.sequences import TaskSequence, load_sequence
 from crl.training.checkpoints.proving import new_agent, restore
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
-from crl.training.evaluation import evaluate_task
 from crl.training.order import task_order
+from crl.training.playing.evaluation import evaluate_task
+from crl.training.playing.unlabelled import Unlabelled
 from crl.training.preparing import prepare_torch
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings
 from crl.training.runs.state import RunState
 from crl.training.runs.trust import named_code, require_trust
 from crl.training.showing.progress import EVALUATION, Progress, Stage
-from crl.training.unlabelled import Unlabelled
 
 TOLD = "told"
 LABELS = (TOLD, "none")

@@ -21,13 +21,13 @@ from crl.seeding import derive
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
 from crl.training.data.recorded import Recorded, pretrain
-from crl.training.episode import EpisodeResult, play
-from crl.training.evaluation import evaluate_task
-from crl.training.learning_inside import LearningInside
 from crl.training.lives.stage import LifeStage
 from crl.training.metrics.measures import measure
 from crl.training.missions.stage import MissionStage
 from crl.training.order import evaluation_episodes, step_budgets, task_order
+from crl.training.playing.episode import EpisodeResult, play
+from crl.training.playing.evaluation import evaluate_task
+from crl.training.playing.learning_inside import LearningInside
 from crl.training.probes import collect_probes
 from crl.training.runs.log import RunLog
 from crl.training.runs.state import RunState

@@ -33,7 +33,7 @@ LEAST = 3
 """Transitions that it takes to tell. A context of two gains leaves little of one transition whatever happened."""
 STAY = 0.5
 """One in force stays while it leaves no more than this share."""
-FORGIVEN = 2.0
+ALLOWED = 2.0
 """One transition may leave so many times the mean square that the window leaves."""
 
 
@@ -108,7 +108,7 @@ class Comparison:
         It is bounded by what a hypothesis may leave that begins to help. So a new regime contradicts an old context,
         although its transitions come into the window by and by.
         """
-        return FORGIVEN * min(float(squares(fit.residuals).mean()), FAR * float(squares(self._nominal).mean()))
+        return ALLOWED * min(float(squares(fit.residuals).mean()), FAR * float(squares(self._nominal).mean()))
 
     def _better(self, fit: Fit) -> bool:
         unusual = max(0.0, self.worst - len(self.rows) * self._calibration.usual)

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from crl.commands.arguments import Trust, find_run, finite, say
-from crl.commands.bench_lifelong import lifelong
+from crl.commands.checking.bench_lifelong import lifelong
 from crl.errors import CrlError
 
 PACKAGE = "crl_ros"

@@ -48,6 +48,13 @@ PARTS: Mapping[str, Settings] = {
     "gradient_projection": ("continual.fisher_rows", "continual.energy"),
     "mas": ("continual.fisher_rows",),
     "clonex": _REPLAY,
+    "perturbed": _REPLAY,
+    "mixing": _REPLAY,
+    "distilled": _REPLAY,
+    "activations": _REPLAY,
+    "reference": ("learning.batch",),
+    "generative": ("learning.batch",),
+    "general": ("continual.memory", "learning.batch"),
     "agem": ("continual.memory", "learning.batch"),
 }
 """By the module in another folder of crl/continual; a part that is not here reads its own options alone."""

@@ -178,6 +178,17 @@ class ContinualConfig:
     energy: float = setting(
         0.9999, "Share of the squared length of a layer's inputs that is protected (gradient_projection).", SHARE
     )
+    labels: str = setting(
+        "told",
+        (
+            "What a strategy may be told of tasks: which one it is (``told``), that one ends (``boundaries``), or "
+            "``none``. One that needs more is refused."
+        ),
+        choices=("told", "boundaries", "none"),
+    )
+    revisits: bool = setting(
+        True, "Whether a strategy may look at transitions of finished tasks again. If not, one that does is refused."
+    )
     start: str = setting(
         "fresh",
         (

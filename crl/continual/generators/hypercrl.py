@@ -106,14 +106,19 @@ class HyperCRL(Composable):
         self._targets, self._distance = None, None
         if self._draws():
             return  # targets are n rows of P weights: they are computed for the drawn tasks alone
-        # Penalties weigh single weights, and memories replay on generated ones.
-        if self._others is not None and not self.penalties and not self.memories:
+        if self._others is not None and self._plain_sum():
             self._distance = self.hypernetwork.distance_from(self._anchor, self._others)
         if self._distance is not None:
             return
         if self._others is not None:
             with torch.no_grad():
                 self._targets = self.hypernetwork.generate(self._anchor, self._others)
+
+    def _plain_sum(self) -> bool:
+        """Whether R is the plain sum of squares: penalties weigh single weights, memories replay on generated ones."""
+        own = type(self)
+        derived = own.importance is not HyperCRL.importance or own.retention is not HyperCRL.retention
+        return not (self.penalties or self.memories or derived)
 
     def _draws(self) -> bool:
         """Whether a step protects some of the other tasks only."""

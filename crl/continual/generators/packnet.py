@@ -21,6 +21,7 @@ from crl.config.declared.components import GENERATORS
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.optimiser import Adam
 from crl.continual.part import Host
+from crl.continual.strategy import Labels
 from crl.dynamics.windows import Windows
 from crl.errors import SettingsError
 
@@ -34,6 +35,7 @@ class PackNet(SharedNetwork):
     """
 
     HOST = Host.FROZEN
+    LABELS = Labels.TOLD
     SETTINGS = GENERATORS["packnet"]
     CHANGES_AT_END = True
     OPTIONS: ClassVar[dict[str, Any]] = {"packnet_keep": 0.25, "packnet_steps": 500}

@@ -20,7 +20,7 @@ from crl.config.declared.components import GENERATORS
 from crl.continual.composable import Composable
 from crl.continual.optimiser import Adam
 from crl.continual.part import Host
-from crl.continual.strategy import Loss, Storage
+from crl.continual.strategy import Labels, Loss, Storage
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 
@@ -35,6 +35,7 @@ class SharedNetwork(Composable):
     """
 
     HOST = Host.NETWORK
+    LABELS: ClassVar[Labels] = Labels.NONE
     STARTS_LIKE = True
     SETTINGS: ClassVar[tuple[str, ...] | None] = GENERATORS["shared"]
     kept_once: tuple[str, ...] = ("trunk", "next_head")
@@ -50,6 +51,10 @@ class SharedNetwork(Composable):
     def head_per_task(self) -> bool:
         """Whether every task has a head of its own."""
         return self.config.continual.heads == "task"
+
+    def own_labels(self) -> Labels:
+        """Which task it is, if every task has a head of its own."""
+        return Labels.TOLD if self.head_per_task() else self.LABELS
 
     def _fresh(self) -> tuple[Tensor, Tensor]:
         """An ordinary initial trunk and head."""

@@ -17,7 +17,7 @@ from crl.config import Config
 from crl.config.declared.components import GENERATORS
 from crl.continual.generators.finetune import Finetune
 from crl.continual.part import Host
-from crl.continual.strategy import Storage
+from crl.continual.strategy import Labels, Storage
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 
@@ -32,6 +32,7 @@ class Snapshot(Finetune):
     STARTS_LIKE = True
     SETTINGS = GENERATORS["snapshot"]
     HOST = Host.FROZEN
+    LABELS = Labels.TOLD
 
     def __init__(
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"

@@ -19,7 +19,7 @@ from torch import Tensor
 from crl import restoring
 from crl.config.declared.components import GENERATORS
 from crl.continual.generators.shared import SharedNetwork
-from crl.continual.strategy import Loss
+from crl.continual.strategy import Labels, Loss
 from crl.dynamics.windows import Windows
 from crl.errors import SettingsError
 
@@ -33,6 +33,7 @@ class VCL(SharedNetwork):
     """
 
     SETTINGS = GENERATORS["vcl"]
+    LABELS = Labels.BOUNDARIES
     OPTIONS: ClassVar[dict[str, Any]] = {"vcl_strength": 1e-4, "vcl_std": 0.02}
     kept_once = (*SharedNetwork.kept_once, "log_std", "prior")
 

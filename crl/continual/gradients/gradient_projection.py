@@ -3,9 +3,8 @@
 When a task ends, the inputs that each layer saw are summed up by the few directions that hold the share
 ``continual.energy`` of their squared length (equations 5 to 9). Later updates of that layer's matrix are made
 orthogonal to the directions of all earlier tasks, so that the layer's response to their inputs stays: W x with
-dW x = 0. No transition is kept, and no penalty is weighed. Deviations: the bias is taken as the weight of a constant
-input, so that it is protected too; because Adam rescales gradients element by element, its step is projected, not
-only the gradient.
+dW x = 0. No transition is kept, and no penalty is weighed. Deviations: those of
+:mod:`crl.continual.gradients.projected`.
 """
 
 from __future__ import annotations
@@ -19,12 +18,12 @@ from torch import Tensor
 from crl import restoring
 from crl.config.declared.components import PARTS
 from crl.continual.generators.shared import SharedNetwork
-from crl.continual.gradients.gradient import Gradient
-from crl.continual.part import Boundary, Host
+from crl.continual.gradients.projected import Projected, with_constant
+from crl.continual.part import Boundary
 from crl.dynamics.windows import Windows
 
 
-class GradientProjection(Gradient[SharedNetwork]):
+class GradientProjection(Projected):
     """Updates orthogonal to what earlier tasks' layers read.
 
     Attributes:
@@ -32,47 +31,28 @@ class GradientProjection(Gradient[SharedNetwork]):
     """
 
     SETTINGS = PARTS["gradient_projection"]
-    HOSTS = (Host.NETWORK,)
     BOUNDARY = Boundary.ROWS
-    CORRECTS = True
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
         self.bases: dict[str, Tensor] = {}
         self.finished: list[int] = []
-        self.network = host.network
-        self._layers = len(self.network.layers) - (1 if host.head_per_task() else 0)
         self._project_onto()
 
     def _project_onto(self) -> None:
         """Projectors [E, in + 1, in + 1] onto the protected directions, per layer; none before the first task ends."""
         self._projectors: list[Tensor] = []
-        for layer in range(self._layers if self.bases else 0):
+        for layer in range(self.layers if self.bases else 0):
             bases = [self.bases[f"{layer} {member}"] for member in range(self.network.ensemble)]
             self._projectors.append(torch.stack([basis @ basis.T for basis in bases]))
 
-    def transform(self, gradients: Mapping[str, Tensor]) -> None:
-        """Remove from the gradient what would change the response to earlier inputs."""
-        if "trunk" in gradients and self._projectors:
-            self._project(gradients["trunk"])
+    def active(self) -> bool:
+        """Whether a task has ended."""
+        return bool(self._projectors)
 
-    def correct(self, changes: Mapping[str, Tensor]) -> None:
-        """Remove from the step what would change the response to earlier inputs."""
-        if self._projectors:
-            self._project(changes["trunk"])
-
-    def _project(self, change: Tensor) -> None:
-        """Make a change of the trunk [trunk] orthogonal to the protected directions, in place."""
-        sizes = self.network.tensor_sizes[: 2 * self._layers]
-        parts = torch.split(change, sizes)
-        for layer, projector in enumerate(self._projectors):
-            fan_in, fan_out = self.network.layers[layer]
-            matrix = parts[2 * layer].view(-1, fan_in, fan_out)
-            bias = parts[2 * layer + 1].view(-1, 1, fan_out)
-            both = torch.cat([matrix, bias], dim=1)
-            both -= projector @ both
-            matrix.copy_(both[:, :-1])
-            bias.copy_(both[:, -1:])
+    def project(self, layer: int, change: Tensor) -> Tensor:
+        """Remove from a change [E, in + 1, out] what would change the response to earlier inputs."""
+        return change - self._projectors[layer] @ change
 
     def end_task(self, rows: Windows) -> None:
         """Add the directions that the task's inputs need and no earlier task has."""
@@ -80,10 +60,9 @@ class GradientProjection(Gradient[SharedNetwork]):
         inputs = host.evaluator.inputs(host.task, rows.choose(self.config.continual.fisher_rows, self.generator))
         with torch.no_grad():
             seen = self.network.layer_inputs(host.join(host.task).detach(), inputs.unsqueeze(0))
-        for layer in range(self._layers):
+        for layer in range(self.layers):
             for member in range(self.network.ensemble):
-                read = seen[layer][member]
-                read = torch.cat([read, read.new_ones(len(read), 1)], dim=1)
+                read = with_constant(seen[layer][member])
                 name = f"{layer} {member}"
                 known = self.bases.get(name, read.new_zeros(read.shape[1], 0))
                 self.bases[name] = extended(known, read, self.config.continual.energy)
@@ -102,8 +81,7 @@ class GradientProjection(Gradient[SharedNetwork]):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         self.bases = {}
-        names = [f"{layer} {member}" for layer in range(self._layers) for member in range(self.network.ensemble)]
-        for name in names if state["bases"] else ():
+        for name in self.names if state["bases"] else ():
             reads = self.network.layers[int(name.split()[0])][0] + 1
             self.bases[name] = restoring.tensor(state["bases"][name], f"bases/{name}", self.host.trunk, (reads, None))
         self.finished = list(state["finished"])

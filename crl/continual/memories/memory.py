@@ -8,12 +8,12 @@ from torch import Tensor
 
 from crl.config.declared.components import PARTS
 from crl.continual.memories.keeping import Keeping
-from crl.continual.part import Host, HostT, Kind
+from crl.continual.part import Host, HostT, Kind, Part
 from crl.dynamics.windows import Windows
 
 
-class Memory(Keeping[HostT]):
-    """Keeps windows of finished tasks, and judges those of one task, drawn at random, in every step.
+class Replaying(Part[HostT]):
+    """Adds a loss about earlier tasks to every step.
 
     Attributes:
         MOVES_HEADS: Whether the heads of all tasks go on learning, and not only the current one.
@@ -21,8 +21,17 @@ class Memory(Keeping[HostT]):
 
     KIND: ClassVar[Kind] = Kind.MEMORY
     HOSTS: ClassVar[tuple[Host, ...]] = (Host.NETWORK, Host.HYPERNETWORK)
-    SETTINGS: ClassVar[tuple[str, ...] | None] = PARTS["coreset"]
     MOVES_HEADS: ClassVar[bool] = True
+
+    def replay(self) -> Tensor | None:
+        """The loss to add in this step, with its graph; ``None`` if there is nothing to replay."""
+        return None
+
+
+class Memory(Keeping[HostT], Replaying[HostT]):
+    """Keeps windows of finished tasks, and judges those of one task, drawn at random, in every step."""
+
+    SETTINGS: ClassVar[tuple[str, ...] | None] = PARTS["coreset"]
 
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """The loss of weights [P] on kept windows of a task."""

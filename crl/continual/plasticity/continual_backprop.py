@@ -17,6 +17,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.continual.generators.shared import SharedNetwork
+from crl.continual.part import Boundary
 from crl.continual.plasticity.plasticity import Plasticity
 
 DECAY = 0.99
@@ -31,6 +32,7 @@ class ContinualBackprop(Plasticity):
     """
 
     OPTIONS: ClassVar[dict[str, Any]] = {"cbp_rate": 1e-4, "cbp_maturity": 100}
+    BOUNDARY = Boundary.NOTHING
     FOLLOWS = True
     WATCHES = True
     KEPT_ONCE = ("utility", "age", "due")

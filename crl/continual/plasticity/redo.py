@@ -16,6 +16,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.continual.generators.shared import SharedNetwork
+from crl.continual.part import Boundary
 from crl.continual.plasticity.plasticity import Plasticity
 
 
@@ -28,6 +29,7 @@ class ReDo(Plasticity):
     """
 
     OPTIONS: ClassVar[dict[str, Any]] = {"redo_every": 1000, "redo_threshold": 0.025}
+    BOUNDARY = Boundary.NOTHING
     FOLLOWS = True
     WATCHES = True
     KEPT_ONCE = ("sums",)

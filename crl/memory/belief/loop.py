@@ -214,7 +214,7 @@ class Belief:
     def _judge_anew(self) -> None:
         """Something else is in force: what was held against the one before is forgotten."""
         self._candidate.close()
-        self._evidence.forgive()
+        self._evidence.clear()
         self.watch.reset()
 
     # ------------------------------------------------------------------ known

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-FORGIVEN = 0.05
+ALLOWED = 0.05
 """Share of the effect of a command that a prediction may be wrong by."""
 GROSS = 6.0
 """Residuals beyond so many units count as this in a mean square, so that one outlier does not decide."""
 TELLING = 2.0
 """A transition is informative if a command's effect, seen or predicted, is at least so many units (root mean square)
-beyond what is forgiven of it."""
+beyond the model error that is allowed."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Units:
             wider: What the deviations are widened by beside, [D].
         """
         square = (effect / self.unit).square().mean(dim=-1, keepdim=True)
-        unit = self.unit * (1 + FORGIVEN**2 * square).sqrt()
+        unit = self.unit * (1 + ALLOWED**2 * square).sqrt()
         return residual / (unit if wider is None else unit + wider)
 
     def informative(self, effects: Tensor) -> Tensor:

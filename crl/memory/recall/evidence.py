@@ -78,7 +78,7 @@ class Evidence:
         errors = [scaled for at, scaled in self._errors if at < step]
         return torch.stack(errors) if len(errors) >= self._recent else None
 
-    def forgive(self) -> None:
+    def clear(self) -> None:
         """Forget the errors: something else is in force."""
         self._errors.clear()
 

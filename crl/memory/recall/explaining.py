@@ -58,8 +58,8 @@ class Explaining:
     def tolerated(self, entry: Regime, seen: Seen, predicted: Tensor) -> Tensor:
         """Residuals [N, D] of a regime, in units of what is usual for it.
 
-        Two things are forgiven beside what common units forgive. A learned regime's model errs: its own deviation
-        counts where it is wider, up to :data:`WIDEST`. And it may never have been seen at commands like these
+        Two more model errors are allowed beside the one in common units. A learned regime's model errs: its own
+        deviation counts where it is wider, up to :data:`WIDEST`. And it may never have been seen at commands like these
         (:mod:`crl.memory.recall.coverage`). Only whether the regime in force is over is judged so; recall compares in
         common units.
 

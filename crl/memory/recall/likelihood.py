@@ -2,7 +2,7 @@
 
 A regime's own units would mislead: a badly learned regime has wide ones, and would then explain everything. So all
 residuals are divided by one robust deviation, and judged by Student's t with few degrees of freedom: one transition
-that a model errs in counts little. A model errs in proportion to what a command does; 5 % of that is forgiven, equally
+that a model errs in counts little. A model errs in proportion to what a command does; 5 % of that is allowed, equally
 for all regimes.
 
 "None of them" is a hypothesis, too: that every residual is just at the limit of an absolute fit. So a poor winner of

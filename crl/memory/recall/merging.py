@@ -40,8 +40,8 @@ def apart(
 ) -> dict[int, float]:
     """How far every other regime is from one: mean squares of the differences of their predictions.
 
-    In common units, with the same share of the command's effect forgiven as in recall, and as much as either regime
-    is far from where it was seen: what a network was never taught tells nothing apart. Regimes that were hardly seen at
+    In common units, with the same share of the command's effect allowed as model error as in recall, and as much as
+    either regime is far from where it was seen: what a network was never taught tells nothing apart. Regimes that were hardly seen at
     the same commands are infinitely far from each other.
 
     Args:

@@ -175,8 +175,9 @@ def _declared(config: Config, notes: list[str], folder: Path) -> Iterator[Citati
         except UntrustedCodeError as error:
             notes.append(f"what its own code cites is not known: {'; '.join(str(error).splitlines())}")
             continue
+        values = dict(leaves(acting))
         for group, place in GROUPS.items():
-            name = getattr(getattr(acting, group, None), "name", None)
+            name = values.get(f"{group}.name")
             if group == "env" or (group != "agent" and group not in kind_of(acting).components):
                 continue
             for each in str(name).split("+") if group == "continual" else [str(name)]:

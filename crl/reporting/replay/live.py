@@ -11,9 +11,9 @@ from crl.config.declared.agents import kind_of
 from crl.errors import CrlError
 from crl.reporting.replay.watch import WatchedAgent
 from crl.training.clock import Clock
-from crl.training.episode import play
 from crl.training.load import LoadedRun
 from crl.training.missions.flying import fly, labels, mission_sequence
+from crl.training.playing.episode import play
 from crl.types import Array, Decision, Transition
 
 

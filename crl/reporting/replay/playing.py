@@ -18,9 +18,9 @@ from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.reporting.replay.watch import WatchedAgent, WatchedPlanner, watched_planner
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
-from crl.training.episode import Observer, play
 from crl.training.load import LoadedRun
 from crl.training.missions.flying import fly, labels, mission_sequence
+from crl.training.playing.episode import Observer, play
 from crl.types import Array, Decision, TaskSpec, Told, Transition
 
 

@@ -1,8 +1,10 @@
-"""A part of a report, whatever it is about: what every format writes of it."""
+"""A part of a report, whatever it is about: what every format writes of it, made when a format asks for it."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from functools import cached_property
 
 from crl.reporting.report import lives, section_tables
 from crl.reporting.report.fact import Fact
@@ -13,33 +15,97 @@ from crl.reporting.tables.table import Table
 
 
 @dataclass(frozen=True)
-class Part:
+class Part(ABC):
     """A part.
 
     Attributes:
-        title: Its title.
-        meaning: What its numbers are, in a sentence.
-        said: What they show, what they do not show, and what was left out, a sentence each.
-        tables: Its tables.
-        facts: Its numbers at full precision.
+        section: The runs that it is about.
     """
 
-    title: str
-    meaning: str
-    said: tuple[str, ...]
-    tables: tuple[Table, ...]
-    facts: tuple[Fact, ...]
+    section: Section
+
+    @property
+    def title(self) -> str:
+        """Its title."""
+        return self.section.title
+
+    @property
+    @abstractmethod
+    def meaning(self) -> str:
+        """What its numbers are, in a sentence."""
+
+    @cached_property
+    @abstractmethod
+    def said(self) -> tuple[str, ...]:
+        """What they show, what they do not show, and what was left out, a sentence each."""
+
+    @cached_property
+    @abstractmethod
+    def tables(self) -> tuple[Table, ...]:
+        """Its tables."""
+
+    @cached_property
+    @abstractmethod
+    def facts(self) -> tuple[Fact, ...]:
+        """Its numbers at full precision."""
 
 
-def scored(summary: Summary) -> Part:
-    """The part of a section whose runs were evaluated on tasks."""
-    said = (*summary.said(), *summary.limits(), *summary.notes)
-    tables = tuple(section_tables.of_section(summary))
-    return Part(summary.section.title, summary.meaning, said, tables, tuple(facts(summary)))
+@dataclass(frozen=True)
+class Scored(Part):
+    """A section whose runs were evaluated on tasks.
+
+    Attributes:
+        summary: Its numbers.
+    """
+
+    summary: Summary
+
+    @classmethod
+    def of(cls, summary: Summary) -> Scored:
+        """The part of a section's numbers."""
+        return cls(summary.section, summary)
+
+    @property
+    def meaning(self) -> str:
+        """What a score is."""
+        return self.summary.meaning
+
+    @cached_property
+    def said(self) -> tuple[str, ...]:
+        """What the scores show."""
+        return (*self.summary.said(), *self.summary.limits(), *self.summary.notes)
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """All tables of the section."""
+        return tuple(section_tables.of_section(self.summary))
+
+    @cached_property
+    def facts(self) -> tuple[Fact, ...]:
+        """All numbers of the section."""
+        return tuple(facts(self.summary))
 
 
-def lived(section: Section) -> Part:
-    """The part of a section whose runs lived, and learned no task."""
-    said = (*lives.said(section), *lives.limits(section))
-    tables = (*lives.tables(section), lives.runs(section))
-    return Part(section.title, lives.meaning(section), said, tables, tuple(lives.facts(section)))
+@dataclass(frozen=True)
+class Lived(Part):
+    """A section whose runs lived, and learned no task."""
+
+    @property
+    def meaning(self) -> str:
+        """What a life is."""
+        return lives.meaning(self.section)
+
+    @cached_property
+    def said(self) -> tuple[str, ...]:
+        """What the lives show."""
+        return (*lives.said(self.section), *lives.limits(self.section))
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """The lives by arm, every life, and the runs."""
+        return (*lives.tables(self.section), lives.runs(self.section))
+
+    @cached_property
+    def facts(self) -> tuple[Fact, ...]:
+        """All measures of the lives."""
+        return tuple(lives.facts(self.section))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from markupsafe import Markup, escape
@@ -20,40 +21,38 @@ _MINUS = re.compile(r"(?<![\w.])-(?=\d)")
 
 def html(table: Table) -> Markup:
     """The element ``table``; a cell that has a number carries it as ``data-order``, by which the page sorts."""
-    dense = Markup(" dense") if len(table.columns) > DENSE else ""
-    sort = Markup(" data-sort") if len(table.rows) > SORTED else ""
-    head = Markup("").join(
-        Markup('<th scope="col"{}>{}</th>').format(_side(column) if place else "", column.heading)
+    dense = " dense" if len(table.columns) > DENSE else ""
+    sort = " data-sort" if len(table.rows) > SORTED else ""
+    head = "".join(
+        f'<th scope="col"{_side(column) if place else ""}>{escape(column.heading)}</th>'
         for place, column in enumerate(table.columns)
     )
-    body = Markup("").join(
-        Markup("<tr>{}</tr>").format(Markup("").join(_cells(table.columns, row))) for row in table.rows
-    )
+    body = "".join(f"<tr>{''.join(_cells(table.columns, row))}</tr>" for row in table.rows)
     return Markup(
-        '<table class="data{}"{}>\n<caption class="unseen">{}</caption>\n<thead><tr>{}</tr></thead>\n'
-        "<tbody>{}</tbody>\n</table>"
-    ).format(dense, sort, table.title, head, body)
+        f'<table class="data{dense}"{sort}>\n<caption class="unseen">{escape(table.title)}</caption>\n'
+        f"<thead><tr>{head}</tr></thead>\n<tbody>{body}</tbody>\n</table>"
+    )
 
 
-def _cells(columns: tuple[Column, ...], row: tuple[Any, ...]) -> list[Markup]:
-    name = Markup('<th scope="row">{}</th>').format(breakable(str(columns[0].write(row[0]))))
-    return [name, *(_cell(column, value) for column, value in zip(columns[1:], row[1:], strict=True))]
+def _cells(columns: tuple[Column, ...], row: tuple[Any, ...]) -> Iterator[str]:
+    yield f'<th scope="row">{breakable(str(columns[0].write(row[0])))}</th>'
+    for column, value in zip(columns[1:], row[1:], strict=True):
+        yield _cell(column, value)
 
 
-def _cell(column: Column, value: Any) -> Markup:
-    written = column.write(value)
-    order = column.order(value)
-    key = Markup(' data-order="{}"').format(repr(float(order))) if order is not None else ""
+def _cell(column: Column, value: Any) -> str:
+    written, order = column.write(value), column.order(value)
+    key = f' data-order="{float(order)!r}"' if order is not None else ""
     text = written.value if column.kind.align is Align.LEFT else _MINUS.sub("−", written.value)
-    shown = escape(text)
+    shown = f"{escape(text)}"
     if written.style in _TAGS:
-        shown = Markup("<{0}>{1}</{0}>").format(_TAGS[written.style], shown)
-    small = Markup(" <small>{}</small>").format(_MINUS.sub("−", written.bounds)) if written.bounds else ""
-    return Markup("<td{}{}>{}{}</td>").format(_side(column), key, shown, small)
+        shown = f"<{_TAGS[written.style]}>{shown}</{_TAGS[written.style]}>"
+    small = f" <small>{escape(_MINUS.sub('−', written.bounds))}</small>" if written.bounds else ""
+    return f"<td{_side(column)}{key}>{shown}{small}</td>"
 
 
-def _side(column: Column) -> Markup:
-    return Markup(' class="text"') if column.kind.align is Align.LEFT else Markup("")
+def _side(column: Column) -> str:
+    return ' class="text"' if column.kind.align is Align.LEFT else ""
 
 
 def breakable(name: str) -> Markup:

@@ -27,10 +27,10 @@ from crl.training.clock import Clock
 from crl.training.lives.record import LifeRecord, LivedStep
 from crl.training.lives.storage import recollect
 from crl.training.missions.flying import NOMINAL, summarise
+from crl.training.playing.step import show, take
 from crl.training.runs.log import RunLog
 from crl.training.runs.state import RunState
 from crl.training.showing.progress import LIFE, Progress, Stage
-from crl.training.step import show, take
 from crl.types import TaskSpec
 
 STRETCH = 250

@@ -24,7 +24,7 @@ from crl.errors import CrlError
 from crl.safety.departure import Departure
 from crl.sequences import MissionEntry, TaskEntry, TaskSequence
 from crl.training.clock import Clock
-from crl.training.episode import Observer, play
+from crl.training.playing.episode import Observer, play
 from crl.types import ActionSpec, Array, Decision, TaskSpec, Transition, as_array
 
 NOMINAL = 0

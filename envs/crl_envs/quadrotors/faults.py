@@ -126,7 +126,7 @@ class QuadrotorFault:
 
 
 NOMINAL = QuadrotorFault()
-_MEND = "use a small gain such as 0.1, or say that a velocity channel is dead with dead=['vy']"
+_HINT = "use a small gain such as 0.1, or say that a velocity channel is dead with dead=['vy']"
 _CHECKS: dict[str, Any] = {
     "dead_zone": lambda value: number(value, "dead_zone", 0, 0.9),
     "power": lambda value: number(value, "power", 0.2, 5),
@@ -136,10 +136,10 @@ _CHECKS: dict[str, Any] = {
     "wind": lambda value: numbers(value, 3, "wind", -20, 20),
     "gusts": lambda value: number(value, "gusts", 0, 15),
     "latency": lambda value: number(value, "latency", 0, 0.5),
-    "rate_gain": lambda value: gains(value, 3, "rate_gain", -5, 5, _MEND),
+    "rate_gain": lambda value: gains(value, 3, "rate_gain", -5, 5, _HINT),
     "rate_bias": lambda value: numbers(value, 3, "rate_bias", -4, 4),
     "axes": lambda value: number(value, "axes", -180, 180),
-    "velocity_gain": lambda value: gains(value, 3, "velocity_gain", -5, 5, _MEND),
+    "velocity_gain": lambda value: gains(value, 3, "velocity_gain", -5, 5, _HINT),
     "velocity_bias": lambda value: numbers(value, 3, "velocity_bias", -4, 4),
     "frame": lambda value: number(value, "frame", -180, 180),
 }

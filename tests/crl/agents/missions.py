@@ -9,8 +9,8 @@ from crl.agents.planning import PlanningAgent, planning_agent
 from crl.config import Config
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
-from crl.training.episode import play
 from crl.training.missions.flying import Flight, fly, mission_sequence
+from crl.training.playing.episode import play
 from crl.types import LearnBudget
 from tests import tiny_missions
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl.adaptation.tracking.comparison import FAR, FORGIVEN, LEAST, STAY, Comparison, squares
+from crl.adaptation.tracking.comparison import ALLOWED, FAR, LEAST, STAY, Comparison, squares
 from crl.adaptation.tracking.context_model import ContextModel
 from crl.adaptation.tracking.decision import Belief, decide, identify, select
 from crl.adaptation.tracking.hypotheses import PROVEN, Delayed, Faulty, Nominal, hypothesis_from_state
@@ -106,7 +106,7 @@ def test_an_imperfect_context_is_believed_in_only_while_nothing_explains_the_win
     fit = window.fit(first.hypothesis)
     assert not window.convinces(fit)
     assert window.share(fit) <= FAR
-    assert 0 < first.model_error <= FORGIVEN * FAR * float(squares(nominal_residuals(rows)).mean()) * (1 + 1e-9)
+    assert 0 < first.model_error <= ALLOWED * FAR * float(squares(nominal_residuals(rows)).mean()) * (1 + 1e-9)
     again = decide(first, rows, MODEL, CONFIG.tracking)
     assert again.explains
     # Under a hypothesis that explained all, the same window is one of two regimes until an alarm cuts it.

@@ -428,3 +428,16 @@ def test_weights_that_are_weighed_or_replayed_are_generated() -> None:
             crl.begin_task(task)
         assert crl._distance is None
         assert crl._targets is not None
+
+
+@pytest.mark.usefixtures("_gram")
+def test_a_class_with_a_distance_of_its_own_keeps_it() -> None:
+    class Absolute(HyperCRL):
+        def importance(self, difference: Tensor) -> Tensor:
+            return difference.abs().sum()
+
+    crl = Absolute(settings(beta=5.0), NETWORK, torch.Generator().manual_seed(0))
+    for task in range(3):
+        crl.begin_task(task)
+    assert crl._distance is None
+    assert crl._targets is not None

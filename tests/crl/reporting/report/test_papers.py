@@ -11,7 +11,7 @@ import pytest
 from crl.reporting.escaping import latex_text
 from crl.reporting.report.gather import Gathered, gather
 from crl.reporting.report.papers import latex, markdown, tidy
-from crl.reporting.report.part import Part, scored
+from crl.reporting.report.part import Part, Scored
 from crl.reporting.report.summary import Summary
 from crl.reporting.reports import Options, summarised
 from crl.reporting.store.discover import discover
@@ -30,12 +30,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Gathered, list[Summa
 
 
 def parts(made: tuple[Gathered, list[Summary]]) -> list[Part]:
-    return [scored(summary) for summary in made[1]]
+    return [Scored.of(summary) for summary in made[1]]
 
 
 def test_csv_holds_every_number_at_full_precision(made: tuple[Gathered, list[Summary]]) -> None:
     (summary,) = made[1]
-    rows = list(csv.DictReader(io.StringIO(tidy([scored(summary)]))))
+    rows = list(csv.DictReader(io.StringIO(tidy([Scored.of(summary)]))))
     (average,) = [row for row in rows if row["metric"] == "average" and row["method"] == "hypercrl"]
     found = summary.average["hypercrl"]
     assert [float(average[key]) for key in ("value", "low", "high")] == [found.value, found.low, found.high]

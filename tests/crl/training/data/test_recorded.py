@@ -23,8 +23,8 @@ from crl.sequences import load_sequence
 from crl.training.clock import Clock
 from crl.training.data.minari import MinariData
 from crl.training.data.recorded import pretrain, read_recorded, reader_of
-from crl.training.episode import play
 from crl.training.load import load_run
+from crl.training.playing.episode import play
 from crl.training.runner import resume, train
 from tests import tiny_missions
 from tests.robots.recordings import record, ride

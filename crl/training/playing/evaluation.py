@@ -9,7 +9,7 @@ import gymnasium
 
 from crl.agents.base import Agent
 from crl.training.clock import Clock
-from crl.training.episode import EpisodeResult, Observer, play
+from crl.training.playing.episode import EpisodeResult, Observer, play
 from crl.training.runs.state import Score
 from crl.types import TaskSpec
 

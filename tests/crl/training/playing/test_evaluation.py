@@ -7,11 +7,11 @@ import pytest
 from rich.console import Console
 
 from crl.errors import CrlError
-from crl.training import unlabelled
 from crl.training.clock import Clock
-from crl.training.evaluation import evaluate_task
 from crl.training.load import evaluate_run
 from crl.training.loop import TrainingLoop
+from crl.training.playing import unlabelled
+from crl.training.playing.evaluation import evaluate_task
 from crl.training.runner import train
 from crl.training.showing import progress
 from tests import tiny

@@ -9,7 +9,7 @@ import gymnasium
 
 from crl.agents.base import Agent
 from crl.memory.recall.labels import TaskInference
-from crl.training.episode import Observer
+from crl.training.playing.episode import Observer
 from crl.types import TaskSpec, Transition
 
 UNSETTLED = 20

@@ -8,7 +8,7 @@ import pytest
 from crl.safety.command_filter import CommandFilter
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
-from crl.training.step import Step, show, take
+from crl.training.playing.step import Step, show, take
 from tests.tiny import Puppet
 
 

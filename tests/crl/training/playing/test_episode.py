@@ -9,7 +9,7 @@ import pytest
 
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
-from crl.training.episode import EpisodeResult, Observer, play
+from crl.training.playing.episode import EpisodeResult, Observer, play
 from crl.types import Array, Decision, LearnBudget, Transition
 from tests.tiny import EPISODE_STEPS, Puppet
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from crl.training.episode import Observer
+from crl.training.playing.episode import Observer
 from crl.types import Transition
 
 

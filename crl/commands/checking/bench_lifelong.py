@@ -6,12 +6,11 @@ import importlib.util
 import json
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from crl.commands.arguments import out, say
-from crl.console import PlainTable
 from crl.errors import CrlError
 
 
@@ -36,10 +35,12 @@ def lifelong(
         raise CrlError("a plot needs matplotlib, which is not installed", "pip install 'crl[viz]', or leave out --plot")
     from crl.benchmarks.lifelong import measure_lifelong
     from crl.benchmarks.plot import plot_lifelong
+    from crl.benchmarks.tables import lifelong_table
+    from crl.reporting.tables.terminal import terminal
 
     with tempfile.TemporaryDirectory(prefix="crl_lifelong_") as place:
         found = measure_lifelong(tasks, protect, Path(place), evaluate=evaluate, steps=steps, told=say)
-    out.print(lifelong_table(found))
+    out.print(terminal(lifelong_table(found)))
     for kind, growth in found["growth"].items():
         say(f"protect={kind}: a step after {found['tasks']:,} tasks takes {growth} times the step after one")
     if json_file is not None:
@@ -47,30 +48,3 @@ def lifelong(
         json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     if plot is not None:
         plot_lifelong(found, plot)
-
-
-def lifelong_table(found: dict[str, Any]) -> PlainTable:
-    """What was measured, a row per number of tasks."""
-    kinds = list(found["marks"][0]["step_ms"])
-    table = PlainTable(title="cost against the number of tasks")
-    table.add_column("tasks", justify="right")
-    for kind in kinds:
-        table.add_column(f"step, protect={kind} (ms)", justify="right")
-    for kind in kinds:
-        table.add_column(f"memory, protect={kind} (MB)", justify="right")
-    for heading in ("checkpoint (MB)", "write (ms)", "read (ms)", "evaluated", "evaluation (s)", "of all (s)"):
-        table.add_column(heading, justify="right")
-    for mark in found["marks"]:
-        memory = [mark["memory_beyond_mb"][kind] for kind in kinds]
-        table.add_row(
-            f"{mark['tasks']:,}",
-            *(f"{mark['step_ms'][kind]:.1f}" for kind in kinds),
-            *("-" if one is None else f"{one:.0f}" for one in memory),
-            f"{mark['checkpoint_mb']:.1f}",
-            f"{mark['save_ms']:.0f}",
-            f"{mark['load_ms']:.0f}",
-            f"{mark['evaluated']:,}",
-            f"{mark['evaluation_ms'] / 1e3:.2f}",
-            f"{mark['evaluation_of_all_ms'] / 1e3:.1f}",
-        )
-    return table

@@ -1,4 +1,4 @@
-"""One episode, of steps as :mod:`crl.training.step` takes them."""
+"""One episode, of steps as :mod:`crl.training.playing.step` takes them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from crl.agents.base import Agent
 from crl.safety.command_filter import CommandFilter
 from crl.task_functions import TaskFunctionFailed
 from crl.training.clock import Clock
-from crl.training.step import Step, show, take
+from crl.training.playing.step import Step, show, take
 from crl.types import ActionSpec, Array, Decision, TaskSpec, Transition
 
 

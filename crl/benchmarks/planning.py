@@ -1,0 +1,112 @@
+"""Rollouts and plans: how near they come to the computer's limits, and how well plans keep their deadlines."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from crl.benchmarks.limits import Limits
+from crl.benchmarks.timing import interleaved, median
+from crl.config import DynamicsConfig, PlannerConfig
+from crl.dynamics.model import DynamicsModel
+from crl.planning.planner import make_planner
+from crl.planning.rollout import Rollout
+from crl.types import ActionSpec, ObservationField, ObservationSpec
+
+RATES = (20, 50, 100)
+"""Rates of control that deadlines are measured for (Hz)."""
+SHARE = 0.5
+"""Share of a control period that a plan may take."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """A rollout that is measured: K sequences of H steps, by a network."""
+
+    name: str
+    samples: int
+    horizon: int
+    hidden: tuple[int, ...]
+    linear: int = 10
+    angles: int = 0
+    actions: int = 2
+    members: int = 1
+    activation: str = "silu"
+
+
+SIZES = (
+    Size("cart-pole", 64, 20, (64, 64), linear=3, angles=1, actions=1),
+    Size("pusher", 256, 20, (200, 200), activation="relu"),
+    Size("door", 128, 20, (200, 200, 200, 200), linear=24, angles=2, actions=7, activation="relu"),
+    Size("ensemble", 512, 20, (128, 128), members=5),
+    Size("large", 2000, 56, (256, 256)),
+)
+
+
+def rollout_of(size: Size) -> tuple[Rollout, Tensor, int]:
+    """A rollout of a size with fresh weights, an observation [S], and floating point operations of its products."""
+    fields = [ObservationField(f"x{i}", "1") for i in range(size.linear)]
+    fields += [ObservationField(f"angle{i}", "rad", kind="angle") for i in range(size.angles)]
+    names = tuple(f"u{i}" for i in range(size.actions))
+    action = ActionSpec(names, ("1",) * size.actions, (-1.0,) * size.actions, (1.0,) * size.actions)
+    config = DynamicsConfig(hidden=list(size.hidden), activation=size.activation, ensemble=size.members)
+    model = DynamicsModel(config, ObservationSpec(tuple(fields)), action)
+    weights = model.network.initial(torch.Generator().manual_seed(0))
+    per_row = sum(2 * size.members * fan_in * fan_out for fan_in, fan_out in model.network.layers)
+    start = torch.zeros(len(fields))
+    return Rollout(model, weights, model.normalisers()), start, size.samples * size.horizon * per_row
+
+
+def measure_rollouts(limits: Limits, repeats: int = 9) -> list[dict[str, Any]]:
+    """Milliseconds of rollouts, and the share of the fastest product that their products reach."""
+    made = {size: rollout_of(size) for size in SIZES}
+    actions = {size: torch.rand(size.samples, size.horizon, size.actions) * 2 - 1 for size in SIZES}
+    with torch.inference_mode():
+        times = interleaved(
+            {size: (lambda size=size: made[size][0](made[size][1], actions[size])) for size in SIZES},  # type: ignore[misc]
+            repeats,
+        )
+    rows = []
+    for size in SIZES:
+        taken, operations = median(times[size]), made[size][2]
+        rate = operations / 1e6 / taken
+        sizes = f"{size.samples} x {size.horizon}, {size.members} x {list(size.hidden)} {size.activation}"
+        shares = {"share_of_product": round(rate / limits.product, 2), "share_of_layer": round(rate / limits.layer, 2)}
+        rows.append({"name": size.name, "size": sizes, "ms": taken, "gflops": round(rate, 1), **shares})
+    return rows
+
+
+def measure_deadlines(plans: int = 100) -> list[dict[str, Any]]:
+    """How late plans are whose settings ask for more than there is time for.
+
+    By CPU time, as if nothing else ran; and by wall time, with whatever else the machine does.
+    """
+    rollout, start, _ = rollout_of(SIZES[1])
+    action = ActionSpec(("a", "b"), ("1", "1"), (-1.0, -1.0), (1.0, 1.0))
+    config = PlannerConfig(samples=2000, horizon=SIZES[1].horizon, rounds=4)
+    rows = []
+    for rate in RATES:
+        row: dict[str, Any] = {"hz": rate, "deadline_ms": 1e3 * SHARE / rate}
+        for name, clock in (("cpu", time.process_time), ("wall", time.perf_counter)):
+            planner, generator = make_planner(config, action), torch.Generator().manual_seed(0)
+            planner.clock = clock
+            late, scored = [], []
+            for _ in range(plans):
+                began = clock()
+                with torch.inference_mode():
+                    plan = planner.plan(rollout, _reward, start, generator, deadline=SHARE / rate)
+                late.append(1e3 * (clock() - began - SHARE / rate))
+                scored.append(plan.samples)
+            median_late, p99 = (round(float(np.percentile(late, share)), 2) for share in (50, 99))
+            row[name] = {"sequences": int(np.median(scored)), "late_median_ms": median_late, "late_p99_ms": p99}
+        rows.append(row)
+    return rows
+
+
+def _reward(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
+    return -(next_observation**2).sum(-1)

@@ -1,0 +1,118 @@
+"""What was measured, as tables: for the terminal and for docs/performance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from crl.reporting.tables.kinds import Number
+from crl.reporting.tables.table import Column, Table
+
+
+def machine_table(found: Mapping[str, Any]) -> Table:
+    """The limits of the computer."""
+    limits = found["limits"]
+    columns = [Column("one thread, float32"), Column("GF/s", Number(".1f")), Column("GB/s", Number(".1f"))]
+    rows = [
+        ("product of 1024 x 1024 matrices, BLAS", limits["blas"], None),
+        ("the same, oneDNN", limits["onednn"], None),
+        ("product [256, 200] x [200, 200], BLAS", limits["layer"], None),
+        ("copy in memory", None, limits["copy"]),
+    ]
+    return Table.of(columns, rows)
+
+
+def steps_table(found: Mapping[str, Any]) -> Table:
+    """Learning steps against the published formulation."""
+    columns = [
+        Column("network"),
+        Column("earlier tasks", Number("d")),
+        Column("published", Number(".0f"), "ms"),
+        Column("default", Number(".1f"), "ms"),
+        Column("published / default", Number(".1f")),
+        Column("with look-ahead", Number(".1f"), "ms"),
+        Column("published / with look-ahead", Number(".1f")),
+    ]
+    names = ("size", "earlier_tasks", "published_ms", "batched_without_lookahead_ms", "ratio_without_lookahead")
+    return Table.of(columns, [[step[name] for name in (*names, "batched_ms", "ratio")] for step in found["steps"]])
+
+
+def rollouts_table(found: Mapping[str, Any]) -> Table:
+    """Rollouts against the fastest product."""
+    share = Number(".0f", 100.0, " %")
+    columns = [
+        Column("rollout"),
+        Column("sequences x steps, network"),
+        Column("time", Number(".1f"), "ms"),
+        Column("rate", Number(".0f"), "GF/s"),
+        Column("share of the fastest product", share),
+        Column("share of a layer's", share),
+    ]
+    names = ("name", "size", "ms", "gflops", "share_of_product", "share_of_layer")
+    return Table.of(columns, [[row[name] for name in names] for row in found["rollouts"]])
+
+
+def decisions_table(found: Mapping[str, Any]) -> Table:
+    """Decisions with the default settings of sequences."""
+    columns = [
+        Column("sequence"),
+        Column("planner"),
+        Column("samples x horizon x rounds"),
+        Column("median", Number(".1f"), "ms"),
+        Column("95 %", Number(".1f"), "ms"),
+    ]
+    rows = [
+        [
+            row["env"],
+            row["planner"],
+            f"{row['samples']} x {row['horizon']} x {row['rounds']}",
+            row["median_ms"],
+            row["p95_ms"],
+        ]
+        for row in found["decisions"]
+    ]
+    return Table.of(columns, rows)
+
+
+def deadlines_table(found: Mapping[str, Any]) -> Table:
+    """How late plans with a deadline are; negative: before it."""
+    columns = [Column("rate", Number("d"), "Hz"), Column("deadline", Number(".0f"), "ms")]
+    for clock in ("CPU", "wall"):
+        columns += [
+            Column(f"sequences, {clock} time", Number(",d")),
+            Column(f"late, {clock} time, median", Number(".2f"), "ms"),
+            Column(f"late, {clock} time, p99", Number(".2f"), "ms"),
+        ]
+    names = ("sequences", "late_median_ms", "late_p99_ms")
+    rows = [
+        [row["hz"], row["deadline_ms"], *(row[clock][name] for clock in ("cpu", "wall") for name in names)]
+        for row in found["deadlines"]
+    ]
+    return Table.of(columns, rows)
+
+
+def lifelong_table(found: Mapping[str, Any]) -> Table:
+    """Cost against the number of tasks."""
+    kinds = list(found["marks"][0]["step_ms"])
+    columns = [
+        Column("tasks", Number(",d")),
+        *(Column(f"step, protect={kind}", Number(".1f"), "ms") for kind in kinds),
+        *(Column(f"memory, protect={kind}", Number(".0f"), "MB") for kind in kinds),
+        Column("checkpoint", Number(".1f"), "MB"),
+        Column("write", Number(".0f"), "ms"),
+        Column("read", Number(".0f"), "ms"),
+        Column("evaluated", Number(",d")),
+        Column("evaluation", Number(".2f", 1e-3), "s"),
+        Column("of all, computed", Number(".1f", 1e-3), "s"),
+    ]
+    names = ("checkpoint_mb", "save_ms", "load_ms", "evaluated", "evaluation_ms", "evaluation_of_all_ms")
+    rows = [
+        [
+            mark["tasks"],
+            *(mark["step_ms"][kind] for kind in kinds),
+            *(mark["memory_beyond_mb"][kind] for kind in kinds),
+            *(mark[name] for name in names),
+        ]
+        for mark in found["marks"]
+    ]
+    return Table.of(columns, rows)

@@ -1,0 +1,1 @@
+"""Steps, episodes and evaluations: where agent, command filter and environment meet."""

@@ -1,0 +1,96 @@
+"""Writes docs/performance.md from what benchmarks/bench_speed.py and `crl bench lifelong` left.
+
+usage: python scripts/page_performance.py [FOLDER OF THE JSON FILES] [FOLDER OF THE PAGE]
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from crl.benchmarks.tables import (
+    deadlines_table,
+    decisions_table,
+    lifelong_table,
+    machine_table,
+    rollouts_table,
+    steps_table,
+)
+from crl.reporting.tables.markdown import block
+
+HEAD = """# Performance
+
+What a step of learning, a plan and a long life cost, as shares of what the computer can do.
+
+Written by `make bench` (`scripts/page_performance.py`). CPU time of one thread, medians; what is compared is measured
+in turn in one process, so that all of it sees the same machine. Other computers give other milliseconds; the ratios
+move less."""
+
+
+def speed(found: Mapping[str, Any]) -> list[str]:
+    """Limits, learning steps, rollouts, decisions and deadlines."""
+    return [
+        f"{found['processor']}, torch {found['torch']}, crl {found['version']}, commit {found['commit'] or 'unknown'}.",
+        "## Limits of the machine",
+        block(machine_table(found)),
+        "## A learning step of HyperCRL",
+        "Against the published formulation (Huang et al. 2021), which generates the weights of one earlier task after "
+        "the other. With the look-ahead the mathematics is the same; the default leaves it out "
+        "([strategies](reference/strategies.md)).",
+        block(steps_table(found)),
+        "## A rollout of the model",
+        "Operations count those of the matrix products alone. Small networks are limited by the number of operations, "
+        "not by their size.",
+        block(rollouts_table(found)),
+        "## A decision",
+        block(decisions_table(found)),
+        "## Deadlines",
+        "iCEM on the pusher's network, with settings that ask for more than there is time for (`planner.deadline`, "
+        "half a period). Negative: before the deadline. By CPU time, which is the planner's own error; and by wall "
+        "time, with what else the computer did meanwhile.",
+        block(deadlines_table(found)),
+    ]
+
+
+def lifelong(found: Mapping[str, Any]) -> list[str]:
+    """Cost against the number of tasks."""
+    marks = found["marks"]
+    first = marks[1 if len(marks) > 2 else 0]  # from the second one on there is a snapshot
+    grown = 1e3 * (marks[-1]["checkpoint_mb"] - first["checkpoint_mb"]) / max(marks[-1]["tasks"] - first["tasks"], 1)
+    growth = " and ".join(f"{ratio} with `continual.protect={kind}`" for kind, ratio in found["growth"].items())
+    return [
+        f"## {found['tasks']:,} tasks",
+        f"`crl bench lifelong --tasks {found['tasks']}`: linear systems, the network of the paper's pusher, "
+        f"{found['gradient_steps_per_task']} gradient steps a task, {found['evaluated_tasks']} earlier tasks drawn for "
+        "each evaluation. Memory is what learning takes beyond Theta, its snapshot and its optimiser "
+        f"({marks[-1]['theta_snapshot_optimiser_mb']} MB).",
+        block(lifelong_table(found)),
+        f"Ratio of a step after {found['tasks']:,} tasks to one after a single task, which protects none: {growth}. "
+        "With `protect=0` all tasks are summed; from about 45 tasks on the sum is computed in Gram form, which costs "
+        "the same for any number.",
+        f"A checkpoint grows by {grown:.1f} kB a task; the rest is Theta, its snapshot and the moments of its "
+        "optimiser. Each checkpoint is written whole: all but the snapshot change with every step, so that writing "
+        "changes only would save a quarter, and make checkpoints depend on each other.",
+        "![Cost against the number of tasks](results/lifelong.png)",
+    ]
+
+
+def page(results: Path) -> str:
+    """The page."""
+    parts = [HEAD, *speed(json.loads((results / "performance.json").read_text(encoding="utf-8")))]
+    if (results / "lifelong.json").is_file():
+        parts += lifelong(json.loads((results / "lifelong.json").read_text(encoding="utf-8")))
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    results = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/results")
+    out = Path(sys.argv[2] if len(sys.argv) > 2 else "docs")
+    (out / "performance.md").write_text(page(results), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

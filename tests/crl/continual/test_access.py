@@ -1,0 +1,70 @@
+"""What strategies need, against what the setting allows: refused with the part that needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import pytest
+from torch import Tensor
+
+from crl.config.asking.composing import compose
+from crl.continual.gradients.gradient import Gradient
+from crl.errors import SettingsError
+from tests.crl.continual.trials import learn, strategy_of
+
+
+class Halved(Gradient):  # type: ignore[type-arg]
+    """A part that says nothing of tasks, as one of a user's own may do."""
+
+    SETTINGS: ClassVar[tuple[str, ...] | None] = ()
+
+    def transform(self, gradients: Mapping[str, Tensor]) -> None:
+        for gradient in gradients.values():
+            gradient *= 0.5
+
+
+HERE = f"{__name__}:Halved"
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "reason"),
+    [
+        ("hypercrl", {"labels": "boundaries"}, "HyperCRL has to be told which task it is"),
+        ("ewc", {"labels": "boundaries"}, "SharedNetwork has to be told which task it is"),
+        ("ewc", {"labels": "none", "heads": "shared"}, "ewc has to be told when a task ends"),
+        ("vcl", {"labels": "none", "heads": "shared"}, "VCL has to be told when a task ends"),
+        ("finetune+coreset", {"labels": "none"}, "coreset has to be told when a task ends"),
+        (f"finetune+{HERE}", {"labels": "none"}, "halved has to be told when a task ends"),
+        ("pnn", {"labels": "boundaries"}, "PNN has to be told which task it is"),
+        ("packnet", {"labels": "boundaries", "heads": "shared"}, "PackNet has to be told which task it is"),
+        ("snapshot", {"labels": "boundaries"}, "Snapshot has to be told which task it is"),
+        ("coreset", {"revisits": False}, "coreset looks at transitions of finished tasks again"),
+        ("ewc+agem+coreset", {"revisits": False}, "agem and coreset look at"),
+    ],
+)
+def test_what_needs_more_than_it_may_have_is_refused(name: str, settings: dict[str, object], reason: str) -> None:
+    with pytest.raises(SettingsError, match=reason):
+        strategy_of(name, **settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("finetune", {"labels": "none", "revisits": False}),
+        ("finetune+migu+redo+l2_init", {"labels": "none", "revisits": False}),
+        ("ewc", {"labels": "boundaries", "heads": "shared", "revisits": False}),
+        ("vcl", {"labels": "boundaries", "heads": "shared"}),
+        ("hypercrl", {"labels": "told", "revisits": False}),
+        ("pnn", {"revisits": False}),
+    ],
+)
+def test_what_needs_no_more_learns(name: str, settings: dict[str, object]) -> None:
+    learn(strategy_of(name, **settings), 0, 3)
+
+
+def test_the_settings_are_read_with_every_strategy() -> None:
+    config = compose(["continual=pnn", "continual.labels=told", "continual.revisits=false"])
+    assert config.continual.revisits is False
+    with pytest.raises(SettingsError, match="labels"):
+        compose(["continual.labels=some"])

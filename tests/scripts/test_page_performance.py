@@ -1,0 +1,86 @@
+"""The page on performance says what is in the files."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+SPEED: dict[str, Any] = {
+    "version": "1.2.3", "commit": None, "torch": "9.9", "processor": "Abacus",
+    "limits": {"blas": 80.5, "onednn": None, "layer": 60.25, "copy": 12.5, "product": 80.5},
+    "rollouts": [
+        {
+            "name": "door", "size": "128 x 20", "ms": 8.24, "gflops": 61.2, "share_of_product": 0.76,
+            "share_of_layer": 1.0,
+        }
+    ],
+    "deadlines": [
+        {
+            "hz": 50, "deadline_ms": 10.0,
+            "cpu": {"sequences": 1234, "late_median_ms": -1.5, "late_p99_ms": 0.25},
+            "wall": {"sequences": 1111, "late_median_ms": -1.25, "late_p99_ms": 3.75},
+        }
+    ],
+    "steps": [
+        {
+            "size": "pusher", "earlier_tasks": 20, "published_ms": 153.0, "batched_ms": 21.5, "ratio": 7.1,
+            "batched_without_lookahead_ms": 13.5, "ratio_without_lookahead": 11.3,
+        }
+    ],
+    "decisions": [
+        {
+            "env": "door_open", "planner": "icem", "samples": 192, "horizon": 8, "rounds": 4, "median_ms": 12.5,
+            "p95_ms": 15.0,
+        }
+    ],
+}  # fmt: skip
+LIFELONG = {
+    "tasks": 1000, "protect": 8, "evaluated_tasks": 4, "gradient_steps_per_task": 5, "growth": {"0": 4.5, "8": 2.0},
+    "marks": [
+        {
+            "tasks": tasks, "step_ms": {"0": 6.0, "8": 12.25}, "memory_beyond_mb": {"0": None, "8": 41.0},
+            "theta_snapshot_optimiser_mb": 36.6, "checkpoint_mb": 36.7 + 0.002 * tasks,
+            "save_ms": 200.0, "load_ms": 400.0,
+            "evaluated": 5, "evaluation_ms": 250.0, "evaluation_of_all_ms": 50.0 * tasks,
+        }
+        for tasks in (1, 1000)
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def script() -> ModuleType:
+    path = Path(__file__).resolve().parents[2] / "scripts" / "page_performance.py"
+    spec = importlib.util.spec_from_file_location("page_performance", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_figure_is_on_the_page(script: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "performance.json").write_text(json.dumps(SPEED))
+    page = script.page(tmp_path)
+    assert "Abacus, torch 9.9, crl 1.2.3, commit unknown." in page
+    assert "| the same, oneDNN | - | - |" in page
+    assert "| pusher | 20 | 153 | 13.5 | 11.3 | 21.5 | 7.1 |" in page
+    assert "| door | 128 x 20 | 8.2 | 61 | 76 % | 100 % |" in page
+    assert "| door_open | icem | 192 x 8 x 4 | 12.5 | 15.0 |" in page
+    assert "| 50 | 10 | 1,234 | -1.50 | 0.25 | 1,111 | -1.25 | 3.75 |" in page
+    assert "1,000 tasks" not in page
+
+
+def test_a_long_life_has_a_row_per_mark(script: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "performance.json").write_text(json.dumps(SPEED))
+    (tmp_path / "lifelong.json").write_text(json.dumps(LIFELONG))
+    page = script.page(tmp_path)
+    assert "## 1,000 tasks" in page
+    assert "| 1,000 | 6.0 | 12.2 | - | 41 | 38.7 | 200 | 400 | 5 | 0.25 | 50.0 |" in page
+    assert "grows by 2.0 kB a task" in page
+    assert "4.5 with `continual.protect=0` and 2.0 with `continual.protect=8`" in page
