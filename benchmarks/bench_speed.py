@@ -49,6 +49,7 @@ def measure(quick: bool) -> dict[str, Any]:
         "torch": torch.__version__,
         "processor": processor(),
         "threads": torch.get_num_threads(),
+        "quick": quick,
         "limits": {**asdict(limits), "product": limits.product},
         "rollouts": measure_rollouts(limits, 3 if quick else 15),
         "deadlines": measure_deadlines(10 if quick else 100),

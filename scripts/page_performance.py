@@ -33,7 +33,8 @@ move less."""
 def speed(found: Mapping[str, Any]) -> list[str]:
     """Limits, learning steps, rollouts, decisions and deadlines."""
     return [
-        f"{found['processor']}, torch {found['torch']}, crl {found['version']}, commit {found['commit'] or 'unknown'}.",
+        f"{found['processor']}, torch {found['torch']}, crl {found['version']}, commit {found['commit'] or 'unknown'}."
+        + (" A quick measurement, with few repeats: the figures are rough." if found.get("quick") else ""),
         "## Limits of the machine",
         block(machine_table(found)),
         "## A learning step of HyperCRL",
