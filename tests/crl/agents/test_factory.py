@@ -10,9 +10,9 @@ from crl import plugins
 from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.agents.frozen import Frozen
+from crl.agents.model_free.sb3 import SB3Agent
 from crl.agents.planning import PlanningAgent
 from crl.agents.random import RandomAgent
-from crl.agents.sb3 import SB3Agent
 from crl.checks import check_agent
 from crl.errors import CrlError
 from crl.sequences import load_sequence

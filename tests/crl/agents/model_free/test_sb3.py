@@ -12,10 +12,10 @@ import pytest
 import torch
 from stable_baselines3 import SAC
 
+from crl.agents.model_free.sb3 import SB3Agent
+from crl.agents.model_free.state import model_state
 from crl.agents.planning_making import planning_agent
-from crl.agents.sb3 import SB3Agent
 from crl.agents.sb3_model import algorithm, algorithms
-from crl.agents.sb3_state import model_state
 from crl.errors import CrlError
 from crl.noise import exploration_actions
 from crl.seeding import numpy_generator

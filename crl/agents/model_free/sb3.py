@@ -26,10 +26,10 @@ from crl import restoring
 from crl.agents.base import Agent
 from crl.agents.exploration import WhiteExploration
 from crl.agents.fingerprint import fingerprint_of
+from crl.agents.model_free.plasticity import critic_plasticity
+from crl.agents.model_free.state import is_finite, load_model_state, model_state
 from crl.agents.sb3_model import algorithm, make_model, private_randomness
-from crl.agents.sb3_plasticity import critic_plasticity
 from crl.agents.sb3_replay import Replay
-from crl.agents.sb3_state import is_finite, load_model_state, model_state
 from crl.config import Config
 from crl.config.declared.agents import SB3
 from crl.continual.strategy import Storage
