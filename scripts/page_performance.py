@@ -69,6 +69,7 @@ def lifelong(found: Mapping[str, Any]) -> list[str]:
         "each evaluation. Memory is what learning takes beyond Theta, its snapshot and its optimiser "
         f"({marks[-1]['theta_snapshot_optimiser_mb']} MB).",
         block(lifelong_table(found)),
+        *([found["remark"]] if "remark" in found else []),
         f"Ratio of a step after {found['tasks']:,} tasks to one after a single task, which protects none: {growth}. "
         "With `protect=0` all tasks are summed; from about 45 tasks on the sum is computed in Gram form, which costs "
         "the same for any number.",
