@@ -55,7 +55,7 @@ def exploration_actions(
     """The actions of a random episode: the prior's phases one after another, then its free noise.
 
     One stream of noise runs through the whole episode, so that it does not jump where a phase ends; a phase
-    shifts and normalisers it.
+    shifts and scales it.
 
     Args:
         prior: Exploration prior of the task.
