@@ -30,6 +30,7 @@ from crl.matching import nearest
 from crl.plugins import PluginError, import_path
 from crl.task_functions import TaskFunction
 from crl.types import TaskSpec
+from crl.validation import task_spec
 
 GROUP = "crl.task_sequences"
 ENVIRONMENTS = "gymnasium.envs"
@@ -181,7 +182,7 @@ class TaskSequence:
             }
             # The sequence's name of a task is the unique one.
             plain = {**plain, "name": entry.name}
-        return TaskSpec.from_plain(plain, self.identity(index), *functions.values())
+        return task_spec(plain, self.identity(index), *functions.values())
 
 
 def _part(layer: Any, name: str, env: str) -> Any:

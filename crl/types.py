@@ -113,7 +113,7 @@ class ExplorationPrior:
 
 @dataclass(frozen=True)
 class TaskSpec:
-    """A task as the agent knows it. Built from an environment's plain data by :meth:`from_plain`.
+    """A task as the agent knows it. Built from an environment's plain data by :func:`crl.validation.task_spec`.
 
     Attributes:
         name: Name, unique in its sequence.
@@ -145,24 +145,6 @@ class TaskSpec:
     has_success: bool = True
     terminated: Terminated | None = field(default=None, compare=False)
     learned: tuple[str, ...] = ()
-
-    @classmethod
-    def from_plain(
-        cls,
-        plain: Mapping[str, Any],
-        index: int,
-        reward: Reward | None,
-        success: Success | None,
-        terminated: Terminated | None = None,
-    ) -> TaskSpec:
-        """Build and validate a spec from an environment's ``task``.
-
-        Raises:
-            SpecError: An entry is missing or impossible; the message says which, and what is expected.
-        """
-        from crl.validation import parse_task
-
-        return parse_task(cls, plain, index, reward, success, terminated)
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,7 @@ _FIELD_OPTIONS = ("kind", "low", "high", "scale_floor", "event", "role")
 _ACTION = ("name", "unit", "low", "high")
 
 
-def parse_task(
-    cls: type[TaskSpec],
+def task_spec(
     plain: Mapping[str, Any],
     index: int,
     reward: Reward | None,
@@ -50,7 +49,6 @@ def parse_task(
     """Build a task's spec from its plain description.
 
     Args:
-        cls: Class to build.
         plain: The description, see :mod:`crl.types` for the meaning of its entries.
         index: Position of the task in its sequence.
         reward: Array-API function ([..., S], [..., A], [..., S]) -> [...]; ``None`` where
@@ -84,7 +82,7 @@ def parse_task(
                     f"safe_action[{i}] = {value} is outside the range {action.low[i]}..{action.high[i]} "
                     f"of {action.names[i]!r}: choose a value the actuator accepts"
                 )
-        return cls(
+        return TaskSpec(
             name=name,
             index=_integer(index, "index", 0),
             observation=observation,

@@ -24,6 +24,7 @@ from crl.sequences import load_sequence
 from crl.training.checkpoints.format import decode, read_safetensors, read_tree
 from crl.training.checkpoints.store import FORMAT_ERRORS
 from crl.types import Reward, Success, TaskSpec, Terminated
+from crl.validation import task_spec
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def task_of(contents: Contents) -> TaskSpec:
 
 def _task(contents: Contents, reward: Reward, success: Success, terminated: Terminated | None = None) -> TaskSpec:
     try:
-        return TaskSpec.from_plain(parse_json(bytes(contents.files[TASK])), 0, reward, success, terminated)
+        return task_spec(parse_json(bytes(contents.files[TASK])), 0, reward, success, terminated)
     except CrlError as error:
         raise DeploymentError(f"{contents.folder}/{TASK} is no task: {error.message}", AGAIN) from error
     except FORMAT_ERRORS as error:

@@ -19,7 +19,7 @@ ENVIRONMENTS = {
     "crl/Pusher-v0": "crl_envs.pusher:PusherEnv",
     "crl/UGVLife-v0": "crl_envs.lives.ugv_life:UGVLifeEnv",
     "crl/QuadrotorMission-v0": "crl_envs.quadrotors.quadrotor:QuadrotorEnv",
-    "crl/UGVMission-v0": "crl_envs.vehicles.ugv_mission:make_ugv_mission",
+    "crl/UGVMission-v0": "crl_envs.vehicles.bodies:make_ugv_mission",
 }
 """Registered id -> where its class, or the function that makes it, is found."""
 

@@ -12,6 +12,7 @@ import pytest
 
 from crl.errors import CrlError
 from crl.types import ROLES, ActionSpec, ObservationField, Phase, SpecError, TaskSpec
+from crl.validation import task_spec
 
 
 def plain() -> dict[str, Any]:
@@ -39,7 +40,7 @@ def plain() -> dict[str, Any]:
 
 
 def parse(description: Any) -> TaskSpec:
-    return TaskSpec.from_plain(description, 3, lambda o, a, n: 0.0, lambda o: False)
+    return task_spec(description, 3, lambda o, a, n: 0.0, lambda o: False)
 
 
 def changed(path: list[Any], value: Any) -> dict[str, Any]:
@@ -70,8 +71,8 @@ def test_a_description_survives_json_and_is_not_changed() -> None:
     description = plain()
     before = copy.deepcopy(description)
     reward, success = (lambda o, a, n: 0.0), (lambda o: False)
-    first = TaskSpec.from_plain(description, 0, reward, success)
-    second = TaskSpec.from_plain(json.loads(json.dumps(description)), 0, reward, success)
+    first = task_spec(description, 0, reward, success)
+    second = task_spec(json.loads(json.dumps(description)), 0, reward, success)
     assert first == second
     assert description == before
 
@@ -168,6 +169,6 @@ def test_what_is_no_dictionary_is_refused(description: Any) -> None:
 
 def test_functions_must_be_functions() -> None:
     with pytest.raises(SpecError, match="success is None, a function is expected"):
-        TaskSpec.from_plain(plain(), 0, lambda o, a, n: 0.0, None)  # type: ignore[arg-type]
+        task_spec(plain(), 0, lambda o, a, n: 0.0, None)  # type: ignore[arg-type]
     with pytest.raises(SpecError, match="index is -1"):
-        TaskSpec.from_plain(plain(), -1, lambda o, a, n: 0.0, lambda o: False)
+        task_spec(plain(), -1, lambda o, a, n: 0.0, lambda o: False)

@@ -12,7 +12,7 @@ from crl_envs import sequences
 from crl_envs.missions import suites
 from crl_envs.quadrotors.faults import QuadrotorFault
 from crl_envs.quadrotors.quadrotor import QuadrotorEnv
-from crl_envs.vehicles.ugv_mission import make_ugv_mission
+from crl_envs.vehicles.bodies import make_ugv_mission
 from crl_envs.vehicles.ugv_unicycle import UnicycleEnv
 
 LASTING: dict[str, Any] = {"inject": 0.0, "remove": 1.0}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from crl_envs.missions import MAPS, MAX_WAYPOINTS, FaultSchedule, Mission, MissionError, Progress, progress_reward
 from crl_envs.quadrotors.quadrotor import QuadrotorEnv
-from crl_envs.vehicles.ugv_mission import make_ugv_mission
+from crl_envs.vehicles.bodies import make_ugv_mission
 
 
 def write(folder: Path, text: str) -> Path:

@@ -17,6 +17,7 @@ import numpy as np
 from crl.errors import CrlError
 from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.types import Decision, TaskSpec, Transition
+from crl.validation import task_spec
 
 GROUP = "crl.recordings"
 
@@ -106,4 +107,4 @@ def _spec(told: Mapping[str, Any], steps: int) -> TaskSpec:
         "exploration": {"beta": 0.0, "std": [0.0] * len(told["action"])},
         "has_success": told["waypoints"] is not None,
     }
-    return TaskSpec.from_plain(plain, 0, lambda before, action, after: 0.0 * after[..., 0], lambda seen: False)
+    return task_spec(plain, 0, lambda before, action, after: 0.0 * after[..., 0], lambda seen: False)

@@ -1,4 +1,4 @@
-"""What the ground vehicles' missions share: waypoints, goal, reward, commands; and the choice of a body."""
+"""What the ground vehicles' missions share: waypoints, goal, reward, commands."""
 
 from __future__ import annotations
 
@@ -58,28 +58,6 @@ def vehicle_task(
         **ends,
         "exploration": contract.exploration_prior(beta=1.0, std=[0.6 * SPEED, 0.6 * TURN_RATE]),
     }
-
-
-def make_ugv_mission(body: str = "kinematic", **kwargs: Any) -> UGVMissionEnv:
-    """Make a ground vehicle's mission; entry point of ``crl/UGVMission-v0``.
-
-    Args:
-        body: ``kinematic`` (:class:`~crl_envs.vehicles.ugv_unicycle.UnicycleEnv`) or ``husky``
-            (:class:`~crl_envs.vehicles.husky.HuskyEnv`, needs PyBullet).
-        kwargs: What the body's class takes.
-
-    Raises:
-        MissionError: There is no such body.
-    """
-    if body == "kinematic":
-        from crl_envs.vehicles.ugv_unicycle import UnicycleEnv
-
-        return UnicycleEnv(**kwargs)
-    if body == "husky":
-        from crl_envs.vehicles.husky import HuskyEnv
-
-        return HuskyEnv(**kwargs)
-    raise MissionError(f"there is no body {body!r}", "use 'kinematic' or 'husky'")
 
 
 class UGVMissionEnv(gymnasium.Env[Array, Array]):
