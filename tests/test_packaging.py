@@ -74,7 +74,7 @@ class TestWheel:
     def test_composes_from_its_own_configs(self, wheel: Path) -> None:
         code = (
             f"import sys; sys.path.insert(0, {str(wheel)!r})\n"
-            "from crl.config import composing as settings\n"
+            "from crl.config.asking import composing as settings\n"
             "print(settings.config_dir()); print(settings.compose(['env=door_open']).env.tasks)"
         )
         command = [sys.executable, "-c", code]

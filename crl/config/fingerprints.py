@@ -31,6 +31,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("continual", "start"): "fresh",
     ("continual", "like"): None,
     ("learning", "every"): 0,
+    ("learning", "value_discount"): 0.0,
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,

@@ -40,6 +40,7 @@ def test_the_tasks_are_sound_and_differ() -> None:
     check_task_sequence(replace(sequence, tasks=sequence.tasks[:2]))
 
 
+@pytest.mark.slow
 def test_the_command_measures_every_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measuring, "SETTINGS", (*measuring.SETTINGS, *SMALL))
     file, picture = tmp_path / "new" / "lifelong.json", tmp_path / "lifelong.png"
