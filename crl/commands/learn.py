@@ -18,9 +18,9 @@ def register(app: typer.Typer) -> None:
 def learn(run: Run, settings: Settings = None, trust: Trust = False) -> None:
     """Give a finished run more tasks: `crl learn RUN tasks=[5]`, or `env=my_module:TASKS` for a new sequence.
 
-    The run keeps what it knows, and its folder stays as it is: a new folder begins with it. `continual.start=nearest`
-    starts each new task from the known one that predicts it best, and `continual.like=2` from task 2. `budget.steps`
-    is that of the new tasks.
+    The run keeps what it knows, and its folder stays as it is: a new folder begins with it. Each new task starts from
+    the known one that predicts it best; `continual.like=2` starts it from task 2, `continual.start=fresh` anew.
+    `budget.steps` is that of the new tasks.
     """
     folder = find_run(run)
     env, tasks, others = _parted(list(settings or []))

@@ -15,6 +15,7 @@ from pathlib import Path
 from crl.config import Config
 from crl.config.asking.composing import changed, fingerprint, to_yaml
 from crl.config.declared.agents import kind_of
+from crl.config.reading import settings_read
 from crl.errors import CrlError
 from crl.sequences import TaskSequence, load_sequence
 from crl.training.load import LoadedRun, load_run
@@ -26,6 +27,7 @@ CHANGES = (
     *("continual.start", "continual.like", "continual.beta", "continual.protect", "videos", "callbacks", "threads"),
 )
 """Settings that new tasks may have of their own: none of them decides what the learned state means."""
+START = "continual.start"
 ORIGIN = "grown_from.json"
 """File of a run that says which run it began with."""
 
@@ -37,7 +39,8 @@ def grow(path: Path, env: str | None, tasks: Sequence[int] | None, overrides: Se
         path: A finished run of a task sequence.
         env: The sequence of the new tasks; the run's own by default.
         tasks: Their indices in that sequence; all of it by default, where ``env`` is given.
-        overrides: Settings of the new tasks, ``key=value``. ``budget.steps`` is that of the new tasks alone.
+        overrides: Settings of the new tasks, ``key=value``. ``budget.steps`` is that of the new tasks alone. New tasks
+            start from the nearest known one, unless ``continual.start`` says otherwise.
 
     Returns:
         The settings to train with.
@@ -62,6 +65,8 @@ def grow(path: Path, env: str | None, tasks: Sequence[int] | None, overrides: Se
         raise CrlError(
             f"budget.steps has {len(given)} entries for {len(new)} new tasks", "give one number, or each its own"
         )
+    if START not in {word.partition("=")[0] for word in overrides} and START in settings_read(config):
+        config.continual.start = "nearest"  # measured: docs/results/transfer.md
     config.env.tasks = [*old, *new]
     config.budget.steps = [*spent, *(given * len(new) if len(given) == 1 else given)]
     return _folder(run, config)
