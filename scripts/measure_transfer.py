@@ -63,9 +63,9 @@ def page(rows: list[dict[str, Any]]) -> str:
         [
             "# A new task beside known ones",
             "",
-            "A run that has learned ten pole lengths (`hypercrl`, one seed) learns one more, of a length between them.",
-            f"Each of the lengths {', '.join(map(str, LENGTHS))} m is a run of its own from the same ten. The return is",
-            "that of the new length, mean over 5 episodes; a length that is learned well returns about 175. Brackets:",
+            "A run that has learned ten pole lengths (`hypercrl`, one seed) learns one more, between them. Each",
+            f"of the lengths {', '.join(map(str, LENGTHS))} m is a run of its own from the same ten. The return is",
+            "that of the new length, mean over 5 episodes; one that is learned well returns about 175. Brackets:",
             "95 % intervals over lengths. [How to](../how-to/more_tasks.md).",
             "",
             *markdown(Table.of(columns, table)),
