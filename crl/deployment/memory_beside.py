@@ -6,6 +6,7 @@ not: a thread writes a copy, and a save is complete or not there at all (:mod:`c
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -61,7 +62,6 @@ class MemoryBeside(Beside):
         self._writer: threading.Thread | None = None
         self._trouble: str | None = None
         self._saves = 0
-        self._learned = 0
         self.problems: list[str] = []
 
     def recall(self) -> None:
@@ -126,7 +126,7 @@ class MemoryBeside(Beside):
             CrlError: It is not known.
         """
         self._memory.name(regime, name)
-        self._saved = -SECONDS
+        self._saved = -math.inf  # the next step saves it
 
     def forget(self, regime: int) -> None:
         """Forget a regime.
@@ -139,7 +139,7 @@ class MemoryBeside(Beside):
             raise CrlError(f"regime {regime} is in force or being learned", "forget it while another one is in force")
         self._memory.drop(regime)
         belief.watch.reset(regime)
-        self._saved = -SECONDS
+        self._saved = -math.inf  # the next step saves it
 
     @property
     def _known(self) -> Any:

@@ -73,13 +73,11 @@ def grow(path: Path, env: str | None, tasks: Sequence[int] | None, overrides: Se
 
 
 def _check_fit(run: LoadedRun) -> None:
-    where = shlex.quote(str(run.folder.path))
-    if run.folder.status() != "finished":
-        raise CrlError(f"{run.folder.path} is not finished", f"let it go on first: crl resume {where}")
+    run.require_finished()
     if kind_of(run.config).flies_missions:
         raise CrlError(
             f"{run.folder.path} flies missions, and learns a body that changes without being given tasks",
-            f"crl live env=ugv_life run={where} goes on with what it has learned",
+            f"crl live env=ugv_life run={shlex.quote(str(run.folder.path))} goes on with what it has learned",
         )
 
 

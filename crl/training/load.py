@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
@@ -61,6 +62,16 @@ class LoadedRun:
                 f"{self.folder.path} has not learned a task {index}", f"its tasks are: {known or 'none yet'}"
             )
         return index
+
+    def require_finished(self) -> None:
+        """Refuse a run that still has something to do.
+
+        Raises:
+            CrlError: It is not finished.
+        """
+        path = self.folder.path
+        if self.folder.status() != "finished":
+            raise CrlError(f"{path} is not finished", f"let it go on: crl resume {shlex.quote(str(path))}")
 
 
 def load_run(path: Path) -> LoadedRun:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from crl.config import Config
@@ -40,8 +39,7 @@ def _learned(config: Config, task: TaskSpec) -> LoadedRun:
     """The run that a life begins with."""
     path = Path(str(config.life.run))
     run = load_run(path)
-    if run.folder.status() != "finished":
-        raise CrlError(f"{path} is not finished", f"let it go on: crl resume {shlex.quote(str(path))}")
+    run.require_finished()
     other = run.sequence.spec(0)
     if not kind_of(run.config).flies_missions or (other.observation, other.action) != (task.observation, task.action):
         raise CrlError(
