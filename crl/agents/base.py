@@ -18,6 +18,7 @@ from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
+from crl.memory.recall.episodes import EpisodeJudge
 from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Planner
 from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
@@ -92,6 +93,17 @@ class Agent(ABC):
         raise CrlError(
             "the agent has no model of its tasks, so it can't infer which one is in force",
             "evaluate it with labels=told",
+        )
+
+    def episode_judge(self) -> EpisodeJudge:
+        """What judges to which of its labels an episode belongs, for learning without being told.
+
+        Raises:
+            CrlError: It has no models of its tasks.
+        """
+        raise CrlError(
+            "the agent has no model of its tasks, so it can't tell them apart itself",
+            "let it be told: continual.labels=told",
         )
 
     def belief(self) -> Belief:
