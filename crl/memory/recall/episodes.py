@@ -8,8 +8,9 @@ the first episode of another one, unless that was hard to tell apart.
 
 The first episodes that follow a new model lead to places that are new to it, and the ratio is large there, too. So the
 task that is learned is only doubted once it has settled, which is to say that it has explained an episode. Before that,
-it keeps what comes, unless a known task turns out to explain it as well as what that was learned from. An agent that acts by the wrong model may go anywhere: so a task that may be back is judged by the
-transitions in the range of what it was learned from, if there are enough of them.
+it keeps what comes, unless a known task explains the episode as well as its own. An agent that acts by the wrong model
+may go anywhere: so a task that may be back is judged by the transitions in the range of what it was learned from, if
+there are enough of them.
 """
 
 from __future__ import annotations

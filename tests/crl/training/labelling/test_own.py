@@ -41,14 +41,14 @@ def test_tasks_are_told_apart_and_known_again(runs: dict[str, tuple[Path, dict[s
     _, results, said = runs[labels]
     own = results["own_labels"]
     assert (own["labels"], own["tasks"], own["own"]) == (2, 2, 1.0)
-    assert [(task, label) for _, task, label in own["changes"]] == [(1, 1), (0, 0)]
-    # A change is noticed by the first episodes that show it, and these are learned under the right label.
-    assert all(
-        0 < step - visit <= 2 * tiny.EPISODE_STEPS for visit, (step, *_) in zip((96, 192), own["changes"], strict=True)
-    )
+    # A change is noticed by the first episodes that show it, and these are learned under the right label. At the return
+    # the agent acts by the wrong model, and drives where no model was: what it takes for new turns out to be known.
+    assert [(task, label) for _, task, label in own["changes"]] == [(1, 1), (0, 2), (0, 0)]
+    assert own["dropped"] == 1
+    assert all(0 < own["changes"][at][0] - 96 * (at + 1) <= 2 * tiny.EPISODE_STEPS for at in (0, 1))
     assert sum(sum(steps.values()) for steps in own["steps"].values()) == results["env_steps"]
     assert "label 1, which is new" in said
-    assert "label 0, which is known" in said
+    assert "label 2 turns out to be label 0" in said
     assert "Single has to be told which task it is: it is told what the agent infers" in said
 
 
@@ -78,7 +78,7 @@ def test_it_is_evaluated_by_what_it_infers(
     ):
         assert inferred["right_label"] >= 0.8
         assert inferred["mean_return"] == final["mean_return"]
-        assert told["mean_return"] == pytest.approx(final["mean_return"], abs=0.7)
+        assert told["mean_return"] == pytest.approx(final["mean_return"], abs=1.0)
 
 
 def test_a_task_goes_by_the_label_that_it_was_learned_under(tmp_path: Path) -> None:
