@@ -38,7 +38,7 @@ FEWEST = 10
 """Informative transitions of an episode, in the range of a label, by which the label can be judged."""
 RANGE = 3.0
 """Deviations from the mean of what a model reads that are in its range."""
-FINEST = 0.02
+FINEST = 0.005
 """A level of residuals is at least this share of the deviation of changes: what is less costs nothing."""
 SAMPLE = 2048
 """Transitions that a level is measured on, at most."""
