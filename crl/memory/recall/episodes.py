@@ -7,14 +7,15 @@ a change). In development (pole lengths) this ratio was 0.5 to 1.4 in later epis
 the first episode of another one, unless that was hard to tell apart.
 
 The first episodes that follow a new model lead to places that are new to it, and the ratio is large there, too. So the
-task that is learned is only doubted once it has settled, which is to say that it has explained an episode. Before that,
-it keeps what comes, unless a known task explains the episode as well as its own. An agent that acts by the wrong model
-may go anywhere: so a task that may be back is judged by the transitions in the range of what it was learned from, if
-there are enough of them.
+task that is learned is only doubted once it has settled, which is to say that it has explained an episode, and by what
+has been usual for it since. Before that, it keeps what comes, unless a known task explains the episode as well as its
+own. An agent that acts by the wrong model may go anywhere: so a task that may be back is judged by the transitions in
+the range of what it was learned from, if there are enough of them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,15 +32,23 @@ from crl.memory.recall.likelihood import log_likelihood
 from crl.types import Transition
 
 EXPLAINED = 4.0
-"""Ratio of residuals up to which a task explains an episode; if none does, the episode is of a new one."""
+"""Ratio of residuals up to which a task that was left explains an episode."""
 SETTLED = 1.5
-"""Ratio up to which the task that is learned settles; beyond it a known one that explains the episode may take over."""
+"""Ratio up to which the task that is learned settles."""
+USUAL = 1.5
+"""Up to so many times its usual ratio, a settled task is not compared with others."""
+DOUBTED = 3.0
+"""Beyond so many times its usual ratio, the task that is learned does not explain the episode."""
+HABIT = 5
+"""Newest episodes of a task that say what is usual."""
 FEWEST = 10
 """Informative transitions of an episode, in the range of a label, by which the label can be judged."""
 RANGE = 3.0
 """Deviations from the mean of what a model reads that are in its range."""
 FINEST = 0.005
 """A level of residuals is at least this share of the deviation of changes: what is less costs nothing."""
+LEAST = 1e-3
+"""A ratio, and each dimension's, is at least this."""
 SAMPLE = 2048
 """Transitions that a level is measured on, at most."""
 
@@ -67,7 +76,7 @@ class EpisodeJudge:
     def __init__(self, knowledge: Knowledge) -> None:
         self._knowledge = knowledge
         self._levels: dict[int, Tensor] = {}
-        self._settled: set[int] = set()
+        self._habits: dict[int, list[float]] = {}
 
     def needs(self, told: Labels) -> list[str]:
         """What the strategy needs of tasks beyond what is told."""
@@ -93,23 +102,37 @@ class EpisodeJudge:
         residuals = {label: change - self._predicted(label, before, action) for label in levels}
         seen = {label: self._in_range(label, before, action) for label in levels if label != current}
         ratios = {label: _ratio(rows[seen.get(label, ...)], levels[label]) for label, rows in residuals.items()}
-        if ratios[current] <= SETTLED:
-            self._settled.add(current)
-            if not changed:
-                return Verdict(current, ratios)
-        if not changed and current not in self._settled:
+        usual = self._usual(current)
+        if usual is None and ratios[current] <= SETTLED:
+            usual = ratios[current]
+        if usual is None and not changed:
             better = [label for label in ratios if ratios[label] <= SETTLED and ratios[label] < ratios[current]]
             return Verdict(min(better, key=lambda label: ratios[label], default=current), ratios)
-        explaining = [label for label in ratios if ratios[label] <= EXPLAINED]
+        if usual is not None and ratios[current] <= USUAL * usual and not changed:
+            self._get_used_to(current, ratios[current])
+            return Verdict(current, ratios)
+        limits = {**dict.fromkeys(levels, EXPLAINED), **({current: DOUBTED * usual} if usual is not None else {})}
+        explaining = [label for label in ratios if ratios[label] <= limits[label]]
         if not explaining:
             return Verdict(None, ratios)
         unit = torch.stack([levels[label] for label in explaining]).amax(dim=0)
         likelihood = {label: float(log_likelihood(residuals[label] / unit).sum()) for label in explaining}
-        return Verdict(max(explaining, key=lambda label: likelihood[label]), ratios)
+        best = max(explaining, key=lambda label: likelihood[label])
+        if best == current:
+            self._get_used_to(current, ratios[current])
+        return Verdict(best, ratios)
+
+    def _usual(self, label: int) -> float | None:
+        """The usual ratio of a label; ``None`` if it has not settled."""
+        habit = self._habits.get(label)
+        return math.exp(sum(habit) / len(habit)) if habit else None
+
+    def _get_used_to(self, label: int, ratio: float) -> None:
+        self._habits[label] = [*self._habits.get(label, []), math.log(max(ratio, LEAST))][-HABIT:]
 
     def settled(self, label: int) -> bool:
         """Whether a label has explained an episode."""
-        return label in self._settled
+        return label in self._habits
 
     def drop(self, label: int) -> None:
         """Judge by a label no more: it was a known one."""
@@ -159,10 +182,10 @@ class EpisodeJudge:
 
     # ------------------------------------------------------------------ persistence
     def state_dict(self) -> dict[str, Any]:
-        """Levels of the labels that were left, and which labels have explained an episode."""
+        """Levels of the labels that were left, and the usual ratios of those that have settled."""
         return {
             "levels": {label: level.clone() for label, level in self._levels.items()},
-            "settled": sorted(self._settled),
+            "habits": {label: list(habit) for label, habit in self._habits.items()},
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -172,9 +195,9 @@ class EpisodeJudge:
         self._levels = {
             int(label): restoring.tensor(level, f"levels/{label}", like) for label, level in state["levels"].items()
         }
-        self._settled = {int(label) for label in state["settled"]}
+        self._habits = {label: list(habit) for label, habit in state["habits"].items()}
 
 
 def _ratio(residuals: Tensor, level: Tensor) -> float:
     """Geometric mean over the dimensions of residuals [N, D] in levels [D]."""
-    return float((robust_scale(residuals) / level).clamp_min(1e-6).log().mean().exp())
+    return float((robust_scale(residuals) / level).clamp_min(LEAST).log().mean().exp())
