@@ -39,6 +39,7 @@ class Composable(Strategy):
         parts: Its parts, in the order of the composition.
         task: The current task; -1 before the first.
         optimiser: What moves the shared parameters in the current task.
+        moved: Whether the last step moved anything: one whose gradient is not finite, or with a rate of zero, does not.
     """
 
     HOST: ClassVar[Host]
@@ -49,6 +50,7 @@ class Composable(Strategy):
     memories: Sequence[Replaying[Any]] = ()
     schedules: Sequence[Schedule[Any]] = ()
     optimiser: Adam
+    moved: bool = False
     _watched: WatchedNetwork | None = None
 
     def __init__(
@@ -126,7 +128,7 @@ class Composable(Strategy):
         before = {}
         if corrected or followed:
             before = {name: value.detach().clone() for name, value in self.shared().items()}
-        moved = self.optimiser.step()
+        self.moved = self.optimiser.step()
         if corrected:
             with torch.no_grad():
                 changes = {name: value.detach() - before[name] for name, value in self.shared().items()}
@@ -137,7 +139,7 @@ class Composable(Strategy):
                     value.copy_(before[name] + changes[name])
         for other in followed:
             other.after_step(before)
-        return moved
+        return self.moved
 
     def scale_lr(self, factor: float) -> None:
         """Set the learning rates to ``factor`` times the configured ones, and what schedules make of it."""

@@ -60,6 +60,9 @@ PARTS: Mapping[str, Settings] = {
     "generative": ("learning.batch",),
     "general": ("continual.memory", "learning.batch"),
     "agem": ("continual.memory", "learning.batch"),
+    "fpf": ("continual.memory", "learning.batch"),
+    "kfpf": ("continual.memory", "learning.batch"),
+    "generative_kernel": ("learning.batch",),
 }
 """By the module in another folder of crl/continual; a part that is not here reads its own options alone."""
 

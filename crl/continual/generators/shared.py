@@ -105,8 +105,8 @@ class SharedNetwork(Composable):
             for name, tensor in self.moving().items():
                 tensor.copy_(averaged[name])
         self._average.clear()
-        self._next_head = self.heads[self.task].detach().clone()
         self._end_parts(rows)
+        self._next_head = self.heads[self.task].detach().clone()
 
     # ------------------------------------------------------------------ one learning step
     def step(self, loss: Loss) -> dict[str, Tensor]:

@@ -44,12 +44,12 @@ class Sparse(Owned):
     def _fresh(self) -> tuple[Tensor, Tensor]:
         trunk, head = super()._fresh()
         options = {**self.OPTIONS, **self.config.continual.options}
-        self.density, self.moved = float(options["sparse_density"]), float(options["sparse_moved"])
+        self.density, self.share = float(options["sparse_density"]), float(options["sparse_moved"])
         self.start, self.every = str(options["sparse_start"]), int(options["sparse_every"])
-        fits = 0 < self.density <= 1 and 0 <= self.moved < 1 and self.every >= 1 and self.start in ("er", "uniform")
+        fits = 0 < self.density <= 1 and 0 <= self.share < 1 and self.every >= 1 and self.start in ("er", "uniform")
         if not fits:
             raise SettingsError(
-                f"sparse_density is {self.density}, sparse_moved {self.moved}, sparse_every {self.every} and sparse_start "
+                f"sparse_density is {self.density}, sparse_moved {self.share}, sparse_every {self.every} and sparse_start "
                 f"{self.start}: the first must be above 0 and at most 1, the second at least 0 and below 1, the third at "
                 "least 1, the last er or uniform",
                 f"the defaults are {', '.join(f'{key}={value}' for key, value in self.OPTIONS.items())}",
@@ -91,12 +91,18 @@ class Sparse(Owned):
     def densities(self) -> list[float]:
         """The share of every matrix's free weights that a task begins with."""
         layers = self.network.layers[: len(self.matrices())]
+        sizes = [inputs * outputs for inputs, outputs in layers]
         if self.start == "uniform":
             return [self.density] * len(layers)
-        raw = [(inputs + outputs) / (inputs * outputs) for inputs, outputs in layers]
-        sizes = [inputs * outputs for inputs, outputs in layers]
-        scale = self.density * sum(sizes) / sum(share * size for share, size in zip(raw, sizes, strict=True))
-        return [min(1.0, scale * share) for share in raw]
+        full: set[int] = set()  # layers so narrow that they keep all; the others share what is left
+        while True:
+            left = self.density * sum(sizes) - sum(sizes[at] for at in full)
+            total = sum(sum(layer) for at, layer in enumerate(layers) if at not in full)
+            shares = [1.0 if at in full else left / total * sum(layer) / sizes[at] for at, layer in enumerate(layers)]
+            over = {at for at, share in enumerate(shares) if share > 1}
+            if not over:
+                return [max(0.0, share) for share in shares]
+            full |= over
 
     def move(self) -> bool:
         """Take the step, and let connections move when it is time."""
@@ -111,7 +117,7 @@ class Sparse(Owned):
         """Drop the smallest connections of every matrix, and grow as many at free places."""
         for matrix in self.matrices():
             mine, free = matrix[self.mine[matrix]], matrix[~self.mine[matrix] & (self.owner[matrix] == 0)]
-            count = min(int(self.moved * len(mine)), len(free))
+            count = min(int(self.share * len(mine)), len(free))
             if count == 0:
                 continue
             dropped = mine[self.trunk.detach()[mine].abs().topk(count, largest=False).indices]

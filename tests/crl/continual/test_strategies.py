@@ -25,8 +25,8 @@ PASSING = ("average", "generator", "gradient", "path", "before", "steps")
 """What a step that moves nothing may change: it is counted, may draw a batch, and settles the account of the last."""
 REPLAYS = {"coreset", "hypercrl_replay", "multitask", "mixing", "perturbed", "conpet_static", "ilora"}
 REVISITS = {*REPLAYS, "agem"}
-CLONES = {"clonex", "distilled", "activations", "general"}
-"""These read old inputs, and judge nothing on them."""
+CLONES = {"clonex", "distilled", "activations", "general", "fpf", "kfpf"}
+"""These read old inputs, and judge nothing on them; the last two do so when a task ends, or after many steps."""
 PENALISED = {
     "ewc",
     "si",
@@ -36,9 +36,10 @@ PENALISED = {
     "vcl",
     "zscl",
     "generative",
+    "generative_kernel",
     "olora",
     *REPLAYS,
-    *CLONES,
+    *CLONES - {"fpf", "kfpf"},
     *(name for name in NAMES if name.startswith("hypercrl")),
 }
 
