@@ -19,14 +19,17 @@ _REPLAY = ("continual.memory", "continual.replay_weight", "learning.batch")
 
 GENERATORS: Mapping[str, Settings] = {
     "shared": (*_STRATEGY, *_START, "continual.heads"),
-    "hypercrl": (
-        *_STRATEGY,
-        *_START,
-        "learning.lr_embedding",
-        "continual.beta",
-        "continual.lookahead",
-        "continual.protect",
-        "dynamics.hypernetwork",
+    **dict.fromkeys(
+        ("hypercrl", "hypercrl_recurrent", "hyperinterval"),
+        (
+            *_STRATEGY,
+            *_START,
+            "learning.lr_embedding",
+            "continual.beta",
+            "continual.lookahead",
+            "continual.protect",
+            "dynamics.hypernetwork",
+        ),
     ),
     "pnn": _STRATEGY,
     "packnet": (*_STRATEGY, *_START, "continual.heads", "learning.batch"),
