@@ -168,9 +168,7 @@ class RecurrentHypernetwork(ChunkedHypernetwork):
         config = self.config
         state, reads = config.hidden[-1], config.embedding + config.chunk_embedding
         parameters = {
-            name: value
-            for name, value in super().initial(generator).items()
-            if not name.startswith("trunk.")
+            name: value for name, value in super().initial(generator).items() if not name.startswith("trunk.")
         }
         shapes = {"input": (3 * state, reads), "state": (3 * state, state)}
         for name, shape in shapes.items():

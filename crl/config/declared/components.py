@@ -36,7 +36,9 @@ GENERATORS: Mapping[str, Settings] = {
     "vcl": (*_STRATEGY, *_START, "continual.heads"),
     "finetune": _STRATEGY,
     "finetune_heads": (*_STRATEGY, *_START),
-    **dict.fromkeys(("low_rank", "olora", "codyra", "lae", "conpet", "experts"), (*_STRATEGY, *_START, "continual.heads")),
+    **dict.fromkeys(
+        ("low_rank", "olora", "codyra", "lae", "conpet", "experts"), (*_STRATEGY, *_START, "continual.heads")
+    ),
     "ilora": (*_STRATEGY, *_START, *_REPLAY, "continual.heads"),
     "grown": (*_STRATEGY, *_START),
     "sparse": (*_STRATEGY, *_START, "continual.heads"),

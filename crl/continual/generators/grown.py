@@ -1,4 +1,4 @@
-"""Growing depth: Kozal and Wozniak 2022 (arXiv 2202.10821), section 3: new layers on top of a network that rests.
+"""Growing depth: Kozal and Wozniak 2022 (arXiv 2202.10821): new layers on top of a network that rests.
 
 The first task learns an ordinary network. After it, its hidden layers rest, and each later task stacks a hidden layer
 of its own on them, with a head of its own. Nothing that a finished task reads ever changes, and a task costs one layer

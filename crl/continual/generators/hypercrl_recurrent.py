@@ -1,4 +1,4 @@
-"""HyperCRL with a dependency-preserving hypernetwork: Chandra et al., WACV 2023 (arXiv 2209.07712), section 3.
+"""HyperCRL with a dependency-preserving hypernetwork: Chandra et al., WACV 2023 (arXiv 2209.07712).
 
 A recurrent network makes the target weights piece after piece, so that the weights of a layer depend on those of the
 layers before, with no more parameters than the chunked one. Its pieces have ``dynamics.hypernetwork.chunk`` weights.

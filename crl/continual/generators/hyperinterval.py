@@ -1,14 +1,14 @@
-"""HyperInterval: Krukowski et al. 2024 (arXiv 2405.15444), sections 3.1 and 3.2: intervals of embeddings.
+"""HyperInterval: Krukowski et al. 2024 (arXiv 2405.15444): intervals of embeddings.
 
 A task has all embeddings within interval_radius of e_t, number by number. Interval arithmetic takes them through the
 hypernetwork, and then, with the intervals of weights that come out, through the target network: whatever embedding of
 the interval is used, its weights and predictions lie within (:mod:`crl.dynamics.intervals`). The loss of the task gets
 interval_strength * E r^2, r being the half widths of the predictions' intervals; the worst squared error within is at
-most 2 (L + E r^2), since (|y - c| + r)^2 <= 2 (y - c)^2 + 2 r^2. What is generated for other tasks is held with its half
-widths: R = beta / n sum_j (||w_j - w*_j||^2 + ||r_j - r*_j||^2), which holds both ends of the intervals. Deviations: that
-bound in place of the worst case itself, because the strategy is not shown targets; r is fixed, and not shrunk as tasks
-come; there is no universal embedding, since bodies contradict each other on the same inputs, and no single network
-serves two of them as one serves the classes of all tasks.
+most 2 (L + E r^2), since (|y - c| + r)^2 <= 2 (y - c)^2 + 2 r^2. What is generated for other tasks is held with its
+half widths: R = beta / n sum_j (||w_j - w*_j||^2 + ||r_j - r*_j||^2), which holds both ends of the intervals.
+Deviations: that bound in place of the worst case itself, because the strategy is not shown targets; r is fixed, and not
+shrunk as tasks come; there is no universal embedding, since bodies contradict each other on the same inputs, and no
+single network serves two of them as one serves the classes of all tasks.
 """
 
 from __future__ import annotations
@@ -44,22 +44,19 @@ class HyperInterval(HyperCRL):
         self.radius, self.strength = float(options["interval_radius"]), float(options["interval_strength"])
         if self.radius <= 0 or self.strength < 0:
             raise SettingsError(
-                f"interval_radius is {self.radius} and interval_strength is {self.strength}: the first must be above 0, "
-                "the second at least 0",
+                f"interval_radius is {self.radius} and interval_strength is {self.strength}: the first must be above "
+                "0, the second at least 0",
                 "the defaults are 0.01 and 0.1",
             )
         if not isinstance(self.hypernetwork, FullHypernetwork):
             raise SettingsError(
-                f"hyperinterval takes intervals through a full hypernetwork, and this one is {self.hypernetwork_kind()}",
+                f"hyperinterval takes intervals through a full hypernetwork, and this one is "
+                f"{config.dynamics.hypernetwork.kind}",
                 "set dynamics.hypernetwork.kind=full",
             )
         self.full: FullHypernetwork = self.hypernetwork
         self._seen: Tensor | None = None
         self._watched = WatchedNetwork(network, [self._see])
-
-    def hypernetwork_kind(self) -> str:
-        """What ``dynamics.hypernetwork.kind`` says."""
-        return self.config.dynamics.hypernetwork.kind
 
     def _see(self, layers: Sequence[Tensor]) -> None:
         """Remember what the network read."""

@@ -58,7 +58,7 @@ class Owned(SharedNetwork):
         return torch.cat([torch.where(self.visible(task), weights[:size], 0.0), weights[size:]])
 
     def _transform(self) -> None:
-        """Move the task's weights only; Adam starts afresh with every task, so that a gradient of zero moves nothing."""
+        """Move the task's weights only; Adam starts afresh with a task, so that a gradient of zero moves nothing."""
         super()._transform()
         if self.trunk.grad is not None:
             self.trunk.grad *= self.learnable() & (self.task not in self.order)

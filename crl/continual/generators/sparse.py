@@ -1,12 +1,12 @@
-"""Continual learning with dynamic sparse training: Yildirim et al., CPAL 2024 (arXiv 2308.14831), sections 3.1 and 3.2.
+"""Continual learning with dynamic sparse training: Yildirim et al., CPAL 2024 (arXiv 2308.14831).
 
-A task begins with sparse_density of the free weights, drawn at random: with ``sparse_start=uniform`` that share of every
-matrix, with ``er`` (Erdos-Renyi) a share in proportion to (in + out) / (in * out) of a matrix, so that narrow layers
-keep more. Every sparse_every steps the sparse_moved share of its connections with the smallest sizes is dropped, and as
-many grow at free places drawn at random, from zero. When the task ends its connections are its own for ever, and later
-tasks read them. Deviations: biases belong to the first task; growth is random alone, which the paper finds best where
-connections are few; the share that moves is not lowered in the course of a task, because a robot does not know how long
-it will be.
+A task begins with sparse_density of the free weights, drawn at random: with ``sparse_start=uniform`` that share of
+every matrix, with ``er`` (Erdos-Renyi) a share in proportion to (in + out) / (in * out) of a matrix, so that narrow
+layers keep more. Every sparse_every steps the sparse_moved share of its connections with the smallest sizes is dropped,
+and as many grow at free places drawn at random, from zero. When the task ends its connections are its own for ever, and
+later tasks read them. Deviations: biases belong to the first task; growth is random alone, which the paper finds best
+where connections are few; the share that moves is not lowered in the course of a task, because a robot does not know
+how long it will be.
 """
 
 from __future__ import annotations
@@ -49,9 +49,9 @@ class Sparse(Owned):
         fits = 0 < self.density <= 1 and 0 <= self.share < 1 and self.every >= 1 and self.start in ("er", "uniform")
         if not fits:
             raise SettingsError(
-                f"sparse_density is {self.density}, sparse_moved {self.share}, sparse_every {self.every} and sparse_start "
-                f"{self.start}: the first must be above 0 and at most 1, the second at least 0 and below 1, the third at "
-                "least 1, the last er or uniform",
+                f"sparse_density is {self.density}, sparse_moved {self.share}, sparse_every {self.every} and "
+                f"sparse_start {self.start}: the first must be above 0 and at most 1, the second at least 0 and below "
+                "1, the third at least 1, the last er or uniform",
                 f"the defaults are {', '.join(f'{key}={value}' for key, value in self.OPTIONS.items())}",
             )
         self.mine, self.moves = torch.zeros(len(trunk), dtype=torch.bool, device=self.device), 0

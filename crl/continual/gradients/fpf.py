@@ -1,11 +1,11 @@
-"""FPF: Zhao et al., ICML 2023 (arXiv 2304.04158), section 4: only what forgets is trained on the memory.
+"""FPF: Zhao et al., ICML 2023 (arXiv 2304.04158): only what forgets is trained on the memory.
 
 In all tasks but the first, the sensitivity of every matrix and bias of the trunk is measured: how far it moves in a
 step, S = mean |theta_after - theta_before| over its weights and over the steps. Some transitions of every finished task
 are kept. When a task ends, the fpf_share of the tensors with the largest S is trained on them for fpf_steps steps, with
-the heads of all tasks, and the other tensors rest. Steps of the task itself replay nothing. Deviations: the paper trains
-once, after the last task, which a robot does not know; it measures from epoch to epoch, and a robot has none; S is over
-Adam's steps, whose sizes are alike, so it tells steady moves from moves back and forth.
+the heads of all tasks, and the other tensors rest. Steps of the task itself replay nothing. Deviations: the paper
+trains once, after the last task, which a robot does not know; it measures from epoch to epoch, and a robot has none; S
+is over Adam's steps, whose sizes are alike, so it tells steady moves from moves back and forth.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""k-FPF: Zhao et al., ICML 2023 (arXiv 2304.04158), section 4: fine-tuning of what forgets, every so many steps.
+"""k-FPF: Zhao et al., ICML 2023 (arXiv 2304.04158): fine-tuning of what forgets, every so many steps.
 
 As in :mod:`crl.continual.gradients.fpf`, and also every kfpf_every steps of a task, wherever its boundaries are. It
 takes the place of replay in every step. Deviation: in the course of a task its own transitions are not kept yet, so

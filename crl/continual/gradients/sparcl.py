@@ -1,4 +1,4 @@
-"""SparCL: Wang et al., NeurIPS 2022 (arXiv 2209.09476), section 3: sparse weights and sparse gradients.
+"""SparCL: Wang et al., NeurIPS 2022 (arXiv 2209.09476): sparse weights and sparse gradients.
 
 Only sparcl_density of every matrix is not zero. Every sparcl_every steps the connections are weighed: their importance
 is |w| + sparcl_gradient * |g|, g being the gradient of the current task's loss and of what a memory beside it replays.

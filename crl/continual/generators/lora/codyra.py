@@ -1,4 +1,4 @@
-"""CoDyRA: Lu et al. 2024 (arXiv 2412.01004), section 4: every task chooses the ranks that it needs.
+"""CoDyRA: Lu et al. 2024 (arXiv 2412.01004): every task chooses the ranks that it needs.
 
 An adapter is sum_k g_k a_k b_k with an importance g_k per rank, learned along and pulled to zero by
 codyra_strength * sum_k |g_k|. After every gradient step g_k becomes sign(g_k) max(|g_k| - eta codyra_strength, 0), the

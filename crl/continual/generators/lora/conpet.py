@@ -1,4 +1,4 @@
-"""Dynamic ConPET: Song et al. 2023 (arXiv 2309.14763), section 3.3: an adapter per task, and a selector among them.
+"""Dynamic ConPET: Song et al. 2023 (arXiv 2309.14763): an adapter per task, and a selector among them.
 
 Every task has an adapter of its own. A selector says which of the known ones serves new data best: in the first
 learning step of a new task, the loss of the batch is taken with the adapter and head of every finished task, and the

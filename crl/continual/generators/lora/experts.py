@@ -1,4 +1,4 @@
-"""Experts with non-linear residual gates: NoRGa, Le et al., NeurIPS 2024 (arXiv 2405.14124), equation 10.
+"""Experts with non-linear residual gates: NoRGa, Le et al., NeurIPS 2024 (arXiv 2405.14124).
 
 Prefix tuning is a mixture of experts: what was trained before and the prefixes share one softmax. NoRGa makes a
 prefix's score s into s + alpha tanh(tau s), with alpha and tau learned. Here the expert of what was trained before is
@@ -9,7 +9,8 @@ W_t = W_0 + sum_i p_i A_i B_i,  p = softmax([0, s_1 + alpha tanh(tau s_1), ...])
 
 Deviations: scores belong to a task and not to an input, because a task's weights are one vector, which planners fold;
 experts change matrices, since a regression has no attention that prefixes could join. A new task's own expert starts
-with half of the weight; a task that comes back learns in its scores and head alone, because later tasks read its expert.
+with half of the weight; a task that comes back learns in its scores and head alone, because later tasks read its
+expert.
 """
 
 from __future__ import annotations

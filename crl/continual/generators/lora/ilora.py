@@ -1,4 +1,4 @@
-"""I-LoRA: Ren et al. 2024 (arXiv 2402.18865), section 4: a dual memory that interpolates between adapters.
+"""I-LoRA: Ren et al. 2024 (arXiv 2402.18865): a dual memory that interpolates between adapters.
 
 A working adapter learns the current task and, from kept windows, one earlier task per step. The long-term adapter is
 its exponential average with ilora_decay per step, and is what tasks are judged with and plans made. On the replayed

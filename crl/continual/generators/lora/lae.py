@@ -1,4 +1,4 @@
-"""LAE: Gao et al., ICCV 2023 (arXiv 2303.10070), section 3.3: learning, accumulation, ensemble.
+"""LAE: Gao et al., ICCV 2023 (arXiv 2303.10070): learning, accumulation, ensemble.
 
 An online adapter learns every task. An offline adapter accumulates: it is the exponential average of the online one
 over all tasks, with lae_decay per step. The current task is judged and planned with the online adapter, the others with

@@ -3,7 +3,7 @@
 The first task learns the whole trunk. From the second on, the trunk rests, and every matrix W [in, out] of it becomes
 W + A B with A [in, r] and B [r, out], r = lora_rank. A starts as a layer's weights do and B at zero, so that a new
 adapter changes nothing at first. Here one adapter serves all later tasks and goes on learning with each, which is the
-static form of ConPET (Song et al. 2023, arXiv 2309.14763, section 3.2) when a memory is put beside it. Deviations: no
+static form of ConPET (Song et al. 2023, arXiv 2309.14763) when a memory is put beside it. Deviations: no
 model was trained on other data before, so the first task stands for it; there is no factor alpha / r; biases rest.
 """
 

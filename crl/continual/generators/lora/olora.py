@@ -1,10 +1,10 @@
-"""O-LoRA: Wang et al., Findings of EMNLP 2023 (arXiv 2310.14152), equations 5 to 7: orthogonal low-rank subspaces.
+"""O-LoRA: Wang et al., Findings of EMNLP 2023 (arXiv 2310.14152): orthogonal low-rank subspaces.
 
-Every task from the second on learns an adapter A_t, B_t of its own, and the loss gets
-olora_strength * sum_{i < t} ||A_i^T A_t||^2: what a task reads is orthogonal to what the tasks before it read, so that
-its adapter says nothing about their inputs. When the task ends, A_t B_t is added to the trunk, which all tasks read, and
-A_t is kept. Deviations: the strength is relative to ||A_i||^2, so that it means the same at any width; a task that
-comes back learns a new adapter.
+Every task from the second on learns an adapter A_t, B_t of its own, and the loss gets olora_strength * sum_{i < t}
+||A_i^T A_t||^2: what a task reads is orthogonal to what the tasks before it read, so that its adapter says nothing
+about their inputs. When the task ends, A_t B_t is added to the trunk, which all tasks read, and A_t is kept.
+Deviations: the strength is relative to ||A_i||^2, so that it means the same at any width; a task that comes back learns
+a new adapter.
 """
 
 from __future__ import annotations

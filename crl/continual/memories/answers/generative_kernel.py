@@ -1,13 +1,14 @@
-"""Generative kernel continual learning: Derakhshani et al. 2021 (arXiv 2112.13410), section 3, equations 4 to 6.
+"""Generative kernel continual learning: Derakhshani et al. 2021 (arXiv 2112.13410).
 
 A task's head is not trained on old data but solved for: kernel ridge regression on what a generative model draws, with
-a kernel on the trunk's features. With features Phi [N, h + 1] (a one at last) of N drawn inputs and the answers Y that the
-network before the current task gives, the head is Phi^T (Phi Phi^T + generative_kernel_ridge * N I)^-1 Y. In every step
-one half of a draw makes the head of an earlier task, and the trunk is trained so that this head answers the other half;
-when the task ends, the heads of all earlier tasks are solved for anew. Deviations: the generative model is the Gaussian
-of a task's inputs (:mod:`crl.continual.memories.answers.generative`) and not a variational autoencoder, since inputs have
-a few numbers and not an image's; the kernel is that of the features, which a head can read, and not of random Fourier
-features of them, which would be a layer that the network has not; so the contrastive loss on them is left out, too.
+a kernel on the trunk's features. With features Phi [N, h + 1] (a one at last) of N drawn inputs and the answers Y that
+the network before the current task gives, the head is Phi^T (Phi Phi^T + generative_kernel_ridge * N I)^-1 Y. In every
+step one half of a draw makes the head of an earlier task, and the trunk is trained so that this head answers the other
+half; when the task ends, the heads of all earlier tasks are solved for anew. Deviations: the generative model is the
+Gaussian of a task's inputs (:mod:`crl.continual.memories.answers.generative`) and not a variational autoencoder, since
+inputs have a few numbers and not an image's; the kernel is that of the features, which a head can read, and not of
+random Fourier features of them, which would be a layer that the network has not; so the contrastive loss on them is
+left out, too.
 """
 
 from __future__ import annotations

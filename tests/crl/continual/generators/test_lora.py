@@ -126,7 +126,9 @@ def test_the_long_term_adapter_answers_and_holds_the_working_one() -> None:
         slow = strategy.trunk + strategy.change(strategy.slow)
         torch.testing.assert_close(strategy.weights(2)[:size], slow.detach())
         network, inputs = strategy.network, rows_of(0, 7).observation.unsqueeze(0)
-        said = [network.forward(torch.cat([trunk, strategy.heads[0]]), inputs) for trunk in (slow, strategy.join(0)[:size])]
+        said = [
+            network.forward(torch.cat([trunk, strategy.heads[0]]), inputs) for trunk in (slow, strategy.join(0)[:size])
+        ]
         away[consistency] = float((said[0] - said[1]).square().mean().detach())
     assert away[30.0] < 0.5 * away[0.0]
 

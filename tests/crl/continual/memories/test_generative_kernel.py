@@ -49,5 +49,5 @@ def test_a_trunk_that_did_not_move_gives_the_same_answers() -> None:
 
 
 def test_one_head_for_all_tasks_is_refused() -> None:
-    with pytest.raises(SettingsError, match="continual.heads=shared"):
+    with pytest.raises(SettingsError, match="of tasks, and with"):
         strategy_of("generative_kernel", heads="shared")
