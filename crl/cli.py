@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 from typer.core import TyperGroup
 
-from crl.commands import config, forget, formal, learn, live, merge, salvage, sweep
+from crl.commands import config, distil, forget, formal, learn, live, merge, salvage, sweep
 from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
 from crl.commands.checking import bench, check, doctor, verify_resume
 from crl.commands.missions import confirm, deploy, eval_missions, fit_flow
@@ -171,6 +171,7 @@ for command in (
     cite,
     config,
     deploy,
+    distil,
     doctor,
     confirm,
     eval_missions,

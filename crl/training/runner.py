@@ -25,6 +25,7 @@ from crl.training.checkpoints.proving import prove
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.data.recorded import read_recorded
+from crl.training.deriving import distilled
 from crl.training.files.plain_data import plain
 from crl.training.labelling.making import make_labelling
 from crl.training.lives.beginning import begin, check_life
@@ -113,7 +114,7 @@ def train(
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
             _work(config, loop, store, clock, presence)
-            results = collect_results(config, loop, clock, str(folder.path))
+            results = {**collect_results(config, loop, clock, str(folder.path)), **distilled(folder)}
             if not presence.there():
                 rescue(config, loop, presence, results)
         folder.write_json(folder.results, results)

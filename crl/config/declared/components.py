@@ -19,20 +19,29 @@ _REPLAY = ("continual.memory", "continual.replay_weight", "learning.batch")
 
 GENERATORS: Mapping[str, Settings] = {
     "shared": (*_STRATEGY, *_START, "continual.heads"),
-    "hypercrl": (
-        *_STRATEGY,
-        *_START,
-        "learning.lr_embedding",
-        "continual.beta",
-        "continual.lookahead",
-        "continual.protect",
-        "dynamics.hypernetwork",
+    **dict.fromkeys(
+        ("hypercrl", "hypercrl_recurrent", "hyperinterval"),
+        (
+            *_STRATEGY,
+            *_START,
+            "learning.lr_embedding",
+            "continual.beta",
+            "continual.lookahead",
+            "continual.protect",
+            "dynamics.hypernetwork",
+        ),
     ),
     "pnn": _STRATEGY,
     "packnet": (*_STRATEGY, *_START, "continual.heads", "learning.batch"),
     "vcl": (*_STRATEGY, *_START, "continual.heads"),
     "finetune": _STRATEGY,
     "finetune_heads": (*_STRATEGY, *_START),
+    **dict.fromkeys(
+        ("low_rank", "olora", "codyra", "lae", "conpet", "experts"), (*_STRATEGY, *_START, "continual.heads")
+    ),
+    "ilora": (*_STRATEGY, *_START, *_REPLAY, "continual.heads"),
+    "grown": (*_STRATEGY, *_START),
+    "sparse": (*_STRATEGY, *_START, "continual.heads"),
     "snapshot": (*_STRATEGY, *_START),
     "single": (*_STRATEGY, *_START),
 }
@@ -56,6 +65,9 @@ PARTS: Mapping[str, Settings] = {
     "generative": ("learning.batch",),
     "general": ("continual.memory", "learning.batch"),
     "agem": ("continual.memory", "learning.batch"),
+    "fpf": ("continual.memory", "learning.batch"),
+    "kfpf": ("continual.memory", "learning.batch"),
+    "generative_kernel": ("learning.batch",),
 }
 """By the module in another folder of crl/continual; a part that is not here reads its own options alone."""
 
