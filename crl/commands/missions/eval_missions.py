@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crl.commands.arguments import Trust, err, out, say
-from crl.commands.missions.flights import show_flights
 from crl.console import PlainConsole
 from crl.cores import cores
 from crl.errors import SettingsError
@@ -65,6 +64,7 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     from crl.sequences import load_sequence
     from crl.training.files.durable import replace_file
     from crl.training.missions.flying import mission_sequence
+    from crl.training.missions.showing import show_flights
     from crl.training.missions.trials import Method, check_trials, plan_trials, read_trials, run_trials
     from crl.training.runs.provenance import commit
     from crl.training.runs.trust import asking, require_trusted_run
@@ -89,7 +89,7 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
                 require_trusted_run(folder / "fits" / fit)
     made_by = commit()  # before the missions: the checkout may change while they are flown
     say(f"{counted(len(trials), 'mission')} of {sequence.name} by {counted(len(methods), 'method')}, in {folder}")
-    show_flights(run_trials(trials, folder, own["workers"]))
+    show_flights(run_trials(trials, folder, own["workers"]), out)
     records = read_trials(trials, folder)
     rows = summarise_missions(records)
     command = shlex.join(["crl", "eval-missions", *(settings or [])])
