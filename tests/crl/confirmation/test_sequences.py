@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from crl.cli import app
 from crl.config.reserved import BLOCK, FIRST
-from crl.confirmation import sequences
+from crl.confirmation import frozen, loading, sequences
 from crl.confirmation.sequences import SequenceSuite, plan
 from crl.errors import CrlError
 from crl.reporting.confirmations.sequences import KEPT
@@ -17,7 +20,7 @@ from crl.sweeps.folder import SweepFolder
 from crl.sweeps.launchers.worker import work
 from crl.sweeps.points.point import Point
 from tests import tiny
-from tests.crl.sweeps.small_sweep import StandIn, silent
+from tests.crl.sweeps.small_sweep import StandIn
 
 PLAIN: dict[str, Any] = {
     "claim": "it holds",
@@ -53,27 +56,33 @@ def test_the_sequences_own_order_is_kept_unless_orders_are_drawn() -> None:
         plan(SequenceSuite.parse("s", {**given, "settings": [*PLAIN["settings"], "env.tasks=[0,1,0]"]}))
 
 
-def test_runs_are_trained_once_and_read_as_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_are_trained_once_and_the_command_writes_their_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[str] = []
 
     def pool(path: Path, workers: int, any_code: bool) -> StandIn:
         def run(point: Point) -> None:
             started.append(point.name)
-            if len(started) > 1 or sound:
+            if len(started) > 1:  # the very first worker does nothing
                 work(SweepFolder(path), point.name, code_version())
 
         return StandIn(run)
 
+    criteria = [{"method": "snapshot", "quantity": "kept_bytes", "at_least": 1}]
+    suite = SequenceSuite.parse("s", {**PLAIN, "methods": ["snapshot"], "criteria": criteria})
     monkeypatch.setattr(sequences, "LocalPool", pool)
-    suite = SequenceSuite.parse("s", {**PLAIN, "methods": ["snapshot"], "criteria": []})
-    sound = False
-    with pytest.raises(CrlError, match="1 of 5 runs did not finish"):  # the first worker did nothing
-        suite.run(tmp_path, 1, silent())
-    assert len(suite.read(tmp_path)) == 4
-    sound = True
-    suite.run(tmp_path, 1, silent())
+    monkeypatch.setattr(loading, "load_suite", lambda name: suite)
+    monkeypatch.setattr(frozen, "commit", lambda: "1234567")
+    folder, pages = tmp_path / "runs", tmp_path / "pages"
+    command = ["confirm", "s", "--runs", str(folder), "--page", str(pages)]
+    failed = CliRunner().invoke(app, command)
+    assert "1 of 5 runs did not finish" in str(failed.exception)
+    assert len(suite.read(folder)) == 4
+    assert CliRunner().invoke(app, command).exit_code == 0
     assert started == [f"snapshot_{fit}" for fit in range(5)] + ["snapshot_0"]
-    records = suite.read(tmp_path)
+    records = json.loads((pages / "confirm_s.json").read_text())["runs"]
     assert [record["fit"] for record in records] == [suite.seed(fit) for fit in range(5)]
-    assert set(KEPT) <= set(records[0])
+    assert set(records[0]) == set(KEPT)
     assert all(record["kept_bytes"] > 0 for record in records)
+    assert "| pass |" in (pages / "confirm_s.md").read_text()
