@@ -137,6 +137,22 @@ class Body:
             after[:, self.command] = actions
         return after.reshape(*observation.shape[:-1], self.size)
 
+    def change_of(self, at: int) -> int:
+        """Where in a change that of an observation's element is.
+
+        Args:
+            at: Index of a velocity or of an element of the state.
+
+        Raises:
+            SpecError: It is something else.
+        """
+        if at not in self.state:
+            names = [name for name, where in self.where.items() if where in self.state]
+            raise SpecError(
+                f"element {at} of the observation is no velocity and no state", f"these are: {', '.join(names)}"
+            )
+        return self._first + self.state.index(at)
+
     def moved(self, state: Tensor, change: Tensor) -> Tensor:
         """Velocities and state [..., N] after changes [..., D], inside their bounds; angles are not wrapped."""
         return torch.clamp(state + change[..., self._first :], self.low, self.high)

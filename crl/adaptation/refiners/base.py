@@ -14,6 +14,8 @@ from crl.adaptation.tracking.regime import Regime
 from crl.types import ActionSpec, Array
 
 Effect = Callable[[Tensor], Tensor]
+Predict = Callable[[Tensor, Tensor], Tensor]
+"""Maps observations [N, S] and actions [N, A] to the changes [N, D] of one control step."""
 
 
 class Refiner(ABC):
@@ -61,6 +63,14 @@ class Refiner(ABC):
             effect: The nominal commands [..., A] that commands [..., A] amount to.
         """
         del effect
+
+    def plans_with(self, predict: Predict) -> None:
+        """Take note of the planner's model, as it is whenever it is called.
+
+        Args:
+            predict: The model.
+        """
+        del predict
 
     @abstractmethod
     def refine(self, planned: Array) -> Array:
