@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from crl.dynamics.task_model import TaskModel
-from crl.exporting.extra import ExportError, library
+from crl.exporting.extra import ExportError
+from crl.training.data.extra import library
 from crl.types import TaskSpec
 
 TOLERANCE = 1e-5

@@ -17,11 +17,12 @@ from gymnasium.envs.registration import EnvSpec
 from torch import Tensor
 
 from crl.exporting import dynamics, lerobot, mcap, minari
-from crl.exporting.episode import Episode, Told, play
+from crl.exporting.episode import Told, play
 from crl.exporting.extra import ExportError
 from crl.foreign.making import HERE
 from crl.reporting.replay.playing import played
 from crl.sequences import TaskEntry
+from crl.training.data.episode import Episode
 from crl.training.load import LoadedRun
 from crl.types import Array
 
