@@ -23,7 +23,7 @@ def returns(deciding: Deciding, observation: Tensor, actions: Tensor) -> Tensor:
         good = torch.zeros_like(ends) if planner.success is None else planner.success(trajectory[..., 1:, :])
         failed = (ends & ~good & ~over).any(dim=-1, keepdim=True)
         counted = torch.where(~over & torch.isfinite(rewards), rewards, torch.zeros_like(rewards))
-        rewards = torch.where(over, torch.where(failed, counted.amin(), 0.0), rewards)
+        rewards = torch.where(over, torch.where(failed, counted.min(), 0.0), rewards)
         # What a model imagines beyond the end need not be finite.
         kept = torch.where(over.unsqueeze(-1), 0.0, trajectory[..., 1:, :])
         trajectory = torch.cat([trajectory[..., :1, :], kept], dim=-2)

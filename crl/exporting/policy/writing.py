@@ -73,7 +73,7 @@ def write_policy(deciding: Deciding, task: TaskSpec, seen: Tensor, path: Path) -
             )
     except Exception as error:  # the exporter's own families of errors; a reward is anybody's code
         raise ExportError(
-            f"a decision of {task.name} can't be written as ONNX: {_first_line(error)}",
+            f"a decision of {task.name} can't be written as ONNX: {_reason(error)}",
             "reward, success and terminated must be array functions without branches that depend on numbers; the "
             "dynamics alone can be exported without them",
         ) from error
@@ -119,5 +119,8 @@ def _about(step: PolicyStep, task: TaskSpec) -> dict[str, Any]:
     }
 
 
-def _first_line(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
+    """The first line of what is at the bottom of an error: the exporter wraps it several times."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -164,24 +164,27 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def assert_same_decisions(path: Path, made: Deciding) -> None:
-    """A few decisions by onnxruntime alone, carried on from one to the next, against the planner."""
+    """A few decisions by onnxruntime, and what they carry on, against the planner from one to the next."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     about = json.loads(session.get_modelmeta().custom_metadata_map["crl"])
     ours, theirs = torch.Generator().manual_seed(3), torch.Generator().manual_seed(3)
     step = step_of(made, TASK)
-    carried = {key: np.array(value, np.float32) for key, value in about["start"].items()}
+    for value, expected in zip(about["start"].values(), step.start(), strict=True):
+        np.testing.assert_array_equal(np.array(value, np.float32), expected)
     rng = np.random.default_rng(0)
     made.planner.reset()
     for _ in range(6):
         observation = rng.normal(size=2).astype(np.float32)
-        given = {"observation": observation, "noise": step.draw(theirs).numpy(), **carried}
+        carried = zip(step.CARRIED, step.carried(), strict=True)
+        given = {"observation": observation, "noise": step.draw(theirs).numpy(), **{k: v.numpy() for k, v in carried}}
         out = dict(zip([part.name for part in session.get_outputs()], session.run(None, given), strict=True))
         with torch.no_grad():
             plan = made.planner.plan(made.model, made.reward, torch.from_numpy(observation), ours)
         np.testing.assert_allclose(out["action"], plan.actions[0].numpy(), atol=1e-5)
-        carried = {key: out[f"next_{key}"] for key in carried}
+        for key, expected in zip(step.CARRIED, step.carried(), strict=True):
+            np.testing.assert_allclose(out[f"next_{key}"], expected, atol=2e-5)
 
 
 def test_a_file_decides_as_the_run(run: Path, tmp_path: Path) -> None:
