@@ -190,7 +190,7 @@ class Agent(ABC):
         return None
 
     def deciding(self, task: TaskSpec) -> Deciding | None:
-        """What its decisions of a task come from, outside of training; ``None`` if it is more than a planner on a model.
+        """What it decides by on a task, outside of training; ``None`` if that is more than a planner on a model.
 
         It begins an episode of the task.
         """

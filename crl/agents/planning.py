@@ -254,7 +254,7 @@ class PlanningAgent(Agent):
         return self.knowledge.rollout(task)
 
     def deciding(self, task: TaskSpec) -> Deciding | None:
-        """What its decisions of a task come from, unless it adapts to its body."""
+        """What it decides by on a task, unless it adapts to its body."""
         self.begin(task, 0, explore=False)
         if self._adapting:
             return None

@@ -102,7 +102,7 @@ def to_onnx(module: Dynamics, example: tuple[Tensor, Tensor], path: Path) -> flo
 
 
 def checked(path: Path, read: Any, expected: Any, does: str = "predict") -> float:
-    """The greatest difference, relative to the larger of 1 and the number that is expected; a file that differs more is removed.
+    """The greatest difference, relative to the larger of 1 and what is expected; a file that differs more is removed.
 
     Args:
         path: The file.

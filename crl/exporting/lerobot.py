@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from crl.exporting.extra import ExportError
-from crl.training.data.extra import library
 from crl.training.data.episode import Episode, describe
+from crl.training.data.extra import library
 from crl.training.data.lerobot import ABOUT
 from crl.types import TaskSpec
 

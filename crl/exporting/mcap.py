@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from crl.exporting.extra import ExportError
-from crl.training.data.extra import library
 from crl.training.data.episode import Episode, describe
+from crl.training.data.extra import library
 from crl.training.data.mcap import ABOUT
 from crl.types import Array
 
@@ -36,7 +36,7 @@ GAP = SECOND
 
 
 def write(episodes: Sequence[Episode], path: Path) -> None:
-    """Write a file with the topics about, episode, observation, action/(planned, refined, sent), reward, last, terminated.
+    """Write a file with the topics about, episode, observation, action/(planned, refined, sent), reward and ends.
 
     Args:
         episodes: Episodes of one task.

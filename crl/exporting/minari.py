@@ -1,7 +1,8 @@
 """Episodes as a Minari dataset (https://minari.farama.org).
 
 Its actions are those that were sent. What was planned and refined is in the ``infos`` of each step, with a row of NaN
-at first, because an episode's infos begin with those of ``reset``. Units, ranges and seeds are in the dataset's metadata.
+at first, because an episode's infos begin with those of ``reset``. Units, ranges and seeds are in the dataset's
+metadata.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 
 from crl.exporting.extra import ExportError
-from crl.training.data.extra import library
 from crl.training.data.episode import Episode, describe
+from crl.training.data.extra import library
 from crl.training.data.minari import ABOUT
 from crl.types import Array, as_array
 
@@ -27,8 +28,7 @@ def write(episodes: Sequence[Episode], name: str, env: EnvSpec | None, descripti
     Args:
         episodes: Episodes of one task.
         name: Name of the dataset, such as ``mine/slides-v0``.
-        env: The environment; ``crl train data.source=minari:NAME`` takes a dataset only of its own. ``None``: it has no
-            name.
+        env: The environment; ``crl train data=minari:NAME`` takes a dataset only of its own. ``None``: it has no name.
         description: What the data are.
 
     Raises:

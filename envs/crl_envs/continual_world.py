@@ -139,6 +139,7 @@ def _on_current_mujoco(kind: type[Any]) -> type[Any]:
 
     Meta-World writes rows of 11 numbers, which is what a weld has. Rows of MuJoCo have become longer.
     """
+
     class Adapted(kind):  # type: ignore[misc]
         def reset_mocap_welds(self) -> None:
             for row in np.flatnonzero(self.model.eq_type == mujoco.mjtEq.mjEQ_WELD):

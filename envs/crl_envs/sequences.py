@@ -79,7 +79,6 @@ HALF_CHEETAH_BODY: dict[str, Any] = {
 }
 
 
-
 def _continual_world(ending: str) -> list[dict[str, Any]]:
     return [
         {"name": f"{task}{ending}", "id": "crl/ContinualWorld-v0", "kwargs": {"task": task}} for task in CONTINUAL_WORLD

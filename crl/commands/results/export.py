@@ -58,8 +58,8 @@ def export(
 
     Transitions of a run are those of its evaluation episodes, which are played again, without noise. Each has the
     planned, the refined and the sent action. A model maps observations and actions to next observations; the file is
-    read again by its library and compared with the model. A decision (--policy) maps an observation and random numbers to
-    an action.
+    read again by its library and compared with the model. A decision (--policy) maps an observation and
+    random numbers to an action.
     """
     from crl.exporting.episode import recorded
     from crl.exporting.extra import ExportError

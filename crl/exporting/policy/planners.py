@@ -15,7 +15,7 @@ from crl.planning.mppi import LEAST_SPREAD, REACH, RESOLUTION, ar1
 class ICEMStep(PolicyStep):
     """A decision of iCEM (:mod:`crl.planning.icem`)."""
 
-    CARRIED = ("mean", "kept", "kept_valid")
+    CARRIED: tuple[str, ...] = ("mean", "kept", "kept_valid")
     colouring: Tensor
 
     def __init__(self, *args: object, **named: object) -> None:

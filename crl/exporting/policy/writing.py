@@ -98,7 +98,9 @@ def _compared(session: Any, names: list[str], step: PolicyStep, seen: Tensor, pa
         given.append(torch.from_numpy(session.run(["action"], feed)[0]))
         try:
             with torch.no_grad():
-                expected.append(planner.plan(deciding.model, deciding.reward, observation, ours, deadline=0.0).actions[0])
+                expected.append(
+                    planner.plan(deciding.model, deciding.reward, observation, ours, deadline=0.0).actions[0]
+                )
         except PlanningFailed:
             planner.reset()
             expected.append(step.safe)

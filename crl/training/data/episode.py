@@ -139,9 +139,7 @@ def as_data(source: str, told: Mapping[str, Any], episodes: Sequence[Mapping[str
         CrlError: There are more or fewer than were written, or one is not as it was written.
     """
     if len(episodes) != len(told["digests"]):
-        raise CrlError(
-            f"{source} is damaged: it holds {len(episodes):,} episodes of {len(told['digests']):,}", AGAIN
-        )
+        raise CrlError(f"{source} is damaged: it holds {len(episodes):,} episodes of {len(told['digests']):,}", AGAIN)
     for number, (columns, expected) in enumerate(zip(episodes, told["digests"], strict=True)):
         if digest(columns) != expected:
             raise CrlError(f"{source} is damaged: episode {number} does not hold what was written", AGAIN)

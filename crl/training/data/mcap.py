@@ -37,7 +37,7 @@ class MCAPData:
 
     @staticmethod
     def fits(source: str) -> bool:
-        """Whether a source is an MCAP file with all topics of an export; its summary names them, without the library."""
+        """Whether a source is an MCAP file with all topics of an export; its summary names them without a library."""
         path = Path(source)
         if not path.is_file() or path.suffix != ".mcap" or path.stat().st_size < _ENDING:
             return False
@@ -76,7 +76,8 @@ def _collect(
     source: str, messages: Iterable[tuple[str, Any]]
 ) -> tuple[dict[str, Any] | None, list[dict[str, list[Any]]]]:
     """The description, and the values of each topic, in order, of each episode."""
-    about, found = None, []
+    about: dict[str, Any] | None = None
+    found: list[dict[str, list[Any]]] = []
     for topic, message in messages:
         if topic == ABOUT:
             about = described(source, message.data)

@@ -1,10 +1,10 @@
-"""What ``crl export`` writes is read by ``crl train data=``: every field comes back, and what was changed is refused."""
+"""What ``crl export`` writes is read by ``crl train data=``: every field comes back, changes are refused."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
@@ -48,10 +48,10 @@ Write = Callable[[list[Episode]], Written]
 
 
 @pytest.fixture(params=sorted(WRITERS))
-def write(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Write]:
+def write(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
     pytest.importorskip(NEEDS[request.param], reason="needs the library of the format")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path / "datasets"))
-    yield lambda episodes: WRITERS[request.param](episodes, tmp_path)
+    return lambda episodes: WRITERS[request.param](episodes, tmp_path)
 
 
 def read(source: str, task: int = 0) -> list[Transition]:

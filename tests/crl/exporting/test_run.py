@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 import crl
 from crl.cli import app
-from crl.exporting.dynamics import PROBES
 from crl.errors import CrlError
-from crl.training.data.extra import library
+from crl.exporting.dynamics import PROBES
 from crl.exporting.run import Format, default_name
+from crl.training.data.extra import library
 from tests import tiny
 
 
