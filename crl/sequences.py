@@ -40,6 +40,7 @@ _HINTS = {
     "pybullet": "it has wheels up to Python 3.11, and this is Python "
     f"{sys.version_info.major}.{sys.version_info.minor}: use Python 3.11, where it is installed with this package, or "
     "build it (`pip install pybullet` with a C++ compiler)",
+    "metaworld": "install it with `pip install 'crl[metaworld]'`",
     "mujoco": "install it with `pip install mujoco`",
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,7 +22,22 @@ from crl.errors import CrlError
 from crl.memory.recall.episodes import EpisodeJudge
 from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Planner
-from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
+from crl.types import Array, Decision, LearnBudget, LearnReport, Reward, TaskSpec, Transition
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """What decisions of one task come from.
+
+    Attributes:
+        planner: The planner, told of the task.
+        model: The model that it plans on.
+        reward: The reward that it plans by.
+    """
+
+    planner: Planner
+    model: Model
+    reward: Reward
 
 
 class Agent(ABC):
@@ -182,6 +198,14 @@ class Agent(ABC):
 
     def model_of(self, task: int) -> Model | None:
         """The model that it plans on for a task; ``None`` if it has none."""
+        del task
+        return None
+
+    def deciding(self, task: TaskSpec) -> Deciding | None:
+        """What it decides by on a task, outside of training; ``None`` if that is more than a planner on a model.
+
+        It begins an episode of the task.
+        """
         del task
         return None
 

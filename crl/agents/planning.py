@@ -19,7 +19,7 @@ import torch
 from crl import restoring
 from crl.adaptation.base import Adaptation, Belief
 from crl.adaptation.refiners.base import Refiner
-from crl.agents.base import Agent
+from crl.agents.base import Agent, Deciding
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
 from crl.agents.stopwatch import Stopwatch
@@ -257,6 +257,14 @@ class PlanningAgent(Agent):
     def model_of(self, task: int) -> Model:
         """The model that it plans on for a task that has begun."""
         return self.knowledge.rollout(task)
+
+    def deciding(self, task: TaskSpec) -> Deciding | None:
+        """What it decides by on a task, unless it adapts to its body."""
+        self.begin(task, 0, explore=False)
+        if self._adapting:
+            return None
+        model = self.knowledge.rollout(task.index, apart=self.planner.pessimism > 0)
+        return Deciding(self.planner, model, self._reward)
 
     def task_model_of(self, task: int) -> TaskModel:
         """The dynamics of a task that has begun."""

@@ -13,6 +13,7 @@ from crl_envs import drawing
 
 ENVIRONMENTS = {
     "crl/CartPoleLength-v0": "crl_envs.cartpole:CartPoleLengthEnv",
+    "crl/ContinualWorld-v0": "crl_envs.continual_world:ContinualWorldEnv",
     "crl/DoorOpen-v0": "crl_envs.doors.door:DoorOpenEnv",
     "crl/DoorOpenPose-v0": "crl_envs.doors.pose:DoorOpenPoseEnv",
     "crl/HalfCheetahBody-v0": "crl_envs.half_cheetah:HalfCheetahBodyEnv",
