@@ -36,6 +36,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,
     ("life", "steps"): None,
+    ("life", "regimes"): None,
+    ("life", "labels"): "none",
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was
 done before."""

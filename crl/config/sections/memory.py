@@ -74,6 +74,17 @@ class LifeConfig:
     steps: int | None = setting(
         None, "Control steps that are lived after training, in place of missions; ``None``: no life.", COUNT
     )
+    regimes: int | None = setting(
+        None, "Number of regimes of the life, the nominal one among them; ``None``: as many as the sequence says.", COUNT
+    )
+    labels: str = setting(
+        "none",
+        (
+            "``none``: nobody tells when a regime begins, or which one; ``told``: a memory is told at every step, and "
+            "has only to learn (``refiner=lifelong``)."
+        ),
+        choices=("none", "told"),
+    )
     run: str | None = setting(
         None,
         (

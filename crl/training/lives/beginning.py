@@ -23,7 +23,7 @@ def check_life(config: Config, sequence: TaskSequence) -> None:
     Raises:
         CrlError: The sequence has no life, or ``life.run`` is no finished run of the same body.
     """
-    life_sequence(sequence).make(0).close()
+    life_sequence(sequence, config).make(0).close()
     if config.life.run is not None:
         _learned(config, sequence.spec(0))
 
