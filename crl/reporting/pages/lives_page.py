@@ -6,7 +6,7 @@ their order and its own fit of the nominal body; all arms of a seed live the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -116,10 +116,13 @@ def _mean(lives: list[Life], key: str) -> float | None:
     return fmean(values) if values else None
 
 
-def verdicts(lives: dict[str, dict[int, Life]], arm: str) -> Table:
+Criteria = Sequence[tuple[str, Callable[[Life, Life], float | None], str, float]]
+
+
+def verdicts(lives: dict[str, dict[int, Life]], arm: str, criteria: Criteria = CRITERIA) -> Table:
     """Every criterion, with pass or fail."""
     rows = []
-    for name, quantity, sense, bound in CRITERIA:
+    for name, quantity, sense, bound in criteria:
         pairs = [(life, lives["oracle"][seed]) for seed, life in lives.get(arm, {}).items() if seed in lives["oracle"]]
         values = [value for value in (quantity(*pair) for pair in pairs) if value is not None]
         if values:
