@@ -21,6 +21,7 @@ ARMS = {
     "told": ("refiner=lifelong", "life.labels=told"),
     "hypercrl": ("refiner=lifelong", "memory.kind=hypercrl"),
     "networks": ("refiner=lifelong", "memory.kind=networks"),
+    "heads": ("refiner=lifelong", "memory.kind=heads"),
     "contexts": ("refiner=lifelong", "memory.kind=contexts"),
     "afm": ("refiner=afm",),
     "online": ("refiner=none",),

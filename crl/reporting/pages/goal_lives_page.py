@@ -19,12 +19,15 @@ from crl.reporting.tables.table import Column, Table
 ARMS = {
     "oracle": "oracle: told how the body moves at every step",
     "told": "lifelong, told the regime at every step",
-    "networks": "lifelong, a context and a network per regime (the default)",
+    "heads": "lifelong, a context and a last layer per regime (the default)",
+    "networks": "lifelong, a context and a network per regime",
     "hypercrl": "lifelong, a context and an embedding per regime",
     "contexts": "lifelong, a context per regime",
     "afm": "action flow matching, no memory",
     "online": "online learning alone",
 }
+DEFAULT = "heads"
+"""The arm that the criteria are for: what the sequences' own settings choose."""
 BODIES: Mapping[str, tuple[str, str]] = {
     "cartpole_life": ("A pole's lives", "A cart keeps a pole up and drives from goal to goal, while pole and motor"),
     "pusher_life": ("A block's lives", "A fingertip pushes a block from goal to goal, while block and table"),
@@ -129,7 +132,7 @@ def page(rows: list[Life]) -> str:
             "",
             "Written down before these lives were lived; for the default memory, on average over the seeds.",
             "",
-            *markdown(verdicts(judged, "networks", CRITERIA)),
+            *markdown(verdicts(judged, DEFAULT, CRITERIA)),
             "",
             f"Made by `python scripts/measure_lives.py FOLDER docs/results/{env}.json --env {env} --seeds S --fit S`",
             f"with `--steps {steps[-1]}`, and `python scripts/page_lives.py docs/results/{env}.json`.",

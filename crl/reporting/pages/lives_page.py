@@ -24,7 +24,9 @@ AFFINE = ("nominal", "gains", "coupled")
 ARMS = {
     "oracle": "oracle: told the truth at every step",
     "networks": "lifelong, a context and a network per regime (the default)",
+    "heads": "lifelong, a context and a last layer per regime",
     "hypercrl": "lifelong, a context and an embedding per regime",
+    "told": "lifelong, told the regime at every step",
     "contexts": "lifelong, a context per regime",
     "afm": "action flow matching, no memory",
     "online": "online learning alone",
@@ -93,7 +95,7 @@ def table(lives: dict[str, dict[int, Life]]) -> Table:
             continue
         mine = [life for life, _ in every]
         found = [life["returns"] for life in mine if life["returns"]["median"] is not None]
-        remembers = arm in ("networks", "hypercrl", "contexts")
+        remembers = arm in ("networks", "heads", "hypercrl", "told", "contexts")
         rows.append(
             (
                 *(about, len(mine), mean([life["waypoints"] for life in mine])),

@@ -39,7 +39,8 @@ class LifeEnv(gymnasium.Env[Array, Array], Generic[R]):
 
     Attributes:
         has_waypoints: Whether ``info`` says ``reached``, a number of waypoints, and distances are those to a leg.
-        has_motion: Whether an oracle is told :meth:`next_motion`; if not, it is told :meth:`next_effect`.
+        has_motion: Whether :meth:`next_motion` can tell an oracle how the body will move.
+        has_effect: Whether :meth:`next_effect` can tell it what the body makes of commands.
         full_change: Change of a step that an expectation is measured by, in the order of
             :class:`crl.dynamics.body.Body`.
 
@@ -52,6 +53,7 @@ class LifeEnv(gymnasium.Env[Array, Array], Generic[R]):
     action_space: Box[np.float32]
     has_waypoints = False
     has_motion = False
+    has_effect = False
     full_change: NDArray[np.float64]
 
     def __init__(
@@ -117,8 +119,12 @@ class LifeEnv(gymnasium.Env[Array, Array], Generic[R]):
         return self.stream.regime
 
     def next_effect(self) -> Callable[[Any], Any]:
-        """The nominal commands that commands [..., A] amount to in the next step; any array library. For oracles."""
-        return lambda command: command
+        """The nominal commands that commands [..., A] amount to in the next step; any array library. For oracles.
+
+        Raises:
+            MissionError: That does not say how the body moves (:attr:`has_effect`).
+        """
+        raise MissionError(f"{type(self).__name__} is more than commands that amount to others", "ask next_motion")
 
     def next_motion(self) -> Callable[[Any, Any], Any]:
         """Observations [..., S] after the next step's actions [..., A], without noise; any array library. For oracles.
@@ -126,7 +132,7 @@ class LifeEnv(gymnasium.Env[Array, Array], Generic[R]):
         Raises:
             MissionError: Nobody knows (:attr:`has_motion`).
         """
-        raise MissionError(f"{type(self).__name__} can't say how its body will move", "ask next_effect")
+        raise MissionError(f"{type(self).__name__} can't say how its body will move", "tell a memory the regime")
 
     @abstractmethod
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:

@@ -26,7 +26,7 @@ LENGTHS, MASSES, GAINS = (0.4, 1.2), (2.0, 8.0), (0.5, 1.5)
 """Ranges of lengths (m), of masses (kg) and of sizes of gains."""
 TURNED = 0.3
 """Probability that a drawn motor turns the other way round."""
-APART = 0.08
+APART = 0.25
 """Least distance of two regimes, of the logarithms of length, of size of gain, and of a tenth of the mass; regimes
 whose motors turn differently are far apart. Where so many do not fit, the distance shrinks."""
 TRIES = 200

@@ -49,6 +49,7 @@ class UGVLifeEnv(LifeEnv[CommandRegime]):
     """
 
     has_waypoints = True
+    has_effect = True
 
     def __init__(
         self,

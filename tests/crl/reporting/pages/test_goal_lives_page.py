@@ -37,8 +37,8 @@ def life(arm: str, **changed: Any) -> dict[str, Any]:
 
 def failed(**changed: Any) -> list[str]:
     """Criteria that a life of the default memory fails."""
-    lives = by_arm([life("oracle"), life("networks", **changed)])
-    return [row[0] for row in verdicts(lives, "networks", goal_lives_page.CRITERIA).rows if row[-1] == "fail"]
+    lives = by_arm([life("oracle"), life("heads", **changed)])
+    return [row[0] for row in verdicts(lives, goal_lives_page.DEFAULT, goal_lives_page.CRITERIA).rows if row[-1] == "fail"]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_every_criterion_can_fail(changed: dict[str, Any], criterion: str) -> No
 
 
 def test_a_page_names_its_body_and_says_what_was_learned() -> None:
-    text = goal_lives_page.page([life("oracle", reward=1.0), life("networks", reward=0.95)])
+    text = goal_lives_page.page([life("oracle", reward=1.0), life("heads", reward=0.95)])
     assert "A cart keeps a pole up" in text
     row = next(line for line in text.splitlines() if "(the default)" in line)
     assert [cell.strip() for cell in row.strip("|").split("|")][3] == "0.950"
@@ -70,5 +70,5 @@ def test_a_page_names_its_body_and_says_what_was_learned() -> None:
 
 
 def test_a_memory_that_is_told_stands_in_for_an_oracle() -> None:
-    lives = by_arm([life("told"), life("networks")])
+    lives = by_arm([life("told"), life("heads")])
     assert goal_lives_page.reference(lives) == lives["told"]
