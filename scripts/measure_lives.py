@@ -77,7 +77,13 @@ def main() -> None:
             found = finished(folder)
             assert found is not None
             life = {key: found["life"][key] for key in KEPT if key in found["life"]}
-            about = {"env": chosen.env, "arm": arm, "fit": chosen.fit, "commit": found["commit"], "command": " ".join(["crl", *words[3:]])}
+            about = {
+                "env": chosen.env,
+                "arm": arm,
+                "fit": chosen.fit,
+                "commit": found["commit"],
+                "command": " ".join(["crl", *words[3:]]),
+            }
             rows.append({**about, "cpu_seconds": found["cpu_seconds"], **life})
             chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -66,7 +66,9 @@ class Body:
             )
         headings = where.get("heading", [])
         if headings and self.dimensions == 1:
-            raise SpecError("a body on a line has no heading", "give the angle the role 'state', or the position x and y")
+            raise SpecError(
+                "a body on a line has no heading", "give the angle the role 'state', or the position x and y"
+            )
         self.heading = headings[0] if headings else None
         self.state = [at for at in range(spec.size) if at in where.get("velocity", []) + where.get("state", [])]
         self.command = where.get("command", [])

@@ -27,10 +27,7 @@ def energy(state: Any, regime: PoleRegime) -> float:
     across, up = velocity + half * rate * math.cos(angle), -half * rate * math.sin(angle)
     turning = mass * regime.length**2 / 12 * rate**2 / 2
     return float(
-        CART_MASS * velocity**2 / 2
-        + mass * (across**2 + up**2) / 2
-        + turning
-        + mass * GRAVITY * half * math.cos(angle)
+        CART_MASS * velocity**2 / 2 + mass * (across**2 + up**2) / 2 + turning + mass * GRAVITY * half * math.cos(angle)
     )
 
 

@@ -78,7 +78,9 @@ class LifeConfig:
         None, "Control steps that are lived after training, in place of missions; ``None``: no life.", COUNT
     )
     regimes: int | None = setting(
-        None, "Number of regimes of the life, the nominal one among them; ``None``: as many as the sequence says.", COUNT
+        None,
+        "Number of regimes of the life, the nominal one among them; ``None``: as many as the sequence says.",
+        COUNT,
     )
     labels: str = setting(
         "none",

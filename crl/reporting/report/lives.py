@@ -90,8 +90,7 @@ def said(section: Section) -> list[str]:
         if waypoints is None and reward is not None:
             went = f"earned {reward.format(3)} per step"
         lines.append(
-            f"`{name}` {went}{known}, and crashed "
-            f"{counted(crashes, 'time')} in {counted(len(runs), 'life', 'lives')}."
+            f"`{name}` {went}{known}, and crashed {counted(crashes, 'time')} in {counted(len(runs), 'life', 'lives')}."
         )
     return lines
 
@@ -116,7 +115,9 @@ def meaning(section: Section) -> str:
 def runs(section: Section) -> Table:
     """Every run of the section."""
     if waypoints(section):
-        return runs_table(section, "waypoints per 1,000 steps", Number(".1f"), lambda run: (run.life or {})["waypoints"])
+        return runs_table(
+            section, "waypoints per 1,000 steps", Number(".1f"), lambda run: (run.life or {})["waypoints"]
+        )
     return runs_table(section, "reward per step", Number(".3f"), lambda run: (run.life or {})["reward"])
 
 

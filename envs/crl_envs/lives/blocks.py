@@ -9,8 +9,8 @@ from typing import Any
 import mujoco
 import numpy as np
 
-DENSITIES, FRICTIONS = (100.0, 1000.0), (0.25, 0.8)
-"""Ranges of densities (kg/m3) and of friction coefficients."""
+DENSITIES, FRICTIONS = (100.0, 800.0), (0.3, 0.65)
+"""Ranges of densities (kg/m3) and of friction coefficients. The heaviest block takes 13 of the 20 N of the fingertip."""
 APART = 0.25
 """Least distance of two regimes, of the logarithms of their three numbers. Where so many do not fit, it shrinks."""
 FEET = 2
@@ -56,7 +56,9 @@ def draw_blocks(count: int, rng: np.random.Generator) -> list[BlockRegime]:
         left, right, friction = (
             float(np.exp(rng.uniform(*np.log(ends)))) for ends in (DENSITIES, DENSITIES, FRICTIONS)
         )
-        new = BlockRegime(f"{len(drawn)}_left_{left:.0f}_right_{right:.0f}_friction_{friction:.2f}", left, right, friction)
+        new = BlockRegime(
+            f"{len(drawn)}_left_{left:.0f}_right_{right:.0f}_friction_{friction:.2f}", left, right, friction
+        )
         tries += 1
         if all(_distance(new, other) >= least for other in drawn):
             drawn.append(new)

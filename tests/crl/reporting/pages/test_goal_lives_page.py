@@ -38,7 +38,9 @@ def life(arm: str, **changed: Any) -> dict[str, Any]:
 def failed(**changed: Any) -> list[str]:
     """Criteria that a life of the default memory fails."""
     lives = by_arm([life("oracle"), life("heads", **changed)])
-    return [row[0] for row in verdicts(lives, goal_lives_page.DEFAULT, goal_lives_page.CRITERIA).rows if row[-1] == "fail"]
+    return [
+        row[0] for row in verdicts(lives, goal_lives_page.DEFAULT, goal_lives_page.CRITERIA).rows if row[-1] == "fail"
+    ]
 
 
 @pytest.mark.parametrize(

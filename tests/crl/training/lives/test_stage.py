@@ -31,21 +31,13 @@ LIFE: dict[str, Any] = {
 }
 SMALL = ("memory.hidden=[24]", "memory.base_steps=400")
 TIMES = ("ms",)
-POLE: dict[str, Any] = {
-    "name": "small_pole",
-    "description": "for tests: a pole's life of three regimes",
-    "tasks": [{"name": "nominal", "id": "crl/CartPoleLife-v0", "kwargs": {"regimes": 1, "episode_steps": 120}}],
-    "life": {"lengths": (20, 40), "episode_steps": 1000},
-}
 
 
-def settings(
-    folder: Path, *overrides: str, refiner: str = "lifelong", name: str = "run", life: str = "LIFE"
-) -> Config:
+def settings(folder: Path, *overrides: str, refiner: str = "lifelong", name: str = "run") -> Config:
     """Settings of a life of 150 steps."""
     chosen = [f"refiner={refiner}", "life.steps=150", *overrides, *(SMALL if refiner == "lifelong" else ())]
     small = [text for text in tiny_missions.SMALL if not text.startswith("missions.")]
-    given = [f"env=tests.crl.training.lives.test_stage:{life}", f"run_dir={folder}", f"name={name}"]
+    given = ["env=tests.crl.training.lives.test_stage:LIFE", f"run_dir={folder}", f"name={name}"]
     return compose([*given, *tiny.read_with(small, *given, *chosen), *chosen])
 
 
@@ -99,41 +91,6 @@ def test_a_life_that_was_killed_goes_on_to_the_bit(
     assert record == whole
     ends = [CheckpointStore(tmp_path / name / "checkpoints").load_latest().state for name in ("whole", "run")]
     assert same(ends[0]["agent"], ends[1]["agent"])
-
-
-@pytest.mark.parametrize("labels", ["none", "told"])
-def test_a_pole_that_was_killed_goes_on_to_the_bit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, labels: str
-) -> None:
-    monkeypatch.setattr(stage, "STRETCH", 40)
-    more = ("checkpoint.seconds=0", "life.steps=100", "life.regimes=3", f"life.labels={labels}")
-    whole = lived(settings(tmp_path, *more, name="whole", life="POLE"))
-    monkeypatch.setattr("crl.training.runner.Progress", lambda *_: tiny.quiet()[0])
-    steps, step = 0, stage.LifeStage._step
-
-    def killed(self: Any, *arguments: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 70:
-            raise Killed
-        step(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stage.LifeStage, "_step", killed)
-        with pytest.raises(Killed):
-            lived(settings(tmp_path, *more, life="POLE"))
-    record = {key: value for key, value in resume(tmp_path / "run")["life"].items() if key not in TIMES}
-    assert record == whole
-    assert (whole["waypoints"], whole["cross_track"]) == (None, None)
-    assert whole["goal_distance"] > 0
-    assert whole["bytes"]["once"] > 0
-    assert len(whole["by_regime"]) == 3
-
-
-def test_a_poles_oracle_is_told_its_motion(tmp_path: Path) -> None:
-    life = lived(settings(tmp_path, "life.regimes=3", refiner="oracle", life="POLE"))
-    assert life["right"] == 1.0
-    assert life["bytes"] is None
 
 
 def opened(run: Path) -> int:
