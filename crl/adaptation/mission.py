@@ -36,6 +36,7 @@ from crl.dynamics.buffer import Buffer
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
 from crl.planning.body_rollout import BodyRollout
+from crl.planning.motion_rollout import MotionRollout
 from crl.planning.planner import Plan, Planner
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, Array, LearnBudget, LearnReport, ObservationSpec, TaskSpec, Transition
@@ -126,6 +127,8 @@ class MissionAdaptation(Adaptation):
     def plan(self, planner: Planner, task: TaskSpec, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan within what the body can still attain, under the disturbance that is estimated."""
         assert self.online is not None
+        if self.refiner.motion is not None:
+            return planner.plan(MotionRollout(self.refiner.motion), task.reward, observation, generator)
         if self._rollout is None:
             self._rollout = BodyRollout(self.body, self._model, self.online.weights)
         if self.config.refiner.authority:
@@ -211,6 +214,9 @@ class MissionAdaptation(Adaptation):
     def expected(self, observation: Array, executed: Array) -> Tensor:
         """What the planner's model makes of the nominal command that an action amounts to, per control step."""
         seen = torch.from_numpy(observation)
+        if self.refiner.motion is not None:
+            after = self.refiner.motion(seen, torch.from_numpy(executed))
+            return self.body.change(seen, after)
         command = self.refiner.nominal_command(torch.from_numpy(executed))
         change = self._predicted(self._as_nominal(seen).unsqueeze(0), command.unsqueeze(0))[0]
         return change + self.disturbance.offset(self._heading(seen)) if self.disturbance.on else change

@@ -161,6 +161,10 @@ class Agent(ABC):
         """What is worth keeping for another run or robot of the kind; ``None``: nothing is remembered."""
         return None
 
+    def remembered_bytes(self) -> dict[str, float] | None:
+        """What its memory of regimes takes (bytes): ``per_regime`` and ``once``; ``None``: it has none."""
+        return None
+
     def recollect(self, state: Mapping[str, Any]) -> None:
         """Go on with what :meth:`remembered` returned.
 

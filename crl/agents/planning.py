@@ -233,6 +233,10 @@ class PlanningAgent(Agent):
         """What its adaptation remembers."""
         return self.adaptation.remembered()
 
+    def remembered_bytes(self) -> dict[str, float] | None:
+        """What its adaptation's memory of regimes takes."""
+        return self.adaptation.remembered_bytes()
+
     def recollect(self, state: Mapping[str, Any]) -> None:
         """Go on with what :meth:`remembered` returned."""
         self.adaptation.recollect(state)
