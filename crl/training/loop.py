@@ -28,12 +28,12 @@ from crl.training.order import evaluation_episodes, step_budgets, task_order
 from crl.training.playing.episode import EpisodeResult, play
 from crl.training.playing.evaluation import evaluate_task
 from crl.training.playing.learning_inside import LearningInside
-from crl.training.probes import collect_probes
+from crl.training.playing.probes import collect_probes
 from crl.training.runs.log import RunLog
 from crl.training.runs.state import RunState
 from crl.training.showing.display import Display
 from crl.training.showing.progress import Progress
-from crl.training.telling import FAULTS_ALLOWED, evaluated, only_random, simulator_failed
+from crl.training.showing.telling import FAULTS_ALLOWED, evaluated, only_random, simulator_failed
 from crl.training.visit_budget import VisitBudget
 from crl.types import LearnBudget, LearnReport, TaskSpec, untold
 
@@ -142,7 +142,7 @@ class TrainingLoop:
         state.task_steps += result.steps
         state.env_steps += result.steps
         state.outcomes.append(result.success)
-        self._keep_decisions(result)
+        self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
         state.faults = state.faults + 1 if result.fault else 0
         if result.fault:
             self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
@@ -160,8 +160,7 @@ class TrainingLoop:
             if state.episodes <= random:
                 self.progress.message(only_random(task, state.task_steps, random))
         if state.faults >= FAULTS_ALLOWED:  # last, so that the unit is complete and its state fit to be saved
-            position = self.order[state.visit]
-            raise simulator_failed(task, result, position, config.env.name, self.sequence.tasks[position].id)
+            raise simulator_failed(task, result, self.order[state.visit], config.env.name, self.sequence)
 
     def _close(self) -> None:
         """The closing session: a falling learning rate, so that the weights come to rest."""
@@ -302,11 +301,10 @@ class TrainingLoop:
     # ------------------------------------------------------------------ parts of units
     def _assign(self, task: TaskSpec) -> None:
         """Have the training episode that is over learned under its label."""
-        if (made := self.labels.assign(task, self.state, self._learn_finally)) is None:
-            return
-        if made.told is not None:
-            self.progress.message(made.told)
-        self.log.write("label", self.state.env_steps, {"task": task.name, **made.values()})
+        if made := self.labels.assign(task, self.state, self._learn_finally):
+            if made.told is not None:
+                self.progress.message(made.told)
+            self.log.write("label", self.state.env_steps, {"task": task.name, **made.values()})
 
     def _learn_finally(self) -> None:
         self._learn(self.config.learning.final_steps, closing=True)
@@ -337,8 +335,7 @@ class TrainingLoop:
                 self.monitor.set_probes(task, collect_probes(self._env(self._task().index), task, config))
             change = self.monitor.update(self.agent, task, state.env_steps)
         if change is not None:
-            values = {"task": change.task, "distance": change.distance, "moved": change.moved}
-            self.log.write("change", state.env_steps, values)
+            self.log.write("change", state.env_steps, change.values())
 
     def _log_episode(self, kind: str, task: TaskSpec, result: EpisodeResult) -> None:
         number = {"task": task.name, "episode": self.state.episodes}
@@ -348,9 +345,6 @@ class TrainingLoop:
         """An agent's ``task`` is the loss on the present task; in the log a task is a name."""
         losses = {"loss" if name == "task" else name: value for name, value in report.losses.items()}
         self.log.write("learning", self.state.env_steps, {"task": self._task().name, "steps": report.steps, **losses})
-
-    def _keep_decisions(self, result: EpisodeResult) -> None:
-        self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
 
     def show(self, episode_return: float | None = None, success: bool | None = None) -> None:
         """Show where the run is, and what comes next, with an episode that has just ended."""

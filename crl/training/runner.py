@@ -44,7 +44,7 @@ from crl.training.runs.results_file import read_results
 from crl.training.runs.settings import settings_to_go_on
 from crl.training.runs.trust import mark_as_own, named_code, require_trust
 from crl.training.showing.progress import Progress
-from crl.training.telling import SimulatorFailed
+from crl.training.showing.telling import SimulatorFailed
 from crl.training.trying import try_first
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"

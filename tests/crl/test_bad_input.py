@@ -26,7 +26,7 @@ from crl.training.checkpoints.store import CheckpointError, CheckpointStore
 from crl.training.load import evaluate_run, load_run
 from crl.training.runner import resume, train
 from crl.training.runs.folder import RunFolder, RunFolderError
-from crl.training.telling import SimulatorFailed
+from crl.training.showing.telling import SimulatorFailed
 from tests import tiny
 from tests.crl.states import differences
 

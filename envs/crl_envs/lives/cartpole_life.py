@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from crl_envs import task as contract
 from crl_envs.lives.life import STEPS, LifeEnv
 from crl_envs.lives.poles import CART_MASS, FORCE, NOMINAL, PoleRegime, draw_poles, step_pole
-from crl_envs.lives.stream import RegimeStream
 
 PERIOD = 0.04
 """Control period (s)."""

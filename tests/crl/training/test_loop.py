@@ -14,7 +14,7 @@ from crl.training import loop as loops
 from crl.training.loop import TrainingLoop
 from crl.training.showing import progress as showing
 from crl.training.showing.progress import Progress
-from crl.training.telling import SimulatorFailed
+from crl.training.showing.telling import SimulatorFailed
 from crl.types import LearnBudget
 from tests import tiny
 from tests.tiny import EPISODE_STEPS, Puppet

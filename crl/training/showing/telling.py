@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from crl.errors import CrlError
+from crl.sequences import TaskSequence
 from crl.training.playing.episode import EpisodeResult
 from crl.training.runs.state import Score
 from crl.types import TaskSpec
@@ -15,21 +16,23 @@ class SimulatorFailed(CrlError):
     """The simulator broke several training episodes in a row."""
 
 
-def simulator_failed(task: TaskSpec, last: EpisodeResult, position: int, env: str, entry: str) -> SimulatorFailed:
+def simulator_failed(
+    task: TaskSpec, last: EpisodeResult, position: int, env: str, sequence: TaskSequence
+) -> SimulatorFailed:
     """The error of a simulator that breaks every episode.
 
     Args:
         task: The task.
         last: The last of the episodes.
         position: The task's position in its sequence.
-        env: The sequence.
-        entry: The environment of the task.
+        env: Setting that names the sequence.
+        sequence: The sequence.
     """
     return SimulatorFailed(
         f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, "
         f"the last at step {last.steps} because {last.fault}",
-        f"`crl check env={env} tasks=[{position}]` tries the environment {entry} (in Python: "
-        "crl.checks.check_task_sequence); what was learned before is in the checkpoint",
+        f"`crl check env={env} tasks=[{position}]` tries the environment {sequence.tasks[position].id} (in "
+        "Python: crl.checks.check_task_sequence); what was learned before is in the checkpoint",
     )
 
 
