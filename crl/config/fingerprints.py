@@ -38,6 +38,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("life", "steps"): None,
     ("life", "regimes"): None,
     ("life", "labels"): "none",
+    ("memory", "spread"): 0.15,
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was
 done before."""

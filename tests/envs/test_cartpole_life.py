@@ -12,8 +12,18 @@ from gymnasium.utils.env_checker import check_env
 
 import crl_envs
 from crl_envs.lives.cartpole_life import FALL, FALLEN, PERIOD, CartPoleLifeEnv
-from crl_envs.lives.poles import CART_MASS, FORCE, GAINS, GRAVITY, LENGTHS, MASSES, NOMINAL, PoleRegime
-from crl_envs.lives.poles import draw_poles, step_pole
+from crl_envs.lives.poles import (
+    CART_MASS,
+    FORCE,
+    GAINS,
+    GRAVITY,
+    LENGTHS,
+    MASSES,
+    NOMINAL,
+    PoleRegime,
+    draw_poles,
+    step_pole,
+)
 from crl_envs.missions import MissionError
 
 ACTIONS = np.random.default_rng(0).uniform(-0.5, 0.5, size=(120, 1)).astype(np.float32)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from crl_envs import task as contract
 from crl_envs.lives.life import STEPS, LifeEnv
 from crl_envs.lives.poles import CART_MASS, FORCE, NOMINAL, PoleRegime, draw_poles, step_pole
-from crl_envs.lives.stream import RegimeStream
 
 PERIOD = 0.04
 """Control period (s)."""
@@ -109,7 +108,7 @@ class CartPoleLifeEnv(LifeEnv[PoleRegime]):
         return {"beside": abs(self._goal - float(self._state[0]))}
 
     def next_motion(self) -> Callable[[Any, Any], Any]:
-        """Observations [..., 5] after the next step's actions [..., 1], without noise; any array library. For oracles."""
+        """Observations [..., 5] after the next actions [..., 1], without noise; any array library. For oracles."""
         regime = self.regimes[self.stream.regime]
 
         def motion(observation: Any, action: Any) -> Any:
