@@ -26,7 +26,8 @@ ARMS = {
     "afm": ("refiner=afm",),
     "online": ("refiner=none",),
 }
-"""Who lives: an oracle, a memory that is told the regime, the memories, identification without a memory, and online learning alone."""
+"""Who lives: an oracle, a memory that is told the regime, the memories, identification without a memory, and online
+learning alone."""
 KEPT = (
     *("seed", "steps", "waypoints", "cross_track", "right", "reward", "visits", "returns", "returned", "recalled"),
     *("recalls", "false_alarms", "unchanged", "crashes", "known", "by_regime", "ms", "goal_distance", "learning"),
