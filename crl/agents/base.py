@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -18,9 +19,25 @@ from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
+from crl.memory.recall.episodes import EpisodeJudge
 from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Planner
-from crl.types import Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition
+from crl.types import Array, Decision, LearnBudget, LearnReport, Reward, TaskSpec, Transition
+
+
+@dataclass(frozen=True)
+class Deciding:
+    """What decisions of one task come from.
+
+    Attributes:
+        planner: The planner, told of the task.
+        model: The model that it plans on.
+        reward: The reward that it plans by.
+    """
+
+    planner: Planner
+    model: Model
+    reward: Reward
 
 
 class Agent(ABC):
@@ -94,6 +111,17 @@ class Agent(ABC):
             "evaluate it with labels=told",
         )
 
+    def episode_judge(self) -> EpisodeJudge:
+        """What judges to which of its labels an episode belongs, for learning without being told.
+
+        Raises:
+            CrlError: It has no models of its tasks.
+        """
+        raise CrlError(
+            "the agent has no model of its tasks, so it can't tell them apart itself",
+            "let it be told: continual.labels=told",
+        )
+
     def belief(self) -> Belief:
         """What it believes of its body now."""
         return Belief()
@@ -133,6 +161,10 @@ class Agent(ABC):
         """What is worth keeping for another run or robot of the kind; ``None``: nothing is remembered."""
         return None
 
+    def remembered_bytes(self) -> dict[str, float] | None:
+        """What its memory of regimes takes (bytes): ``per_regime`` and ``once``; ``None``: it has none."""
+        return None
+
     def recollect(self, state: Mapping[str, Any]) -> None:
         """Go on with what :meth:`remembered` returned.
 
@@ -170,6 +202,14 @@ class Agent(ABC):
 
     def model_of(self, task: int) -> Model | None:
         """The model that it plans on for a task; ``None`` if it has none."""
+        del task
+        return None
+
+    def deciding(self, task: TaskSpec) -> Deciding | None:
+        """What it decides by on a task, outside of training; ``None`` if that is more than a planner on a model.
+
+        It begins an episode of the task.
+        """
         del task
         return None
 

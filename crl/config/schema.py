@@ -139,7 +139,8 @@ class DataConfig:
 
     source: str | None = setting(
         None,
-        "A bag (a .mcap or .db3 file, or a folder of bags), or ``minari:NAME``; ``None``: none. Short: ``data=...``.",
+        "A bag (a .mcap or .db3 file, or a folder of bags), what `crl export` wrote (an MCAP file, the folder of a "
+        "LeRobot dataset), or ``minari:NAME``; ``None``: none. Short: ``data=...``.",
     )
     robot: str | None = setting(
         None, "Name or file of the description of a bag's robot; ``None``: the robot that the environment simulates."

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from crl.dynamics.task_model import TaskModel
-from crl.exporting.extra import ExportError, library
+from crl.exporting.extra import ExportError
+from crl.training.data.extra import library
 from crl.types import TaskSpec
 
 TOLERANCE = 1e-5
@@ -65,7 +66,7 @@ def to_torch(module: Dynamics, example: tuple[Tensor, Tensor], path: Path) -> fl
     torch.export.save(program, path)
     read = torch.export.load(path).module()
     with torch.no_grad():
-        return _checked(path, read(*example).numpy(), module(*example).numpy())
+        return checked(path, read(*example).numpy(), module(*example).numpy())
 
 
 def to_onnx(module: Dynamics, example: tuple[Tensor, Tensor], path: Path) -> float:
@@ -97,17 +98,27 @@ def to_onnx(module: Dynamics, example: tuple[Tensor, Tensor], path: Path) -> flo
     names = [part.name for part in session.get_inputs()]
     read = session.run(None, {name: part.numpy() for name, part in zip(names, example, strict=True)})[0]
     with torch.no_grad():
-        return _checked(path, read, module(*example).numpy())
+        return checked(path, read, module(*example).numpy())
 
 
-def _checked(path: Path, read: Any, expected: Any) -> float:
-    """The greatest relative difference, if it is small enough."""
+def checked(path: Path, read: Any, expected: Any, does: str = "predict") -> float:
+    """The greatest difference, relative to the larger of 1 and what is expected; a file that differs more is removed.
+
+    Args:
+        path: The file.
+        read: What it gives.
+        expected: What it should give.
+        does: Verb for the message.
+
+    Raises:
+        ExportError: It is above :data:`TOLERANCE`.
+    """
     apart = np.abs(read - expected) / np.maximum(1.0, np.abs(expected))
     greatest = float(apart.max())
     if not greatest <= TOLERANCE:
         path.unlink(missing_ok=True)
         raise ExportError(
-            f"{path} would predict {greatest:.2g} away from the model, more than {TOLERANCE:g}",
+            f"{path} would {does} {greatest:.2g} away from the model, more than {TOLERANCE:g}",
             "report this, with the versions that `crl doctor` prints",
         )
     return greatest

@@ -1,61 +1,18 @@
-"""Episodes to be exported: every field of their transitions as arrays."""
+"""Episodes to be exported: those that a run plays, or a recording."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from crl.exporting.extra import ExportError
 from crl.reporting.replay.playing import Shoot, record_episode
 from crl.reporting.replay.recorded_episode import RecordedEpisode
 from crl.reporting.replay.recording import episode_of_recording, reader_of
+from crl.training.data.episode import Episode
 from crl.training.load import LoadedRun
-from crl.types import Array, TaskSpec, Transition
 
 Told = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Episode:
-    """An episode of T steps.
-
-    Attributes:
-        task: The task.
-        seed: Seed of the environment's initial state; ``None`` for a recording.
-        observations: All observations, float32 [T + 1, S].
-        planned: What the planner chose, float32 [T, A].
-        refined: What the refiner made of it, float32 [T, A].
-        sent: What passed the command filter and was executed, float32 [T, A].
-        rewards: float64 [T].
-        terminated: Whether the environment itself ended it, so that nothing comes after.
-    """
-
-    task: TaskSpec
-    seed: int | None
-    observations: Array
-    planned: Array
-    refined: Array
-    sent: Array
-    rewards: NDArray[np.float64]
-    terminated: bool
-
-    def __len__(self) -> int:
-        return len(self.rewards)
-
-    @classmethod
-    def of(cls, task: TaskSpec, seed: int | None, steps: Sequence[Transition]) -> Episode:
-        """The episode of transitions in order."""
-        seen = [step.observation for step in steps] + [steps[-1].next_observation]
-        planned, refined, sent = (
-            np.stack([np.asarray(part, np.float32) for part in parts])
-            for parts in zip(*((step.planned, step.refined, step.executed) for step in steps), strict=True)
-        )
-        rewards = np.array([step.reward for step in steps], np.float64)
-        return cls(task, seed, np.stack(seen), planned, refined, sent, rewards, steps[-1].terminated)
 
 
 def play(run: LoadedRun, task: int, count: int, told: Told = lambda done, total: None) -> list[Episode]:

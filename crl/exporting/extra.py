@@ -1,32 +1,9 @@
-"""Libraries that only an export needs: imported when they are used, and named where they are missing."""
+"""What is wrong if something can't be exported."""
 
 from __future__ import annotations
-
-from importlib import import_module
-from typing import Any
 
 from crl.errors import CrlError
 
 
 class ExportError(CrlError, ValueError):
     """Something can't be exported so; the hint says what to do."""
-
-
-def library(module: str, package: str, extra: str = "export") -> Any:
-    """A module of an optional library.
-
-    Args:
-        module: What to import.
-        package: Its package, for the message.
-        extra: The extra of crl that installs it.
-
-    Raises:
-        ExportError: It is not installed, or can't be imported here.
-    """
-    try:
-        return import_module(module)
-    except Exception as error:  # an import runs the code of others, whose own parts may not fit together
-        raise ExportError(
-            f"this format needs the package {package}, which can't be imported: {error}",
-            f"install it: pip install 'crl[{extra}]'",
-        ) from error

@@ -13,12 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from crl.exporting.episode import Episode
-from crl.exporting.extra import ExportError, library
+from crl.exporting.extra import ExportError
+from crl.training.data.episode import Episode, describe
+from crl.training.data.extra import library
+from crl.training.data.lerobot import ABOUT
 from crl.types import TaskSpec
-
-ABOUT = "crl.json"
-"""File beside the dataset's own with what it has no place for: units, ranges, the exact period, seeds."""
 
 
 def write(episodes: Sequence[Episode], folder: Path) -> None:
@@ -42,7 +41,7 @@ def write(episodes: Sequence[Episode], folder: Path) -> None:
             made.add_frame(_frame(episode, step))
         made.save_episode()
     made.finalize()
-    (folder / ABOUT).write_text(json.dumps(_about(task, episodes), indent=1) + "\n", encoding="utf-8")
+    (folder / ABOUT).write_text(json.dumps(describe(task, episodes), indent=1) + "\n", encoding="utf-8")
 
 
 def _features(task: TaskSpec) -> dict[str, dict[str, Any]]:
@@ -80,19 +79,4 @@ def _frame(episode: Episode, step: int) -> dict[str, Any]:
         "next.done": np.array([last]),
         "next.terminated": np.array([last and episode.terminated]),
         "task": episode.task.name,
-    }
-
-
-def _about(task: TaskSpec, episodes: Sequence[Episode]) -> dict[str, Any]:
-    action = task.action
-    return {
-        "control_period": task.control_period,
-        "observation": [
-            {"name": field.name, "unit": field.unit, "kind": field.kind} for field in task.observation.fields
-        ],
-        "action": [
-            {"name": name, "unit": unit, "low": low, "high": high}
-            for name, unit, low, high in zip(action.names, action.units, action.low, action.high, strict=True)
-        ],
-        "seeds": [episode.seed for episode in episodes],
     }

@@ -2,7 +2,7 @@
 
 Vectors are ``std_msgs/msg/Float64MultiArray``: every float32 is a float64 exactly. The names and units of the elements
 stand in ``layout.dim[0].label``. Messages of step t carry the time of t control periods after the beginning of the
-episode; an episode begins a second after the end of the one before.
+episode; an episode begins a second after the end of the one before. The first message (``/about``) describes the data.
 """
 
 from __future__ import annotations
@@ -12,8 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crl.exporting.episode import Episode
-from crl.exporting.extra import ExportError, library
+from crl.exporting.extra import ExportError
+from crl.training.data.episode import Episode, describe
+from crl.training.data.extra import library
+from crl.training.data.mcap import ABOUT
 from crl.types import Array
 
 ARRAY = """MultiArrayLayout layout
@@ -34,7 +36,7 @@ GAP = SECOND
 
 
 def write(episodes: Sequence[Episode], path: Path) -> None:
-    """Write a file with the topics episode, observation, action/(planned, refined, sent), reward, last, terminated.
+    """Write a file with the topics about, episode, observation, action/(planned, refined, sent), reward and ends.
 
     Args:
         episodes: Episodes of one task.
@@ -54,6 +56,8 @@ def write(episodes: Sequence[Episode], path: Path) -> None:
             "flag": writer.register_msgdef("std_msgs/msg/Bool", "bool data\n"),
             "text": writer.register_msgdef("std_msgs/msg/String", "string data\n"),
         }
+        about = json.dumps(describe(episodes[0].task, episodes))
+        writer.write_message(ABOUT, kinds["text"], {"data": about}, log_time=0, publish_time=0)
         time = 0
         for episode in episodes:
             time = _episode(writer, kinds, episode, time) + GAP

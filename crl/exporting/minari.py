@@ -1,11 +1,13 @@
 """Episodes as a Minari dataset (https://minari.farama.org).
 
 Its actions are those that were sent. What was planned and refined is in the ``infos`` of each step, with a row of NaN
-at first, because an episode's infos begin with those of ``reset``.
+at first, because an episode's infos begin with those of ``reset``. Units, ranges and seeds are in the dataset's
+metadata.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,8 +15,10 @@ import numpy as np
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 
-from crl.exporting.episode import Episode
-from crl.exporting.extra import ExportError, library
+from crl.exporting.extra import ExportError
+from crl.training.data.episode import Episode, describe
+from crl.training.data.extra import library
+from crl.training.data.minari import ABOUT
 from crl.types import Array, as_array
 
 
@@ -24,8 +28,7 @@ def write(episodes: Sequence[Episode], name: str, env: EnvSpec | None, descripti
     Args:
         episodes: Episodes of one task.
         name: Name of the dataset, such as ``mine/slides-v0``.
-        env: The environment; ``crl train data.source=minari:NAME`` takes a dataset only of its own. ``None``: it has no
-            name.
+        env: The environment; ``crl train data=minari:NAME`` takes a dataset only of its own. ``None``: it has no name.
         description: What the data are.
 
     Raises:
@@ -37,7 +40,7 @@ def write(episodes: Sequence[Episode], name: str, env: EnvSpec | None, descripti
     buffers = [collector.EpisodeBuffer(id=i, seed=each.seed, **_columns(each)) for i, each in enumerate(episodes)]
     fields = task.observation.size
     try:
-        minari.create_dataset_from_buffers(
+        made = minari.create_dataset_from_buffers(
             name,
             buffers,
             env=env,
@@ -46,6 +49,7 @@ def write(episodes: Sequence[Episode], name: str, env: EnvSpec | None, descripti
             algorithm_name="crl",
             description=description,
         )
+        made.storage.update_metadata({ABOUT: json.dumps(describe(task, episodes))})
     except (ValueError, OSError) as error:
         raise ExportError(
             f"Minari does not take the dataset {name!r}: {error}",

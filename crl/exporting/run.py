@@ -17,11 +17,13 @@ from gymnasium.envs.registration import EnvSpec
 from torch import Tensor
 
 from crl.exporting import dynamics, lerobot, mcap, minari
-from crl.exporting.episode import Episode, Told, play
+from crl.exporting.episode import Told, play
 from crl.exporting.extra import ExportError
+from crl.exporting.policy import writing as policy
 from crl.foreign.making import HERE
 from crl.reporting.replay.playing import played
 from crl.sequences import TaskEntry
+from crl.training.data.episode import Episode
 from crl.training.load import LoadedRun
 from crl.types import Array
 
@@ -82,6 +84,45 @@ def export_model(run: LoadedRun, task: int, kind: Format, path: Path) -> str:
     return (
         f"{path}: observation [N, {spec.observation.size}], action [N, {spec.action.size}] -> next observation{after}; "
         f"equal to the model within {greatest:.1e} on {dynamics.PROBES} rows"
+    )
+
+
+def export_policy(run: LoadedRun, task: int, kind: Format, path: Path) -> str:
+    """Write a whole decision on a task; returns what was written.
+
+    Args:
+        run: The run.
+        task: Index of the task.
+        kind: ``ONNX``; no other holds decisions.
+        path: The file; it must not exist.
+
+    Raises:
+        ExportError: The agent decides by other means than a planner on its model, or see
+            :func:`crl.exporting.policy.writing.write_policy`.
+        CrlError: The run has not learned the task.
+    """
+    if kind is not Format.ONNX:
+        raise ExportError(f"decisions can't be written as {kind.value}", "use --format onnx")
+    spec = run.sequence.spec(run.check(task))
+    if run.agent.kind.flies_missions:
+        raise ExportError(
+            f"{run.folder.path} adapts to its body while it acts, so that its decisions are no fixed program",
+            "export the dynamics (without --policy), or drive with `crl deploy`",
+        )
+    deciding = run.agent.deciding(spec)
+    if deciding is None:
+        raise ExportError(
+            f"{run.folder.path} decides by other means than a planner on its model",
+            "only decisions of agents that plan (agent=mpc) can be exported",
+        )
+    if path.exists():
+        raise ExportError(f"{path} exists already", "give another file with --out")
+    step, greatest = policy.write_policy(deciding, spec, _seen(run, task), path)
+    inputs = ", ".join(["observation", "noise", *step.CARRIED])
+    outputs = ", ".join(["action", *(f"next_{name}" for name in step.CARRIED)])
+    return (
+        f"{path}: {inputs} -> {outputs}; equal to {step.config.name} within {greatest:.1e} on {policy.DECISIONS} "
+        "decisions"
     )
 
 

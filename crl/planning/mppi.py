@@ -37,7 +37,7 @@ class MPPI(Planner):
 
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         super().__init__(config, action, device)
-        self._smoothing = _ar1(config.smoothing, config.horizon).to(self.device)
+        self._smoothing = ar1(config.smoothing, config.horizon).to(self.device)
         self._mean: Tensor | None = None
 
     def reset(self) -> None:
@@ -108,7 +108,7 @@ def spread_of(returns: Tensor) -> float:
     return max(float(losses[losses <= limit].std()), LEAST_SPREAD)
 
 
-def _ar1(correlation: float, horizon: int) -> Tensor:
+def ar1(correlation: float, horizon: int) -> Tensor:
     """Matrix [H, H] that turns white noise into a stationary AR(1) process of unit variance."""
     matrix = torch.zeros(horizon, horizon)
     fresh = math.sqrt(1 - correlation**2)

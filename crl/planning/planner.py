@@ -68,6 +68,9 @@ class Planner(ABC):
     Attributes:
         SETTINGS: Settings that it reads, as dotted keys; ``None``: it does not say, and is taken to read all of
             ``planner``.
+        terminated: Which observations end an imagined episode, and
+        success: which of these are successes; see :meth:`until`.
+        worth: What is earned after the last state; see :meth:`beyond`.
     """
 
     SETTINGS: ClassVar[tuple[str, ...] | None] = None
@@ -75,9 +78,9 @@ class Planner(ABC):
     def __init__(self, config: PlannerConfig, action: ActionSpec, device: torch.device | str = "cpu") -> None:
         self.config = config
         self.device = torch.device(device)
-        self._terminated: Terminated | None = None
-        self._success: Success | None = None
-        self._worth: Worth | None = None
+        self.terminated: Terminated | None = None
+        self.success: Success | None = None
+        self.worth: Worth | None = None
         self.clock: Callable[[], float] = time.monotonic
         """Tells the time (s) for deadlines."""
         self.pessimism = config.pessimism
@@ -155,7 +158,7 @@ class Planner(ABC):
             terminated: [..., S] -> bool [...], which observations end an episode; ``None``: none.
             success: [..., S] -> bool [...], which of these are successes; ``None``: none.
         """
-        self._terminated, self._success = terminated, success
+        self.terminated, self.success = terminated, success
 
     def beyond(self, worth: Worth | None) -> None:
         """Add what the last state of a sequence is worth to its return, unless the episode ended before.
@@ -163,7 +166,7 @@ class Planner(ABC):
         Args:
             worth: [..., S] -> [...]; ``None``: nothing is added.
         """
-        self._worth = worth
+        self.worth = worth
 
     def scored(
         self,
@@ -216,9 +219,9 @@ class Planner(ABC):
         """
         trajectory = model(observation, actions)
         rewards = reward(trajectory[..., :-1, :], actions, trajectory[..., 1:, :])
-        after = None if self._worth is None else self._worth(trajectory[..., -1, :])
+        after = None if self.worth is None else self.worth(trajectory[..., -1, :])
         over = None
-        if self._terminated is not None:
+        if self.terminated is not None:
             trajectory, rewards, over = self._ended(trajectory, rewards)
         total: Tensor = rewards.sum(dim=-1)
         if after is not None:
@@ -235,13 +238,13 @@ class Planner(ABC):
 
         And which sequences ended, bool [..., K]; ``None``: none.
         """
-        assert self._terminated is not None
+        assert self.terminated is not None
         after = trajectory[..., 1:, :]
-        ends = self._terminated(after)
+        ends = self.terminated(after)
         if not bool(ends.any()):
             return trajectory, rewards, None
         over = ends.cumsum(dim=-1) - ends.long() > 0  # an earlier step has ended it
-        good = torch.zeros_like(ends) if self._success is None else self._success(after)
+        good = torch.zeros_like(ends) if self.success is None else self.success(after)
         failed = (ends & ~good & ~over).any(dim=-1, keepdim=True)
         counted = rewards[~over & torch.isfinite(rewards)]
         worst = counted.amin().clamp_max(0.0) if len(counted) else rewards.new_zeros(())

@@ -48,6 +48,8 @@ def merge_runs(first: Path, second: Path, out: Path) -> tuple[RunFolder, list[st
         CrlError: They don't fit together, a task is in both, or ``out`` is taken.
     """
     runs = [load_run(first), load_run(second)]
+    for run in runs:
+        run.require_told()
     _refuse_unlike(*runs)
     both = [task for task in runs[0].tasks if task in runs[1].tasks]
     if both:
@@ -74,6 +76,7 @@ def forget_task(path: Path, task: int, out: Path) -> tuple[RunFolder, list[str]]
         CrlError: It has not learned the task or no other one, its models can't be taken over, or ``out`` is taken.
     """
     run = load_run(path)
+    run.require_told()
     run.check(task)
     left = [known for known in run.tasks if known != task]
     if not left:

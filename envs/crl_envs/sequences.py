@@ -22,6 +22,19 @@ DENSITIES = ((500, 500), (100, 500), (500, 100), (500, 250), (250, 500))
 """Densities of the block's left and right half (kg/m3)."""
 HELD_OUT_DENSITIES = ((1000, 100), (100, 1000), (300, 1000), (1000, 300), (1000, 1000))
 """More of them, that no setting was chosen on."""
+CONTINUAL_WORLD = (
+    "hammer",
+    "push-wall",
+    "faucet-close",
+    "push-back",
+    "stick-pull",
+    "handle-press-side",
+    "push",
+    "shelf-place",
+    "window-close",
+    "peg-unplug-side",
+)
+"""The ten tasks of Continual World, in its order."""
 BODIES = ("base", "torso", "thigh", "shin", "foot")
 
 DOOR_OPEN: dict[str, Any] = {
@@ -63,6 +76,26 @@ HALF_CHEETAH_BODY: dict[str, Any] = {
     "name": "half_cheetah_body",
     "description": "a planar cheetah runs with one kind of body part enlarged (MuJoCo); no success, the return counts",
     "tasks": [{"name": body, "id": "crl/HalfCheetahBody-v0", "kwargs": {"body": body}} for body in BODIES],
+}
+
+
+def _continual_world(ending: str) -> list[dict[str, Any]]:
+    return [
+        {"name": f"{task}{ending}", "id": "crl/ContinualWorld-v0", "kwargs": {"task": task}} for task in CONTINUAL_WORLD
+    ]
+
+
+CW10: dict[str, Any] = {
+    "name": "cw10",
+    "description": "Continual World: an arm does ten things of Meta-World (MuJoCo; needs the extra metaworld)",
+    "tasks": _continual_world(""),
+}
+
+CW20: dict[str, Any] = {
+    "name": "cw20",
+    # A task that comes again has another name, and so is a task of its own, as it is in Continual World.
+    "description": "Continual World: the ten tasks of cw10 twice, each position a task of its own",
+    "tasks": _continual_world("") + _continual_world("_again"),
 }
 
 HUSKY_FAULTS: tuple[dict[str, Any], ...] = (
@@ -131,6 +164,20 @@ UGV_LIFE: dict[str, Any] = {
         {"name": "nominal", "id": "crl/UGVLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 1500}}
     ],
     "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
+}
+
+CARTPOLE_LIFE: dict[str, Any] = {
+    "name": "cartpole_life",
+    "description": "a cart keeps its pole up and drives from goal to goal while pole and motor change, unannounced",
+    "tasks": [{"name": "nominal", "id": "crl/CartPoleLife-v0", "kwargs": {"regimes": 1, "episode_steps": 250}}],
+    "life": {"regimes": 12, "episode_steps": 1_000_000},
+}
+
+PUSHER_LIFE: dict[str, Any] = {
+    "name": "pusher_life",
+    "description": "a fingertip pushes a block from goal to goal while block and table change, unannounced (MuJoCo)",
+    "tasks": [{"name": "nominal", "id": "crl/PusherLife-v0", "kwargs": {"regimes": 1, "episode_steps": 150}}],
+    "life": {"regimes": 8, "episode_steps": 1_000_000},
 }
 
 UGV_MISSION_HUSKY: dict[str, Any] = {

@@ -40,6 +40,9 @@ def export(
             metavar="FILE|FOLDER|NAME", help="Where to; for minari the dataset's name, such as mine/slides-v0."
         ),
     ] = None,
+    policy: Annotated[
+        bool, typer.Option("--policy", help="With onnx: a whole decision of the planner, in place of the dynamics.")
+    ] = False,
     robot: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="Of a bag: the robot's description, for its limits.")
     ] = None,
@@ -55,11 +58,12 @@ def export(
 
     Transitions of a run are those of its evaluation episodes, which are played again, without noise. Each has the
     planned, the refined and the sent action. A model maps observations and actions to next observations; the file is
-    read again by its library and compared with the model.
+    read again by its library and compared with the model. A decision (--policy) maps an observation and
+    random numbers to an action.
     """
     from crl.exporting.episode import recorded
     from crl.exporting.extra import ExportError
-    from crl.exporting.run import Format, default_name, export_episodes, export_model, write
+    from crl.exporting.run import Format, default_name, export_episodes, export_model, export_policy, write
     from crl.matching import nearest
     from crl.reporting.replay.recording import reader_of
     from crl.training.load import load_run
@@ -80,7 +84,10 @@ def export(
         loaded = load_run(folder)
         for problem in loaded.problems:
             say(f"note: {problem}")
-        target = out or default_name(chosen, folder.name, f"task{task}")
+        target = out or default_name(chosen, folder.name, f"task{task}_policy" if policy else f"task{task}")
+        if policy:
+            say(export_policy(loaded, task, chosen, Path(target)))
+            return
         if chosen.of_model:
             say(export_model(loaded, task, chosen, Path(target)))
             return

@@ -91,7 +91,7 @@ PLANNERS: Mapping[str, Settings] = {
 
 REFINERS = (
     "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_published", "afm_unguided",
-    "regression", "box", "inverse", "replan", "lifelong",
+    "regression", "box", "inverse", "replan", "l1", "indi", "lifelong",
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
@@ -131,13 +131,15 @@ def refiner_settings(setting: Callable[[str], Any]) -> Settings:
         read += _SIMULATED
     if not setting("refiner.clipped"):
         read += ["flow.field.box_scale"]
+    if kind in ("l1", "indi"):
+        read += ["refiner.filter", "flow.tracking.max_correction"]
     if kind not in ("flow", "inverse", "box", "replan"):  # looks for no regimes
         return tuple(read)
     read += ["refiner.identifier"]
     if kind == "flow":
         read += _TRAINED
     if identifier == "published":
-        return (*read, "flow.tracking.false_alarms", "flow.tracking.evidence")
+        return (*read, "flow.field.actions", "flow.tracking.false_alarms", "flow.tracking.evidence")
     if kind == "flow":
         read += ["flow.field.actions", "flow.integration.tolerance"]
     return (*read, *_TRACKING, *(_LEARNED if identifier == "learned" else _STRUCTURED))

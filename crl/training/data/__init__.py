@@ -1,1 +1,1 @@
-"""Recorded data to learn from: a robot's bags and Minari datasets."""
+"""Recorded data to learn from: a robot's bags, Minari and LeRobot datasets, and exported MCAP files."""

@@ -13,8 +13,12 @@ from typing import Any
 import numpy as np
 
 from crl.errors import CrlError
+from crl.training.data.episode import AGAIN, as_data, described
+from crl.training.data.told import refuse_robot
 
 PREFIX = "minari:"
+ABOUT = "crl"
+"""Key of a dataset's metadata with what ``crl export`` says of it, as JSON."""
 
 
 class MinariData:
@@ -41,12 +45,16 @@ class MinariData:
                 is not an array of numbers per episode.
         """
         del odom
-        for key, value in (("robot", robot), ("cmd_vel", cmd_vel)):
-            if value is not None:
-                raise CrlError(f"data.{key} describes the robot of a bag", "leave it out for a Minari dataset")
+        refuse_robot("a Minari dataset", robot, cmd_vel)
         name = source.removeprefix(PREFIX)
         dataset = _load(name)
-        _check_environment(source, dataset.env_spec, env, options)
+        about = dataset.storage.metadata.get(ABOUT)
+        told = None if about is None else described(source, str(about))
+        # An environment without a name can't be stored; what was exported says enough without it.
+        if told is None or dataset.env_spec is not None:
+            _check_environment(source, dataset.env_spec, env, options)
+        if told is not None:
+            return as_data(source, told, [_columns(source, each) for each in _episodes(name, dataset)])
         segments, messages = [], 0
         for episode in _episodes(name, dataset):
             seen = _numbers(source, "observations", episode.observations)
@@ -91,6 +99,22 @@ def _episodes(name: str, dataset: Any) -> Iterator[Any]:
         if episode is None:
             return
         yield episode
+
+
+def _columns(source: str, episode: Any) -> dict[str, Any]:
+    """An episode as :meth:`crl.training.data.episode.Episode.columns` gives it; row 0 of its infos is of the reset."""
+    try:
+        infos = {name: _numbers(source, name, episode.infos[name])[1:] for name in ("planned", "refined")}
+        ended = bool(episode.terminations[-1])
+    except (KeyError, TypeError, IndexError) as error:
+        raise CrlError(f"{source} lacks what was exported with it: {error!r}", AGAIN) from error
+    return {
+        "observations": _numbers(source, "observations", episode.observations),
+        "sent": _numbers(source, "actions", episode.actions),
+        "rewards": np.asarray(episode.rewards, np.float64),
+        "terminated": ended,
+        **infos,
+    }
 
 
 def _numbers(source: str, what: str, values: Any) -> np.ndarray[Any, np.dtype[np.float32]]:

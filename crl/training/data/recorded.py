@@ -1,9 +1,13 @@
-"""Learning from what was recorded: bags of a robot, or Minari datasets, checked before anything is learned from them.
+"""Learning from what was recorded or exported, checked before anything is learned from it.
+
+That are bags of a robot, Minari datasets, and LeRobot datasets and MCAP files that ``crl export`` wrote.
 
 Who reads a kind of data is found by the entry point group ``crl.recorded_data``; what it returns is described at
 :meth:`crl_robots.recordings.demonstrations.BagData.read`. Names, units, ranges and rates must be those of the task.
 Transitions that are not finite, or whose action is outside the task's limits, are left out, and windows never reach
-over them.
+over them. Data that were exported may also say (``steps``, an entry per segment) what was planned and refined, which
+rewards there were and whether the episode ended for good; without this, the sent action stands for all three, and the
+task's own function gives the reward.
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ from crl.sequences import TaskSequence
 from crl.types import LearnBudget, LearnReport, TaskSpec, Told, Transition, as_array, untold
 
 GROUP = "crl.recorded_data"
+GENERAL = "bag"
+"""Kind that is asked last: an exported file is an MCAP file too, and so looks like a bag."""
 TOLERANCE = 1e-4
 """Share of an action's range by which a recorded action may be outside, and is brought inside."""
 
@@ -101,8 +107,9 @@ def read_recorded(config: Config, sequence: TaskSequence, index: int) -> Recorde
     _check_shapes(source, told["segments"], task)
     left_out: Counter[str] = Counter(told["left_out"])
     transitions: list[Transition] = []
-    for observations, actions in told["segments"]:
-        transitions += _transitions(task, observations, actions, left_out)
+    further = told.get("steps") or [None] * len(told["segments"])
+    for (observations, actions), more in zip(told["segments"], further, strict=True):
+        transitions += _transitions(task, observations, actions, left_out, more)
     recorded = Recorded(source, transitions, int(told["messages"]), dict(left_out), tuple(told.get("topics", ())))
     if not transitions:
         raise CrlError(f"nothing can be learned from {recorded}", "record odometry and commands while the robot drives")
@@ -115,7 +122,7 @@ def reader_of(source: str) -> DataReader:
     Raises:
         CrlError: Nobody does.
     """
-    points = sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    points = sorted(entry_points(group=GROUP), key=lambda point: (point.name == GENERAL, point.name))
     for point in points:
         reader: DataReader = point.load()
         if reader.fits(source):
@@ -123,7 +130,7 @@ def reader_of(source: str) -> DataReader:
     known = ", ".join(point.name for point in points) or "none is installed"
     raise CrlError(
         f"data={source} is nothing that can be read (kinds: {known})",
-        "give a .mcap or .db3 file, a folder that holds some, or minari:NAME",
+        "give a .mcap or .db3 file, a folder that holds some or a LeRobot dataset, or minari:NAME",
     )
 
 
@@ -147,6 +154,12 @@ def _check(source: str, told: Mapping[str, Any], task: TaskSpec) -> None:
     """Refuse data whose names, units, ranges or rates are not the task's."""
     if told["observation"] is None:  # made in the environment itself
         return
+    name = told.get("task")
+    if name is not None and name != task.name:
+        raise CrlError(
+            f"{source} holds episodes of the task {name}, the first task to be learned is {task.name}",
+            f"begin with that task (tasks=[...]), or export episodes of {task.name}",
+        )
     action = task.action
     learned = [(item.name, item.unit) for item in task.observation.fields]
     _check_fields(source, "observation", [tuple(item) for item in told["observation"]], learned)
@@ -190,13 +203,15 @@ def _check_fields(source: str, what: str, mine: Sequence[tuple[str, str]], learn
         )
 
 
-def _transitions(task: TaskSpec, observations: Any, actions: Any, left_out: Counter[str]) -> list[Transition]:
-    """Transitions of a stretch, cut wherever something can't be used."""
+def _transitions(
+    task: TaskSpec, observations: Any, actions: Any, left_out: Counter[str], more: Mapping[str, Any] | None = None
+) -> list[Transition]:
+    """Transitions of a stretch, cut wherever something can't be used; ``more``: what an export says of its steps."""
     low, high = as_array(task.action.low), as_array(task.action.high)
     slack = TOLERANCE * (high - low)
     made: list[Transition] = []
     first = True
-    for before, action, after in zip(observations, actions, observations[1:], strict=False):
+    for step, (before, action, after) in enumerate(zip(observations, actions, observations[1:], strict=False)):
         sent = np.clip(np.asarray(action, np.float32), low, high)
         trouble = None
         if not (np.isfinite(before).all() and np.isfinite(action).all() and np.isfinite(after).all()):
@@ -208,7 +223,13 @@ def _transitions(task: TaskSpec, observations: Any, actions: Any, left_out: Coun
             first = True
             continue
         start, end = np.array(before, np.float32), np.array(after, np.float32)
-        reward = float(task.reward(start, sent, end))
-        made.append(Transition(task.index, start, sent, sent, sent, reward, end, first=first, last=False))
+        planned, refined, last, ended = sent, sent, False, False
+        rewards = None
+        if more is not None:
+            planned, refined, rewards = more["planned"][step], more["refined"][step], more["rewards"]
+            last = step + 1 == len(actions)
+            ended = last and more["terminated"]
+        reward = float(task.reward(start, sent, end) if rewards is None else rewards[step])
+        made.append(Transition(task.index, start, planned, refined, sent, reward, end, first, last, ended))
         first = False
     return made

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from crl.exporting import lerobot
-from crl.exporting.episode import Episode
 from crl.exporting.extra import ExportError
+from crl.training.data.episode import Episode
+from crl.training.data.lerobot import ABOUT
 from tests.crl.exporting import trips
 
 pytest.importorskip("lerobot.datasets.lerobot_dataset", reason="needs the extra lerobot")
@@ -21,7 +22,7 @@ def read(folder: Path, sent: list[Episode]) -> list[Episode]:
 
     dataset = LeRobotDataset(folder.name, root=folder)
     frames = [dataset[i] for i in range(len(dataset))]
-    seeds = json.loads((folder / lerobot.ABOUT).read_text())["seeds"]
+    seeds = json.loads((folder / ABOUT).read_text())["seeds"]
     table = dataset.hf_dataset.with_format(None)  # frames as tensors have float32 alone
     stored, where = list(table["next.reward"]), list(table["episode_index"])
     found = []

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from crl.exporting import mcap
-from crl.exporting.episode import Episode
 from crl.exporting.extra import ExportError
+from crl.training.data.episode import Episode
+from crl.training.data.mcap import ABOUT
 from tests.crl.exporting import trips
 
 pytest.importorskip("mcap_ros2", reason="needs the extra export")
@@ -20,7 +21,8 @@ pytest.importorskip("mcap_ros2", reason="needs the extra export")
 def read(messages: list[tuple[str, Any]], sent: list[Episode]) -> list[Episode]:
     """Episodes of (topic, message) in order."""
     found: list[dict[str, list[Any]]] = []
-    for topic, message in messages:
+    assert messages[0][0] == ABOUT
+    for topic, message in messages[1:]:
         if topic == "/episode":
             found.append({topic: [json.loads(message.data)]})
             continue

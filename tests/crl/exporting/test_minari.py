@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from crl.exporting import minari
-from crl.exporting.episode import Episode
 from crl.exporting.extra import ExportError
+from crl.training.data.episode import Episode
 from tests.crl.exporting import trips
 
 

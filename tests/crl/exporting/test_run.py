@@ -11,9 +11,10 @@ from typer.testing import CliRunner
 
 import crl
 from crl.cli import app
+from crl.errors import CrlError
 from crl.exporting.dynamics import PROBES
-from crl.exporting.extra import ExportError, library
 from crl.exporting.run import Format, default_name
+from crl.training.data.extra import library
 from tests import tiny
 
 
@@ -91,7 +92,7 @@ def test_what_can_not_be_exported_is_named(run: Path, tmp_path: Path) -> None:
         code, shown = export(str(run), *words)
         assert code != 0
         assert said in shown
-    with pytest.raises(ExportError, match=r"needs the package nothing.*") as error:
+    with pytest.raises(CrlError, match=r"needs the package nothing.*") as error:
         library("no_such_module", "nothing")
     assert "pip install 'crl[export]'" in str(error.value)
 

@@ -6,8 +6,8 @@ from dataclasses import fields
 
 import numpy as np
 
-from crl.exporting.episode import Episode
 from crl.sequences import load_sequence
+from crl.training.data.episode import Episode
 
 STEPS = (300, 1, 517)
 """Lengths of the episodes."""

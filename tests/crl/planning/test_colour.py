@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from crl.planning.colour import colouring
-from crl.planning.mppi import _ar1
+from crl.planning.mppi import ar1
 from tests.oracles.planners import powerlaw_noise
 
 
@@ -45,8 +45,8 @@ def test_the_spectrum_falls_as_the_law_says(beta: float) -> None:
 
 @pytest.mark.parametrize("correlation", [0.0, 0.3, 0.7, 0.99])
 @pytest.mark.parametrize("horizon", [1, 2, 10])
-def test_mppis_noise_is_a_stationary_ar1_process(correlation: float, horizon: int) -> None:
-    matrix = _ar1(correlation, horizon).double().numpy()
+def test_mppis_noise_is_a_stationaryar1_process(correlation: float, horizon: int) -> None:
+    matrix = ar1(correlation, horizon).double().numpy()
     steps = np.arange(horizon)
     expected = correlation ** np.abs(steps[:, None] - steps)
     np.testing.assert_allclose(matrix @ matrix.T, expected, atol=1e-5)

@@ -199,6 +199,7 @@ class Dataset:
 
     def __init__(self, env: str, kwargs: dict[str, Any]) -> None:
         self.env_spec = SimpleNamespace(id=env, kwargs=kwargs)
+        self.storage = SimpleNamespace(metadata={})
 
     def iterate_episodes(self) -> Any:
         with closing(UNICYCLE.make(0)) as env:
