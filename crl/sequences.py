@@ -15,7 +15,7 @@ import sys
 import warnings
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -155,6 +155,15 @@ class TaskSequence:
                 _same_structure(spec, other, self.name)
             self._specs[index] = spec
         return self._specs[index]
+
+    def under(self, labels: Mapping[int, int]) -> TaskSequence:
+        """The same sequence, with an agent's own labels in place of the indices of its specs.
+
+        Args:
+            labels: The label of every task that has one, by the task's identity.
+        """
+        known = {at: labels[task] for at in range(len(self)) if (task := self.identity(at)) in labels}
+        return replace(self, _specs={at: replace(self.spec(at), index=label) for at, label in known.items()})
 
     def identity(self, index: int) -> int:
         """Number of the task at a position among the sequence's distinct tasks: its index for the agent."""

@@ -4,6 +4,7 @@ What is finished in FOLDER is not lived again, and a life that was stopped goes 
 of other seeds stay in the JSON file.
 
 usage: python scripts/measure_lives.py FOLDER OUT.json --seeds 11 12 13 --fit 0 --steps 3000 [--arms oracle networks]
+       [--env cartpole_life] [--regimes 200]
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from typing import Any
 
 ARMS = {
     "oracle": ("refiner=oracle",),
+    "told": ("refiner=lifelong", "life.labels=told"),
     "hypercrl": ("refiner=lifelong", "memory.kind=hypercrl"),
     "networks": ("refiner=lifelong", "memory.kind=networks"),
+    "heads": ("refiner=lifelong", "memory.kind=heads"),
     "contexts": ("refiner=lifelong", "memory.kind=contexts"),
     "afm": ("refiner=afm",),
     "online": ("refiner=none",),
 }
-"""Who lives: an oracle, the memories, identification without a memory, and online learning alone."""
+"""Who lives: an oracle, a memory that is told the regime, the memories, identification without a memory, and online learning alone."""
 KEPT = (
     *("seed", "steps", "waypoints", "cross_track", "right", "reward", "visits", "returns", "returned", "recalled"),
-    *("recalls", "false_alarms", "unchanged", "crashes", "known", "by_regime", "ms"),
+    *("recalls", "false_alarms", "unchanged", "crashes", "known", "by_regime", "ms", "goal_distance", "learning"),
+    "bytes",
 )
 
 
@@ -50,6 +54,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", required=True)
     parser.add_argument("--fit", type=int, required=True, help="seed of the run that learns the nominal body")
     parser.add_argument("--steps", type=int, required=True)
+    parser.add_argument("--regimes", type=int, help="number of regimes, if not the sequence's")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     chosen = parser.parse_args()
     fit = chosen.folder / f"fit_{chosen.fit}"
@@ -63,13 +68,22 @@ def main() -> None:
             rows = [row for row in rows if (row["arm"], row["seed"], row["steps"]) != (arm, seed, chosen.steps)]
             folder = chosen.folder / f"{arm}_{seed}_{chosen.steps}"
             given = [*common, *ARMS[arm], f"life.steps={chosen.steps}", f"seed={seed}", f"life.run={fit}"]
+            if chosen.regimes is not None:
+                given += [f"life.regimes={chosen.regimes}"]
+                given += [f"memory.most={2 * chosen.regimes}"] if "refiner=lifelong" in ARMS[arm] else []
             words = command([*given, f"name={folder.name}"])
             if finished(folder) is None:
                 subprocess.run(words, check=True)
             found = finished(folder)
             assert found is not None
             life = {key: found["life"][key] for key in KEPT if key in found["life"]}
-            about = {"arm": arm, "fit": chosen.fit, "commit": found["commit"], "command": " ".join(["crl", *words[3:]])}
+            about = {
+                "env": chosen.env,
+                "arm": arm,
+                "fit": chosen.fit,
+                "commit": found["commit"],
+                "command": " ".join(["crl", *words[3:]]),
+            }
             rows.append({**about, "cpu_seconds": found["cpu_seconds"], **life})
             chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""Writes docs/results/lives.md from docs/results/lives.json.
+"""Writes docs/results/lives.md from docs/results/lives.json, or the page of another body's lives from its file.
 
 usage: python scripts/page_lives.py [JSON [PAGE]]
 """
@@ -9,14 +9,17 @@ import json
 import sys
 from pathlib import Path
 
-from crl.reporting.pages.lives_page import page
+from crl.reporting.pages import goal_lives_page, lives_page
 
 
 def main() -> None:
     """Write the page."""
     source = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/results/lives.json")
     target = Path(sys.argv[2]) if len(sys.argv) > 2 else source.with_suffix(".md")
-    target.write_text(page(json.loads(source.read_text())), encoding="utf-8")
+    rows = json.loads(source.read_text())
+    # Lives of before there were other bodies do not say whose they are.
+    page = goal_lives_page.page if rows[0].get("env", "ugv_life") != "ugv_life" else lives_page.page
+    target.write_text(page(rows), encoding="utf-8")
 
 
 if __name__ == "__main__":

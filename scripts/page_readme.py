@@ -16,6 +16,9 @@ from typing import Any
 import numpy as np
 
 from crl.reporting.confirmations.criteria import estimate
+from crl.reporting.confirmations.kind import Kind
+from crl.reporting.confirmations.missions import MISSIONS
+from crl.reporting.confirmations.sequences import SEQUENCES
 from crl.reporting.pages.baseline import random_returns
 from crl.reporting.pages.lives_page import by_arm, short_table, verdicts
 from crl.reporting.tables.kinds import Estimate
@@ -157,32 +160,29 @@ def _classed(found: dict[str, dict[str, str]], method: str) -> list[str]:
 
 
 def confirmed() -> str:
-    """The table of confirmations: fresh seeds, faults and maps."""
+    """The tables of confirmations: fresh seeds, faults and maps; fresh seeds and orders of tasks."""
+    missions = [Column("completed", Estimate(2)), Column("steps", Estimate(0)), Column("cross-track", Estimate(2), "m")]
+    runs = [Column("success", Estimate(2)), Column("return", Estimate(0)), Column("forgetting", Estimate(2))]
+    tables = [
+        _confirmed(MISSIONS, ("success", "steps", "cross_track"), missions),
+        _confirmed(SEQUENCES, ("success", "return", "forgetting"), runs),
+    ]
+    return "\n\n".join(table for table in tables if table) or "No suite has been confirmed yet (`crl confirm`)."
+
+
+def _confirmed(kind: Kind, quantities: Sequence[str], columns: Sequence[Column]) -> str:
     rows = []
     for path in sorted(RESULTS.glob("confirm_*.json")):
         found = json.loads(path.read_text(encoding="utf-8"))
-        records = found["missions"]
         held = sum(criterion["holds"] for criterion in found["criteria"])
+        suite = (
+            f"{path.stem.removeprefix('confirm_')} ([page](docs/results/{path.stem}.md)), "
+            f"{held} of {len(found['criteria'])} criteria hold"
+        )
+        records = found.get(kind.records, [])
         for method in dict.fromkeys(record["method"] for record in records):
-            success, steps = (estimate(records, method, what) for what in ("success", "steps"))
-            crossing = estimate(records, method, "cross_track")
-            rows.append(
-                (
-                    f"{path.stem.removeprefix('confirm_')} ([page](docs/results/{path.stem}.md)), "
-                    f"{held} of {len(found['criteria'])} criteria hold",
-                    method,
-                    success,
-                    steps,
-                    crossing,
-                )
-            )
-    if not rows:
-        return "No suite has been confirmed yet (`crl confirm`)."
-    columns = [
-        *(Column("Suite"), Column("method"), Column("completed", Estimate(2)), Column("steps", Estimate(0))),
-        Column("cross-track", Estimate(2), "m"),
-    ]
-    return text(columns, rows)
+            rows.append((suite, method, *(estimate(records, method, what, kind=kind) for what in quantities)))
+    return text([Column("Suite"), Column("method"), *columns], rows) if rows else ""
 
 
 def lives() -> str:

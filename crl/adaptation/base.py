@@ -158,6 +158,10 @@ class Adaptation(ABC):
         """What is worth keeping for another run or robot of the kind; ``None``: nothing is remembered."""
         return None
 
+    def remembered_bytes(self) -> dict[str, float] | None:
+        """What a memory of regimes takes (bytes): ``per_regime`` and ``once``; ``None``: there is none."""
+        return None
+
     def recollect(self, state: Mapping[str, Any]) -> None:
         """Go on with what :meth:`remembered` returned.
 

@@ -28,7 +28,7 @@ from crl.adaptation.fitting import fit_fitted, randomised
 from crl.adaptation.nominal_model import replaced
 from crl.adaptation.online_learner import Online, OnlineLearner
 from crl.adaptation.refiners.base import NoRefiner
-from crl.adaptation.refiners.making import make_refiner
+from crl.adaptation.refiners.making import check_refiner, make_refiner
 from crl.adaptation.tracking.disturbance import Disturbance
 from crl.config import Config
 from crl.dynamics.body import Body
@@ -36,6 +36,7 @@ from crl.dynamics.buffer import Buffer
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
 from crl.planning.body_rollout import BodyRollout
+from crl.planning.motion_rollout import MotionRollout
 from crl.planning.planner import Plan, Planner
 from crl.seeding import torch_generator
 from crl.types import ActionSpec, Array, LearnBudget, LearnReport, ObservationSpec, TaskSpec, Transition
@@ -50,7 +51,8 @@ class MissionAdaptation(Adaptation):
         action: Elements of the action.
 
     Raises:
-        CrlError: ``flow.identification.measured`` does not fit the observation or the action.
+        CrlError: ``flow.identification.measured`` does not fit the observation or the action, or the refiner is not for
+            such a body.
 
     Attributes:
         body: What is read and predicted.
@@ -65,7 +67,7 @@ class MissionAdaptation(Adaptation):
         self.body = self.features = Body(observation, action)
         self.stride = config.body.stride
         self.box = Box.of(action)
-        measured_fields(config, self.body, action)  # now, and not after the training
+        check_refiner(config, measured_fields(config, self.body, action))  # now, and not after the training
         self.fitted: Fitted | None = None
         self.online: Online | None = None
         self.make_learner: Callable[..., Online] = OnlineLearner
@@ -120,10 +122,13 @@ class MissionAdaptation(Adaptation):
         self._rollout: BodyRollout | None = None
         self._history: list[tuple[Tensor, Tensor]] = []
         self._before: Tensor | None = None
+        self.refiner.plans_with(self._predicted)
 
     def plan(self, planner: Planner, task: TaskSpec, observation: Tensor, generator: torch.Generator) -> Plan:
         """Plan within what the body can still attain, under the disturbance that is estimated."""
         assert self.online is not None
+        if self.refiner.motion is not None:
+            return planner.plan(MotionRollout(self.refiner.motion), task.reward, observation, generator)
         if self._rollout is None:
             self._rollout = BodyRollout(self.body, self._model, self.online.weights)
         if self.config.refiner.authority:
@@ -208,13 +213,21 @@ class MissionAdaptation(Adaptation):
 
     def expected(self, observation: Array, executed: Array) -> Tensor:
         """What the planner's model makes of the nominal command that an action amounts to, per control step."""
-        assert self.online is not None
         seen = torch.from_numpy(observation)
+        if self.refiner.motion is not None:
+            after = self.refiner.motion(seen, torch.from_numpy(executed))
+            return self.body.change(seen, after)
         command = self.refiner.nominal_command(torch.from_numpy(executed))
+        change = self._predicted(self._as_nominal(seen).unsqueeze(0), command.unsqueeze(0))[0]
+        return change + self.disturbance.offset(self._heading(seen)) if self.disturbance.on else change
+
+    def _predicted(self, observation: Tensor, command: Tensor) -> Tensor:
+        """Changes [N, D] of one control step by the planner's model as it is now, without a disturbance."""
+        assert self.online is not None
         model, weights = self._model, self.online.weights
         now = TaskModel(model.model, weights, model.normalisers, model.network)
-        change = now.predict(self._as_nominal(seen).unsqueeze(0), command.unsqueeze(0))[0] / self.stride
-        return change + self.disturbance.offset(self._heading(seen)) if self.disturbance.on else change
+        size = self._observation.size  # what a memory appends, the planner's model does not read
+        return now.predict(observation[..., :size], command) / self.stride
 
     # ------------------------------------------------------------------ what is measured
     def belief(self) -> Belief:

@@ -79,6 +79,24 @@ def linearise(model: Change, observation: Tensor, action: Tensor, box: Box) -> t
     return changes[0], derivative.permute(1, 2, 0)
 
 
+def command_slope(model: NominalModel, observation: Tensor, action: Tensor, box: Box) -> tuple[Tensor, Tensor]:
+    """Changes [N, D], and their derivatives [N, D, A] by an offset of commands (per half range).
+
+    The offset is of the command and, where that is observed, of the one before alike.
+
+    Args:
+        model: The model.
+        observation: Observations [N, S].
+        action: Actions [N, A].
+        box: Box of the actions.
+    """
+    if not model.lags:
+        return linearise(model, observation, action, box)
+    change, both = doubled(model, box)
+    value, derivative = linearise(change, observation, torch.cat([action, observation[..., model.lags]], dim=-1), both)
+    return value, derivative[..., : box.size] + derivative[..., box.size :]
+
+
 def extended(model: Change, observation: Tensor, action: Tensor, box: Box) -> Tensor:
     """Changes [N, D], continued linearly from the box's surface for actions outside of it.
 

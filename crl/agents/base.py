@@ -19,6 +19,7 @@ from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
+from crl.memory.recall.episodes import EpisodeJudge
 from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Planner
 from crl.types import Array, Decision, LearnBudget, LearnReport, Reward, TaskSpec, Transition
@@ -110,6 +111,17 @@ class Agent(ABC):
             "evaluate it with labels=told",
         )
 
+    def episode_judge(self) -> EpisodeJudge:
+        """What judges to which of its labels an episode belongs, for learning without being told.
+
+        Raises:
+            CrlError: It has no models of its tasks.
+        """
+        raise CrlError(
+            "the agent has no model of its tasks, so it can't tell them apart itself",
+            "let it be told: continual.labels=told",
+        )
+
     def belief(self) -> Belief:
         """What it believes of its body now."""
         return Belief()
@@ -147,6 +159,10 @@ class Agent(ABC):
 
     def remembered(self) -> dict[str, Any] | None:
         """What is worth keeping for another run or robot of the kind; ``None``: nothing is remembered."""
+        return None
+
+    def remembered_bytes(self) -> dict[str, float] | None:
+        """What its memory of regimes takes (bytes): ``per_regime`` and ``once``; ``None``: it has none."""
         return None
 
     def recollect(self, state: Mapping[str, Any]) -> None:

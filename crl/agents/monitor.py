@@ -51,6 +51,10 @@ class Change:
     distance: float
     moved: bool
 
+    def values(self) -> dict[str, Any]:
+        """What a log says of it."""
+        return {"task": self.task, "distance": self.distance, "moved": self.moved}
+
 
 @dataclass(frozen=True)
 class ReachVerdict:

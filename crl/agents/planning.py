@@ -30,6 +30,7 @@ from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.learning.knowledge import Knowledge
 from crl.learning.outcomes import Outcomes
+from crl.memory.recall.episodes import EpisodeJudge
 from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed
 from crl.seeding import torch_generator
@@ -215,6 +216,10 @@ class PlanningAgent(Agent):
         """What infers which of its tasks is in force."""
         return TaskInference(self.knowledge, tasks)
 
+    def episode_judge(self) -> EpisodeJudge:
+        """What judges to which of its labels an episode belongs."""
+        return EpisodeJudge(self.knowledge)
+
     def belief(self) -> Belief:
         """What it believes of its body while it adapts."""
         return self.adaptation.belief() if self._adapting else Belief()
@@ -227,6 +232,10 @@ class PlanningAgent(Agent):
     def remembered(self) -> dict[str, Any] | None:
         """What its adaptation remembers."""
         return self.adaptation.remembered()
+
+    def remembered_bytes(self) -> dict[str, float] | None:
+        """What its adaptation's memory of regimes takes."""
+        return self.adaptation.remembered_bytes()
 
     def recollect(self, state: Mapping[str, Any]) -> None:
         """Go on with what :meth:`remembered` returned."""

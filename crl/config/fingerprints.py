@@ -36,6 +36,9 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,
     ("life", "steps"): None,
+    ("refiner", "filter"): 3.0,
+    ("life", "regimes"): None,
+    ("life", "labels"): "none",
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was
 done before."""

@@ -83,6 +83,10 @@ RULES: tuple[_Rule, ...] = (
         "life.run and life.memory need life.steps",
         lambda c: c.life.steps is not None or not (c.life.run or c.life.memory),
     ),
+    (
+        "life.labels=told is for a memory of regimes: use refiner=lifelong",
+        lambda c: c.life.labels == "none" or c.refiner.kind == "lifelong",
+    ),
     ("agent.run must name the run that agent=frozen plays", lambda c: kind_of(c) is not FROZEN or bool(c.agent.run)),
     ("agent.run is for agent=frozen", lambda c: kind_of(c) is FROZEN or c.agent.run is None),
     ("learning.recent + learning.events must not exceed 1", lambda c: c.learning.recent + c.learning.events <= 1),

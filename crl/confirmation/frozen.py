@@ -18,7 +18,7 @@ NAME = "confirmation.json"
 
 @dataclass(frozen=True)
 class Frozen:
-    """What must stay the same from the first mission to the last.
+    """What must stay the same from the first mission or run to the last.
 
     Attributes:
         suite: Name of the suite.

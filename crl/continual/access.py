@@ -1,7 +1,7 @@
-"""What a strategy has to be told of tasks and looks at again, and the refusal of one that needs more than it may have.
+"""What a strategy looks at again, and the refusal of one that looks at more than the setting allows.
 
-``continual.labels`` and ``continual.revisits`` say what the setting allows. They withhold nothing: they are a promise
-of the user, against which every strategy and every part declares what it needs.
+What a strategy has to be told of tasks is never withheld: with ``continual.labels`` other than ``told`` it is told what
+the agent infers (:mod:`crl.training.labelling`).
 """
 
 from __future__ import annotations
@@ -17,28 +17,32 @@ WHY = {
 
 
 def refuse_too_curious(strategy: Strategy, config: Config) -> None:
-    """Refuse a strategy that needs more than the settings allow.
+    """Refuse a strategy that looks at more than the settings allow.
 
     Args:
         strategy: One with its parts.
         config: The run's settings.
 
     Raises:
-        SettingsError: It has to be told more than ``continual.labels`` allows, or looks at old transitions again where
-            ``continual.revisits`` is false. The message names the part that does.
+        SettingsError: It looks at old transitions again where ``continual.revisits`` is false. The message names the
+            part that does.
     """
-    order = list(Labels)
-    what, allowed = f"continual={config.continual.name}", Labels(config.continual.labels)
-    for who, needed in strategy.labels().items():
-        if order.index(needed) > order.index(allowed):
-            raise SettingsError(
-                f"{what} with continual.labels={allowed.value}: {who} {WHY[needed]}",
-                f"set continual.labels={needed.value}, or choose another strategy: one network with "
-                "continual.heads=shared need not be told the task",
-            )
     if not config.continual.revisits and (again := strategy.revisiting()):
         who, sees = " and ".join(again), "looks" if len(again) == 1 else "look"
         raise SettingsError(
-            f"{what} with continual.revisits=false: {who} {sees} at transitions of finished tasks again",
+            f"continual={config.continual.name} with continual.revisits=false: {who} {sees} at transitions of finished "
+            "tasks again",
             f"leave {who} out, or set continual.revisits=true",
         )
+
+
+def inferred(strategy: Strategy, labels: Labels) -> list[str]:
+    """What a strategy and its parts need of tasks beyond what is told, so that the agent has to infer it.
+
+    Args:
+        strategy: One with its parts.
+        labels: What is told.
+    """
+    order = list(Labels)
+    needs = strategy.labels().items()
+    return [f"{who} {WHY[needed]}" for who, needed in needs if order.index(needed) > order.index(labels)]

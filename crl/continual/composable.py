@@ -39,6 +39,7 @@ class Composable(Strategy):
         parts: Its parts, in the order of the composition.
         task: The current task; -1 before the first.
         optimiser: What moves the shared parameters in the current task.
+        moved: Whether the last step moved anything: one whose gradient is not finite, or with a rate of zero, does not.
     """
 
     HOST: ClassVar[Host]
@@ -49,6 +50,7 @@ class Composable(Strategy):
     memories: Sequence[Replaying[Any]] = ()
     schedules: Sequence[Schedule[Any]] = ()
     optimiser: Adam
+    moved: bool = False
     _watched: WatchedNetwork | None = None
 
     def __init__(
@@ -119,14 +121,14 @@ class Composable(Strategy):
             for part in self.gradients:
                 part.transform(found)
 
-    def _move(self) -> None:
-        """Take the optimiser's step, as the parts allow it."""
+    def _move(self) -> bool:
+        """Take the optimiser's step, as the parts allow it; says whether anything moved."""
         corrected = any(part.CORRECTS for part in self.gradients)
         followed = [part for part in self.parts if part.FOLLOWS]
         before = {}
         if corrected or followed:
             before = {name: value.detach().clone() for name, value in self.shared().items()}
-        self.optimiser.step()
+        self.moved = self.optimiser.step()
         if corrected:
             with torch.no_grad():
                 changes = {name: value.detach() - before[name] for name, value in self.shared().items()}
@@ -137,6 +139,7 @@ class Composable(Strategy):
                     value.copy_(before[name] + changes[name])
         for other in followed:
             other.after_step(before)
+        return self.moved
 
     def scale_lr(self, factor: float) -> None:
         """Set the learning rates to ``factor`` times the configured ones, and what schedules make of it."""

@@ -39,16 +39,21 @@ class Adam:
         """Drop the gradients."""
         self._optimiser.zero_grad(set_to_none=True)
 
-    def step(self) -> None:
-        """Clip the gradients' norm and move the parameters; a gradient that is not finite moves nothing."""
+    def step(self) -> bool:
+        """Clip the gradients' norm and move the parameters; a gradient that is not finite moves nothing.
+
+        Returns:
+            Whether the parameters moved.
+        """
         gradients = [value.grad for value in self.parameters.values() if value.grad is not None]
         norm = float(torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))))
         if not math.isfinite(norm):
-            return
+            return False
         if norm > self._clip:  # scaling is a pass over all parameters: only when it changes something
             torch._foreach_mul_(gradients, self._clip / norm)
         self._optimiser.param_groups[0]["lr"] = self.lr * self.factor
         self._optimiser.step()
+        return self.factor != 0.0
 
     def forget(self, name: str, which: Tensor) -> None:
         """Set the moments of some elements (a mask of the tensor's shape) of a named tensor to zero."""

@@ -29,6 +29,7 @@ class Host(Enum):
     NETWORK = "one network serves all tasks"
     HYPERNETWORK = "a hypernetwork makes the weights"
     FROZEN = "finished tasks have weights of their own"
+    ADAPTERS = "low-rank adapters change a network that rests"
 
 
 class Kind(Enum):

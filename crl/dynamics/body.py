@@ -29,7 +29,7 @@ class Body:
 
     Attributes:
         size: Number S of elements of an observation.
-        dimensions: Coordinates of the position: 2 or 3.
+        dimensions: Coordinates of the position: 1 (on a rail), 2 or 3.
         features: Number F of what a model reads beside the action.
         state_features: How many of these the velocities and the state give; the command before follows.
         changes: Number D of what it predicts: displacement (m), turn (rad), changes of velocities and state.
@@ -41,7 +41,7 @@ class Body:
         where: Where in an observation the field of a name begins.
 
     Raises:
-        SpecError: The observation has no position in two or three coordinates, or its fields are of no use for it.
+        SpecError: The observation has no position in one to three coordinates, or its fields are of no use for it.
     """
 
     def __init__(self, spec: ObservationSpec, action: ActionSpec, *, memory: bool = False) -> None:
@@ -57,14 +57,18 @@ class Body:
         self.size = spec.size
         self.position = where.get("position", [])
         self.dimensions = len(self.position)
-        if self.dimensions not in (2, 3):
+        if self.dimensions not in (1, 2, 3):
             raise SpecError(
-                f"a mission needs fields with the role 'position' for x, y[, z], and the observation has "
+                f"a moving body needs fields with the role 'position' for x[, y[, z]], and the observation has "
                 f"{self.dimensions}",
                 "give the fields of the task their roles (see crl_envs.task.observation_field), or leave the refiner "
                 "off (refiner=off)",
             )
         headings = where.get("heading", [])
+        if headings and self.dimensions == 1:
+            raise SpecError(
+                "a body on a line has no heading", "give the angle the role 'state', or the position x and y"
+            )
         self.heading = headings[0] if headings else None
         self.state = [at for at in range(spec.size) if at in where.get("velocity", []) + where.get("state", [])]
         self.command = where.get("command", [])
@@ -136,6 +140,22 @@ class Body:
         if self.commands:
             after[:, self.command] = actions
         return after.reshape(*observation.shape[:-1], self.size)
+
+    def change_of(self, at: int) -> int:
+        """Where in a change that of an observation's element is.
+
+        Args:
+            at: Index of a velocity or of an element of the state.
+
+        Raises:
+            SpecError: It is something else.
+        """
+        if at not in self.state:
+            names = [name for name, where in self.where.items() if where in self.state]
+            raise SpecError(
+                f"element {at} of the observation is no velocity and no state", f"these are: {', '.join(names)}"
+            )
+        return self._first + self.state.index(at)
 
     def moved(self, state: Tensor, change: Tensor) -> Tensor:
         """Velocities and state [..., N] after changes [..., D], inside their bounds; angles are not wrapped."""

@@ -156,15 +156,50 @@ class ChunkedHypernetwork:
         return None
 
 
+class RecurrentHypernetwork(ChunkedHypernetwork):
+    """A gated recurrent unit makes chunk after chunk, so that each depends on those before (Chandra et al. 2023).
+
+    s_k = GRU((e_t, c_k), s_{k-1}), s_0 = 0, and the k-th chunk of w is a linear function of s_k. The state is as wide
+    as the last of the hidden layers that ``config.hidden`` asks for; the others are not there.
+    """
+
+    def initial(self, generator: torch.Generator) -> Parameters:
+        """Fresh parameters Theta: those of the unit are U(-1/sqrt(state), 1/sqrt(state)), the head's as for chunks."""
+        config = self.config
+        state, reads = config.hidden[-1], config.embedding + config.chunk_embedding
+        parameters = {
+            name: value for name, value in super().initial(generator).items() if not name.startswith("trunk.")
+        }
+        shapes = {"input": (3 * state, reads), "state": (3 * state, state)}
+        for name, shape in shapes.items():
+            parameters[f"unit.{name}"] = (2 * torch.rand(shape, generator=generator) - 1) / math.sqrt(state)
+            parameters[f"unit.{name}_bias"] = torch.zeros(3 * state)
+        return parameters
+
+    def generate(self, parameters: Mapping[str, Tensor], embeddings: Tensor) -> Tensor:
+        """Weights [T, P] for embeddings [T, N]."""
+        tasks, chunks = embeddings.shape[0], parameters["chunks"]
+        state = embeddings.new_zeros(tasks, self.config.hidden[-1])
+        unit = [parameters[f"unit.{name}"] for name in ("input", "state", "input_bias", "state_bias")]
+        made = []
+        for chunk in chunks:
+            read = torch.cat([embeddings, chunk.expand(tasks, -1)], dim=1)
+            state = torch.gru_cell(read, state, *unit)
+            made.append(torch.addmm(parameters["head.bias"], state, parameters["head.weight"]))
+        weights = torch.cat(made, dim=1)[:, : self.target.size]
+        return weights + parameters["base"] if "base" in parameters else weights
+
+
 def make_hypernetwork(config: HypernetworkConfig, target: TargetNetwork) -> Hypernetwork:
     """The hypernetwork that a configuration names.
 
     Raises:
         ValueError: ``config.kind`` or ``config.init`` is unknown, or there is no hidden layer.
     """
-    kinds: dict[str, type[FullHypernetwork] | type[ChunkedHypernetwork]] = {
+    kinds: dict[str, type[FullHypernetwork] | type[ChunkedHypernetwork] | type[RecurrentHypernetwork]] = {
         "full": FullHypernetwork,
         "chunked": ChunkedHypernetwork,
+        "recurrent": RecurrentHypernetwork,
     }
     if config.kind not in kinds:
         raise ValueError(f"hypernetwork kind {config.kind!r} is unknown: use one of {sorted(kinds)}")

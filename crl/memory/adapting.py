@@ -127,6 +127,10 @@ class LifelongAdaptation(Adaptation):
         """All of it: a memory can't be read without what it stands on."""
         return None if self.known is None else self.state_dict()
 
+    def remembered_bytes(self) -> dict[str, float] | None:
+        """What the memory takes, without caches; see :meth:`crl.memory.models.memory.Memory.kept_bytes`."""
+        return None if self.known is None else self.known.memory.kept_bytes()
+
     def recollect(self, state: Mapping[str, Any]) -> None:
         """Go on with the memory of another run or robot; see :meth:`load_state_dict`."""
         self.load_state_dict(state)

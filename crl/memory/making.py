@@ -22,6 +22,7 @@ from crl.memory.lifelong import Lifelong
 from crl.memory.models.base_model import BaseModel
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.contexts import ContextMemory
+from crl.memory.models.heads import HeadMemory
 from crl.memory.models.hypercrl import HyperMemory
 from crl.memory.models.memory import Memory
 from crl.memory.models.networks import NetworkMemory
@@ -138,6 +139,8 @@ def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
         return ContextMemory(bridge, settings.most)
     if settings.kind == "networks":
         return NetworkMemory(bridge, units, settings.most, lr=settings.lr, batch=settings.batch)
+    if settings.kind == "heads":
+        return HeadMemory(bridge, units, settings.most, spread=settings.spread)
     hyper = replace(config.dynamics.hypernetwork, kind="full", embedding=settings.embedding, init="base")
     learning = replace(config.learning, lr=settings.lr_hyper, lr_embedding=settings.lr_hyper, average=0.0)
     own = replace(

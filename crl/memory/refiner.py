@@ -30,6 +30,10 @@ class LifelongRefiner(Refiner):
         """A new episode: alarms are counted anew. What is believed stays."""
         self._before = self._lifelong.belief.alarms
 
+    def tell_regime(self, regime: int) -> None:
+        """See :meth:`crl.memory.belief.loop.Belief.tell`."""
+        self._lifelong.belief.tell(regime)
+
     @property
     def regime(self) -> Regime:
         """The regime in force: off nominal and acted on, unless it is the nominal one."""

@@ -86,9 +86,12 @@ def life_summary(results: Mapping[str, Any]) -> list[str]:
     """
     life = results["life"]
     found = life["returns"]["median"]
+    if life["waypoints"] is None:
+        went = f"reward per step: {life['reward']:.3f}, distance to the goal {life['goal_distance']:.3f} m"
+    else:
+        went = f"waypoints per 1,000 steps: {life['waypoints']:.1f}, cross-track {life['cross_track']:.3f} m"
     lines = [
-        f"waypoints per 1,000 steps: {life['waypoints']:.1f}, cross-track {life['cross_track']:.3f} m, "
-        f"crashes: {life['crashes']}",
+        f"{went}, crashes: {life['crashes']}",
         f"regimes known: {life['known']}, false alarms: {life['false_alarms']}",
     ]
     if found is not None:

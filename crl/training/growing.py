@@ -13,14 +13,14 @@ from copy import deepcopy
 from pathlib import Path
 
 from crl.config import Config
-from crl.config.asking.composing import changed, fingerprint, to_yaml
+from crl.config.asking.composing import changed
 from crl.config.declared.agents import kind_of
 from crl.config.reading import settings_read
 from crl.errors import CrlError
 from crl.sequences import TaskSequence, load_sequence
+from crl.training.deriving import derived
 from crl.training.load import LoadedRun, load_run
 from crl.training.order import step_budgets, task_order
-from crl.training.runs.folder import RunFolder
 
 CHANGES = (
     *("name", "run_dir", "budget", "learning", "exploration", "planner", "evaluation", "checkpoint", "monitor"),
@@ -28,8 +28,6 @@ CHANGES = (
 )
 """Settings that new tasks may have of their own: none of them decides what the learned state means."""
 START = "continual.start"
-ORIGIN = "grown_from.json"
-"""File of a run that says which run it began with."""
 
 
 def grow(path: Path, env: str | None, tasks: Sequence[int] | None, overrides: Sequence[str] = ()) -> Config:
@@ -109,15 +107,13 @@ def _new_tasks(sequence: TaskSequence, offset: int, env: str | None, tasks: Sequ
 def _folder(run: LoadedRun, config: Config) -> Config:
     """Copy what the run has learned and logged to a folder of its own."""
     old = run.folder
-    mark = fingerprint(config)
     named = config.name if config.name != run.config.name else None
-    folder = RunFolder.create(Path(config.run_dir), named or f"{old.path.name}_more", mark)
-    for path in (old.metrics, old.timing):
-        if path.is_file():
-            shutil.copy2(path, folder.path / path.name)
-    shutil.copytree(old.checkpoints, folder.checkpoints, dirs_exist_ok=True)
     visits = len(task_order(run.config, run.sequence))
-    folder.write_json(folder.path / ORIGIN, {"run": str(old.path), "visits": visits})
-    folder.write_text(folder.config, to_yaml(config))
+    origin = {"command": "learn", "runs": [str(old.path)], "visits": visits}
+    with derived(config, Path(config.run_dir), named or f"{old.path.name}_more", origin) as folder:
+        for path in (old.metrics, old.timing):
+            if path.is_file():
+                shutil.copy2(path, folder.path / path.name)
+        shutil.copytree(old.checkpoints, folder.checkpoints, dirs_exist_ok=True)
     config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
     return config

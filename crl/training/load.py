@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from contextlib import closing, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from crl.sequences import TaskSequence, load_sequence
 from crl.training.checkpoints.proving import new_agent, restore
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
+from crl.training.labelling.own import labels_of, owners
 from crl.training.order import task_order
 from crl.training.playing.evaluation import evaluate_task
 from crl.training.playing.unlabelled import Unlabelled
@@ -35,7 +36,18 @@ LABELS = (TOLD, "none")
 
 @dataclass
 class LoadedRun:
-    """A run with its agent as the newest readable checkpoint has it."""
+    """A run with its agent as the newest readable checkpoint has it.
+
+    Attributes:
+        folder: Its folder.
+        config: Its settings.
+        sequence: Its tasks as the agent knows them: where it gave labels itself, a task's index in its spec is the
+            label under which most of it was learned.
+        agent: The agent.
+        state: The run's counters.
+        problems: What is worth telling of the checkpoint.
+        met: Training steps of every label in every true task, where the agent gave labels itself; else ``None``.
+    """
 
     folder: RunFolder
     config: Config
@@ -43,6 +55,7 @@ class LoadedRun:
     agent: Agent
     state: RunState
     problems: list[str]
+    met: Mapping[int, Mapping[int, int]] | None = None
 
     @property
     def tasks(self) -> list[int]:
@@ -62,6 +75,19 @@ class LoadedRun:
                 f"{self.folder.path} has not learned a task {index}", f"its tasks are: {known or 'none yet'}"
             )
         return index
+
+    def require_told(self) -> None:
+        """Refuse a run whose agent gave its tasks labels itself.
+
+        Raises:
+            CrlError: It did.
+        """
+        if self.met is not None:
+            raise CrlError(
+                f"{self.folder.path} was learned with continual.labels={self.config.continual.labels}: its labels are "
+                "its own, and name no task of the sequence",
+                "use a run with continual.labels=told",
+            )
 
     def require_finished(self) -> None:
         """Refuse a run that still has something to do.
@@ -95,7 +121,9 @@ def load_run(path: Path) -> LoadedRun:
     loaded = CheckpointStore(folder.checkpoints).load_latest(fit)
     agent, progress = loaded.fitted
     problems = [*([complaint] if complaint else []), *loaded.problems]
-    return LoadedRun(folder, config, sequence, agent, progress, problems)
+    met = loaded.state.get("labels", {}).get("met")
+    seen = sequence if met is None else sequence.under(labels_of(met))
+    return LoadedRun(folder, config, seen, agent, progress, problems, met)
 
 
 def evaluate_run(
@@ -126,7 +154,10 @@ def evaluate_run(
     if labels not in LABELS:
         raise CrlError(f"labels = {labels!r} is none of {', '.join(LABELS)}", "write --labels none")
     run = load_run(path)
-    inference = None if labels == TOLD else run.agent.inference(run.tasks)
+    inference, whose = None, None
+    if labels != TOLD:
+        inference = run.agent.inference(run.tasks if run.met is None else sorted(run.met))
+        whose = None if run.met is None else owners(run.met)
     chosen = run.tasks if task is None else [run.check(task)]
     count = episodes or run.config.evaluation.episodes
     rows, problems = [], list(run.problems)
@@ -142,7 +173,8 @@ def evaluate_run(
 
             told(0)
             with closing(run.sequence.make(index)) as env:
-                following = None if inference is None else Unlabelled(run.agent, spec, inference)
+                true = replace(spec, index=run.sequence.identity(index))
+                following = None if inference is None else Unlabelled(run.agent, true, inference, whose)
                 options: dict[str, Any] = {"clock": Clock(), "told": told, "observer": following}
                 score, _ = evaluate_task(run.agent, env, spec, episodes=count, seed=seed, **options)
             problems += [f"{spec.name}: {note}" for note in score.notes]

@@ -15,34 +15,31 @@ import gymnasium
 from crl.agents.base import Agent
 from crl.agents.monitor import ReachMonitor
 from crl.config import Config
-from crl.errors import CrlError
 from crl.recent import Recent
 from crl.seeding import derive
 from crl.sequences import TaskSequence
 from crl.training.clock import Clock
 from crl.training.data.recorded import Recorded, pretrain
+from crl.training.labelling.making import make_labelling
 from crl.training.lives.stage import LifeStage
-from crl.training.metrics.measures import measure
+from crl.training.metrics.measures import measure, visit
 from crl.training.missions.stage import MissionStage
 from crl.training.order import evaluation_episodes, step_budgets, task_order
 from crl.training.playing.episode import EpisodeResult, play
 from crl.training.playing.evaluation import evaluate_task
 from crl.training.playing.learning_inside import LearningInside
-from crl.training.probes import collect_probes
+from crl.training.playing.probes import collect_probes
 from crl.training.runs.log import RunLog
 from crl.training.runs.state import RunState
 from crl.training.showing.display import Display
 from crl.training.showing.progress import Progress
+from crl.training.showing.telling import FAULTS_ALLOWED, evaluated, only_random, simulator_failed
 from crl.training.visit_budget import VisitBudget
 from crl.types import LearnBudget, LearnReport, TaskSpec, untold
 
-FAULTS_ALLOWED, DECISIONS_KEPT = 5, 5000
+DECISIONS_KEPT = 5000
 ENVS_KEPT = 32
 """Environments of tasks that stay open."""
-
-
-class SimulatorFailed(CrlError):
-    """The simulator broke several training episodes in a row."""
 
 
 class TrainingLoop:
@@ -74,6 +71,7 @@ class TrainingLoop:
         self.monitor = ReachMonitor(config.monitor)
         self.missions = MissionStage(config, sequence)
         self.life = LifeStage(config, sequence)
+        self.labels = make_labelling(config, agent, [sequence.spec(index) for index in self.order])
         self._display = Display(config, sequence, self.order, self.budget.steps, self.missions, self.life, progress)
         # An episode begins with a reset and a seed, so that an environment may be made anew at any time.
         self._envs: Recent[int, gymnasium.Env[Any, Any]] = Recent(ENVS_KEPT, lambda env: env.close())
@@ -130,54 +128,47 @@ class TrainingLoop:
         result = play(
             self.agent,
             self._env(task.index),
-            task,
-            episode=number,
+            self.labels.spec(task),
+            episode=self.labels.number(task, state),
             seed=seed,
             explore=True,
             clock=self.clock,
             steps=max(1, self.budget.left(self.state)),
             after_success=config.budget.after_success,
-            observer=inside,
+            observer=self.labels.following(inside),
         )
         state.task_episodes[task.index] = number + 1
         state.episodes += 1
         state.task_steps += result.steps
         state.env_steps += result.steps
         state.outcomes.append(result.success)
-        self._keep_decisions(result)
+        self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
         state.faults = state.faults + 1 if result.fault else 0
         if result.fault:
             self.progress.message(f"{task.name}: episode ended early: {result.fault}; nothing of that step is learned")
         self._log_episode("episode", task, result)
         self.show(episode_return=result.total, success=result.judged(task))
+        self._assign(task)
         random = config.exploration.random_episodes
-        if state.episodes == random:
+        if self.labels.begins(state, random):
             self._learn(config.learning.initial_steps)
-        elif state.episodes > random:
+        elif self.labels.episodes(state) >= random:
             self._learn_after(result.steps - inside.learned)
         self._watch()
         if self.budget.mastered(self.state) or self.budget.spent(self.state):
             state.stage = "close"
             if state.episodes <= random:
-                self.progress.message(
-                    f"{task.name}: its {state.task_steps} steps went to random episodes alone (exploration."
-                    f"random_episodes={random}, {task.episode_steps} steps each): more budget.steps are needed for "
-                    "episodes that follow what was learned"
-                )
+                self.progress.message(only_random(task, state.task_steps, random))
         if state.faults >= FAULTS_ALLOWED:  # last, so that the unit is complete and its state fit to be saved
-            position = self.order[state.visit]
-            env = self.sequence.tasks[position].id
-            raise SimulatorFailed(
-                f"{task.name}: {FAULTS_ALLOWED} training episodes in a row ended early, "
-                f"the last at step {result.steps} because {result.fault}",
-                f"`crl check env={config.env.name} tasks=[{position}]` tries the environment {env} (in Python: "
-                "crl.checks.check_task_sequence); what was learned before is in the checkpoint",
-            )
+            raise simulator_failed(task, result, self.order[state.visit], config.env.name, self.sequence)
 
     def _close(self) -> None:
         """The closing session: a falling learning rate, so that the weights come to rest."""
         state = self.state
-        self._learn(self.config.learning.final_steps, closing=True)
+        if last := state.visit + 1 == len(self.order):
+            self.labels.settle()
+        if self.labels.closes(last=last):
+            self._learn_finally()
         self._watch()
         state.validated = []
         state.tried = state.episodes
@@ -195,7 +186,7 @@ class TrainingLoop:
             result = play(
                 self.agent,
                 self._env(task.index),
-                task,
+                self.labels.spec(task),
                 episode=seed,
                 seed=seed,
                 explore=False,
@@ -245,6 +236,7 @@ class TrainingLoop:
             episodes = 0
         if episodes:
             task = self.sequence.spec(index)
+            following = self.labels.evaluating(task)
             score, steps = evaluate_task(
                 self.agent,
                 self._env(index),
@@ -253,25 +245,24 @@ class TrainingLoop:
                 seed=config.evaluation.seed,
                 clock=self.clock,
                 told=lambda done: self._display.evaluated(state, done),
+                observer=following,
             )
             row[index] = score
             state.evaluation_steps += steps
             values = {"after": self._task().name, "task": task.name, "episodes": episodes}
             scores = {"success_rate": score.success_rate, "mean_return": score.mean_return}
-            notes = {"notes": score.notes} if score.notes else {}
+            notes: dict[str, Any] = {"notes": score.notes} if score.notes else {}
+            if following is not None:
+                notes["right_label"] = following.right
             self.log.write("evaluation", state.env_steps, {**values, **scores, **notes})
-            for note in score.notes:
-                self.progress.message(f"{task.name}: in its evaluation: {note}")
-            success = "" if score.success_rate is None else f"success {score.success_rate:.0%}, "
-            self.progress.message(f"after {self._task().name}: {task.name} {success}return {score.mean_return:.1f}")
+            for line in evaluated(self._task(), task, score):
+                self.progress.message(line)
             return
-        spent = {"task": self._task().name, "steps": state.task_steps, "episodes": state.episodes}
-        measured = measure(self.agent)
-        state.spent.append({**spent, "validation": state.best if state.best >= 0 else None, **measured})
-        kept = {name: measured[name] for name in ("kept_bytes", "kept_once_bytes")}
-        signs = {**(measured["plasticity"] or {}), **kept}
-        self.log.write("visit", state.env_steps, {**spent, **signs})
+        spent, logged = visit(self._task(), state, measure(self.agent))
+        state.spent.append(spent)
+        self.log.write("visit", state.env_steps, logged)
         state.next_visit()
+        self.labels.next_visit()
         if state.visit == len(self.order):
             state.stage = "missions" if self.missions.left(state) else "life" if self.life.left() else "done"
 
@@ -308,6 +299,16 @@ class TrainingLoop:
         self.state.stage = "life"
 
     # ------------------------------------------------------------------ parts of units
+    def _assign(self, task: TaskSpec) -> None:
+        """Have the training episode that is over learned under its label."""
+        if made := self.labels.assign(task, self.state, self._learn_finally):
+            if made.told is not None:
+                self.progress.message(made.told)
+            self.log.write("label", self.state.env_steps, {"task": task.name, **made.values()})
+
+    def _learn_finally(self) -> None:
+        self._learn(self.config.learning.final_steps, closing=True)
+
     def _learn_after(self, steps: int) -> None:
         """Learn as much as environment steps call for."""
         self._learn(round(steps * self.config.learning.steps_per_env_step))
@@ -326,16 +327,15 @@ class TrainingLoop:
 
     def _watch(self) -> None:
         """Let the reach monitor compare decisions with those before."""
-        config, task, state = self.config, self._task(), self.state
+        config, task, state = self.config, self.labels.spec(self._task()), self.state
         if not config.monitor.probes or state.episodes < config.exploration.random_episodes:
             return
         with self.clock.phase("evaluate"):
             if not self.monitor.knows(task):
-                self.monitor.set_probes(task, collect_probes(self._env(task.index), task, config))
+                self.monitor.set_probes(task, collect_probes(self._env(self._task().index), task, config))
             change = self.monitor.update(self.agent, task, state.env_steps)
         if change is not None:
-            values = {"task": change.task, "distance": change.distance, "moved": change.moved}
-            self.log.write("change", state.env_steps, values)
+            self.log.write("change", state.env_steps, change.values())
 
     def _log_episode(self, kind: str, task: TaskSpec, result: EpisodeResult) -> None:
         number = {"task": task.name, "episode": self.state.episodes}
@@ -345,9 +345,6 @@ class TrainingLoop:
         """An agent's ``task`` is the loss on the present task; in the log a task is a name."""
         losses = {"loss" if name == "task" else name: value for name, value in report.losses.items()}
         self.log.write("learning", self.state.env_steps, {"task": self._task().name, "steps": report.steps, **losses})
-
-    def _keep_decisions(self, result: EpisodeResult) -> None:
-        self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
 
     def show(self, episode_return: float | None = None, success: bool | None = None) -> None:
         """Show where the run is, and what comes next, with an episode that has just ended."""
@@ -372,6 +369,7 @@ class TrainingLoop:
             "best": self._best,
             "monitor": self.monitor.state_dict(),
             "life": self.life.state_dict(),
+            "labels": self.labels.state_dict(),
             "run": self.state.state_dict(),
             "log": self.log.state_dict(),
             # All that differs between two equal runs is in this one entry.
@@ -397,4 +395,6 @@ class TrainingLoop:
         self.missions.ms = list(times.pop("mission_ms", older))
         self.clock.load_state_dict(times)
         self.life.load_state_dict(state.get("life"), self.agent)
+        if labels := state.get("labels"):
+            self.labels.load_state_dict(labels)
         return self.log.load_state_dict(state["log"])

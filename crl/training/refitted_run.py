@@ -7,14 +7,15 @@ The models of all tasks, however they were made, become the generated weights of
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from crl.agents.base import Agent
 from crl.agents.planning import PlanningAgent
 from crl.config import Config
-from crl.config.asking.composing import fingerprint, to_yaml
 from crl.config.declared.agents import MPC, kind_of
 from crl.continual.generators.hypercrl import HyperCRL
 from crl.continual.refitting import refit
@@ -23,6 +24,7 @@ from crl.errors import CrlError
 from crl.training.checkpoints.proving import new_agent, prove
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
+from crl.training.deriving import derived
 from crl.training.load import LoadedRun, load_run
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.state import RunState
@@ -46,6 +48,8 @@ def merge_runs(first: Path, second: Path, out: Path) -> tuple[RunFolder, list[st
         CrlError: They don't fit together, a task is in both, or ``out`` is taken.
     """
     runs = [load_run(first), load_run(second)]
+    for run in runs:
+        run.require_told()
     _refuse_unlike(*runs)
     both = [task for task in runs[0].tasks if task in runs[1].tasks]
     if both:
@@ -54,7 +58,7 @@ def merge_runs(first: Path, second: Path, out: Path) -> tuple[RunFolder, list[st
             f"both runs have learned task {names}, and one memory has one model of it",
             f"take it out of one of them: crl forget {second} --task {both[0]} --out NEW",
         )
-    return _write([(runs[0], runs[0].tasks), (runs[1], runs[1].tasks)], out)
+    return write_models([(runs[0], runs[0].tasks), (runs[1], runs[1].tasks)], out, "merge")
 
 
 def forget_task(path: Path, task: int, out: Path) -> tuple[RunFolder, list[str]]:
@@ -72,13 +76,14 @@ def forget_task(path: Path, task: int, out: Path) -> tuple[RunFolder, list[str]]
         CrlError: It has not learned the task or no other one, its models can't be taken over, or ``out`` is taken.
     """
     run = load_run(path)
+    run.require_told()
     run.check(task)
     left = [known for known in run.tasks if known != task]
     if not left:
         raise CrlError(
             f"{path} has learned task {task} alone: nothing would be left", "delete the run instead: crl runs rm"
         )
-    return _write([(run, left)], out)
+    return write_models([(run, left)], out, "forget")
 
 
 def _refuse_unlike(first: LoadedRun, second: LoadedRun) -> None:
@@ -101,8 +106,16 @@ def _compared(first: Config, second: Config) -> list[tuple[str, Any, Any]]:
     return [(name, ours, sides[1][name]) for name, ours in sides[0].items() if name != "hypernetwork"]
 
 
-def _planning(run: LoadedRun) -> PlanningAgent:
-    """The agent of a run whose models can be taken over."""
+def planning_agent(run: LoadedRun, *, alike: bool = True) -> PlanningAgent:
+    """The agent of a run whose models can be taken over.
+
+    Args:
+        run: The run.
+        alike: Whether all tasks must have networks of one shape.
+
+    Raises:
+        CrlError: It has none, or they can't be taken over; the message says why.
+    """
     agent: Agent = run.agent
     reason = None
     if not isinstance(agent, PlanningAgent) or kind_of(run.config) is not MPC:
@@ -111,7 +124,7 @@ def _planning(run: LoadedRun) -> PlanningAgent:
         reason = "it has learned rewards or ends of its tasks, which are not generated"
     elif agent.knowledge.model.bounds is not None:
         reason = "with dynamics.out_var=true its models share bounds of their variances, which only its own data fit"
-    elif any(
+    elif alike and any(
         agent.knowledge.strategy.network_of(task).layers != agent.knowledge.model.network.layers for task in run.tasks
     ):
         reason = f"continual={run.config.continual.name} gives each task a network of its own shape"
@@ -120,22 +133,55 @@ def _planning(run: LoadedRun) -> PlanningAgent:
     return agent
 
 
-def _write(sources: Sequence[tuple[LoadedRun, list[int]]], out: Path) -> tuple[RunFolder, list[str]]:
-    """Write a run with the models of some tasks of some runs."""
+def refuse_taken(out: Path) -> None:
+    """Refuse a folder that is there already.
+
+    Raises:
+        CrlError: It is.
+    """
     if out.exists():
         raise CrlError(f"{out} is there already, and nothing is written over", "choose another folder with --out")
-    agents = [_planning(run) for run, _ in sources]
+
+
+def write_models(
+    sources: Sequence[tuple[LoadedRun, list[int]]],
+    out: Path,
+    command: str,
+    *,
+    targets: Mapping[int, Tensor] | None = None,
+    hidden: Sequence[int] | None = None,
+    report: Mapping[str, Any] | None = None,
+) -> tuple[RunFolder, list[str]]:
+    """Write a run with models of some tasks of some runs.
+
+    Args:
+        sources: The runs, the first of which gives the settings, and their tasks.
+        out: Folder of the new run.
+        command: Name of the command that makes it.
+        targets: Weights of the tasks' networks; the runs' own by default.
+        hidden: Widths of these networks' hidden layers; those of the runs by default.
+        report: What else the file of the run's origin says.
+
+    Returns:
+        The new run, and the names of its tasks.
+
+    Raises:
+        CrlError: ``out`` is taken, or the models can't be taken over.
+    """
+    refuse_taken(out)
+    agents = [planning_agent(run, alike=targets is None) for run, _ in sources]
     order = [task for _, tasks in sources for task in tasks]
     base, sequence = sources[0][0], sources[0][0].sequence
     config = _settings(base.config, order, out)
+    config.dynamics.hidden = list(hidden or config.dynamics.hidden)
     made = new_agent(config, sequence)
     assert isinstance(made, PlanningAgent) and isinstance(made.knowledge.strategy, HyperCRL)
-    targets = {
+    own = {
         task: agent.knowledge.strategy.weights(task)
         for agent, (_, tasks) in zip(agents, sources, strict=True)
         for task in tasks
     }
-    refit(made.knowledge.strategy, targets)
+    refit(made.knowledge.strategy, own if targets is None else targets)
     spec = sequence.spec(order[0])
     normalisers = {
         task: agent.knowledge.normalisers[task].state_dict()
@@ -154,9 +200,9 @@ def _write(sources: Sequence[tuple[LoadedRun, list[int]]], out: Path) -> tuple[R
     made.load_state_dict(known)
     state = _checkpoint(made, sources)
     prove(config, sequence, state)
-    folder = RunFolder.create(out.parent, out.name, fingerprint(config))
-    folder.write_text(folder.config, to_yaml(config))
-    CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep).save(state["run"]["env_steps"], state)
+    origin = {"command": command, "runs": [str(run.folder.path) for run, _ in sources], **(report or {})}
+    with derived(config, out.parent, out.name, origin) as folder:
+        CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep).save(state["run"]["env_steps"], state)
     return folder, [sequence.spec(task).name for task in order]
 
 

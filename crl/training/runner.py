@@ -25,10 +25,12 @@ from crl.training.checkpoints.proving import prove
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.clock import Clock
 from crl.training.data.recorded import read_recorded
+from crl.training.deriving import distilled
 from crl.training.files.plain_data import plain
+from crl.training.labelling.making import make_labelling
 from crl.training.lives.beginning import begin, check_life
 from crl.training.lives.storage import keep
-from crl.training.loop import SimulatorFailed, TrainingLoop
+from crl.training.loop import TrainingLoop
 from crl.training.missions.flying import check_missions
 from crl.training.order import step_budgets, task_order
 from crl.training.preparing import prepare_torch
@@ -42,6 +44,7 @@ from crl.training.runs.results_file import read_results
 from crl.training.runs.settings import settings_to_go_on
 from crl.training.runs.trust import mark_as_own, named_code, require_trust
 from crl.training.showing.progress import Progress
+from crl.training.showing.telling import SimulatorFailed
 from crl.training.trying import try_first
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
@@ -77,9 +80,9 @@ def train(
     elif kind_of(config).flies_missions:
         check_missions(config, sequence)
     agent = make_agent(config, tasks[0])
-    tried = []
+    tried = make_labelling(config, agent, tasks).about()
     if config.check and not config.resume:
-        tried = try_first(config, sequence, plans=agent.actor.planner is not None)
+        tried += try_first(config, sequence, plans=agent.actor.planner is not None)
     recorded = None
     if config.data.source is not None and not config.resume:
         recorded = read_recorded(config, sequence, task_order(config, sequence)[0])
@@ -111,7 +114,7 @@ def train(
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
             _work(config, loop, store, clock, presence)
-            results = collect_results(config, loop, clock, str(folder.path))
+            results = {**collect_results(config, loop, clock, str(folder.path)), **distilled(folder)}
             if not presence.there():
                 rescue(config, loop, presence, results)
         folder.write_json(folder.results, results)

@@ -183,31 +183,8 @@ class PusherEnv(MujocoTaskEnv):
         for side, density in (("left", left), ("right", right)):
             if not 50 <= density <= 5000:
                 raise ValueError(f"{side}={density} kg/m3 is outside 50..5000 kg/m3: choose a block that can be pushed")
-        xml = _XML.format(
-            time_step=TIME_STEP,
-            distance=DISTANCE,
-            half=SIDE / 2,
-            quarter=SIDE / 4,
-            up=HEIGHT / 2,
-            foot_z=_FOOT_RADIUS - HEIGHT / 2,
-            foot_radius=_FOOT_RADIUS,
-            reach=REACH,
-            tip_radius=TIP_RADIUS,
-            tip_mass=TIP_MASS,
-            left=left,
-            right=right,
-            left_colour=_colour(left),
-            right_colour=_colour(right),
-            shell_mass=_SHELL_MASS,
-            table_friction=TABLE_FRICTION,
-            table_torsion=TABLE_FRICTION * _PATCH,
-            foot=_FOOT,
-            tip_friction=TIP_FRICTION,
-            gain=GAIN,
-            speed=SPEED,
-        )
         super().__init__(
-            mujoco.MjModel.from_xml_string(xml),
+            pusher_model(float(left), float(right)),
             describe(float(left), float(right)),
             substeps=SUBSTEPS,
             render_mode=render_mode,
@@ -267,6 +244,42 @@ class PusherEnv(MujocoTaskEnv):
         a = (SIDE / 2) * (xp.cos(turn) - 1.0)
         b = (SIDE / 2) * xp.sin(turn)
         return [(x + i * a - j * b) ** 2 + (y + i * b + j * a) ** 2 for i, j in ((1, 1), (1, -1), (-1, 1), (-1, -1))]
+
+
+def pusher_model(
+    left: float, right: float, reach: tuple[tuple[float, float], tuple[float, float]] = REACH
+) -> mujoco.MjModel:
+    """The compiled model of fingertip, block and table.
+
+    Args:
+        left: Density of the half on the left (kg/m3).
+        right: Density of the half on the right (kg/m3).
+        reach: Where the fingertip may go (m): x and y.
+    """
+    xml = _XML.format(
+        time_step=TIME_STEP,
+        distance=DISTANCE,
+        half=SIDE / 2,
+        quarter=SIDE / 4,
+        up=HEIGHT / 2,
+        foot_z=_FOOT_RADIUS - HEIGHT / 2,
+        foot_radius=_FOOT_RADIUS,
+        reach=reach,
+        tip_radius=TIP_RADIUS,
+        tip_mass=TIP_MASS,
+        left=left,
+        right=right,
+        left_colour=_colour(left),
+        right_colour=_colour(right),
+        shell_mass=_SHELL_MASS,
+        table_friction=TABLE_FRICTION,
+        table_torsion=TABLE_FRICTION * _PATCH,
+        foot=_FOOT,
+        tip_friction=TIP_FRICTION,
+        gain=GAIN,
+        speed=SPEED,
+    )
+    return mujoco.MjModel.from_xml_string(xml)
 
 
 def describe(left: float, right: float) -> contract.Plain:

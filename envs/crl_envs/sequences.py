@@ -166,6 +166,20 @@ UGV_LIFE: dict[str, Any] = {
     "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
 }
 
+CARTPOLE_LIFE: dict[str, Any] = {
+    "name": "cartpole_life",
+    "description": "a cart keeps its pole up and drives from goal to goal while pole and motor change, unannounced",
+    "tasks": [{"name": "nominal", "id": "crl/CartPoleLife-v0", "kwargs": {"regimes": 1, "episode_steps": 250}}],
+    "life": {"regimes": 12, "episode_steps": 1_000_000},
+}
+
+PUSHER_LIFE: dict[str, Any] = {
+    "name": "pusher_life",
+    "description": "a fingertip pushes a block from goal to goal while block and table change, unannounced (MuJoCo)",
+    "tasks": [{"name": "nominal", "id": "crl/PusherLife-v0", "kwargs": {"regimes": 1, "episode_steps": 150}}],
+    "life": {"regimes": 8, "episode_steps": 1_000_000},
+}
+
 UGV_MISSION_HUSKY: dict[str, Any] = {
     "name": "ugv_mission_husky",
     "description": "a four-wheeled husky follows waypoints with faulty sides, loads and floors (PyBullet)",

@@ -67,7 +67,7 @@ def observation_field(
             that has not moved yet does not get a huge weight.
         event: Change within one step from which a transition counts as an event that a learner should
             see more often (a handle that turns, a door that moves); ``None`` for fields that move always.
-        role: What the field is to a body that moves over a map: ``position`` (x, y[, z] in axes of the map),
+        role: What the field is to a body that moves over a map: ``position`` (x[, y[, z]] in axes of the map),
             ``heading`` (about the vertical), ``velocity`` (x, y[, z] in axes of the heading or the body), ``command``
             (the action before), ``goal`` (a point relative to the body, in axes of the map), ``fixed`` (nothing that
             the body moves), or other ``state``. A model of the body alone can be made from these.

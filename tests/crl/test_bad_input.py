@@ -24,9 +24,9 @@ from crl.continual.hypercrl import HyperCRL
 from crl.errors import CrlError
 from crl.training.checkpoints.store import CheckpointError, CheckpointStore
 from crl.training.load import evaluate_run, load_run
-from crl.training.loop import SimulatorFailed
 from crl.training.runner import resume, train
 from crl.training.runs.folder import RunFolder, RunFolderError
+from crl.training.showing.telling import SimulatorFailed
 from tests import tiny
 from tests.crl.states import differences
 

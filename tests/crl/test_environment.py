@@ -11,8 +11,8 @@ import pytest
 
 from crl.checks.states import differences
 from crl.sequences import SequenceError, load_sequence
-from crl.training.loop import SimulatorFailed
 from crl.training.runner import train
+from crl.training.showing.telling import SimulatorFailed
 from tests import foreign, tiny
 
 

@@ -1,11 +1,11 @@
 """The flow conditioned as published, to show what our conditioning changes.
 
 Murillo-Gonzalez and Liu, RSS 2025, and the authors' implementation: the condition is one action and the error that the
-model made of it. In training, x(0) is that same action. In use the condition is the newest executed action, and x(0) is
-the newly planned one: this is off the training distribution, in which the two never differ. There is no window and no
-regime: the flow acts on every step after one whose error is above a threshold. Three faults are fixed here, since they
-have nothing to do with conditioning: the transition is the right one (the implementation is one step late), angles are
-wrapped, and the threshold is within reach of the action box.
+model made of it. In training, x(0) is that same action. In use the condition is an action that was executed as it was
+planned (:mod:`crl.adaptation.refiners.published`), and x(0) is the newly planned one: this is off the training
+distribution, in which the two never differ. There is no window. Three faults are fixed here, since they have nothing to
+do with conditioning: the transition is the right one (the implementation is one step late), angles are wrapped, and the
+threshold is within reach of the action box. It trains on as many pairs as our flow does, each of a regime of its own.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class PublishedFlow:
         """Train on simulated regimes: one action each, in the condition and as the start alike."""
         config = self.config
         generator = torch_generator(self._seed, "published-pairs")
-        count, wide = config.field.regimes, self.box.scaled(config.field.box_scale)
+        count, wide = config.field.regimes * config.field.actions, self.box.scaled(config.field.box_scale)
         regime = simulator.regimes(count, generator)
         observation = simulator.observations(count, generator)
         action = self.box.sample(count, generator)

@@ -1,4 +1,4 @@
-"""Identification without a known structure: a set encoder (Zaheer et al. 2017) trained on simulated regimes.
+"""Identification by learning: a set encoder (Zaheer et al. 2017) trained on simulated regimes.
 
 Each transition says, in local coordinates, which nominal command would have done what the executed one did. This
 difference is the residual of the nominal model, mapped back through its derivative by the action. A network reads each
@@ -7,8 +7,11 @@ mean makes one vector of the set, and a second network makes the context c of it
 too: the differences regressed on the commands in closed form, with a *learned* prior precision per coefficient
 (Harrison et al. 2018, ALPaCA). Two transitions are too few for a network to learn to divide. A decoder predicts from
 (a, c) which nominal command the body will execute: a map linear in a, made from c, plus a network of both. All parts
-are trained together to predict *other* transitions of the same regime. No gains, biases or couplings are assumed: the
-identifier knows of them what the simulator showed.
+are trained together to predict *other* transitions of the same regime.
+
+It is no identifier without a structure: the trend, the decoder's linear part and the inverse are those of a body that
+is affine in its commands, and :class:`~crl.adaptation.identification.simulator.ChannelRegimes` shows it no other. What
+is learned beside them corrects that, and is small (a tenth) at first.
 """
 
 from __future__ import annotations
@@ -30,7 +33,7 @@ from crl.adaptation.identification.identifier import Estimate, Identifier, Infor
 from crl.adaptation.identification.responses import Responses
 from crl.adaptation.identification.simulator import RegimeSimulator, simulated_windows
 from crl.adaptation.identification.transitions import Window
-from crl.adaptation.nominal_model import NominalModel, doubled, linearise
+from crl.adaptation.nominal_model import NominalModel, command_slope
 from crl.config.sections.flow import FlowConfig
 from crl.dynamics.network import TargetNetwork
 from crl.errors import CrlError
@@ -166,13 +169,8 @@ class LearnedIdentifier(Identifier):
     def _differences(self, window: Window) -> tuple[Tensor, Tensor]:
         """Nominal minus executed commands in half ranges, [R, N, A], and the length of what remains, [R, N, 1]."""
         observation, action, change = window.flat()
-        if self._model.lags:  # the regime acted on the command before as it does on this one
-            model, box = doubled(self._model, self._box)
-            both = torch.cat([action, observation[..., self._model.lags]], dim=-1)
-            value, derivative = linearise(model, observation, both, box)
-            derivative = derivative[..., : self._box.size] + derivative[..., self._box.size :]
-        else:
-            value, derivative = linearise(self._model, observation, action, self._box)
+        # The regime acted on the command before as it does on this one.
+        value, derivative = command_slope(self._model, observation, action, self._box)
         slope = self._calibration.whitener @ derivative.double()
         residual = self._calibration.whiten(change - value)
         square = slope.mT @ slope

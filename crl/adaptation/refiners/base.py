@@ -14,6 +14,10 @@ from crl.adaptation.tracking.regime import Regime
 from crl.types import ActionSpec, Array
 
 Effect = Callable[[Tensor], Tensor]
+Predict = Callable[[Tensor, Tensor], Tensor]
+"""Maps observations [N, S] and actions [N, A] to the changes [N, D] of one control step."""
+Motion = Callable[[Tensor, Tensor], Tensor]
+"""Maps observations [..., S] and actions [..., A] to the observations after them [..., S]."""
 
 
 class Refiner(ABC):
@@ -26,13 +30,15 @@ class Refiner(ABC):
         tracks: Whether it looks for regimes; if not, :attr:`regime` says nothing of the body.
         SETTINGS: Settings that one of a user's own reads, as dotted keys or beginnings of such; ``None``: it does not
             say, and is taken to read all of ``refiner``, ``flow`` and ``body``.
-        is_told: Whether it has to be told what the body makes of its commands (:meth:`tell`) before every decision, or
-            :meth:`tell_effect`.
+        is_told: Whether it has to be told what the body makes of its commands (:meth:`tell`) before every decision,
+            :meth:`tell_effect` or :meth:`tell_motion`.
+        motion: How the body will move, as it was told; ``None``: it was not.
     """
 
     SETTINGS: ClassVar[tuple[str, ...] | None] = None
     tracks = False
     is_told = False
+    motion: Motion | None = None
 
     def __init__(self, action: ActionSpec) -> None:
         self.action = action
@@ -61,6 +67,30 @@ class Refiner(ABC):
             effect: The nominal commands [..., A] that commands [..., A] amount to.
         """
         del effect
+
+    def plans_with(self, predict: Predict) -> None:
+        """Take note of the planner's model, as it is whenever it is called.
+
+        Args:
+            predict: The model.
+        """
+        del predict
+
+    def tell_motion(self, motion: Motion) -> None:
+        """How the body will move in the next step, if no commands of the nominal body amount to that.
+
+        Args:
+            motion: Its motion.
+        """
+        del motion
+
+    def tell_regime(self, regime: int) -> None:
+        """Which regime the next step is of, for who learns with labels.
+
+        Args:
+            regime: Number of the true regime, 0 for the nominal one.
+        """
+        del regime
 
     @abstractmethod
     def refine(self, planned: Array) -> Array:

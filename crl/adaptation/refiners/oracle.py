@@ -11,7 +11,7 @@ from torch import Tensor
 
 from crl.adaptation.authority import Reach, reachable_spec
 from crl.adaptation.box import Box, box_least_squares
-from crl.adaptation.refiners.base import Effect, Refiner
+from crl.adaptation.refiners.base import Effect, Motion, Refiner
 from crl.errors import CrlError
 from crl.types import ActionSpec, Array
 
@@ -19,7 +19,8 @@ from crl.types import ActionSpec, Array
 class OracleRefiner(Refiner):
     """Inverts what the body really makes of its commands, u = M a + b.
 
-    Where that is no matrix and bias, it is told the function, and plans are made on it: nothing is left to invert.
+    Where that is no matrix and bias, it is told the function, or how the body moves, and plans are made on it: nothing
+    is left to invert.
 
     Args:
         action: Elements of the action.
@@ -38,6 +39,7 @@ class OracleRefiner(Refiner):
         """A nominal body."""
         self._matrix, self._bias = torch.eye(self._box.size), torch.zeros(self._box.size)
         self._effect: Effect | None = None
+        self.motion = None
 
     def tell(self, gains: Tensor, bias: Tensor | None = None) -> None:
         """See :class:`~crl.adaptation.refiners.base.Refiner`.
@@ -58,6 +60,10 @@ class OracleRefiner(Refiner):
     def tell_effect(self, effect: Effect) -> None:
         """See :class:`~crl.adaptation.refiners.base.Refiner`."""
         self._effect = effect
+
+    def tell_motion(self, motion: Motion) -> None:
+        """See :class:`~crl.adaptation.refiners.base.Refiner`."""
+        self.motion = motion
 
     def effect(self, actions: Tensor) -> Tensor:
         """What actions amount to, if it was told a function."""

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from crl.commands.arguments import say
+from crl.commands.arguments import out, say
 
 
 def register(app: typer.Typer) -> None:
@@ -17,46 +17,38 @@ def register(app: typer.Typer) -> None:
 
 def confirm(
     suite: Annotated[str | None, typer.Argument(help="Name of the suite; without one, all are listed.")] = None,
-    runs: Annotated[Path | None, typer.Option("--runs", metavar="DIR", help="Where fits and missions go.")] = None,
+    runs: Annotated[
+        Path | None, typer.Option("--runs", metavar="DIR", help="Where fits, missions and runs go.")
+    ] = None,
     page: Annotated[Path, typer.Option("--page", metavar="DIR", help="Where the page goes.")] = Path("docs/results"),
     workers: Annotated[int, typer.Option("--workers", min=1, max=1024, help="Parallel processes.")] = 1,
     dry: Annotated[bool, typer.Option("--dry-run", help="Show what is drawn, and run nothing.")] = False,
 ) -> None:
-    """Confirm a claim once, on seeds, faults and maps that nobody has seen.
+    """Confirm a claim once, on seeds, faults, maps and orders of tasks that nobody has seen.
 
     A suite (configs/confirm/NAME.yaml) states methods, distributions and criteria. It must be committed before: a
     checkout with changes is refused, and so is a change of code or criteria on the way. The same command goes on where
     it stopped, and writes the page anew. The exit code is 1 if a criterion fails.
     """
-    from crl.confirmation.suite import load_suite, suites
+    from crl.confirmation.loading import load_suite, suites
 
     if suite is None:
         for name in suites():
             found = load_suite(name)
-            size = f"{found.fits} fits x {found.missions} missions x {len(found.methods)} methods"
-            say(f"{name:24} block {found.block}  {found.env}  {size}")
+            say(f"{name:24} block {found.block}  {found.env}  {found.size}")
         return
     found = load_suite(suite)
-    folder = runs or Path("runs/confirm") / f"{suite}_{found.block}"
-    from crl.commands.missions.flights import show_flights
-    from crl.confirmation.frozen import claim
-    from crl.confirmation.missions import plan, run
-    from crl.training.missions.trials import check_trials, read_trials
-
-    if not dry:
-        frozen = claim(found, folder)
-    planned = plan(found, folder)
-    trials = [trial for fit in planned for trial in fit]
-    for fit in planned:
-        check_trials(fit)
     if dry:
-        for trial in dict.fromkeys((t.mission.name, str(dict(t.mission.fault)), t.waypoints) for t in trials):
-            say("  ".join(map(str, trial)))
+        for line in found.draws():
+            say(line)
         return
-    say(f"{len(trials)} missions of {found.env}, {found.fits} fits of {len(found.methods)} methods, in {folder}")
-    show_flights(run(planned, folder, workers))
+    from crl.confirmation.frozen import claim
     from crl.reporting.confirmations.page import write_confirmation
 
+    folder = runs or Path("runs/confirm") / f"{suite}_{found.block}"
+    frozen = claim(found, folder)
+    say(f"{found.planned} {found.kind.records} of {found.env}: {found.size}, in {folder}")
+    found.run(folder, workers, out)
     header = {
         "command": f"crl confirm {suite}",
         "commit": frozen.commit,
@@ -65,7 +57,7 @@ def confirm(
         "env": found.env,
         "block": found.block,
         "fits": found.fits,
-        "planned": len(trials),
+        "planned": found.planned,
     }
     written, passed = write_confirmation(
         page,
@@ -74,7 +66,8 @@ def confirm(
         source=found.source,
         header=header,
         criteria=found.criteria,
-        records=read_trials(trials, folder),
+        records=found.read(folder),
+        kind=found.kind,
     )
     say(f"page: {written}")
     if not passed:

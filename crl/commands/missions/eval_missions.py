@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from crl.commands.arguments import Trust, err, out, say
-from crl.commands.missions.flights import show_flights
 from crl.console import PlainConsole
 from crl.cores import cores
 from crl.errors import SettingsError
@@ -45,10 +44,10 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     """Fly missions with several refiners and compare them: in parallel, resumable, with a table at the end.
 
     Lists are separated by commas. Refiners: afm, afm_learned, afm_published, oracle, none (online fine-tuning), frozen,
-    randomised; rivals of the flow: inverse, box, replan, regression, afm_unguided. Maps (`waypoints`) are names of
-    those that ship or CSV files with x,y[,z]. Faults are the sequence's (or those of one of its other suites, with
-    `suite`; of some `classes` only, if given), or `gains` or `faults` of your own; `seeds` is a number, or one for each
-    class.
+    randomised; rivals of the flow: inverse, box, replan, regression, afm_unguided, l1, indi. Maps (`waypoints`) are
+    names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (or those of one of its other suites,
+    with `suite`; of some `classes` only, if given), or `gains` or `faults` of your own; `seeds` is a number, or one for
+    each class.
     Everything goes to `out`: results.json, table.md, paths.png, and a file per mission; the same command again goes on
     where it stopped. With `flow`, a folder that `crl fit-flow` wrote, that flow is flown with, and none is fitted.
     """
@@ -65,6 +64,7 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     from crl.sequences import load_sequence
     from crl.training.files.durable import replace_file
     from crl.training.missions.flying import mission_sequence
+    from crl.training.missions.showing import show_flights
     from crl.training.missions.trials import Method, check_trials, plan_trials, read_trials, run_trials
     from crl.training.runs.provenance import commit
     from crl.training.runs.trust import asking, require_trusted_run
@@ -89,7 +89,7 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
                 require_trusted_run(folder / "fits" / fit)
     made_by = commit()  # before the missions: the checkout may change while they are flown
     say(f"{counted(len(trials), 'mission')} of {sequence.name} by {counted(len(methods), 'method')}, in {folder}")
-    show_flights(run_trials(trials, folder, own["workers"]))
+    show_flights(run_trials(trials, folder, own["workers"]), out)
     records = read_trials(trials, folder)
     rows = summarise_missions(records)
     command = shlex.join(["crl", "eval-missions", *(settings or [])])

@@ -19,20 +19,29 @@ _REPLAY = ("continual.memory", "continual.replay_weight", "learning.batch")
 
 GENERATORS: Mapping[str, Settings] = {
     "shared": (*_STRATEGY, *_START, "continual.heads"),
-    "hypercrl": (
-        *_STRATEGY,
-        *_START,
-        "learning.lr_embedding",
-        "continual.beta",
-        "continual.lookahead",
-        "continual.protect",
-        "dynamics.hypernetwork",
+    **dict.fromkeys(
+        ("hypercrl", "hypercrl_recurrent", "hyperinterval"),
+        (
+            *_STRATEGY,
+            *_START,
+            "learning.lr_embedding",
+            "continual.beta",
+            "continual.lookahead",
+            "continual.protect",
+            "dynamics.hypernetwork",
+        ),
     ),
     "pnn": _STRATEGY,
     "packnet": (*_STRATEGY, *_START, "continual.heads", "learning.batch"),
     "vcl": (*_STRATEGY, *_START, "continual.heads"),
     "finetune": _STRATEGY,
     "finetune_heads": (*_STRATEGY, *_START),
+    **dict.fromkeys(
+        ("low_rank", "olora", "codyra", "lae", "conpet", "experts"), (*_STRATEGY, *_START, "continual.heads")
+    ),
+    "ilora": (*_STRATEGY, *_START, *_REPLAY, "continual.heads"),
+    "grown": (*_STRATEGY, *_START),
+    "sparse": (*_STRATEGY, *_START, "continual.heads"),
     "snapshot": (*_STRATEGY, *_START),
     "single": (*_STRATEGY, *_START),
 }
@@ -56,6 +65,9 @@ PARTS: Mapping[str, Settings] = {
     "generative": ("learning.batch",),
     "general": ("continual.memory", "learning.batch"),
     "agem": ("continual.memory", "learning.batch"),
+    "fpf": ("continual.memory", "learning.batch"),
+    "kfpf": ("continual.memory", "learning.batch"),
+    "generative_kernel": ("learning.batch",),
 }
 """By the module in another folder of crl/continual; a part that is not here reads its own options alone."""
 
@@ -79,7 +91,7 @@ PLANNERS: Mapping[str, Settings] = {
 
 REFINERS = (
     "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_published", "afm_unguided",
-    "regression", "box", "inverse", "replan", "lifelong",
+    "regression", "box", "inverse", "replan", "l1", "indi", "lifelong",
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
@@ -119,13 +131,15 @@ def refiner_settings(setting: Callable[[str], Any]) -> Settings:
         read += _SIMULATED
     if not setting("refiner.clipped"):
         read += ["flow.field.box_scale"]
+    if kind in ("l1", "indi"):
+        read += ["refiner.filter", "flow.tracking.max_correction"]
     if kind not in ("flow", "inverse", "box", "replan"):  # looks for no regimes
         return tuple(read)
     read += ["refiner.identifier"]
     if kind == "flow":
         read += _TRAINED
     if identifier == "published":
-        return (*read, "flow.tracking.false_alarms", "flow.tracking.evidence")
+        return (*read, "flow.field.actions", "flow.tracking.false_alarms", "flow.tracking.evidence")
     if kind == "flow":
         read += ["flow.field.actions", "flow.integration.tolerance"]
     return (*read, *_TRACKING, *(_LEARNED if identifier == "learned" else _STRUCTURED))

@@ -62,7 +62,7 @@ def strategy_settings(name: str) -> Settings | None:
     read: dict[str, None] = {}
     for index, each in enumerate(names):
         for path in compositions()[each]:
-            folder, module = path.partition(":")[0].split(".")
+            folder, *_, module = path.partition(":")[0].split(".")
             if folder != "generators":
                 read |= dict.fromkeys(PARTS.get(module, ()))
             elif index == 0:

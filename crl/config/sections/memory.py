@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from crl.config.ranges import BATCH, COUNT, NOT_NEGATIVE, POSITIVE, SHARE, WIDTH, Range, setting
 
-KINDS = ("contexts", "networks", "hypercrl")
+KINDS = ("contexts", "networks", "heads", "hypercrl")
 """Kinds of memory."""
 STEPS = "informative control steps"
 
@@ -42,7 +42,7 @@ class MemoryConfig:
         "networks",
         (
             "``contexts``: the nominal model under remembered contexts; ``networks``: a network per regime, under its "
-            "context; ``hypercrl``: one hypernetwork with an embedding per regime, under its context."
+            "context; ``heads``: a last layer per regime, solved for, under its context; ``hypercrl``: one hypernetwork with an embedding per regime, under its context."
         ),
         choices=KINDS,
     )
@@ -60,6 +60,9 @@ class MemoryConfig:
     base_steps: int = setting(3000, "Gradient steps on the nominal body, in the closing session.", COUNT)
     steps: int = setting(4, "Learning steps per control step.", Range(0, most=1e4))
     lr: float = setting(1e-2, "Learning rate of a network (``networks``).", POSITIVE)
+    spread: float = setting(
+        0.15, "Deviation by which a regime's last layer is expected to differ (``heads``).", POSITIVE
+    )
     lr_hyper: float = setting(1e-3, "Learning rate of the hypernetwork and of its embeddings (``hypercrl``).", POSITIVE)
     batch: int = setting(64, "Transitions per learning step.", BATCH)
     beta: float = setting(5.0, "Weight of what protects the other regimes (``hypercrl``).", NOT_NEGATIVE)
@@ -73,6 +76,19 @@ class LifeConfig:
 
     steps: int | None = setting(
         None, "Control steps that are lived after training, in place of missions; ``None``: no life.", COUNT
+    )
+    regimes: int | None = setting(
+        None,
+        "Number of regimes of the life, the nominal one among them; ``None``: as many as the sequence says.",
+        COUNT,
+    )
+    labels: str = setting(
+        "none",
+        (
+            "``none``: nobody tells when a regime begins, or which one; ``told``: a memory is told at every step, and "
+            "has only to learn (``refiner=lifelong``)."
+        ),
+        choices=("none", "told"),
     )
     run: str | None = setting(
         None,

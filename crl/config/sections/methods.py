@@ -181,8 +181,8 @@ class ContinualConfig:
     labels: str = setting(
         "told",
         (
-            "What a strategy may be told of tasks: which one it is (``told``), that one ends (``boundaries``), or "
-            "``none``. One that needs more is refused."
+            "What the agent is told of tasks while it learns: which one it is (``told``), that another one may begin "
+            "(``boundaries``), or ``none``. It infers the rest from what its models predict, and gives labels itself."
         ),
         choices=("told", "boundaries", "none"),
     )

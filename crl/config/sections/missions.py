@@ -62,10 +62,11 @@ class RefinerConfig:
             "``none``: planned actions are executed. While the body is off nominal, ``flow``: a fitted flow "
             "corrects them; ``inverse``: the identified context's analytic inverse does; ``box``: its least- "
             "squares inverse inside the limits; ``replan``: nothing does, and plans are made on the identified "
-            "dynamics. ``lifelong``: regimes are remembered, recalled and learned (``memory``). ``oracle``: told what "
-            "the body makes of its commands, which no robot is."
+            "dynamics. ``l1``, ``indi``: classical adaptive control subtracts an estimated, filtered offset. "
+            "``lifelong``: regimes are remembered, recalled and learned (``memory``). ``oracle``: told what the body "
+            "makes of its commands, which no robot is."
         ),
-        choices=("none", "flow", "inverse", "box", "replan", "lifelong", "oracle"),
+        choices=("none", "flow", "inverse", "box", "replan", "l1", "indi", "lifelong", "oracle"),
     )
     identifier: str = setting(
         "structured",
@@ -79,6 +80,9 @@ class RefinerConfig:
     online: bool = setting(True, "Learn the planner's model at every step of a mission.")
     randomised: bool = setting(
         False, "Learn from bodies with random regimes instead of the nominal one (domain randomisation)."
+    )
+    filter: float = setting(
+        3.0, "Time constant of the low-pass filter of ``l1`` and ``indi``.", POSITIVE, unit="control steps"
     )
     authority: bool = setting(True, "Tell the planner the range of actions that can still be attained.")
 

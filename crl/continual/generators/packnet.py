@@ -10,36 +10,24 @@ read its weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from crl import restoring
 from crl.config.declared.components import GENERATORS
-from crl.continual.generators.shared import SharedNetwork
+from crl.continual.generators.owned import Owned
 from crl.continual.optimiser import Adam
-from crl.continual.part import Host
-from crl.continual.strategy import Labels
 from crl.dynamics.windows import Windows
 from crl.errors import SettingsError
 
 
-class PackNet(SharedNetwork):
-    """Every weight of the trunk belongs to one task.
+class PackNet(Owned):
+    """A task prunes the free weights, and owns what is left."""
 
-    Attributes:
-        owner: Which finished task owns each weight, counted from 1 in the order of their ends; 0: free. [trunk]
-        order: The finished tasks in that order.
-    """
-
-    HOST = Host.FROZEN
-    LABELS = Labels.TOLD
     SETTINGS = GENERATORS["packnet"]
     CHANGES_AT_END = True
     OPTIONS: ClassVar[dict[str, Any]] = {"packnet_keep": 0.25, "packnet_steps": 500}
-    kept_once = (*SharedNetwork.kept_once, "owner")
 
     def _fresh(self) -> tuple[Tensor, Tensor]:
         trunk, head = super()._fresh()
@@ -51,32 +39,7 @@ class PackNet(SharedNetwork):
                 "most 1, the second at least 0",
                 "the defaults are 0.25 and 500",
             )
-        self.order: list[int] = []
-        self.owner = torch.zeros(len(trunk), dtype=torch.int32, device=self.device)
         return trunk, head
-
-    def _visible(self, task: int) -> Tensor:
-        """What a task reads of the trunk: a mask [trunk]."""
-        if task not in self.order:
-            return torch.ones_like(self.owner, dtype=torch.bool)
-        return (self.owner > 0) & (self.owner <= self.order.index(task) + 1)
-
-    def join(self, task: int) -> Tensor:
-        """Target weights [P] of a task: only what it may read, the rest zero."""
-        trunk = torch.where(self._visible(task), self.trunk, 0.0)
-        return torch.cat([trunk, self.heads[task]]) if self.head_per_task() else trunk
-
-    def weights(self, task: int) -> Tensor:
-        """The weights that a task reads, with its head, [P]."""
-        weights = super().weights(task)
-        size = len(self.trunk)
-        return torch.cat([torch.where(self._visible(task), weights[:size], 0.0), weights[size:]])
-
-    def _transform(self) -> None:
-        """Move free weights only; Adam starts afresh with every task, so that a gradient of zero moves nothing."""
-        super()._transform()
-        if self.trunk.grad is not None:
-            self.trunk.grad *= (self.owner == 0) & (self.task not in self.order)
 
     def end_task(self, rows: Windows) -> None:
         """Prune, and train on what is left."""
@@ -115,13 +78,3 @@ class PackNet(SharedNetwork):
             if self.trunk.grad is not None:
                 self.trunk.grad *= own
             optimiser.step()
-
-    def state_dict(self) -> dict[str, Any]:
-        """Weights, optimiser, average, and who owns what."""
-        return {**super().state_dict(), "owner": self.owner.clone(), "order": list(self.order)}
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore what :meth:`state_dict` returned, to the bit."""
-        super().load_state_dict(state)
-        self.owner = restoring.tensor(state["owner"], "owner", self.owner)
-        self.order = list(state["order"])

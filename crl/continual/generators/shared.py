@@ -105,8 +105,8 @@ class SharedNetwork(Composable):
             for name, tensor in self.moving().items():
                 tensor.copy_(averaged[name])
         self._average.clear()
-        self._next_head = self.heads[self.task].detach().clone()
         self._end_parts(rows)
+        self._next_head = self.heads[self.task].detach().clone()
 
     # ------------------------------------------------------------------ one learning step
     def step(self, loss: Loss) -> dict[str, Tensor]:
@@ -146,9 +146,9 @@ class SharedNetwork(Composable):
         """Add the gradients of what protects earlier tasks; returns its value (detached), if there is any."""
         return None
 
-    def move(self) -> None:
-        """Take the optimiser's step, as the parts allow it."""
-        self._move()
+    def move(self) -> bool:
+        """Take the optimiser's step, as the parts allow it; says whether anything moved."""
+        return self._move()
 
     # ------------------------------------------------------------------ what others ask for
     def weights(self, task: int) -> Tensor:

@@ -10,9 +10,13 @@ old data would add to the regulariser.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from crl.continual.memories.memory import Memory
-from crl.continual.part import HostT
+from crl.continual.part import Host, HostT
 
 
 class Coreset(Memory[HostT]):
     """``continual.memory`` windows per finished task, drawn at random, are replayed."""
+
+    HOSTS: ClassVar[tuple[Host, ...]] = (*Memory.HOSTS, Host.ADAPTERS)

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from crl.config.sections.memory import BeliefConfig
 from crl.memory.belief.candidate import Candidate, proves_itself
+from crl.memory.belief.labels import Labels
 from crl.memory.belief.lessons import Lessons
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
@@ -75,6 +76,7 @@ class Belief:
         self._candidate = Candidate(memory, self.config)
         self._explaining = Explaining(memory, bridge, units, neutral, self.config)
         self._lessons = Lessons(self.config)
+        self._labels = Labels()
         self._changed = 0
         self._enter(NOMINAL)
 
@@ -82,6 +84,23 @@ class Belief:
     def opening(self) -> int | None:
         """The regime that is being opened, if one is."""
         return self._candidate.regime
+
+    # ------------------------------------------------------------------ what is told
+    def tell(self, label: int) -> None:
+        """Say of which regime the next transition is, 0 for the nominal one: then nothing has to be recalled.
+
+        What is told is learned by the same loop: bridged, opened, and handed over to.
+        """
+        before, self._labels.told = self._labels.told, label
+        if label == before or (before is None and label == NOMINAL and self.force.regime == NOMINAL):
+            return
+        self._changed = self.now + 1
+        self._leave(self._changed)
+        entry = self._labels.entry()
+        if entry is None:
+            self._build(NOMINAL)
+        else:
+            self._enter(entry)
 
     # ------------------------------------------------------------------ what is seen
     def observe(self, observation: Tensor, action: Tensor, change: Tensor) -> None:
@@ -121,7 +140,7 @@ class Belief:
         others = [(index, value) for index, value in zip(order, likelihood, strict=False) if index not in own]
         if self._armed():
             others.append((NONE, self._limit))
-        alarm = self.watch.update(self.now, others, held)
+        alarm = self.watch.update(self.now, others, held) if self._labels.told is None else None
         if alarm is not None:
             self._alarmed(alarm)
         elif self.phase is Phase.KNOWN:
@@ -188,8 +207,7 @@ class Belief:
             if self.phase is Phase.KNOWN and residuals is not None:
                 entry.judge(residuals)
             if entry.standing is Standing.PROVISIONAL:
-                self.memory.drop(left)
-                self._note("dropped", left)
+                self._drop(left)
             elif left != NOMINAL:
                 self._merge(left)
         self.memory.rest()
@@ -205,7 +223,14 @@ class Belief:
         if other is not None:
             kept, gone = sorted((left, other))
             self.memory.merge(kept, gone)
+            self._labels.gone(gone, kept)
             self._note("merged", gone)
+
+    def _drop(self, regime: int) -> None:
+        """Forget a regime that has not proved itself."""
+        self.memory.drop(regime)
+        self._labels.gone(regime)
+        self._note("dropped", regime)
 
     def _fresh(self) -> None:
         self._lessons.begin()
@@ -257,6 +282,7 @@ class Belief:
         if seen is None:
             return
         known, nearest = self._explaining.recall(seen, self.opening)
+        known = known if self._labels.told is None else None
         if known is not None and len(seen.steps) >= 2 and not self._candidate.explains:
             self._leave(self._changed)
             self._enter(known if known in self.memory.regimes else self._explaining.recall(seen, self.opening)[1])
@@ -278,19 +304,20 @@ class Belief:
             self._judge_anew()
             self._enter(entry.index)
         elif not kept and entry.transitions >= self.config.hopeless:
-            self.memory.drop(entry.index)
-            self._note("dropped", entry.index)
+            self._drop(entry.index)
             self._changed = self.now
             self._fresh()
 
     def _open(self, nearest: int, steps: Steps) -> None:
         gone = self._candidate.open(nearest, steps, self.now, (self.force.regime,))
         if gone is not None:
+            self._labels.gone(gone)
             self._note("gone", gone)
+        assert self.opening is not None
         self.phase = Phase.OPENING
+        self._labels.opened(self.opening)
         for row in self._lessons.rows:
             self._cover(row)
-        assert self.opening is not None
         self._note("opened", self.opening)
 
     # ------------------------------------------------------------------ learning
@@ -341,6 +368,7 @@ class Belief:
             "force": [self.force.regime, None if context is None else context.clone()],
             "changed": self._changed,
             "events": [list(event) for event in self.events],
+            "labels": self._labels.state_dict(),
             **self._evidence.state_dict(),
             **self._candidate.state_dict(),
             **self._lessons.state_dict(),
@@ -355,5 +383,7 @@ class Belief:
         regime, context = state["force"]
         self.force = InForce(int(regime), None if context is None else context.clone())
         self.events = deque(((int(at), str(what), int(regime)) for at, what, regime in state["events"]), 1000)
+        if "labels" in state:  # memories of before nobody told anything
+            self._labels.load_state_dict(state["labels"])
         for part in (self._evidence, self._candidate, self._lessons):
             part.load_state_dict(state)

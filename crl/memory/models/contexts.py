@@ -62,6 +62,12 @@ class ContextMemory(Memory):
         error = self._bridge.predict(weights, self._contexts[regime].unsqueeze(0), steps.observation, steps.action)[0]
         return float(((error - steps.change) / self._bridge.base.scale).square().mean())
 
+    def _own_bytes(self, regime: int) -> int:
+        return self._contexts[regime].nbytes
+
+    def _once_bytes(self) -> int:
+        return self._bridge.base.weights.nbytes
+
     def rest(self) -> None:
         """See :class:`Memory`."""
         self._fitted = 0

@@ -154,6 +154,12 @@ class HyperMemory(Memory):
                 value.copy_(self._before[name])
         self._stacked = None
 
+    def _own_bytes(self, regime: int) -> int:
+        return self._strategy.embeddings[regime].nbytes + self._relative.kept_bytes(regime)
+
+    def _once_bytes(self) -> int:
+        return sum(value.nbytes for value in self._strategy.parameters.values())
+
     def rest(self) -> None:
         """See :class:`Memory`; what was learned too briefly is undone."""
         if self._learning != NOMINAL and self._again and self._taken < LEAST:

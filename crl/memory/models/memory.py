@@ -151,6 +151,26 @@ class Memory(ABC):
         if regime not in self.regimes:
             raise CrlError(f"there is no regime {regime}", f"known ones: {', '.join(map(str, self.regimes))}")
 
+    def kept_bytes(self) -> dict[str, float]:
+        """Bytes that it takes, without caches and optimisers.
+
+        ``per_regime``: mean over the regimes beside the nominal one, of which ``prediction`` is what they are predicted
+        by, and ``record`` what is noted of them beside; ``once``: whatever there is of regimes.
+        """
+        others = [entry for entry in self.regimes.values() if entry.index != NOMINAL]
+        count = max(1, len(others))
+        predicts = sum(self._own_bytes(entry.index) for entry in others) / count
+        notes = sum(entry.kept_bytes() for entry in others) / count
+        return {"per_regime": predicts + notes, "prediction": predicts, "record": notes, "once": self._once_bytes()}
+
+    @abstractmethod
+    def _own_bytes(self, regime: int) -> int:
+        """Bytes of what a regime is predicted by, beside what all regimes share."""
+
+    @abstractmethod
+    def _once_bytes(self) -> int:
+        """Bytes of what all regimes share."""
+
     def state_dict(self) -> dict[str, Any]:
         """Everything remembered, as plain data."""
         return {

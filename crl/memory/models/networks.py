@@ -98,6 +98,12 @@ class NetworkMemory(Memory):
         self._set(regime, average)
         return total / count
 
+    def _own_bytes(self, regime: int) -> int:
+        return self._own[regime].nbytes + self._relative.kept_bytes(regime)
+
+    def _once_bytes(self) -> int:
+        return self.base.weights.nbytes
+
     def rest(self) -> None:
         """See :class:`Memory`."""
         self._learning = NOMINAL

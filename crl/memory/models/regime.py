@@ -60,6 +60,10 @@ class Regime:
         """Set the robust deviation by residuals in common units [N, D]; rare ones (stops, spins) must not widen it."""
         self.scale = robust_scale(residuals)
 
+    def kept_bytes(self) -> int:
+        """Bytes of the tensors."""
+        return sum(part.numel() * part.element_size() for part in (self.scale, *(self.seen or ())))
+
     def state_dict(self) -> dict[str, Any]:
         """The entry as plain data."""
         seen = None if self.seen is None else [part.clone() for part in self.seen]

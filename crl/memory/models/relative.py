@@ -106,6 +106,11 @@ class RelativeContexts:
             predicted = base.predict(weights.unsqueeze(0), steps.observation, steps.action)[0]
         return float(mean_square(self._units.scaled(steps.change - predicted, steps.change - rest)))
 
+    def kept_bytes(self, regime: int) -> int:
+        """Bytes of a regime's context; 0 without one."""
+        context = self._contexts.get(regime)
+        return 0 if context is None else context.nbytes
+
     def rest(self) -> None:
         """The visit is over, and with it the first of a regime that was opened."""
         self._fitted = 0

@@ -8,23 +8,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crl.reporting.confirmations.criteria import QUANTITIES, Criterion, Record, estimate, measure
+from crl.reporting.confirmations.criteria import Criterion, estimate
+from crl.reporting.confirmations.kind import Kind, Record
+from crl.reporting.confirmations.missions import MISSIONS
 from crl.reporting.statistics import Interval
-from crl.reporting.tables.kinds import Composite, Estimate, Number
+from crl.reporting.tables.kinds import Estimate, Number
 from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.table import Column, Table
-
-SHOWN = {
-    "success": 3,
-    "steps": 0,
-    "cross_track": 3,
-    "cross_track_fault": 3,
-    "crashes": 2,
-    "safe_end": 2,
-    "false_alarms": 2,
-    "refine_ms": 2,
-}
-"""Columns of the tables, with their digits."""
 
 
 def write_confirmation(
@@ -37,6 +27,7 @@ def write_confirmation(
     criteria: Sequence[Criterion],
     records: Sequence[Record],
     remarks: str = "",
+    kind: Kind = MISSIONS,
 ) -> tuple[Path, bool]:
     """Write ``confirm_NAME.md`` and ``confirm_NAME.json``.
 
@@ -45,19 +36,20 @@ def write_confirmation(
         name: Name of the suite.
         claim: What is claimed.
         source: The suite as it was written.
-        header: Command, commit, code version, block, fits, and how many missions were planned (``planned``).
+        header: Command, commit, code version, block, fits, and how many records were planned (``planned``).
         criteria: What must hold.
-        records: What was flown.
+        records: Missions or runs.
         remarks: Text by hand, Markdown.
+        kind: What is measured.
 
     Returns:
-        The page, and whether all criteria hold; they are open (not passed) while missions are missing.
+        The page, and whether all criteria hold; they are open (not passed) while records are missing.
     """
     complete = len(records) == header["planned"]
     judged = [(criterion, criterion.estimate(records)) for criterion in criteria]
     passed = complete and all(criterion.holds(found.value) for criterion, found in judged)
     methods = list(dict.fromkeys(record["method"] for record in records))
-    groups = list(dict.fromkeys(record["class"] for record in records))
+    groups = list(dict.fromkeys(record["class"] for record in records if "class" in record))
     state = (
         "all criteria hold" if passed else "not all criteria hold" if complete else "not finished: criteria are open"
     )
@@ -67,11 +59,10 @@ def write_confirmation(
         claim,
         "",
         f"Command: `{header['command']}`. Code: commit {header['commit']} ({header['code']}), frozen before the first "
-        f"mission. Seeds: block {header['block']}, which nothing else may use. {len(records)} of {header['planned']} "
-        f"missions flown: {header['fits']} fits per method, each with missions of its own, the same for all methods.",
+        f"of them. Seeds: block {header['block']}, which nothing else may use. {len(records)} of {header['planned']} "
+        f"{kind.records} done: {kind.design.format(fits=header['fits'])}",
         "",
-        "Brackets: 95 % intervals of a bootstrap that draws fits and, within each, missions. A ratio is the mean over "
-        "pairs: the same fit seed, map, fault, start and noise. A criterion is judged by the mean.",
+        kind.intervals,
         "",
         *([remarks, ""] if remarks else []),
         "## Criteria",
@@ -80,11 +71,11 @@ def write_confirmation(
         "",
     ]
     for group in ["all", *(groups if len(groups) > 1 else [])]:
-        lines += [f"## {'All missions' if group == 'all' else f'Class {group}'}", ""]
-        lines += [*markdown(_of_class(records, methods, group)), ""]
-    lines += ["## By kind of fault: missions completed, mean steps of those", ""]
-    lines += [*markdown(_by_kind(records, methods)), ""]
-    lines += ["Quantities: " + "; ".join(f"*{key}* {QUANTITIES[key]}" for key in SHOWN) + ".", ""]
+        lines += [f"## {f'All {kind.records}' if group == 'all' else f'Class {group}'}", ""]
+        lines += [*markdown(_of_class(records, methods, group, kind)), ""]
+    for title, table in kind.tables(records, methods):
+        lines += [f"## {title}", "", *markdown(table), ""]
+    lines += ["Quantities: " + "; ".join(f"*{key}* {kind.quantities[key]}" for key in kind.shown) + ".", ""]
     lines += ["## The suite, as it was committed before", "", "```yaml", source.strip(), "```"]
     target.mkdir(parents=True, exist_ok=True)
     page = target / f"confirm_{name}.md"
@@ -99,12 +90,9 @@ def write_confirmation(
         }
         for c, found in judged
     ]
-    slim = [
-        {k: v for k, v in r.items() if k != "ms"} | {"refine_ms": _number(measure(r, "refine_ms"))} for r in records
-    ]
-    body = ",\n".join(json.dumps(record) for record in slim)
+    body = ",\n".join(json.dumps(kind.kept(record)) for record in records)
     head = json.dumps({**header, "passed": passed, "criteria": verdicts})
-    (target / f"confirm_{name}.json").write_text(f'{head[:-1]}, "missions": [\n{body}\n]}}\n', encoding="utf-8")
+    (target / f"confirm_{name}.json").write_text(f'{head[:-1]}, "{kind.records}": [\n{body}\n]}}\n', encoding="utf-8")
     return page, passed
 
 
@@ -115,39 +103,19 @@ def _verdicts(judged: Sequence[tuple[Criterion, Interval]], complete: bool) -> T
     return Table.of(columns, rows)
 
 
-def _of_class(records: Sequence[Record], methods: Sequence[str], group: str) -> Table:
-    """What every method reached in the missions of a class, or in all."""
-    columns = [Column("method"), Column("missions", Number("d"))]
-    columns += [Column(quantity, Estimate(digits)) for quantity, digits in SHOWN.items()]
+def _of_class(records: Sequence[Record], methods: Sequence[str], group: str, kind: Kind) -> Table:
+    """What every method reached in the records of a class, or in all."""
+    columns = [Column("method"), Column(kind.records, Number("d"))]
+    columns += [Column(quantity, Estimate(digits)) for quantity, digits in kind.shown.items()]
     rows = [
         (
             method,
-            sum(r["method"] == method and group in ("all", r["class"]) for r in records),
-            *(estimate(records, method, quantity, group) for quantity in SHOWN),
+            sum(r["method"] == method and (group == "all" or r["class"] == group) for r in records),
+            *(estimate(records, method, quantity, group, kind=kind) for quantity in kind.shown),
         )
         for method in methods
     ]
     return Table.of(columns, rows)
-
-
-def _by_kind(records: Sequence[Record], methods: Sequence[str]) -> Table:
-    """By kind of fault and method: missions completed, missions, and the mean of the steps of those completed."""
-    kinds = list(dict.fromkeys((r["class"], r["mission"].rsplit("-", 1)[0]) for r in records))
-    rows = []
-    for group, kind in kinds:
-        row: list[Any] = [group, kind]
-        for method in methods:
-            ours = [r for r in records if (r["method"], r["mission"].rsplit("-", 1)[0]) == (method, kind)]
-            done = [r["steps"] for r in ours if r["completed"]]
-            row.append((len(done), len(ours), sum(done) / len(done) if done else None))
-        rows.append(row)
-    shown = Composite(_completed, lambda found: found[0])
-    return Table.of([Column("class"), Column("kind"), *(Column(method, shown) for method in methods)], rows)
-
-
-def _completed(found: tuple[int, int, float | None]) -> str:
-    done, flown, steps = found
-    return f"{done} of {flown}" + ("" if steps is None else f", {steps:.0f}")
 
 
 def _number(value: float) -> float | None:

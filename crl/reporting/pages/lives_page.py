@@ -6,7 +6,7 @@ their order and its own fit of the nominal body; all arms of a seed live the sam
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -24,7 +24,9 @@ AFFINE = ("nominal", "gains", "coupled")
 ARMS = {
     "oracle": "oracle: told the truth at every step",
     "networks": "lifelong, a context and a network per regime (the default)",
+    "heads": "lifelong, a context and a last layer per regime",
     "hypercrl": "lifelong, a context and an embedding per regime",
+    "told": "lifelong, told the regime at every step",
     "contexts": "lifelong, a context per regime",
     "afm": "action flow matching, no memory",
     "online": "online learning alone",
@@ -93,7 +95,7 @@ def table(lives: dict[str, dict[int, Life]]) -> Table:
             continue
         mine = [life for life, _ in every]
         found = [life["returns"] for life in mine if life["returns"]["median"] is not None]
-        remembers = arm in ("networks", "hypercrl", "contexts")
+        remembers = arm in ("networks", "heads", "hypercrl", "told", "contexts")
         rows.append(
             (
                 *(about, len(mine), mean([life["waypoints"] for life in mine])),
@@ -116,10 +118,13 @@ def _mean(lives: list[Life], key: str) -> float | None:
     return fmean(values) if values else None
 
 
-def verdicts(lives: dict[str, dict[int, Life]], arm: str) -> Table:
+Criteria = Sequence[tuple[str, Callable[[Life, Life], float | None], str, float]]
+
+
+def verdicts(lives: dict[str, dict[int, Life]], arm: str, criteria: Criteria = CRITERIA) -> Table:
     """Every criterion, with pass or fail."""
     rows = []
-    for name, quantity, sense, bound in CRITERIA:
+    for name, quantity, sense, bound in criteria:
         pairs = [(life, lives["oracle"][seed]) for seed, life in lives.get(arm, {}).items() if seed in lives["oracle"]]
         values = [value for value in (quantity(*pair) for pair in pairs) if value is not None]
         if values:

@@ -27,6 +27,8 @@ Life = Mapping[str, Any]
 MEASURES: Mapping[str, tuple[Column, Callable[[Life], float | None]]] = {
     "waypoints_per_1000_steps": (Column("waypoints per 1,000 steps", Estimate(1)), lambda life: life["waypoints"]),
     "cross_track": (Column("cross-track", Estimate(3), "m"), lambda life: life["cross_track"]),
+    "reward": (Column("reward per step", Estimate(3)), lambda life: life.get("reward")),
+    "goal_distance": (Column("distance to the goal", Estimate(3), "m"), lambda life: life.get("goal_distance")),
     "right_expectations": (Column("right expectations", Estimate(0, 100.0), "%"), lambda life: life["right"]),
     "recalled": (Column("recalled", Estimate(0, 100.0), "%"), lambda life: life.get("recalled")),
     "false_alarms": (Column("false alarms", Estimate(1)), lambda life: life["false_alarms"]),
@@ -37,8 +39,8 @@ MEASURES: Mapping[str, tuple[Column, Callable[[Life], float | None]]] = {
 
 NOTE = (
     "Means over lives, one per seed; brackets: 95 % bootstrap intervals over seeds. Recalled: share of the returns of "
-    "a known regime that ended with one of its earlier entries in force. False alarms, known regimes and crashes are "
-    "per life."
+    "a known regime that ended with one of its earlier entries in force. False alarms, known regimes and crashes (of "
+    "a pole: falls) are per life."
 )
 
 
@@ -79,13 +81,16 @@ def said(section: Section) -> list[str]:
     """A sentence per arm on its lives."""
     lines = []
     for name, runs in lived(section).items():
-        waypoints, recalled = (measured(runs, measure)[0] for measure in ("waypoints_per_1000_steps", "recalled"))
-        assert waypoints is not None  # every life has them
+        waypoints, reward, recalled = (
+            measured(runs, measure)[0] for measure in ("waypoints_per_1000_steps", "reward", "recalled")
+        )
         crashes = round(sum(measured(runs, "crashes")[1]))
         known = f", recalled {recalled.format(0, 100.0)} % of the regimes that came back" if recalled else ""
+        went = f"reached {waypoints.format(1)} waypoints per 1,000 steps" if waypoints else "lived"
+        if waypoints is None and reward is not None:
+            went = f"earned {reward.format(3)} per step"
         lines.append(
-            f"`{name}` reached {waypoints.format(1)} waypoints per 1,000 steps{known}, and crashed "
-            f"{counted(crashes, 'time')} in {counted(len(runs), 'life', 'lives')}."
+            f"`{name}` {went}{known}, and crashed {counted(crashes, 'time')} in {counted(len(runs), 'life', 'lives')}."
         )
     return lines
 
@@ -109,7 +114,16 @@ def meaning(section: Section) -> str:
 
 def runs(section: Section) -> Table:
     """Every run of the section."""
-    return runs_table(section, "waypoints per 1,000 steps", Number(".1f"), lambda run: (run.life or {})["waypoints"])
+    if waypoints(section):
+        return runs_table(
+            section, "waypoints per 1,000 steps", Number(".1f"), lambda run: (run.life or {})["waypoints"]
+        )
+    return runs_table(section, "reward per step", Number(".3f"), lambda run: (run.life or {})["reward"])
+
+
+def waypoints(section: Section) -> bool:
+    """Whether the section's body drives from waypoint to waypoint; else its reward says how well it lived."""
+    return any(run.life is not None and run.life["waypoints"] is not None for run in section.runs)
 
 
 def _arms(arms: Mapping[str, Sequence[ReportedRun]]) -> Table:
@@ -123,6 +137,8 @@ def _lives(arms: Mapping[str, Sequence[ReportedRun]]) -> Table:
         ("steps", Number(",d"), lambda life: life["steps"]),
         ("waypoints per 1,000 steps", Number(".1f"), lambda life: life["waypoints"]),
         ("cross-track (m)", Number(".3f"), lambda life: life["cross_track"]),
+        ("reward per step", Number(".3f"), lambda life: life.get("reward")),
+        ("distance to the goal (m)", Number(".3f"), lambda life: life.get("goal_distance")),
         ("right expectations", Number(".1%"), lambda life: life["right"]),
         ("regimes met", Number("d"), lambda life: len(life["by_regime"])),
         ("known", Number("d"), lambda life: life["known"]),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from crl.config import Config
 from crl.config.declared.agents import kind_of
@@ -21,9 +23,16 @@ def check_life(config: Config, sequence: TaskSequence) -> None:
     """Find out what is wrong with a life before anything runs.
 
     Raises:
-        CrlError: The sequence has no life, or ``life.run`` is no finished run of the same body.
+        CrlError: The sequence has no life, nobody can tell an oracle of it, or ``life.run`` is no finished run of the
+            same body.
     """
-    life_sequence(sequence).make(0).close()
+    with closing(life_sequence(sequence, config).make(0)) as env:
+        described: Any = env.unwrapped
+        if config.refiner.kind == "oracle" and not (described.has_motion or described.has_effect):
+            raise CrlError(
+                f"nobody can tell an oracle how the body of {sequence.name} will move",
+                "use refiner=lifelong life.labels=told: a memory that is told the regime",
+            )
     if config.life.run is not None:
         _learned(config, sequence.spec(0))
 

@@ -58,6 +58,22 @@ def recalled(timeline: Sequence[Sequence[Any]], steps: int) -> tuple[int, int]:
     return right, count
 
 
+def learned(timeline: Sequence[Sequence[Any]], steps: int) -> list[int | None]:
+    """Steps that every true regime but the first was lived until one of its entries was in force for good.
+
+    In the order in which the regimes were met; steps of all visits count, and ``None`` is a regime that was never known.
+    """
+    whose = owners(timeline, steps)
+    lived: dict[int, int] = {}
+    known: dict[int, int] = {}
+    for _, length, true, believed, phase in spans(timeline, steps):
+        lived.setdefault(true, 0)
+        if phase == KNOWN and whose.get(believed) == true:
+            known.setdefault(true, lived[true])
+        lived[true] += length
+    return [known.get(true) for true in list(lived)[1:]]
+
+
 def _visits(timeline: Sequence[Sequence[Any]], steps: int) -> list[tuple[int, Any, int, str]]:
     """True regime, entry and phase at its end, and steps of every visit."""
     parts = spans(timeline, steps)

@@ -9,14 +9,14 @@ from typing import Any
 import numpy as np
 
 from crl.adaptation.base import Belief
-from crl.training.lives.recalls import recalled
+from crl.training.lives.recalls import learned, recalled
 
 SETTLED = 3
 """Steps in a row with a right expectation from which a regime counts as in force."""
 LONG = 15
 """Steps of a visit after which a belief that is given up is a false alarm, if its expectation was right."""
 EVERY = 50
-"""Steps over which the distance to the leg is averaged for drawings."""
+"""Steps over which distances are averaged for drawings."""
 RECENT = 100
 """Steps that the display's share of right expectations is taken over."""
 
@@ -30,7 +30,7 @@ class LivedStep:
         name: Its name.
         right: Whether the change that was expected of the executed command was right, before it was seen.
         reward: Reward.
-        beside: Distance to the leg (m).
+        beside: Distance to the leg, or to the goal (m).
         believed: What is believed after the step.
     """
 
@@ -126,17 +126,23 @@ class LifeRecord:
         """Steps since what is believed, or what is true, changed."""
         return self.steps - int(self.timeline[-1][0]) if self.timeline else 0
 
-    def results(self, reached: int, crashes: int) -> dict[str, Any]:
+    def results(self, reached: int | None, crashes: int) -> dict[str, Any]:
         """The record as plain data.
 
-        ``waypoints`` per 1,000 steps; ``cross_track`` (mean, m); ``right``: share of steps in which the change expected
+        ``waypoints`` per 1,000 steps and ``cross_track`` (mean distance to the leg, m), or ``goal_distance`` (mean, m)
+        of a body without waypoints; what does not apply is ``None``. ``right``: share of steps in which the change expected
         of the executed command was right, before it was seen; ``reward`` per step; ``returns``: for visits of a regime
         met before, steps until the expectation is right three times in a row (median, 90 %), ``returned``: share of
         them that get there; ``false_alarms``: how often a regime that was in force for good, and expected rightly, was
         given up in ``unchanged`` steps, those of visits that had lasted for 15 steps (that a regime hands over to the
         one that was learned beside it gives nothing up); ``recalled``: share of the ``recalls`` that were right
-        (:mod:`crl.training.lives.recalls`); ``crashes``; per true regime ``by_regime``; ``beside``: the distance to
-        the leg, mean over every ``beside_every`` steps (m); ``timeline``.
+        (:mod:`crl.training.lives.recalls`); ``learning``: steps that a new regime was lived until it was known;
+        ``crashes``; per true regime ``by_regime``; ``beside``: the distance to the leg or the goal, mean over every
+        ``beside_every`` steps (m); ``timeline``.
+
+        Args:
+            reached: Waypoints; ``None`` for a body without any.
+            crashes: Crashes and falls.
         """
         delays = [*self.delays, *([self.settled] if self.again and self.length > SETTLED else [])]
         found = [delay for delay in delays if delay is not None]
@@ -144,8 +150,9 @@ class LifeRecord:
         right, recalls = recalled(self.timeline, self.steps)
         return {
             "steps": self.steps,
-            "waypoints": 1000 * reached / steps,
-            "cross_track": self.beside / steps,
+            "waypoints": None if reached is None else 1000 * reached / steps,
+            "cross_track": None if reached is None else self.beside / steps,
+            "goal_distance": self.beside / steps if reached is None else None,
             "right": sum(part.right for part in every) / steps,
             "reward": sum(part.reward for part in every) / steps,
             "visits": self.visits,
@@ -158,6 +165,7 @@ class LifeRecord:
             "unchanged": self.unchanged,
             "recalled": right / recalls if recalls else None,
             "recalls": recalls,
+            "learning": learned(self.timeline, self.steps),
             "crashes": crashes,
             "by_regime": {
                 part.name: {

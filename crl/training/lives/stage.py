@@ -39,18 +39,25 @@ RIGHT = 0.1
 """An expectation is right if it errs by at most this share of the greatest nominal change (root mean square)."""
 SHOWN = 10
 """The display is told of every so many steps."""
+LOGGED = ("steps", "waypoints", "cross_track", "right", "reward", "false_alarms", "crashes")
+"""What is logged of every stretch."""
 
 
-def life_sequence(sequence: TaskSequence) -> TaskSequence:
+def life_sequence(sequence: TaskSequence, config: Config) -> TaskSequence:
     """The life of a sequence as its only task.
+
+    Args:
+        sequence: The sequence.
+        config: Settings: ``life.regimes`` may ask for another number of regimes.
 
     Raises:
         CrlError: It has none.
     """
     if sequence.life is None:
-        raise CrlError(f"{sequence.name} has no life", "use env=ugv_life")
+        raise CrlError(f"{sequence.name} has no life", "use env=ugv_life, or env=cartpole_life")
     first = sequence.tasks[0]
-    entry = TaskEntry("life", first.id, {**first.kwargs, **sequence.life})
+    asked = {} if config.life.regimes is None else {"regimes": config.life.regimes}
+    entry = TaskEntry("life", first.id, {**first.kwargs, **sequence.life, **asked})
     return TaskSequence(sequence.name, sequence.description, (entry,))
 
 
@@ -71,7 +78,7 @@ class LifeStage:
     def __init__(self, config: Config, sequence: TaskSequence) -> None:
         self._config = config
         self._steps = config.life.steps or 0
-        self._sequence = life_sequence(sequence) if self._steps else None
+        self._sequence = life_sequence(sequence, config) if self._steps else None
         self.record = LifeRecord()
         self._env: gymnasium.Env[Any, Any] | None = None
         self._observation: Any = None
@@ -99,8 +106,8 @@ class LifeStage:
             if at % SHOWN == 0:
                 progress.count(self.stage())
         state.evaluation_steps += count
-        now = self.record.results(self._info["reached"], self._info["crashes"])
-        told = {key: now[key] for key in ("steps", "waypoints", "cross_track", "right", "reward", "false_alarms")}
+        now = self._counted()
+        told = {key: now[key] for key in LOGGED}
         believed = agent.belief()
         log.write(
             "life",
@@ -123,9 +130,7 @@ class LifeStage:
         env = self._env
         assert env is not None
         described: Any = env.unwrapped
-        refiner = agent.actor.refiner
-        if refiner is not None and refiner.is_told:
-            refiner.tell_effect(described.next_effect())
+        self._tell(agent, described)
         step = take(agent, env, self._observation, wall, clock)
         if step.fault is not None:
             raise CrlError(
@@ -141,11 +146,27 @@ class LifeStage:
         show(agent, step.transition(task, first=self._first, last=ended), learns=True)
         right = bool(np.sqrt(np.square(error).mean()) <= RIGHT)
         regime, name = int(info["regime"]), str(info["regime_name"])
-        beside = float(info["cross_track"])
+        beside = float(info["beside"])
         self.record.step(LivedStep(regime, name, right, step.reward, beside, agent.belief()))
         self._observation, self._info, self._first = step.after, info, ended
         if ended:
             self._observation, _ = env.reset()
+
+    def _tell(self, agent: Agent, described: Any) -> None:
+        """Tell an oracle what the body will do, and a memory with labels which regime is next."""
+        refiner = agent.actor.refiner
+        if refiner is None:
+            return
+        if self._config.life.labels == "told":
+            refiner.tell_regime(described.next_regime)
+        if refiner.is_told and described.has_motion:
+            refiner.tell_motion(described.next_motion())
+        elif refiner.is_told:
+            refiner.tell_effect(described.next_effect())
+
+    def _counted(self) -> dict[str, Any]:
+        """What was counted so far."""
+        return self.record.results(self._info.get("reached"), self._info["crashes"])
 
     def stage(self) -> Stage:
         """How far the life is, and what is believed."""
@@ -155,7 +176,9 @@ class LifeStage:
             regime = "another" if believed.regime is None else believed.name or str(believed.regime)
             recent = sum(record.recent) / len(record.recent)
             told = f"regime {regime} {believed.phase} for {record.since} steps, {believed.regimes} known, "
-            about = f"right {recent:.0%}, waypoints {self._info.get('reached', 0)}"
+            reached = self._info.get("reached")
+            went = f"crashes {self._info['crashes']}" if reached is None else f"waypoints {reached}"
+            about = f"right {recent:.0%}, {went}"
             about = told + about if believed.phase else about
         return Stage(LIFE, record.steps, self._steps, about)
 
@@ -163,9 +186,10 @@ class LifeStage:
         """The record and what the agent says of itself; ``None`` if nothing was lived."""
         if not self.record.steps or self._agent is None:
             return None
-        record = self.record.results(self._info["reached"], self._info["crashes"])
+        record, held = self._counted(), self._agent.remembered_bytes()
         ms = summarise(self._agent.milliseconds, min(map(len, self._agent.milliseconds.values())))
-        return {**record, "seed": self._config.seed, "known": self._agent.belief().regimes, "ms": ms}
+        about = {"seed": self._config.seed, "known": self._agent.belief().regimes}
+        return {**record, **about, "bytes": held, "ms": ms}
 
     def close(self) -> None:
         """Close the environment."""
@@ -178,7 +202,7 @@ class LifeStage:
         if self._env is None or self._agent is None:
             return None
         described: Any = self._env.unwrapped
-        kept = {key: self._info[key] for key in ("reached", "crashes")}
+        kept = {key: self._info[key] for key in ("reached", "crashes") if key in self._info}
         return {
             "record": self.record.state_dict(),
             "env": described.get_episode_state(),

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from crl.agents.base import Agent
+from crl.training.runs.state import RunState
+from crl.types import TaskSpec
 
 
 def measure(agent: Agent) -> dict[str, Any]:
@@ -26,6 +28,20 @@ def measure(agent: Agent) -> dict[str, Any]:
         "plasticity": None if found is None else asdict(found),
         **({"outcome_errors": errors} if (errors := agent.outcome_errors()) else {}),
     }
+
+
+def visit(task: TaskSpec, state: RunState, measured: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a visit of a task took and left: for the results, and for the log.
+
+    Args:
+        task: The task.
+        state: The run's counters at its end.
+        measured: What :func:`measure` gives.
+    """
+    spent = {"task": task.name, "steps": state.task_steps, "episodes": state.episodes}
+    kept = {name: measured[name] for name in ("kept_bytes", "kept_once_bytes")}
+    validation = state.best if state.best >= 0 else None
+    return {**spent, "validation": validation, **measured}, {**spent, **(measured["plasticity"] or {}), **kept}
 
 
 def memory(agent: Agent, visits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -22,9 +22,11 @@ class Observer:
 
     Attributes:
         limits: Range of the actions that are let through; ``None``: the task's.
+        withholds: Whether the agent is not shown the transitions: they are given to it after the episode, if at all.
     """
 
     limits: ActionSpec | None = None
+    withholds: bool = False
 
     def begin(self, env: gymnasium.Env[Any, Any], info: Mapping[str, Any]) -> None:
         """The episode begins, with what the environment said."""
@@ -156,7 +158,7 @@ def play(
         done = bool(ended or left <= 0 or result.steps >= most or following.ends())
         transition = step.transition(task, first=result.steps == 1, last=done)
         try:
-            if explore or online:
+            if (explore or online) and not following.withholds:
                 show(agent, transition, learns=online)
         except TaskFunctionFailed as error:
             result.fault = error.message

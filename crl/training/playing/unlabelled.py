@@ -25,10 +25,14 @@ class Unlabelled(Observer):
         agent: Who acts.
         task: The true task, for counting alone.
         inference: The agent's inference.
+        owners: The true task of every label, where the agent has labels of its own; by default they are the tasks.
     """
 
-    def __init__(self, agent: Agent, task: TaskSpec, inference: TaskInference) -> None:
+    def __init__(
+        self, agent: Agent, task: TaskSpec, inference: TaskInference, owners: Mapping[int, int] | None = None
+    ) -> None:
         self._agent, self._task, self._inference = agent, task, inference
+        self._owners = owners
         self._steps = self._right = self._counted = 0
 
     def begin(self, env: gymnasium.Env[Any, Any], info: Mapping[str, Any]) -> None:
@@ -43,7 +47,8 @@ class Unlabelled(Observer):
         self._steps += 1
         if self._steps > UNSETTLED:
             self._counted += 1
-            self._right += self._inference.believed == self._task.index
+            believed = self._inference.believed
+            self._right += (believed if self._owners is None else self._owners[believed]) == self._task.index
         self._agent.tell(self._inference.update(transition))
 
     @property

@@ -70,6 +70,7 @@ def collect_results(config: Config, loop: TrainingLoop, clock: Clock, folder: st
             for mission, taken in zip(state.missions, loop.missions.ms, strict=True)
         ],
         "life": loop.life.results(),
+        **({"own_labels": labels} if (labels := loop.labels.results()) is not None else {}),
         "evaluation": {
             "episodes": config.evaluation.episodes,
             "episodes_between": config.evaluation.episodes_between,

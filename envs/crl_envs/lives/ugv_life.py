@@ -6,29 +6,24 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from crl_envs import task as contract
 from crl_envs.lives.endless import EndlessWay
+from crl_envs.lives.life import STEPS, LifeEnv
 from crl_envs.lives.regimes import CommandRegime, draw_regimes
-from crl_envs.lives.stream import RegimeStream
 from crl_envs.missions import MissionError
 from crl_envs.missions.rewards import ground_reward
 from crl_envs.vehicles.ugv_mission import SPEED, START_STD, TURN_RATE, vehicle_task
 from crl_envs.vehicles.ugv_unicycle import CONTROL_PERIOD, RADIUS, clip_command, step_unicycle, wrap
 
-Array = NDArray[np.float32]
 HALF = 15.0
 """Half the side of the square that holds all waypoints (m)."""
 LOST = 50.0
 """A robot that is so far beside its leg (m) is lost: that is a crash, and it is put back."""
-STEPS = 1_000_000
-"""Steps until an episode is truncated, for loops that need a number; the life goes on with the next reset."""
 
 
-class UGVLifeEnv(gymnasium.Env[Array, Array]):
+class UGVLifeEnv(LifeEnv[CommandRegime]):
     """Follow waypoints for ever with a unicycle that is in one of many regimes; observation and action as in missions.
 
     Action and observation are those of :class:`crl_envs.vehicles.ugv_unicycle.UnicycleEnv`, so that a model of its
@@ -53,7 +48,8 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         MissionError: A number is impossible.
     """
 
-    metadata: dict[str, Any] = {"render_modes": []}  # noqa: RUF012  Gymnasium's way
+    has_waypoints = True
+    has_effect = True
 
     def __init__(
         self,
@@ -69,62 +65,37 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
                 f"{others} of {regimes} regimes that are not affine are impossible",
                 "give 0 <= others < regimes: one regime is the nominal body",
             )
-        self._longest = episode_steps
-        self._others, self._regime_seed = others, regime_seed
-        self.stream = RegimeStream(regimes, lengths, fresh)
+        task = vehicle_task("ugv_life", CONTROL_PERIOD, episode_steps, has_success=False)
+        super().__init__(task, regimes=regimes, regime_seed=regime_seed, lengths=lengths, fresh=fresh)
+        self._others = others
         self.way = EndlessWay(HALF, RADIUS)
-        self.task = vehicle_task("ugv_life", CONTROL_PERIOD, episode_steps, has_success=False)
-        self.observation_space = contract.observation_space(self.task["observation"])
-        self.action_space = contract.action_space(self.task["action"])
         self._box = np.array([SPEED, TURN_RATE])
         self.full_change = CONTROL_PERIOD * np.array([SPEED, SPEED, TURN_RATE])
         self._state = np.zeros(3)
-        self._alive = False
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
-        """Begin a life, or go on with it after a crash if no seed is given."""
-        super().reset(seed=seed, options=options)
-        if seed is not None or not self._alive:
-            self._begin()
+    def _draw(self, rng: np.random.Generator) -> list[CommandRegime]:
+        return draw_regimes(self.stream.count, self._others, rng)
+
+    def _plain(self, regime: CommandRegime) -> dict[str, Any]:
+        return {**vars(regime), "matrix": [list(row) for row in regime.matrix]}
+
+    def _regime(self, plain: dict[str, Any]) -> CommandRegime:
+        return CommandRegime(**{**plain, "matrix": tuple(map(tuple, plain["matrix"]))})
+
+    def _set_up(self, *, first: bool) -> None:
+        if first:
+            self.way.begin(self._places)
+            self._state = self.np_random.normal(0.0, START_STD, size=3)
         else:
             ahead = np.subtract(self.way.goal, self.way.before)
             self._state = np.array([*self.way.before, math.atan2(ahead[1], ahead[0])])
-        self._observation = self._observe()
-        return self._observation.copy(), self._info(0.0, np.zeros(2))
+        self._beside, self._effect = 0.0, np.zeros(2)
 
-    def _begin(self) -> None:
-        # Sources of their own: which regime comes when does not depend on what the robot does.
-        self._changes, self._places, drawn = self.np_random.spawn(3)
-        if self._regime_seed is not None:
-            drawn = np.random.default_rng(self._regime_seed)
-        self.regimes = draw_regimes(self.stream.count, self._others, drawn)
-        self.stream.begin(self._changes)
-        self.way.begin(self._places)
-        self._state = self.np_random.normal(0.0, START_STD, size=3)
-        self._alive, self._steps, self._crashes = True, 0, 0
-
-    def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
-        """Drive for one control period in the regime in force."""
-        command = np.asarray(action, dtype=np.float64)
-        if command.shape != (2,):
-            raise ValueError(f"action has shape {command.shape}, this environment takes (2,)")
-        if not np.isfinite(command).all():
-            raise ValueError(f"action is not finite: {action}; an agent must send finite actions")
-        before, regime = self._observation, self.regimes[self.stream.regime]
-        effect = self.next_effect()(clip_command(command))
-        self._state = step_unicycle(self._state, effect, rng=self.np_random, noise=regime.noise)
-        beside = self.way.advance((self._state[0], self._state[1]), self._places)
-        info_regime = self.stream.regime
-        self.stream.advance(self._changes)
-        self._steps += 1
-        self._observation = self._observe()
-        reward = float(self.reward(before, command, self._observation))
-        info = {**self._info(beside, effect), "regime": info_regime, "regime_name": self.regimes[info_regime].name}
-        lost = beside > LOST
-        if lost:
-            self._crashes += 1
-            info.update(crash="lost", crashes=self._crashes)
-        return self._observation.copy(), reward, lost, not lost and self._steps % self._longest == 0, info
+    def _move(self, action: NDArray[np.float64], regime: CommandRegime) -> str | None:
+        self._effect = np.asarray(self.next_effect()(clip_command(action)), dtype=np.float64)
+        self._state = step_unicycle(self._state, self._effect, rng=self.np_random, noise=regime.noise)
+        self._beside = self.way.advance((self._state[0], self._state[1]), self._places)
+        return "lost" if self._beside > LOST else None
 
     def next_effect(self) -> Callable[[Any], Any]:
         """The nominal commands that commands [..., 2] amount to in the next step; any array library. For oracles."""
@@ -136,19 +107,16 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
 
         return effect
 
-    def _observe(self) -> Array:
+    def _observe(self) -> NDArray[np.float32]:
         x, y, heading = self._state.tolist()
         return np.array([x, y, wrap(heading), *self.way.observe((x, y))], dtype=np.float32)
 
-    def _info(self, beside: float, effect: Any) -> dict[str, Any]:
+    def _tell(self) -> dict[str, Any]:
         return {
-            "regime": self.stream.regime,
-            "regime_name": self.regimes[self.stream.regime].name,
-            "visits": self.stream.visits,
-            "cross_track": beside,
+            "beside": self._beside,
+            "cross_track": self._beside,
             "reached": self.way.reached,
-            "crashes": self._crashes,
-            "effect": np.asarray(effect, dtype=np.float64),
+            "effect": self._effect.copy(),
             "position": self._state[:2].copy(),
         }
 
@@ -156,30 +124,10 @@ class UGVLifeEnv(gymnasium.Env[Array, Array]):
         """Way towards the waypoint in steps at full speed, less 0.1 per metre beside the leg; [..., S] -> [...]."""
         return ground_reward(observation, next_observation, goal=3, full=SPEED * CONTROL_PERIOD)
 
-    def get_episode_state(self) -> dict[str, Any]:
-        """Everything that decides how the life goes on, so that it continues to the bit."""
-        return {
-            "pose": self._state.copy(),
-            "observation": self._observation.copy(),
-            "steps": self._steps,
-            "crashes": self._crashes,
-            "regimes": [{**vars(regime), "matrix": [list(row) for row in regime.matrix]} for regime in self.regimes],
-            "stream": self.stream.get_state(),
-            "way": self.way.get_state(),
-            "random": [rng.bit_generator.state for rng in (self.np_random, self._changes, self._places)],
-        }
+    def _body_state(self) -> dict[str, Any]:
+        return {"pose": self._state.copy(), "way": self.way.get_state()}
 
-    def set_episode_state(self, state: dict[str, Any]) -> None:
-        """Restore what :meth:`get_episode_state` returned."""
+    def _set_body_state(self, state: dict[str, Any]) -> None:
         self._state = np.array(state["pose"], dtype=np.float64)
-        self._observation = np.array(state["observation"], dtype=np.float32)
-        self._steps, self._crashes = int(state["steps"]), int(state["crashes"])
-        self.regimes = [
-            CommandRegime(**{**plain, "matrix": tuple(map(tuple, plain["matrix"]))}) for plain in state["regimes"]
-        ]
-        self.stream.set_state(state["stream"])
         self.way.set_state(state["way"])
-        self._changes, self._places = np.random.default_rng(), np.random.default_rng()
-        for rng, kept in zip((self.np_random, self._changes, self._places), state["random"], strict=True):
-            rng.bit_generator.state = kept
-        self._alive = True
+        self._beside, self._effect = 0.0, np.zeros(2)

@@ -409,6 +409,17 @@ def test_rivals_of_the_flow_fly_and_train_no_flow(refiner: str, tmp_path: Path) 
     np.testing.assert_array_equal(missions.flight(again).path, flight.path)
 
 
+def test_classical_adaptive_control_flies_and_is_refused_for_commands_of_another_kind(tmp_path: Path) -> None:
+    agent = missions.fitted(missions.config(tmp_path, "refiner=l1"))
+    flight = missions.flight(agent)
+    assert flight.record["alarms"] == 0  # it looks for no regimes
+    again = missions.blank(agent.config)
+    again.load_state_dict(agent.state_dict())
+    np.testing.assert_array_equal(missions.flight(again).path, flight.path)
+    with pytest.raises(CrlError, match="refiner=l1 for velocity set-points"):
+        missions.blank(missions.config(tmp_path, "refiner=indi"))
+
+
 def test_a_refiner_of_ones_own_flies_under_its_own_name(tmp_path: Path) -> None:
     config = missions.config(tmp_path, f"refiner={__name__}:Halved")
     assert config.method == f"refiner_{__name__}:Halved"

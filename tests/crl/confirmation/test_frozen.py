@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from crl.confirmation import frozen
-from crl.confirmation.suite import parse_suite
+from crl.confirmation.loading import parse_suite
 from crl.errors import CrlError
 from tests.crl.confirmation.test_suite import PLAIN
 

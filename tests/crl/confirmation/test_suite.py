@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from crl.cli import app
 from crl.config.asking.composing import compose
 from crl.config.reserved import BLOCK, BLOCKS, FIRST, block_seed, is_reserved
-from crl.confirmation.missions import plan
-from crl.confirmation.suite import load_suite, parse_suite, suites
+from crl.confirmation.loading import load_suite, parse_suite, suites
+from crl.confirmation.missions import MissionSuite, plan
 from crl.errors import CrlError, SettingsError
-from crl.training.missions.trials import check_trials
+from crl.reporting.confirmations.missions import MISSIONS
 
 PLAIN: dict[str, Any] = {
     "claim": "it holds",
@@ -30,7 +33,7 @@ PLAIN: dict[str, Any] = {
 
 
 def test_every_mission_is_drawn_anew_and_all_methods_have_the_same_ones(tmp_path: Path) -> None:
-    suite = parse_suite("one", PLAIN)
+    suite = MissionSuite.parse("one", PLAIN)
     planned = plan(suite, tmp_path)
     assert [len(trials) for trials in planned] == [2 * 3] * 5
     trials = [trial for fit in planned for trial in fit]
@@ -43,7 +46,7 @@ def test_every_mission_is_drawn_anew_and_all_methods_have_the_same_ones(tmp_path
     assert len({t.method.fit_seed for t in trials}) == 5
     seeds = {t.seed for t in trials} | {t.method.fit_seed or 0 for t in trials}
     assert all(FIRST + 3 * BLOCK <= seed < FIRST + 4 * BLOCK for seed in seeds)
-    again = [trial for fit in plan(parse_suite("one", PLAIN), tmp_path) for trial in fit]
+    again = [trial for fit in plan(MissionSuite.parse("one", PLAIN), tmp_path) for trial in fit]
     assert again == trials
 
 
@@ -55,9 +58,19 @@ def test_suites_and_blocks_have_seeds_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("name", suites())
-def test_every_suite_that_ships_can_be_flown(name: str, tmp_path: Path) -> None:
-    first = plan(load_suite(name), tmp_path)[0]
-    check_trials([trial for trial in first if trial.method == first[0].method])
+def test_every_suite_that_ships_can_be_run(name: str) -> None:
+    """The draws are checked: every map, fault and setting is made once."""
+    suite = load_suite(name)
+    small = replace(suite, fits=1, methods=suite.methods[:2])
+    assert len(list(small.draws())) == small.planned / (len(small.methods) if small.kind is MISSIONS else 1)
+
+
+def test_showing_what_is_drawn_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    lines = CliRunner().invoke(app, ["confirm", "unicycle_gains", "--dry-run"]).output.splitlines()
+    assert lines[0].startswith("gains-0  class A  {'gain': [")
+    assert "map (0, 0) (" in lines[0]
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
@@ -69,6 +82,7 @@ def test_every_suite_that_ships_can_be_flown(name: str, tmp_path: Path) -> None:
         ({"faults": []}, "no faults"),
         ({"faults": [PLAIN["faults"][0]] * 2}, "of one name"),
         ({"typo": 1}, "unknown keys"),
+        ({"kind": "sequence"}, "sequences"),
         ({"maps": {"leg": [1, 2], "length": 3}}, "length"),
         ({"criteria": [{"method": "afm", "quantity": "sucess", "at_least": 1}]}, "success"),
         ({"criteria": [{"method": "afm", "quantity": "success"}]}, "one bound"),

@@ -1,4 +1,4 @@
-"""What strategies need, against what the setting allows: refused with the part that needs it."""
+"""What strategies need of tasks, and look at again: inferred or refused, with the part that needs it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import pytest
 from torch import Tensor
 
 from crl.config.asking.composing import compose
+from crl.continual.access import inferred
 from crl.continual.gradients.gradient import Gradient
+from crl.continual.strategy import Labels
 from crl.errors import SettingsError
 from tests.crl.continual.trials import learn, strategy_of
 
@@ -30,36 +32,42 @@ HERE = f"{__name__}:Halved"
 @pytest.mark.parametrize(
     ("name", "settings", "reason"),
     [
-        ("hypercrl", {"labels": "boundaries"}, "HyperCRL has to be told which task it is"),
-        ("ewc", {"labels": "boundaries"}, "SharedNetwork has to be told which task it is"),
-        ("ewc", {"labels": "none", "heads": "shared"}, "ewc has to be told when a task ends"),
-        ("vcl", {"labels": "none", "heads": "shared"}, "VCL has to be told when a task ends"),
-        ("finetune+coreset", {"labels": "none"}, "coreset has to be told when a task ends"),
-        (f"finetune+{HERE}", {"labels": "none"}, "halved has to be told when a task ends"),
-        ("pnn", {"labels": "boundaries"}, "PNN has to be told which task it is"),
-        ("packnet", {"labels": "boundaries", "heads": "shared"}, "PackNet has to be told which task it is"),
-        ("snapshot", {"labels": "boundaries"}, "Snapshot has to be told which task it is"),
         ("coreset", {"revisits": False}, "coreset looks at transitions of finished tasks again"),
         ("ewc+agem+coreset", {"revisits": False}, "agem and coreset look at"),
     ],
 )
-def test_what_needs_more_than_it_may_have_is_refused(name: str, settings: dict[str, object], reason: str) -> None:
+def test_what_looks_at_more_than_it_may_is_refused(name: str, settings: dict[str, object], reason: str) -> None:
     with pytest.raises(SettingsError, match=reason):
         strategy_of(name, **settings)
 
 
 @pytest.mark.parametrize(
+    ("name", "told", "needs"),
+    [
+        ("hypercrl", "boundaries", ["HyperCRL has to be told which task it is"]),
+        ("ewc", "boundaries", ["SharedNetwork has to be told which task it is"]),
+        ("ewc", "none", ["SharedNetwork has to be told which task it is", "ewc has to be told when a task ends"]),
+        ("finetune+coreset", "none", ["coreset has to be told when a task ends"]),
+        (f"finetune+{HERE}", "none", ["halved has to be told when a task ends"]),
+        ("pnn", "boundaries", ["PNN has to be told which task it is"]),
+        ("pnn", "told", []),
+        ("finetune+migu+redo+l2_init", "none", []),
+    ],
+)
+def test_what_is_not_told_has_to_be_inferred(name: str, told: str, needs: list[str]) -> None:
+    assert inferred(strategy_of(name, labels=told), Labels(told)) == needs
+
+
+@pytest.mark.parametrize(
     ("name", "settings"),
     [
-        ("finetune", {"labels": "none", "revisits": False}),
-        ("finetune+migu+redo+l2_init", {"labels": "none", "revisits": False}),
-        ("ewc", {"labels": "boundaries", "heads": "shared", "revisits": False}),
-        ("vcl", {"labels": "boundaries", "heads": "shared"}),
-        ("hypercrl", {"labels": "told", "revisits": False}),
+        ("finetune", {"revisits": False}),
+        ("ewc", {"heads": "shared", "revisits": False}),
+        ("hypercrl", {"revisits": False}),
         ("pnn", {"revisits": False}),
     ],
 )
-def test_what_needs_no_more_learns(name: str, settings: dict[str, object]) -> None:
+def test_what_looks_at_no_more_learns(name: str, settings: dict[str, object]) -> None:
     learn(strategy_of(name, **settings), 0, 3)
 
 

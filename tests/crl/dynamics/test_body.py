@@ -159,7 +159,7 @@ def test_level_vectors_turn_to_the_map_and_back(heading: float) -> None:
 def _bad() -> Iterator[tuple[list[ObservationField], str]]:
     flat = [field("x", "position"), field("y", "position")]
     yield [field("x", "state"), field("v", "velocity")], r"role 'position'.*has 0\n.*roles.*refiner=off"
-    yield [field("x", "position")], "the observation has 1"
+    yield [field("x", "position"), field("h", "heading")], "a body on a line has no heading"
     yield [*flat, *(field(axis, "position") for axis in "zw")], "the observation has 4"
     yield [*flat, field("pose", "state", "quaternion")], r"'pose' is a quaternion.*\n.*angles or as a direction"
     yield [*flat, field("goal_x", "goal")], r"1 goal coordinates in 2 dimensions.*\n.*all coordinates"
@@ -171,3 +171,13 @@ def test_fields_without_a_use_are_refused_with_the_hint(fields: list[Observation
     with pytest.raises(SpecError) as caught:
         Body(ObservationSpec(tuple(fields)), PUSH)
     assert re.search(complaint, str(caught.value), re.DOTALL), str(caught.value)
+
+
+def test_a_body_on_a_rail_moves_along_it_and_its_goal_the_other_way() -> None:
+    spec = ObservationSpec((field("x", "position"), field("goal", "goal"), field("v", "velocity"), field("a", "state")))
+    body = Body(spec, PUSH)
+    before, after = torch.tensor([1.0, 0.5, 0.2, 0.1]), torch.tensor([1.25, 0.25, 0.3, 0.0])
+    change = body.change(before, after)
+    torch.testing.assert_close(change, torch.tensor([0.25, 0.1, -0.1]))
+    torch.testing.assert_close(body.apply(before, change, torch.zeros(1)), after)
+    torch.testing.assert_close(body.encode(before), torch.tensor([0.2, 0.1]))  # not where it is, nor where it heads

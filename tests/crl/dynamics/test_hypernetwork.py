@@ -110,3 +110,27 @@ def test_the_generator_alone_decides() -> None:
 def test_an_unknown_choice_is_refused(changes: dict, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         make_hypernetwork(HypernetworkConfig(**changes), TARGET)
+
+
+def test_the_recurrent_one_makes_each_chunk_of_those_before() -> None:
+    config = HypernetworkConfig(kind="recurrent", embedding=3, hidden=[9, 4], chunk=13, chunk_embedding=2)
+    network = make_hypernetwork(config, TARGET)
+    parameters = network.initial(torch.Generator().manual_seed(0))
+    embeddings = torch.randn(2, 3, generator=torch.Generator().manual_seed(1))
+    unit = torch.nn.GRUCell(5, 4)
+    with torch.no_grad():
+        for name, tensor in (("input", "ih"), ("state", "hh")):
+            getattr(unit, f"weight_{tensor}").copy_(parameters[f"unit.{name}"])
+            getattr(unit, f"bias_{tensor}").copy_(parameters[f"unit.{name}_bias"])
+        for row, made in zip(embeddings, network.generate(parameters, embeddings), strict=True):
+            state, chunks = torch.zeros(4), []
+            for chunk in parameters["chunks"]:
+                state = unit(torch.cat([row, chunk]), state)
+                chunks.append(state @ parameters["head.weight"] + parameters["head.bias"])
+            torch.testing.assert_close(made, torch.cat(chunks)[: TARGET.size] + parameters["base"])
+    moved = {**parameters, "chunks": parameters["chunks"].clone()}
+    moved["chunks"][1] += 1
+    change = (network.generate(moved, embeddings) - network.generate(parameters, embeddings))[0] != 0
+    assert not bool(change[:13].any())
+    assert bool(change[13:26].any())
+    assert bool(change[26:].any())

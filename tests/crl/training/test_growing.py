@@ -9,7 +9,8 @@ import torch
 
 from crl.agents.planning import PlanningAgent
 from crl.errors import CrlError
-from crl.training.growing import ORIGIN, grow
+from crl.training.deriving import ORIGIN
+from crl.training.growing import grow
 from crl.training.load import load_run
 from crl.training.runner import resume, train
 from tests import tiny
@@ -45,7 +46,11 @@ def test_a_finished_run_learns_another_task_and_tells_of_all(old: Path) -> None:
     assert len(results["matrix"]["success_rate"] if isinstance(results["matrix"], dict) else results["matrix"]) == 3
     assert results["env_steps"] > before["env_steps"]
     assert Path(results["run"]) == old.parent / "run_more"
-    assert json.loads((old.parent / "run_more" / ORIGIN).read_text()) == {"run": str(old), "visits": 2}
+    assert json.loads((old.parent / "run_more" / ORIGIN).read_text()) == {
+        "command": "learn",
+        "runs": [str(old)],
+        "visits": 2,
+    }
     assert json.loads((old / "results.json").read_text()) == before, "the old run stays as it is"
     assert not differences(state, load_run(old).agent.state_dict())
 

@@ -11,9 +11,10 @@ from rich.console import Console
 
 from crl.agents.planning import PlanningAgent
 from crl.training import loop as loops
-from crl.training.loop import SimulatorFailed, TrainingLoop
+from crl.training.loop import TrainingLoop
 from crl.training.showing import progress as showing
 from crl.training.showing.progress import Progress
+from crl.training.showing.telling import SimulatorFailed
 from crl.types import LearnBudget
 from tests import tiny
 from tests.tiny import EPISODE_STEPS, Puppet

@@ -57,6 +57,10 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "finetune": {"more": ["continual=finetune"]},
     "single": {"more": ["continual=single"]},
     "hypercrl, cycle": {"tasks": "[0,1,0,0]", "more": ["budget.steps=[32]"]},
+    "single, own labels": {
+        "tasks": "[0,1,0]",
+        "more": ["budget.steps=[48]", "continual=single", "continual.labels=none", "learning.initial_steps=100"],
+    },
     "single, cycle": {"tasks": "[0,1,0,0]", "more": ["budget.steps=[32]", "continual=single"]},
     "hypercrl, mastery": {"env": "LUCKY", "more": MASTERY},
     "exploration by handover": {"more": ["exploration.handover=1", "exploration.random_episodes=2"]},

@@ -82,7 +82,7 @@ class TestFunctions:
         assert "can't be computed with torch" in text.getvalue()
 
     def test_without_the_check_it_ends_in_the_fault_path(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        from crl.training.loop import SimulatorFailed
+        from crl.training.showing.telling import SimulatorFailed
 
         self.of_planners(monkeypatch, lambda before, action, after: 1.0)
         config = settings(tmp_path, "tests.tiny:SLIDES", "check=false", "budget.steps=[160]")

@@ -17,7 +17,7 @@ from crl.training.lives.recalls import KNOWN, owners, spans
 LEAD = (
     "Wide grey: the true regime, which nobody tells. Blue: the regime that is believed; an entry of the memory stands "
     "in the row of the true regime in which it was in force for the most steps. Vermilion: a change that nothing known "
-    "explains is bridged by identification, and learned beside. Below: mean distance to the leg."
+    "explains is bridged by identification, and learned beside. Below: mean distance to the leg, or to the goal."
 )
 NOMINAL = "nominal"
 """The phase of a refiner without a memory in which nothing is corrected: it believes the nominal regime, number 0."""
@@ -37,19 +37,25 @@ def lives(section: Section) -> list[Block]:
     by_arm, every = report.tables(section)
     drawn = [_timelines(name, runs) for name, runs in arms.items()]
     return [
-        Block("lives", "Lives", figures=[_waypoints(arms)], tables=[by_arm], folded=[every]),
+        Block("lives", "Lives", figures=[_lived(section, arms)], tables=[by_arm], folded=[every]),
         Block("regimes", "True and believed regimes", LEAD, figures=drawn),
     ]
 
 
-def _waypoints(arms: Mapping[str, Sequence[ReportedRun]]) -> Figure:
+def _lived(section: Section, arms: Mapping[str, Sequence[ReportedRun]]) -> Figure:
+    """How well every arm lived: waypoints, or the reward of a body without any."""
+    driven = report.waypoints(section)
+    measure, title = (
+        ("waypoints_per_1000_steps", "Waypoints per 1,000 steps") if driven else ("reward", "Reward per step")
+    )
     rows = []
     for place, (name, runs) in enumerate(arms.items()):
-        found, dots = report.measured(runs, "waypoints_per_1000_steps")
+        found, dots = report.measured(runs, measure)
         rows.append(intervals.Row(name, place, found, dots, len(dots)))
-    label = f"Waypoints per 1,000 steps of {counted(len(rows), 'arm')} with 95 % intervals"
-    drawn = intervals.forest(rows, label, "waypoints per 1,000 steps (more is better)", lambda value: f"{value:.1f}")
-    return Figure([drawn], "Waypoints per 1,000 steps", "Small dots: lives.")
+    label = f"{title} of {counted(len(rows), 'arm')} with 95 % intervals"
+    axis = f"{title[0].lower()}{title[1:]} (more is better)"
+    drawn = intervals.forest(rows, label, axis, lambda value: f"{value:.1f}" if driven else f"{value:.2f}")
+    return Figure([drawn], title, "Small dots: lives.")
 
 
 def _timelines(name: str, runs: Sequence[ReportedRun]) -> Figure:
@@ -104,14 +110,14 @@ def drawing(life: Mapping[str, Any], name: str) -> str:
 
 
 def _error(beside: Sequence[float], every: int, top: float, scale: float) -> list[str]:
-    """The panel of the distance to the leg, with a logarithmic axis: it differs by orders of magnitude."""
+    """The panel of the distance to the leg or the goal, with a logarithmic axis: it differs by orders of magnitude."""
     low, high = 0.01, max(1.0, *beside)
     span = math.log10(high / low)
 
     def y(value: float) -> float:
         return top + ERROR * (1 - math.log10(max(value, low) / low) / span)
 
-    parts = [svg.text("distance to the leg (m)", LEFT, top - 4, class_="axis")]
+    parts = [svg.text("distance to the leg or the goal (m)", LEFT, top - 4, class_="axis")]
     for power in range(-2, math.floor(math.log10(high)) + 1):
         level = y(10.0**power)
         parts += [

@@ -9,12 +9,12 @@ import torch
 
 from crl.checks.regression import loss_on, rows_of
 from crl.continual.memories.activations import Activations, above
+from crl.continual.memories.answers.generative import Generative
+from crl.continual.memories.answers.reference import Reference
 from crl.continual.memories.distilled import Distilled, distil, moments
 from crl.continual.memories.general import General, states
-from crl.continual.memories.generative import Generative
 from crl.continual.memories.mixing import Mixing
 from crl.continual.memories.perturbed import Perturbed
-from crl.continual.memories.reference import Reference
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 from tests.crl.continual.trials import error, learn, network_of, part_of, strategy_of

@@ -7,6 +7,7 @@ import pytest
 
 from crl.agents.planning import PlanningAgent
 from crl.memory.recall.labels import TaskInference
+from crl.sequences import TaskSequence
 from crl.training.load import LoadedRun, load_run
 from crl.training.runner import train
 from crl.types import Transition
@@ -25,7 +26,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> LoadedRun:
 
 def transitions(run: LoadedRun, task: int, *, push: float | None = None, seed: int = 0) -> Iterator[Transition]:
     """An episode of random pushes, or of one push throughout."""
-    env, rng = run.sequence.make(task), np.random.default_rng(seed)
+    yield from pushes(run.sequence, task, push=push, seed=seed)
+
+
+def pushes(sequence: TaskSequence, task: int, *, push: float | None = None, seed: int = 0) -> Iterator[Transition]:
+    """The same in any sequence of slides."""
+    env, rng = sequence.make(task), np.random.default_rng(seed)
     observation, _ = env.reset(seed=seed)
     for step in range(tiny.EPISODE_STEPS):
         action = rng.uniform(-1, 1, 1) if push is None else np.array([push])

@@ -58,6 +58,11 @@ def test_ratios_are_of_the_same_fit_and_mission_where_both_completed() -> None:
     assert estimate(RECORDS, "afm", "steps", relative_to="none").value == pytest.approx((0.5 + 1.0) / 2)
 
 
+def test_differences_are_of_the_same_fit_and_mission() -> None:
+    assert estimate(RECORDS, "none", "steps", minus="afm").value == pytest.approx((100 + 0) / 2)
+    assert estimate(RECORDS, "afm", "success", minus="none").value == pytest.approx((0 + 1 + 0) / 3)
+
+
 def test_a_criterion_without_a_value_does_not_hold() -> None:
     bound = Criterion("afm", "cross_track_fault", at_most=1.0)
     assert not bound.holds(bound.estimate(RECORDS).value)

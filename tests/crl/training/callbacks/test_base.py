@@ -119,7 +119,7 @@ def test_its_failure_is_said_once_and_stops_nothing(tmp_path: Path, diary: type[
 
 
 def test_a_run_that_fails_ends_without_results_and_goes_on_as_resumed(tmp_path: Path, diary: type[Diary]) -> None:
-    from crl.training.loop import SimulatorFailed
+    from crl.training.showing.telling import SimulatorFailed
 
     with pytest.raises(SimulatorFailed):
         train(tiny.settings(tmp_path, "callbacks=[diary]", env="SOUND_THEN_NAN"), tiny.quiet()[0])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from crl.training.lives.recalls import owners, recalled
+from crl.training.lives.recalls import learned, owners, recalled
 
 TIMELINE = [
     [0, 0, 0, "known"],
@@ -38,5 +38,12 @@ def test_a_return_that_is_bridged_to_its_end_is_no_recall() -> None:
     assert recalled(bridged, 170) == (1, 2)
 
 
+def test_a_regime_is_learned_once_its_own_entry_is_in_force() -> None:
+    # 7 from its tenth step on; 9 in its second visit, after 20 + 15 steps; 4 never.
+    more = [*TIMELINE, [260, 9, 0, "bridged"], [280, 0, 0, "known"], [300, 9, 0, "bridged"], [315, 9, 3, "known"]]
+    assert learned([*more, [400, 4, 0, "bridged"]], 450) == [10, 35, None]
+
+
 def test_nothing_lived_is_no_error() -> None:
     assert recalled([], 0) == (0, 0)
+    assert learned([], 0) == []

@@ -81,3 +81,11 @@ def test_nothing_lived_is_no_error() -> None:
     results = LifeRecord().results(0, 0)
     assert results["steps"] == 0
     assert results["returns"]["median"] is None
+
+
+def test_a_body_without_waypoints_has_the_distance_to_its_goal() -> None:
+    record = LifeRecord()
+    lived(record, 0, "++")
+    results = record.results(None, 3)
+    assert (results["waypoints"], results["cross_track"], results["goal_distance"]) == (None, None, 0.5)
+    assert record.results(1, 0)["goal_distance"] is None

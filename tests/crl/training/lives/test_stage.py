@@ -124,5 +124,7 @@ def test_what_can_not_be_lived_is_named(tmp_path: Path) -> None:
     nothing = settings(tmp_path, f"life.run={tmp_path / 'nothing'}", name="a")
     with pytest.raises(CrlError, match="there is no run folder"):
         train(nothing, tiny.quiet()[0])
+    with pytest.raises(CrlError, match=r"life\.labels=told is for a memory"):
+        settings(tmp_path, "life.labels=told", refiner="afm")
     with pytest.raises(CrlError, match="has a life, and no missions"):
         train(settings(tmp_path, "life.steps=null", name="b"), tiny.quiet()[0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from crl.training.clock import Clock
-from crl.training.probes import collect_probes
+from crl.training.playing.probes import collect_probes
 from crl.training.runs.results import collect_results
 from tests import tiny
 from tests.crl.states import differences

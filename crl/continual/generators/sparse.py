@@ -1,0 +1,148 @@
+"""Continual learning with dynamic sparse training: Yildirim et al., CPAL 2024 (arXiv 2308.14831).
+
+A task begins with sparse_density of the free weights, drawn at random: with ``sparse_start=uniform`` that share of
+every matrix, with ``er`` (Erdos-Renyi) a share in proportion to (in + out) / (in * out) of a matrix, so that narrow
+layers keep more. Every sparse_every steps the sparse_moved share of its connections with the smallest sizes is dropped,
+and as many grow at free places drawn at random, from zero. When the task ends its connections are its own for ever, and
+later tasks read them. Deviations: biases belong to the first task; growth is random alone, which the paper finds best
+where connections are few; the share that moves is not lowered in the course of a task, because a robot does not know
+how long it will be.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from crl import restoring
+from crl.config.declared.components import GENERATORS
+from crl.continual.generators.owned import Owned
+from crl.dynamics.windows import Windows
+from crl.errors import SettingsError
+
+
+class Sparse(Owned):
+    """A task learns few connections, which move to where they are of use.
+
+    Attributes:
+        mine: The connections of the current task, which are not owned yet: a mask [trunk].
+        moves: Gradient steps of the current task that moved something.
+    """
+
+    SETTINGS = GENERATORS["sparse"]
+    OPTIONS: ClassVar[dict[str, Any]] = {
+        "sparse_density": 0.3,
+        "sparse_start": "er",
+        "sparse_every": 50,
+        "sparse_moved": 0.2,
+    }
+    kept_once = (*Owned.kept_once, "mine")
+
+    def _fresh(self) -> tuple[Tensor, Tensor]:
+        trunk, head = super()._fresh()
+        options = {**self.OPTIONS, **self.config.continual.options}
+        self.density, self.share = float(options["sparse_density"]), float(options["sparse_moved"])
+        self.start, self.every = str(options["sparse_start"]), int(options["sparse_every"])
+        fits = 0 < self.density <= 1 and 0 <= self.share < 1 and self.every >= 1 and self.start in ("er", "uniform")
+        if not fits:
+            raise SettingsError(
+                f"sparse_density is {self.density}, sparse_moved {self.share}, sparse_every {self.every} and "
+                f"sparse_start {self.start}: the first must be above 0 and at most 1, the second at least 0 and below "
+                "1, the third at least 1, the last er or uniform",
+                f"the defaults are {', '.join(f'{key}={value}' for key, value in self.OPTIONS.items())}",
+            )
+        self.mine, self.moves = torch.zeros(len(trunk), dtype=torch.bool, device=self.device), 0
+        return trunk, head
+
+    def learnable(self) -> Tensor:
+        """The connections of the current task."""
+        return self.mine
+
+    def begin_task(self, task: int) -> None:
+        """Draw the connections of a new task."""
+        if task not in self.order and task not in self.heads:
+            self.moves = 0
+            self.mine = self._drawn()
+        super().begin_task(task)
+
+    def _drawn(self) -> Tensor:
+        """Free connections, and in the first task all biases: a mask [trunk]."""
+        mine = torch.zeros_like(self.owner, dtype=torch.bool)
+        for matrix, density in zip(self.matrices(), self.densities(), strict=True):
+            free = matrix[self.owner[matrix] == 0]
+            count = min(len(free), max(1, round(density * len(free))))
+            mine[free[torch.randperm(len(free), generator=self.generator)[:count].to(self.device)]] = True
+        return mine | self._biases() if not self.order else mine
+
+    def matrices(self) -> list[Tensor]:
+        """The places of every matrix in the trunk."""
+        places = torch.split(torch.arange(self.network.size, device=self.device), self.network.tensor_sizes)
+        return [place for place in places[::2] if int(place[0]) < len(self.trunk)]
+
+    def _biases(self) -> Tensor:
+        biases = torch.ones_like(self.owner, dtype=torch.bool)
+        for matrix in self.matrices():
+            biases[matrix] = False
+        return biases
+
+    def densities(self) -> list[float]:
+        """The share of every matrix's free weights that a task begins with."""
+        layers = self.network.layers[: len(self.matrices())]
+        sizes = [inputs * outputs for inputs, outputs in layers]
+        if self.start == "uniform":
+            return [self.density] * len(layers)
+        full: set[int] = set()  # layers so narrow that they keep all; the others share what is left
+        while True:
+            left = self.density * sum(sizes) - sum(sizes[at] for at in full)
+            total = sum(sum(layer) for at, layer in enumerate(layers) if at not in full)
+            shares = [1.0 if at in full else left / total * sum(layer) / sizes[at] for at, layer in enumerate(layers)]
+            over = {at for at, share in enumerate(shares) if share > 1}
+            if not over:
+                return [max(0.0, share) for share in shares]
+            full |= over
+
+    def move(self) -> bool:
+        """Take the step, and let connections move when it is time."""
+        moved = super().move()
+        if moved and self.task not in self.order:
+            self.moves += 1
+            if self.moves % self.every == 0:
+                self._rewire()
+        return moved
+
+    def _rewire(self) -> None:
+        """Drop the smallest connections of every matrix, and grow as many at free places."""
+        for matrix in self.matrices():
+            mine, free = matrix[self.mine[matrix]], matrix[~self.mine[matrix] & (self.owner[matrix] == 0)]
+            count = min(int(self.share * len(mine)), len(free))
+            if count == 0:
+                continue
+            dropped = mine[self.trunk.detach()[mine].abs().topk(count, largest=False).indices]
+            grown = free[torch.randperm(len(free), generator=self.generator)[:count].to(self.device)]
+            changed = torch.zeros_like(self.mine)
+            changed[dropped], changed[grown] = True, True
+            self.mine = self.mine ^ changed
+            with torch.no_grad():
+                self.trunk.masked_fill_(changed, 0.0)
+            self.optimiser.forget("trunk", changed)
+
+    def end_task(self, rows: Windows) -> None:
+        """Own the connections."""
+        super().end_task(rows)
+        if self.task not in self.order:
+            self.order.append(self.task)
+            self.owner[self.mine] = len(self.order)
+            self.mine = torch.zeros_like(self.mine)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Weights, optimiser, average, who owns what, and the current task's connections."""
+        return {**super().state_dict(), "mine": self.mine.clone(), "moves": self.moves}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned, to the bit."""
+        super().load_state_dict(state)
+        self.mine = restoring.tensor(state["mine"], "mine", self.mine)
+        self.moves = int(state["moves"])

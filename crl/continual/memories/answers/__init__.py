@@ -1,0 +1,1 @@
+"""Memories that keep no inputs: what the network says about drawn ones is kept."""

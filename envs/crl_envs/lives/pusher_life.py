@@ -1,0 +1,189 @@
+"""A fingertip that pushes a block from goal to goal for ever, while block and table change unannounced."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import mujoco
+import numpy as np
+from array_api_compat import array_namespace
+from numpy.typing import NDArray
+
+from crl_envs import task as contract
+from crl_envs.lives.blocks import NOMINAL, BlockBody, BlockRegime, draw_blocks
+from crl_envs.lives.life import STEPS, LifeEnv
+from crl_envs.pusher import GAP, SIDE, SPEED, SUBSTEPS, TIME_STEP, TIP_RADIUS, pusher_model
+
+FAR = 1e5
+"""The fingertip may go this far (m): the table has no end."""
+AHEAD, ASIDE = (0.10, 0.20), 0.03
+"""How far ahead of the last goal the next one is (m), and how far beside it at most."""
+REACHED = 0.025
+"""A goal is reached, and replaced, within this distance (m) of the block's middle."""
+PATIENCE = 80
+"""Steps until a goal that was not reached is replaced."""
+ESCAPED, TURNED = 0.12, 0.8
+"""A block that is so far beside its goal (m), so far beyond it, or turned so far (rad) is lost."""
+LOSS = 4.0
+"""What a lost block costs: as much as so many steps at the goal."""
+_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
+
+
+class PusherLifeEnv(LifeEnv[BlockRegime]):
+    """Push a block ahead from goal to goal for ever, in one of many regimes (:mod:`crl_envs.lives.blocks`).
+
+    Body, control (10 Hz) and action (float32 [2]: velocity wanted of the fingertip) are those of
+    :class:`crl_envs.pusher.PusherEnv`, on a table without an end. The observation (float32 [12]): position of the block
+    (m), way to its goal (m), its turn (rad), the fingertip from the block's middle (m), and the velocities of block and
+    fingertip, all in axes of the table. Neither densities nor friction are part of it.
+
+    A goal lies 0.1 to 0.2 m further in x than the last one, up to 0.03 m beside it. It is replaced once the block is
+    within 2.5 cm, or after 80 steps. The reward of a step is the mean over the block's corners of ``1 - tanh(10 d)``, d
+    their distances from those of the goal (m), less ``0.05 |action|``. A block more than 12 cm beside or beyond its
+    goal, or turned by more than 0.8 rad, is lost: that costs 4, it is a crash, and it is put back straight, the
+    fingertip behind it.
+
+    Args:
+        regimes: Number of regimes, the nominal one among them.
+        regime_seed: Seed of the regimes themselves; ``None``: they are drawn with the life.
+        lengths: Least and greatest number of steps of a visit.
+        fresh: Probability that a visit is one of a regime not yet met, while there are any.
+        episode_steps: Steps until an episode is truncated; the life goes on with the next reset.
+
+    Raises:
+        MissionError: A number is impossible.
+    """
+
+    def __init__(
+        self,
+        regimes: int = 8,
+        regime_seed: int | None = None,
+        lengths: tuple[int, int] = (150, 300),
+        fresh: float = 0.5,
+        episode_steps: int = STEPS,
+    ) -> None:
+        task = describe(episode_steps)
+        super().__init__(task, regimes=regimes, regime_seed=regime_seed, lengths=lengths, fresh=fresh)
+        self._model = pusher_model(NOMINAL.left, NOMINAL.right, ((-FAR, FAR), (-FAR, FAR)))
+        self._model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
+        self._data = mujoco.MjData(self._model)
+        self._body = BlockBody(self._model)
+        # A block that is pushed at full speed moves by 2 cm a step, and meets it within one.
+        speed, step = SPEED, SPEED * TIME_STEP * SUBSTEPS
+        self.full_change = np.array([step, step, 0.2, step, step, speed, speed, 2.0, speed, speed])
+        self._goal = np.zeros(2)
+        self._wait = PATIENCE
+
+    def _draw(self, rng: np.random.Generator) -> list[BlockRegime]:
+        return draw_blocks(self.stream.count, rng)
+
+    def _regime(self, plain: dict[str, Any]) -> BlockRegime:
+        return BlockRegime(**plain)
+
+    def _set_up(self, *, first: bool) -> None:
+        place = np.zeros(2) if first else np.array([self._data.qpos[2], self._goal[1]])
+        mujoco.mj_resetData(self._model, self._data)
+        behind = SIDE / 2 + TIP_RADIUS + self.np_random.uniform(*GAP)
+        self._data.qpos[0:2] = place[0] - behind, place[1] + self.np_random.uniform(-0.03, 0.03)
+        self._data.qpos[2:5] = place[0], place[1], self.np_random.uniform(-0.05, 0.05)
+        mujoco.mj_forward(self._model, self._data)
+        if first:
+            self._goal = np.zeros(2)
+            self._next_goal()
+
+    def _next_goal(self) -> None:
+        self._goal = self._goal + [self._places.uniform(*AHEAD), self._places.uniform(-ASIDE, ASIDE)]
+        self._wait = PATIENCE
+
+    def _move(self, action: NDArray[np.float64], regime: BlockRegime) -> str | None:
+        self._body.become(regime)
+        self._data.ctrl[:] = action * SPEED
+        mujoco.mj_step(self._model, self._data, nstep=SUBSTEPS)
+        gap = self._goal - self._data.qpos[2:4]
+        self._wait -= 1
+        if abs(self._turn()) > TURNED:
+            return "turned"
+        if abs(gap[1]) > ESCAPED or gap[0] < -ESCAPED:
+            return "lost"
+        if math.hypot(*gap) < REACHED or self._wait <= 0:
+            self._next_goal()
+        return None
+
+    def _turn(self) -> float:
+        return math.pi - (math.pi - float(self._data.qpos[4])) % (2 * math.pi)
+
+    def _observe(self) -> NDArray[np.float32]:
+        tip_x, tip_y, x, y, *_ = self._data.qpos.tolist()
+        tip_vx, tip_vy, vx, vy, rate, *_ = self._data.qvel.tolist()
+        goal = (self._goal[0] - x, self._goal[1] - y)
+        return np.array(
+            [x, y, *goal, self._turn(), tip_x - x, tip_y - y, vx, vy, rate, tip_vx, tip_vy], dtype=np.float32
+        )
+
+    def _tell(self) -> dict[str, Any]:
+        return {"beside": float(np.linalg.norm(self._goal - self._data.qpos[2:4]))}
+
+    def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
+        """Mean over the corners of ``1 - tanh(10 d)``, less ``0.05 |action|``, and less 4 if lost; -> [...]."""
+        xp = array_namespace(next_observation, action)
+        x, y, turn = -next_observation[..., 2], -next_observation[..., 3], next_observation[..., 4]
+        a, b = (SIDE / 2) * (xp.cos(turn) - 1.0), (SIDE / 2) * xp.sin(turn)
+        total = 1 - 0.05 * xp.sqrt(action[..., 0] ** 2 + action[..., 1] ** 2)
+        for i, j in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+            square = (x + i * a - j * b) ** 2 + (y + i * b + j * a) ** 2
+            total = total - 0.25 * xp.tanh(10.0 * xp.sqrt(square))
+        lost = (abs(turn) > TURNED) | (abs(y) > ESCAPED) | (x > ESCAPED)
+        return xp.where(lost, total - LOSS, total)
+
+    def _body_state(self) -> dict[str, Any]:
+        physics = np.empty(mujoco.mj_stateSize(self._model, _STATE))
+        mujoco.mj_getState(self._model, self._data, physics, _STATE)
+        return {"physics": physics, "goal": self._goal.copy(), "wait": self._wait}
+
+    def _set_body_state(self, state: dict[str, Any]) -> None:
+        self._body.become(self.regimes[self.stream.regime])
+        physics = np.array(state["physics"], dtype=np.float64)
+        mujoco.mj_resetData(self._model, self._data)
+        mujoco.mj_setState(self._model, self._data, physics, _STATE)
+        # Derived quantities follow from the state; computing them moves the solver's warm start, so it is set again.
+        mujoco.mj_forward(self._model, self._data)
+        mujoco.mj_setState(self._model, self._data, physics, _STATE)
+        self._goal, self._wait = np.array(state["goal"], dtype=np.float64), int(state["wait"])
+
+
+def describe(episode_steps: int) -> contract.Plain:
+    """The task as plain data."""
+    field = contract.observation_field
+    return {
+        "name": "pusher_life",
+        "control_period": TIME_STEP * SUBSTEPS,
+        "episode_steps": episode_steps,
+        "observation": [
+            field("block_x", "m", scale_floor=0.002, role="position"),
+            field("block_y", "m", scale_floor=0.002, role="position"),
+            field("goal_x", "m", role="goal"),
+            field("goal_y", "m", role="goal"),
+            field("turn", "rad", kind="angle", scale_floor=0.01),
+            field("tip_x", "m", low=-0.8, high=0.8, scale_floor=0.005),
+            field("tip_y", "m", low=-0.7, high=0.7, scale_floor=0.005),
+            field("block_velocity_x", "m/s", low=-1.0, high=1.0, scale_floor=0.01),
+            field("block_velocity_y", "m/s", low=-1.0, high=1.0, scale_floor=0.01),
+            field("turn_rate", "rad/s", low=-10.0, high=10.0, scale_floor=0.05),
+            field("tip_velocity_x", "m/s", low=-0.5, high=0.5, scale_floor=0.01),
+            field("tip_velocity_y", "m/s", low=-0.5, high=0.5, scale_floor=0.01),
+        ],
+        "action": [contract.action_field(f"velocity_{axis}", "m/s", scale=SPEED) for axis in "xy"],
+        "safe_action": [0.0, 0.0],
+        # Push ahead, then anything, again and again: free noise alone seldom meets the block.
+        "exploration": contract.exploration_prior(
+            beta=1.5,
+            std=[0.7, 0.7],
+            phases=[
+                {"steps": [8, 25], "mean": [0.7, 0.0], "std": [0.4, 0.4]},
+                {"steps": [8, 15], "mean": [-0.4, 0.0], "std": [0.4, 0.8]},
+                {"steps": [15, 30], "mean": [0.7, 0.0], "std": [0.4, 0.4]},
+            ],
+        ),
+        "has_success": False,
+    }
