@@ -1,7 +1,7 @@
 """How many sequences planners need for the same return: iCEM, CEM, MPPI and random shooting on the same models.
 
-Finished runs are evaluated again with searches of many sizes, on paired episodes: nothing is learned. Writes a JSON file
-and the page beside it; what is there is kept, so that the same command resumes.
+Finished runs are evaluated again with searches of many sizes, on paired episodes: nothing is learned. Writes a JSON
+file and the page beside it; what is there is kept, so that the same command resumes.
 
 usage: python scripts/measure_planners.py docs/results/planners.json RUN [RUN ...] [--tasks 3] [--episodes 2]
 """
