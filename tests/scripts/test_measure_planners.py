@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "script["py"]"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "measure_planners.py"
 
 
 @pytest.fixture(scope="module")
