@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from crl.training.lives.searching import searched
+
 ARMS = {
     "oracle": ("refiner=oracle",),
     "told": ("refiner=lifelong", "life.labels=told"),
@@ -78,6 +80,7 @@ def main() -> None:
             found = finished(folder)
             assert found is not None
             life = {key: found["life"][key] for key in KEPT if key in found["life"]}
+            life["reach"] = searched(found["life"]["timeline"], chosen.steps)  # lives of before do not have it
             about = {
                 "env": chosen.env,
                 "arm": arm,

@@ -10,6 +10,7 @@ import numpy as np
 
 from crl.adaptation.base import Belief
 from crl.training.lives.recalls import learned, recalled
+from crl.training.lives.searching import searched
 
 SETTLED = 3
 """Steps in a row with a right expectation from which a regime counts as in force."""
@@ -137,6 +138,7 @@ class LifeRecord:
         rightly, was given up in ``unchanged`` steps, those of visits that had lasted for 15 steps (that a regime hands
         over to the one that was learned beside it gives nothing up); ``recalled``: share of the ``recalls`` that were
         right (:mod:`crl.training.lives.recalls`); ``learning``: steps that a new regime was lived until it was known;
+        ``reach``: whether the agent settles, and goes on searching (:mod:`crl.training.lives.searching`);
         ``crashes``; per true regime ``by_regime``; ``beside``: the distance to the leg or the goal, mean over every
         ``beside_every`` steps (m); ``timeline``.
 
@@ -166,6 +168,7 @@ class LifeRecord:
             "recalled": right / recalls if recalls else None,
             "recalls": recalls,
             "learning": learned(self.timeline, self.steps),
+            "reach": searched(self.timeline, self.steps),
             "crashes": crashes,
             "by_regime": {
                 part.name: {
