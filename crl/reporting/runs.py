@@ -211,7 +211,8 @@ _MISSION: dict[str, type | tuple[type, ...]] = {
 _LIFE = mapping(
     {
         **dict.fromkeys(("steps", "unchanged", "false_alarms", "known", "crashes"), count),
-        **dict.fromkeys(("waypoints", "cross_track", "right"), number),
+        **dict.fromkeys(("right", "reward"), number),
+        **dict.fromkeys(("waypoints", "cross_track", "goal_distance"), optional(number)),
         "by_regime": named(mapping({})),
         "timeline": listed(_change),
         "recalled": optional(number),
@@ -227,7 +228,8 @@ _LIFE = mapping(
 
 
 def _is_life(found: dict[str, Any]) -> bool:
-    return _LIFE(found) is None and len({row[1] for row in found["timeline"]}) == len(found["by_regime"])
+    judged = found.get("reward") is not None or found.get("waypoints") is not None
+    return _LIFE(found) is None and judged and len({row[1] for row in found["timeline"]}) == len(found["by_regime"])
 
 
 def _is_mission(record: Any) -> bool:

@@ -149,6 +149,8 @@ def test_lives_of_runs_that_learned_the_body_stand_beside_their_scores(tmp_path:
         {"timeline": [["a", 0, 0, "known"]]},
         {"by_regime": {"nominal": {}}},
         {"steps": None},
+        {"waypoints": None},  # and no reward
+        {"goal_distance": "far"},
     ],
 )
 def test_a_life_that_is_no_life_is_named_and_left_out(tmp_path: Path, broken: dict[str, Any]) -> None:
