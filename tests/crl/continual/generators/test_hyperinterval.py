@@ -56,7 +56,7 @@ def test_both_ends_of_an_earlier_interval_are_kept() -> None:
     after = strategy.weights_within(strategy.parameters, embedding)
     for side in (-1, 1):
         ends = [within[0] + side * within[1] for within in (before, after)]
-        assert float((ends[1] - ends[0]).detach().norm() / ends[0].norm()) < 0.05
+        assert float(((ends[1] - ends[0]).norm() / ends[0].norm()).detach()) < 0.05
 
 
 def test_what_does_not_fit_is_refused() -> None:
