@@ -18,7 +18,7 @@ from typer.core import TyperGroup
 
 from crl.commands import config, distil, forget, formal, learn, live, merge, salvage, sweep
 from crl.commands.arguments import Run, Settings, Trust, err, find_run, out, say
-from crl.commands.checking import bench, check, doctor, verify_resume
+from crl.commands.checking import bench, check, doctor, tune_planner, verify_resume
 from crl.commands.missions import confirm, deploy, eval_missions, fit_flow
 from crl.commands.results import cite, export, replay, report, runs
 from crl.commands.results.films import record_videos
@@ -187,6 +187,7 @@ for command in (
     runs,
     salvage,
     sweep,
+    tune_planner,
     verify_resume,
 ):
     command.register(app)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from crl.reporting.tables.kinds import Number
+from crl.benchmarks.tuning import Choice
+from crl.reporting.tables.kinds import Number, Text
 from crl.reporting.tables.table import Column, Table
 
 
@@ -87,6 +88,23 @@ def deadlines_table(found: Mapping[str, Any]) -> Table:
     rows = [
         [row["hz"], row["deadline_ms"], *(row[clock][name] for clock in ("cpu", "wall") for name in names)]
         for row in found["deadlines"]
+    ]
+    return Table.of(columns, rows)
+
+
+def choices_table(choices: Sequence[Choice], best: Choice) -> Table:
+    """Planner settings that were tried; the one that was chosen has a mark."""
+    columns = [
+        *(Column("samples", Number(",d")), Column("rounds", Number("d")), Column("median", Number(".1f"), "ms")),
+        *(Column("99 %", Number(".1f"), "ms"), Column("predicted return", Number(".3f")), Column("keeps the rate")),
+        Column("", Text()),
+    ]
+    rows = [
+        (
+            *(choice.planner.samples, choice.planner.rounds, choice.median_ms, choice.p99_ms, choice.value),
+            *("yes" if choice.keeps else "no", "chosen" if choice is best else ""),
+        )
+        for choice in choices
     ]
     return Table.of(columns, rows)
 

@@ -14,8 +14,12 @@ tag                     other entries
 ``float``               ``bits``: the 64 bits of a NaN, an infinity, -0.0 or a tiny number, hexadecimal, big-endian
 ``scalar``              ``dtype``, ``bytes``: a numpy scalar, hexadecimal, little-endian
 ``tensor``, ``array``   ``name``: entry of the safetensors file; ``dtype``; ``order`` where the memory layout is not
-                        row-major: the permutation of the axes under which it was stored
+                        row-major: the permutation of the axes under which it was stored; ``at`` and ``shape`` where
+                        it is a part of the entry: its first element, and its sizes as stored
 ======================  ==========================================================================================
+
+Small arrays may be packed, all of one dtype into one entry: a run of 1,000 tasks has thousands of them, and each entry
+costs more than its numbers.
 
 The memory layout of dense arrays is kept because matrix products may round differently for a transposed operand.
 complex128, which safetensors lacks, is stored as float64 with a last axis of two.
@@ -71,6 +75,8 @@ SCALARS = frozenset(SAFETENSORS) - {"bfloat16", "float8_e4m3fn", "float8_e5m2"}
 """Dtypes that numpy has."""
 
 
+SMALL = 512
+"""Most bytes of an array that is packed."""
 SMALLEST = 1e-250
 """Numbers closer to zero are stored as bits: a processor that flushes denormal numbers to zero, as PyTorch can ask it
 to, can neither compare nor parse them."""
@@ -91,17 +97,21 @@ class StoredArray:
     data: memoryview
 
 
-def encode(state: Any) -> tuple[Node, list[StoredArray]]:
+def encode(state: Any, *, packed: bool = False) -> tuple[Node, list[StoredArray]]:
     """Split a state into its JSON tree and its arrays.
 
     The arrays are views of the state's memory: write them before the state changes.
 
+    Args:
+        state: The state.
+        packed: Pack small arrays.
+
     Raises:
         UnsupportedStateError: Something in it can't be stored; the message names the place and the type.
     """
-    encoder = _Encoder()
+    encoder = _Encoder(packs={} if packed else None)
     tree = encoder.node(state, ())
-    return tree, encoder.arrays
+    return tree, encoder.arrays + encoder.packed()
 
 
 def safetensors_parts(arrays: Iterable[StoredArray]) -> list[bytes | memoryview]:
@@ -176,9 +186,9 @@ def decode(node: Node, arrays: Mapping[str, Tensor]) -> Any:
             raise ValueError(f"there are no numbers of type {node['dtype']!r}")
         return np.frombuffer(bytes.fromhex(node["bytes"]), dtype=node["dtype"])[0]
     if tag == "tensor":
-        return _decode_tensor(node, arrays[node["name"]])
+        return _decode_tensor(node, _part(node, arrays[node["name"]]))
     if tag == "array":
-        return _decode_array(node, arrays[node["name"]])
+        return _decode_array(node, _part(node, arrays[node["name"]]))
     raise ValueError(f"unknown tag {tag!r}")
 
 
@@ -201,9 +211,25 @@ def place(path: Path) -> str:
 
 
 @dataclass
+class _Pack:
+    """Small arrays of one dtype, one after the other."""
+
+    name: str
+    itemsize: int
+    data: bytearray = field(default_factory=bytearray)
+
+    def add(self, data: memoryview) -> int:
+        """Add an array; returns its first element."""
+        at = len(self.data) // self.itemsize
+        self.data += data
+        return at
+
+
+@dataclass
 class _Encoder:
     """Walks a state once and collects its arrays."""
 
+    packs: dict[str, _Pack] | None
     arrays: list[StoredArray] = field(default_factory=list)
     _names: dict[str, int] = field(default_factory=dict)
 
@@ -257,8 +283,12 @@ class _Encoder:
                 order, dense = permutation, dense.permute(permutation)
             else:
                 dense = dense.contiguous()
-        # Strides of axes of size 0 or 1 are arbitrary, even in what counts as contiguous; as_strided sets them right.
-        data = dense.as_strided((dense.numel(),), (1,)).view(torch.uint8).numpy().data
+        if self.packs is not None and dense.nbytes <= SMALL and name in SCALARS:
+            data = memoryview(dense.numpy().tobytes())  # copied anyway; a view would take longer to make
+        else:
+            # Strides of axes of size 0 or 1 are arbitrary, even in what counts as contiguous; as_strided sets them
+            # right.
+            data = dense.as_strided((dense.numel(),), (1,)).view(torch.uint8).numpy().data
         return self._store("tensor", name, tuple(dense.shape), dense.element_size(), data, order, path)
 
     def _array(self, value: NDArray[Any], path: Path) -> Node:
@@ -285,17 +315,36 @@ class _Encoder:
         order: Sequence[int] | None,
         path: Path,
     ) -> Node:
-        label = "/".join(str(key) for key in path) or "state"
+        stored_shape = (*shape, 2) if dtype == "complex128" else shape
+        if self.packs is not None and data.nbytes <= SMALL:
+            stored = SAFETENSORS[dtype]
+            if stored not in self.packs:
+                # A complex number is two of the elements that are stored.
+                self.packs[stored] = _Pack(self._label(f"packed/{stored}"), TORCH[stored].itemsize)
+            pack = self.packs[stored]
+            node = {"$": tag, "name": pack.name, "dtype": dtype, "at": pack.add(data), "shape": list(stored_shape)}
+        else:
+            label = self._label("/".join(str(key) for key in path) or "state")
+            self.arrays.append(StoredArray(label, SAFETENSORS[dtype], stored_shape, itemsize, data))
+            node = {"$": tag, "name": label, "dtype": dtype}
+        return node if order is None else {**node, "order": list(order)}
+
+    def packed(self) -> list[StoredArray]:
+        """The packs as arrays."""
+        return [
+            StoredArray(pack.name, stored, (len(pack.data) // pack.itemsize,), pack.itemsize, memoryview(pack.data))
+            for stored, pack in (self.packs or {}).items()
+        ]
+
+    def _label(self, label: str) -> str:
+        """The name of an entry, made different from all others."""
         # Keys may hold the separator, and an integer key may look like a string: a counter keeps the names apart.
         # "__metadata__" has a meaning of its own in safetensors.
         while label in self._names or label == "__metadata__":
             self._names[label] = self._names.get(label, 1) + 1
             label = f"{label}#{self._names[label]}"
         self._names[label] = 1
-        stored_shape = (*shape, 2) if dtype == "complex128" else shape
-        self.arrays.append(StoredArray(label, SAFETENSORS[dtype], stored_shape, itemsize, data))
-        node = {"$": tag, "name": label, "dtype": dtype}
-        return node if order is None else {**node, "order": list(order)}
+        return label
 
 
 def _checked(text: str, path: Path) -> str:
@@ -313,6 +362,17 @@ def _descending(strides: Sequence[int]) -> list[int]:
 
 def _inverse(order: Sequence[int]) -> list[int]:
     return [order.index(axis) for axis in range(len(order))]
+
+
+def _part(node: Mapping[str, Any], stored: Tensor) -> Tensor:
+    """The array of a node, which may be a part of what is stored under its name."""
+    if "at" not in node:
+        return stored
+    at, shape = node["at"], node["shape"]
+    count = math.prod(shape)
+    if stored.ndim != 1 or not 0 <= at <= at + count <= len(stored) or any(size < 0 for size in shape):
+        raise ValueError(f"a part of {node['name']} lies outside of it")
+    return stored[at : at + count].reshape(shape)
 
 
 def _decode_tensor(node: Mapping[str, Any], stored: Tensor) -> Tensor:

@@ -41,7 +41,7 @@ State = dict[str, Any]
 Fitted = TypeVar("Fitted")
 Parts = Sequence[bytes | memoryview]
 
-MIGRATIONS: dict[int, Callable[[State], State]] = {}
+MIGRATIONS: dict[int, Callable[[State], State]] = {1: lambda state: state}  # its arrays were all entries of their own
 """From each older format version, the function that makes its state one of the next version."""
 
 FORMAT_ERRORS = (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError, struct.error)
@@ -127,7 +127,7 @@ class CheckpointStore:
         if step < 0:
             raise ValueError(f"step is {step}; it counts from 0")
         try:
-            tree, arrays = encode(state)
+            tree, arrays = encode(state, packed=True)
             if deeper(tree, DEPTH):
                 raise RecursionError
         except UnsupportedStateError as error:

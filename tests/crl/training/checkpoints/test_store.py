@@ -25,6 +25,7 @@ from hypothesis.extra import numpy as hnp
 
 from crl.training.checkpoints import manifest as checkpoint_manifest
 from crl.training.checkpoints import store as checkpoint
+from crl.training.checkpoints.format import decode, encode, read_safetensors, safetensors_parts
 from crl.training.checkpoints.store import (
     CheckpointError,
     CheckpointStore,
@@ -327,8 +328,54 @@ def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         newer.setattr(checkpoint_manifest, "FORMAT", checkpoint.FORMAT + 1)
         newer.setattr(checkpoint_manifest, "__version__", "99.0")
         store.save(2, {"x": 2})
-    with pytest.raises(CheckpointVersionError, match=r"format 2, written by crl 99\.0.*\ninstall crl 99\.0 or newer"):
+    with pytest.raises(CheckpointVersionError, match=r"format 3, written by crl 99\.0.*\ninstall crl 99\.0 or newer"):
         store.load_latest()
+
+
+def test_small_arrays_share_an_entry_and_come_back(tmp_path: Path) -> None:
+    """Of any shape and layout; large ones keep their own entry, and names that look like a pack's stay apart."""
+    generator = torch.Generator().manual_seed(0)
+    state = {
+        "packed/F32": torch.randn(300, generator=generator),
+        "tasks": {i: torch.randn(3, 2, generator=generator, dtype=torch.float64).T for i in range(5)},
+        "odd": [torch.zeros(0, 4), torch.tensor(2.5), torch.tensor([1 + 2j, 3j]), torch.ones(2, dtype=torch.bfloat16)],
+        "arrays": (np.arange(6, dtype=np.int8).reshape(2, 3), np.asfortranarray(np.ones((2, 3), np.float32))),
+    }
+    path = CheckpointStore(tmp_path).save(1, state)
+    names = set(read_safetensors(bytearray((path / "arrays.safetensors").read_bytes())))
+    assert names == {"packed/F32", "packed/F32#2", "packed/F64", "packed/C64", "packed/BF16", "packed/I8"}
+    back = CheckpointStore(tmp_path).load_latest().state
+    assert torch.equal(back["packed/F32"], state["packed/F32"])
+    for i, one in state["tasks"].items():
+        assert torch.equal(back["tasks"][i], one)
+        assert back["tasks"][i].stride() == one.stride()
+    for one, other in zip([*back["odd"], *back["arrays"]], [*state["odd"], *state["arrays"]], strict=True):
+        assert (one.dtype, tuple(one.shape)) == (other.dtype, tuple(other.shape))
+        assert bool((one == other).all())
+
+
+def test_a_checkpoint_whose_arrays_are_entries_of_their_own_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As every checkpoint of format 1 is."""
+    state = {"tasks": {i: torch.full((3,), float(i)) for i in range(3)}}
+    with monkeypatch.context() as older:
+        older.setattr(checkpoint, "encode", lambda state, packed: encode(state))
+        older.setattr(checkpoint_manifest, "FORMAT", 1)
+        path = CheckpointStore(tmp_path).save(1, state)
+    assert len(read_safetensors(bytearray((path / "arrays.safetensors").read_bytes()))) == 3
+    back = CheckpointStore(tmp_path).load_latest().state
+    assert all(torch.equal(back["tasks"][i], one) for i, one in state["tasks"].items())
+
+
+@pytest.mark.parametrize("change", [{"at": -1}, {"at": 4}, {"shape": [7]}, {"shape": [-1]}])
+def test_a_part_outside_of_its_entry_is_damage(change: dict[str, Any]) -> None:
+    tree, arrays = encode([torch.arange(3.0), torch.arange(3.0)], packed=True)
+    stored = read_safetensors(bytearray(b"".join(safetensors_parts(arrays))))
+    assert torch.equal(decode(tree, stored)[1], torch.arange(3.0))
+    tree[1].update(change)
+    with pytest.raises(ValueError, match="outside"):
+        decode(tree, stored)
 
 
 def test_an_older_format_is_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
