@@ -9,6 +9,7 @@ import pytest
 
 from crl.errors import CrlError, SettingsError
 from crl.memory.recall import episodes
+from crl.training.growing import grow
 from crl.training.load import evaluate_run, load_run
 from crl.training.playing import unlabelled
 from crl.training.refitted_run import forget_task
@@ -135,3 +136,12 @@ def test_boundaries_may_end_when_a_task_is_mastered(tmp_path: Path) -> None:
         tiny.quiet()[0],
     )
     assert results["own_labels"]["labels"] == 2
+
+
+def test_a_run_that_is_given_more_tasks_goes_on_with_its_labels(
+    runs: dict[str, tuple[Path, dict[str, Any], str]], tmp_path: Path
+) -> None:
+    config = grow(runs["none"][0], None, [2], [f"run_dir={tmp_path}", "name=more"])
+    own = train(config, tiny.quiet()[0])["own_labels"]
+    assert (own["labels"], own["tasks"], own["own"]) == (3, 3, 1.0)
+    assert [label for _, task, label in own["changes"] if task == 2] == [3], "2 was dropped, and is not used again"
