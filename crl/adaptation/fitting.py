@@ -15,6 +15,7 @@ from crl.adaptation.calibration import calibrate
 from crl.adaptation.fitted import Fitted, measured_fields, one_step_dynamics
 from crl.adaptation.flow_matching.action_flow import fit_flow
 from crl.adaptation.flow_matching.published_flow import PublishedFlow
+from crl.adaptation.identification.making import make_simulator
 from crl.adaptation.identification.simulator import ChannelRegimes
 from crl.adaptation.nominal_model import NominalModel
 from crl.config import Config
@@ -93,7 +94,7 @@ def fit_fitted(
             config.flow.tracking.evidence,
             config.refiner.identifier,
         )
-        simulator = ChannelRegimes(config.flow, fitted.nominal, Box.of(action), seen, scale)
+        simulator = make_simulator(kind, config.flow, fitted.nominal, Box.of(action), seen, scale)
         if kind == "published":
             fitted.published = PublishedFlow(config.flow, action, scale, config.seed)
             fitted.published.fit(simulator, told)

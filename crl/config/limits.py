@@ -125,7 +125,11 @@ RULES: tuple[_Rule, ...] = (
     ),
     (
         "flow.encoder.hidden must name at least one layer, such as flow.encoder.hidden=[96,96]",
-        lambda c: c.refiner.kind != "flow" or c.refiner.identifier != "learned" or len(c.flow.encoder.hidden) > 0,
+        lambda c: (
+            c.refiner.kind != "flow"
+            or c.refiner.identifier not in ("learned", "unstructured")
+            or len(c.flow.encoder.hidden) > 0
+        ),
     ),
     (
         f"planner.samples times planner.horizon must not exceed {MOST_PLANNED:,}",

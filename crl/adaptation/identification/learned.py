@@ -19,7 +19,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -45,7 +45,7 @@ LIMIT = 3.0
 
 
 class LearnedIdentifier(Identifier):
-    """A set encoder with its decoder; call :meth:`fit` or :meth:`load_state_dict` before use.
+    """A set encoder with its decoder around an affine trend; call :meth:`fit` or :meth:`load_state_dict` before use.
 
     Args:
         config: Sizes and training.
@@ -53,7 +53,12 @@ class LearnedIdentifier(Identifier):
         nominal: The nominal model.
         calibration: Distribution of its residuals.
         seed: Seed of the first weights and of the training data.
+
+    Attributes:
+        KIND: Its name in states.
     """
+
+    KIND: ClassVar[str] = "learned"
 
     def __init__(
         self, config: FlowConfig, box: Box, nominal: NominalModel, calibration: Calibration, seed: int = 0
@@ -183,6 +188,14 @@ class LearnedIdentifier(Identifier):
         return difference.float().view(shape), rest.float().view(shape)
 
     def _encode(self, window: Window, difference: Tensor, rest: Tensor) -> Tensor:
+        pooled, steps = self._pooled(window, difference, rest)
+        scaled = window.action / self._box.half.to(window.action)
+        trend = self._trend(scaled, difference, window.weight).flatten(1)
+        whole = torch.cat([pooled, steps, torch.asinh(trend)], dim=-1)
+        return trend @ self._weights[4] + 0.1 * self._whole.forward(self._weights[1], whole.unsqueeze(0))[0]
+
+    def _pooled(self, window: Window, difference: Tensor, rest: Tensor) -> tuple[Tensor, Tensor]:
+        """The gated mean of what the network makes of the transitions, [R, H], and how many there are (log), [R, 1]."""
         scaled = window.action / self._box.half.to(window.action)
         terms = torch.cat([torch.ones_like(rest), scaled, difference], dim=-1)
         moments = (terms.unsqueeze(-1) * terms.unsqueeze(-2))[..., self._upper[0], self._upper[1]]
@@ -192,10 +205,7 @@ class LearnedIdentifier(Identifier):
         gate = each[..., :1].clamp(-8, 8).exp() * window.weight.unsqueeze(-1)
         total = gate.sum(dim=1)
         pooled = (gate * each[..., 1:]).sum(dim=1) / total.clamp_min(1e-9)
-        trend = self._trend(scaled, difference, window.weight).flatten(1)
-        steps = torch.log1p(window.weight.sum(dim=1, keepdim=True))
-        whole = torch.cat([pooled, steps, torch.asinh(trend)], dim=-1)
-        return trend @ self._weights[4] + 0.1 * self._whole.forward(self._weights[1], whole.unsqueeze(0))[0]
+        return pooled, torch.log1p(window.weight.sum(dim=1, keepdim=True))
 
     def _trend(self, scaled: Tensor, difference: Tensor, weight: Tensor) -> Tensor:
         """Coefficients [R, A, 1 + A] of differences on (1, commands): ridge with the learned precision of each."""
@@ -207,17 +217,26 @@ class LearnedIdentifier(Identifier):
 
     def _decode(self, action: Tensor, context: Tensor, *, raw: bool = False) -> Tensor:
         scaled = action / self._box.half.to(action)
-        inputs = torch.cat([scaled, torch.asinh(context)], dim=-1)
-        flat = inputs.reshape(1, -1, inputs.shape[-1])
         size = self._box.size
         linear = (context @ self._weights[5]).unflatten(-1, (size, 1 + size))
         trend = linear[..., 0] + (linear[..., 1:] @ scaled.unsqueeze(-1)).squeeze(-1)
-        out = torch.asinh(trend) + 0.1 * self._decoder.forward(self._weights[2], flat)[0].view(action.shape)
-        return out if raw else torch.sinh(out.clamp(-LIMIT, LIMIT))
+        out = torch.asinh(trend) + 0.1 * self._nonlinear(action, context)
+        return out if raw else self._unscaled(out)
+
+    def _nonlinear(self, action: Tensor, context: Tensor) -> Tensor:
+        """What the decoder's network makes of actions [..., A] under contexts [..., C], [..., A]."""
+        inputs = torch.cat([action / self._box.half.to(action), torch.asinh(context)], dim=-1)
+        flat = inputs.reshape(1, -1, inputs.shape[-1])
+        return self._decoder.forward(self._weights[2], flat)[0].view(action.shape)
+
+    @staticmethod
+    def _unscaled(decoded: Tensor) -> Tensor:
+        """Differences of commands (half ranges), of what is learned of them."""
+        return torch.sinh(decoded.clamp(-LIMIT, LIMIT))
 
     def state_dict(self) -> dict[str, Any]:
         """All weights."""
-        return {"kind": "learned", "weights": [weight.detach().clone() for weight in self._weights]}
+        return {"kind": self.KIND, "weights": [weight.detach().clone() for weight in self._weights]}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned.
@@ -226,9 +245,9 @@ class LearnedIdentifier(Identifier):
             CrlError: It is the state of another identifier, or of other sizes.
         """
         sizes = [weight.shape for weight in self._weights]
-        if state.get("kind") != "learned" or [weight.shape for weight in state["weights"]] != sizes:
+        if state.get("kind") != self.KIND or [weight.shape for weight in state["weights"]] != sizes:
             raise CrlError(
-                f"the identifier's state ({state.get('kind')}) does not fit a learned identifier of these sizes",
+                f"the identifier's state ({state.get('kind')}) does not fit a {self.KIND} identifier of these sizes",
                 "set flow.encoder.context and flow.encoder.hidden as they were, or fit again",
             )
         saved = enumerate(zip(state["weights"], self._weights, strict=True))

@@ -90,8 +90,8 @@ PLANNERS: Mapping[str, Settings] = {
 """By ``planner.name``."""
 
 REFINERS = (
-    "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_published", "afm_unguided",
-    "regression", "box", "inverse", "replan", "l1", "indi", "lifelong",
+    "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_unstructured", "afm_published",
+    "afm_unguided", "regression", "box", "inverse", "replan", "l1", "indi", "lifelong",
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
@@ -142,4 +142,4 @@ def refiner_settings(setting: Callable[[str], Any]) -> Settings:
         return (*read, "flow.field.actions", "flow.tracking.false_alarms", "flow.tracking.evidence")
     if kind == "flow":
         read += ["flow.field.actions", "flow.integration.tolerance"]
-    return (*read, *_TRACKING, *(_LEARNED if identifier == "learned" else _STRUCTURED))
+    return (*read, *_TRACKING, *(_LEARNED if identifier in ("learned", "unstructured") else _STRUCTURED))

@@ -70,8 +70,11 @@ class RefinerConfig:
     )
     identifier: str = setting(
         "structured",
-        "``structured``, ``learned`` or ``published`` (conditioned on the last action and error, as published).",
-        choices=("structured", "learned", "published"),
+        (
+            "``structured``; ``learned`` (a network around an affine trend); ``unstructured`` (networks alone, trained "
+            "on bodies that are not linear); or ``published`` (one action and its error, as published)."
+        ),
+        choices=("structured", "learned", "unstructured", "published"),
     )
     clipped: bool = setting(
         True,

@@ -77,7 +77,8 @@ def test_runs_are_trained_once_and_the_command_writes_their_page(
     folder, pages = tmp_path / "runs", tmp_path / "pages"
     command = ["confirm", "s", "--runs", str(folder), "--page", str(pages)]
     failed = CliRunner().invoke(app, command)
-    assert "1 of 5 runs did not finish" in str(failed.exception)
+    assert failed.exit_code == 2
+    assert "1 of 5 runs did not finish" in failed.output
     assert len(suite.read(folder)) == 4
     assert CliRunner().invoke(app, command).exit_code == 0
     assert started == [f"snapshot_{fit}" for fit in range(5)] + ["snapshot_0"]
