@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from crl.training.lives.searching import searched
+
 ARMS = {
     "oracle": ("refiner=oracle",),
     "told": ("refiner=lifelong", "life.labels=told"),
@@ -26,7 +28,8 @@ ARMS = {
     "afm": ("refiner=afm",),
     "online": ("refiner=none",),
 }
-"""Who lives: an oracle, a memory that is told the regime, the memories, identification without a memory, and online learning alone."""
+"""Who lives: an oracle, a memory that is told the regime, the memories, identification without a memory, and online
+learning alone."""
 KEPT = (
     *("seed", "steps", "waypoints", "cross_track", "right", "reward", "visits", "returns", "returned", "recalled"),
     *("recalls", "false_alarms", "unchanged", "crashes", "known", "by_regime", "ms", "goal_distance", "learning"),
@@ -77,6 +80,7 @@ def main() -> None:
             found = finished(folder)
             assert found is not None
             life = {key: found["life"][key] for key in KEPT if key in found["life"]}
+            life["reach"] = searched(found["life"]["timeline"], chosen.steps)  # lives of before do not have it
             about = {
                 "env": chosen.env,
                 "arm": arm,

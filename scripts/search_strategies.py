@@ -54,6 +54,22 @@ STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "generative": ("continual.options.generative_strength", (0.1, 0.3, 1, 3, 10)),
     "general": ("continual.options.general_strength", (1, 3, 10, 30, 100)),
     "activations": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
+    "hypercrl_recurrent": ("continual.beta", (0.005, 0.02, 0.05, 0.2, 0.5)),
+    "hyperinterval": ("continual.options.interval_radius", (0.001, 0.003, 0.01, 0.03, 0.1)),
+    "few_shot": ("learning.lr_embedding", (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)),
+    "grown": ("learning.lr", (1e-4, 3e-4, 1e-3, 3e-3, 1e-2)),
+    "sparse": ("continual.options.sparse_density", (0.05, 0.1, 0.2, 0.3, 0.5)),
+    "olora": ("continual.options.olora_strength", (0.05, 0.2, 0.5, 2, 5)),
+    "codyra": ("continual.options.codyra_strength", (0.01, 0.03, 0.1, 0.3, 1)),
+    "lae": ("continual.options.lae_decay", (0.9, 0.99, 0.997, 0.999, 0.9997)),
+    "ilora": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
+    "conpet": ("continual.options.lora_rank", (1, 2, 4, 8, 16)),
+    "conpet_static": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
+    "experts": ("continual.options.lora_rank", (1, 2, 4, 8, 16)),
+    "fpf": ("continual.options.fpf_share", (0.2, 0.4, 0.6, 0.8, 1)),
+    "kfpf": ("continual.options.kfpf_every", (100, 200, 500, 1000, 2000)),
+    "sparcl": ("continual.options.sparcl_density", SHARES),
+    "generative_kernel": ("continual.options.generative_kernel_strength", (0.1, 0.3, 1, 3, 10)),
 }
 """The setting of each method that is searched, and its five values. A-GEM has no strength: its memory is searched."""
 CONTROLS = ("single", "finetune_heads", "hypercrl", "coreset")

@@ -34,6 +34,10 @@ class LifelongRefiner(Refiner):
         """See :meth:`crl.memory.belief.loop.Belief.tell`."""
         self._lifelong.belief.tell(regime)
 
+    def forget_labels(self) -> None:
+        """See :meth:`crl.memory.belief.loop.Belief.forget_labels`."""
+        self._lifelong.belief.forget_labels()
+
     @property
     def regime(self) -> Regime:
         """The regime in force: off nominal and acted on, unless it is the nominal one."""

@@ -88,8 +88,8 @@ def test_what_comes_with_the_package_is_covered() -> None:
     # strategy to one seed, at a fraction of a run's cost.
     alike = {
         "hypercrl_chunked:HyperCRLChunked",
-        "hypercrl_recurrent:HyperCRLRecurrent",
-        "hyperinterval:HyperInterval",
+        "hyper.hypercrl_recurrent:HyperCRLRecurrent",
+        "hyper.hyperinterval:HyperInterval",
         "sparse:Sparse",
         *("lora.low_rank:LowRank", "lora.olora:OLoRA", "lora.codyra:CoDyRA", "lora.lae:LAE", "lora.ilora:ILoRA"),
         "lora.experts:Experts",

@@ -92,6 +92,9 @@ class Refiner(ABC):
         """
         del regime
 
+    def forget_labels(self) -> None:
+        """A new life begins, whose regimes have other numbers: what was told before is forgotten."""
+
     @abstractmethod
     def refine(self, planned: Array) -> Array:
         """The action to execute for a planned one, float32 [A]."""

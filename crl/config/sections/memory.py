@@ -42,7 +42,8 @@ class MemoryConfig:
         "networks",
         (
             "``contexts``: the nominal model under remembered contexts; ``networks``: a network per regime, under its "
-            "context; ``heads``: a last layer per regime, solved for, under its context; ``hypercrl``: one hypernetwork with an embedding per regime, under its context."
+            "context; ``heads``: a last layer per regime, solved for, under its context; ``hypercrl``: one "
+            "hypernetwork with an embedding per regime, under its context."
         ),
         choices=KINDS,
     )

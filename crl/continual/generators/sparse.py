@@ -19,6 +19,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config.declared.components import GENERATORS
+from crl.continual.connections import drawn, erdos_renyi, matrices
 from crl.continual.generators.owned import Owned
 from crl.dynamics.windows import Windows
 from crl.errors import SettingsError
@@ -30,6 +31,7 @@ class Sparse(Owned):
     Attributes:
         mine: The connections of the current task, which are not owned yet: a mask [trunk].
         moves: Gradient steps of the current task that moved something.
+        matrices: The places of every matrix in the trunk.
     """
 
     SETTINGS = GENERATORS["sparse"]
@@ -55,6 +57,7 @@ class Sparse(Owned):
                 f"the defaults are {', '.join(f'{key}={value}' for key, value in self.OPTIONS.items())}",
             )
         self.mine, self.moves = torch.zeros(len(trunk), dtype=torch.bool, device=self.device), 0
+        self.matrices = matrices(self.network, trunk)
         return trunk, head
 
     def learnable(self) -> Tensor:
@@ -70,39 +73,14 @@ class Sparse(Owned):
 
     def _drawn(self) -> Tensor:
         """Free connections, and in the first task all biases: a mask [trunk]."""
-        mine = torch.zeros_like(self.owner, dtype=torch.bool)
-        for matrix, density in zip(self.matrices(), self.densities(), strict=True):
+        mine = torch.full_like(self.owner, not self.order, dtype=torch.bool)
+        layers = self.network.layers[: len(self.matrices)]
+        shares = erdos_renyi(layers, self.density) if self.start == "er" else [self.density] * len(layers)
+        for matrix, share in zip(self.matrices, shares, strict=True):
             free = matrix[self.owner[matrix] == 0]
-            count = min(len(free), max(1, round(density * len(free))))
-            mine[free[torch.randperm(len(free), generator=self.generator)[:count].to(self.device)]] = True
-        return mine | self._biases() if not self.order else mine
-
-    def matrices(self) -> list[Tensor]:
-        """The places of every matrix in the trunk."""
-        places = torch.split(torch.arange(self.network.size, device=self.device), self.network.tensor_sizes)
-        return [place for place in places[::2] if int(place[0]) < len(self.trunk)]
-
-    def _biases(self) -> Tensor:
-        biases = torch.ones_like(self.owner, dtype=torch.bool)
-        for matrix in self.matrices():
-            biases[matrix] = False
-        return biases
-
-    def densities(self) -> list[float]:
-        """The share of every matrix's free weights that a task begins with."""
-        layers = self.network.layers[: len(self.matrices())]
-        sizes = [inputs * outputs for inputs, outputs in layers]
-        if self.start == "uniform":
-            return [self.density] * len(layers)
-        full: set[int] = set()  # layers so narrow that they keep all; the others share what is left
-        while True:
-            left = self.density * sum(sizes) - sum(sizes[at] for at in full)
-            total = sum(sum(layer) for at, layer in enumerate(layers) if at not in full)
-            shares = [1.0 if at in full else left / total * sum(layer) / sizes[at] for at, layer in enumerate(layers)]
-            over = {at for at, share in enumerate(shares) if share > 1}
-            if not over:
-                return [max(0.0, share) for share in shares]
-            full |= over
+            mine[matrix] = False
+            mine[drawn(free, max(1, round(share * len(free))), self.generator)] = True
+        return mine
 
     def move(self) -> bool:
         """Take the step, and let connections move when it is time."""
@@ -115,13 +93,13 @@ class Sparse(Owned):
 
     def _rewire(self) -> None:
         """Drop the smallest connections of every matrix, and grow as many at free places."""
-        for matrix in self.matrices():
+        for matrix in self.matrices:
             mine, free = matrix[self.mine[matrix]], matrix[~self.mine[matrix] & (self.owner[matrix] == 0)]
             count = min(int(self.share * len(mine)), len(free))
             if count == 0:
                 continue
             dropped = mine[self.trunk.detach()[mine].abs().topk(count, largest=False).indices]
-            grown = free[torch.randperm(len(free), generator=self.generator)[:count].to(self.device)]
+            grown = drawn(free, count, self.generator)
             changed = torch.zeros_like(self.mine)
             changed[dropped], changed[grown] = True, True
             self.mine = self.mine ^ changed

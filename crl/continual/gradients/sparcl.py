@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from crl import restoring
+from crl.continual.connections import drawn, matrices
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.gradients.gradient import Gradient
 from crl.continual.part import Host
@@ -51,21 +52,17 @@ class SparCL(Gradient[SharedNetwork]):
         self.moving, self.every = self.number("sparcl_moved", most=1), int(self.number("sparcl_every", least=1))
         self.weight = self.number("sparcl_gradient")
         self.counted, self._gradient = 0, torch.zeros_like(host.trunk.detach())
-        places = torch.split(torch.arange(host.network.size, device=host.device), host.network.tensor_sizes)
-        self.matrices = [place for place in places[::2] if int(place[0]) < len(host.trunk)]
+        self.matrices = matrices(host.network, host.trunk)
         self.mask = torch.ones_like(host.trunk, dtype=torch.bool)
         for matrix in self.matrices:
             self.mask[matrix] = False
-            self.mask[self._drawn(matrix, self.count(matrix))] = True
+            self.mask[drawn(matrix, self.count(matrix), self.generator)] = True
         self.learns = self.mask.clone()
         self._apply()
 
     def count(self, matrix: Tensor) -> int:
         """How many connections a matrix has."""
         return max(1, round(self.density * len(matrix)))
-
-    def _drawn(self, among: Tensor, count: int) -> Tensor:
-        return among[torch.randperm(len(among), generator=self.generator)[:count].to(among.device)]
 
     def _apply(self) -> None:
         """Take away what is no connection."""
@@ -78,7 +75,8 @@ class SparCL(Gradient[SharedNetwork]):
             return
         self._apply()
         for matrix in self.matrices:
-            self.mask[self._drawn(matrix[~self.mask[matrix]], int(self.moving * self.count(matrix)))] = True
+            more = int(self.moving * self.count(matrix))
+            self.mask[drawn(matrix[~self.mask[matrix]], more, self.generator)] = True
         self.learns = self.mask.clone()
 
     def transform(self, gradients: Mapping[str, Tensor]) -> None:
@@ -105,7 +103,7 @@ class SparCL(Gradient[SharedNetwork]):
         old = self.mask.clone()
         for matrix in self.matrices:
             mine, free = matrix[old[matrix]], matrix[~old[matrix]]
-            grown = self._drawn(free, int(self.moving * self.count(matrix)))
+            grown = drawn(free, int(self.moving * self.count(matrix)), self.generator)
             kept = mine[importance[mine].topk(min(len(mine), self.count(matrix) - len(grown))).indices]
             self.mask[matrix] = False
             self.mask[torch.cat([kept, grown])] = True

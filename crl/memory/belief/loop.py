@@ -102,6 +102,10 @@ class Belief:
         else:
             self._enter(entry)
 
+    def forget_labels(self) -> None:
+        """Nobody tells any longer, and labels that are told from now on are others; what is remembered stays."""
+        self._labels = Labels()
+
     # ------------------------------------------------------------------ what is seen
     def observe(self, observation: Tensor, action: Tensor, change: Tensor) -> None:
         """Take note of one executed transition: [S], [A] and the wrapped change [D]; one not finite is ignored."""

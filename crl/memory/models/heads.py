@@ -101,11 +101,12 @@ class HeadMemory(Memory):
         eye = torch.eye(features.shape[1], dtype=torch.float64)
         gram = features.T @ features + self._ridge.view(-1, 1, 1) * eye
         found = torch.linalg.solve(gram, (features.T @ left).T.unsqueeze(-1))[..., 0].T
-        head = (prior + found).float()
+        head: Tensor = (prior + found).float()
         return head.flatten() if bool(torch.isfinite(head).all()) else self._prior.clone()
 
     def _own_bytes(self, regime: int) -> int:
-        return self._heads[regime].nbytes + self._relative.kept_bytes(regime)
+        head: int = self._heads[regime].nbytes
+        return head + self._relative.kept_bytes(regime)
 
     def _once_bytes(self) -> int:
         return self.base.weights.nbytes

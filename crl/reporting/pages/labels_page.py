@@ -58,7 +58,8 @@ def page(rows: list[dict[str, Any]]) -> str:
             "",
             "Between poles, or pushers, a wrong label is mostly that of a neighbour, and then costs nothing. At the",
             "doors all models predict the free arm alike. So nothing tells the tasks apart until the hand touches a",
-            "door, and acting by another door's model until then takes longer. Of 30 episodes 29 open their door. Made by",
+            "door, and acting by another door's model until then takes longer. Of 30 episodes 29 open their door.",
+            "Made by",
             "`python scripts/measure_labels.py docs/results/labels.json RUN ...` and `python scripts/page_labels.py`.",
             "",
         ]

@@ -86,7 +86,8 @@ def table(lives: dict[str, dict[int, Life]]) -> Table:
         *(Column("not affine, share of reward", Estimate(3)), Column("recalled", Number(".1%"))),
         *(Column("in force, median", Number(".1f"), "steps"), Column("90 %", Number(".0f"), "steps")),
         *(Column("entries per regime", Number(".2f")), Column("false alarms", Number(".2f"), "per 10,000")),
-        *(Column("crashes", Number("d")), Column("CPU", Number(".0f"), "ms per step")),
+        *(Column("settled", Number(".1%"), "of visits"), Column("crashes", Number("d"))),
+        Column("CPU", Number(".0f"), "ms per step"),
     )
     oracle, rows = lives["oracle"], []
     for arm, about in ARMS.items():
@@ -105,6 +106,7 @@ def table(lives: dict[str, dict[int, Life]]) -> Table:
                 *(fmean(part["p90"] for part in found) if found else None,),
                 *(fmean(map(entries, mine)) if remembers else None, fmean(map(alarms, mine)) if remembers else None),
                 *(
+                    fmean(life["reach"]["settled"] for life in mine) if remembers else None,
                     sum(life["crashes"] for life in mine),
                     1e3 * fmean(life["cpu_seconds"] / life["steps"] for life in mine),
                 ),

@@ -61,7 +61,7 @@ def recalled(timeline: Sequence[Sequence[Any]], steps: int) -> tuple[int, int]:
 def learned(timeline: Sequence[Sequence[Any]], steps: int) -> list[int | None]:
     """Steps that every true regime but the first was lived until one of its entries was in force for good.
 
-    In the order in which the regimes were met; steps of all visits count, and ``None`` is a regime that was never known.
+    In the order in which the regimes were met. Steps of all visits count; ``None`` is a regime that was never known.
     """
     whose = owners(timeline, steps)
     lived: dict[int, int] = {}

@@ -10,6 +10,7 @@ import numpy as np
 
 from crl.adaptation.base import Belief
 from crl.training.lives.recalls import learned, recalled
+from crl.training.lives.searching import searched
 
 SETTLED = 3
 """Steps in a row with a right expectation from which a regime counts as in force."""
@@ -130,13 +131,14 @@ class LifeRecord:
         """The record as plain data.
 
         ``waypoints`` per 1,000 steps and ``cross_track`` (mean distance to the leg, m), or ``goal_distance`` (mean, m)
-        of a body without waypoints; what does not apply is ``None``. ``right``: share of steps in which the change expected
-        of the executed command was right, before it was seen; ``reward`` per step; ``returns``: for visits of a regime
-        met before, steps until the expectation is right three times in a row (median, 90 %), ``returned``: share of
-        them that get there; ``false_alarms``: how often a regime that was in force for good, and expected rightly, was
-        given up in ``unchanged`` steps, those of visits that had lasted for 15 steps (that a regime hands over to the
-        one that was learned beside it gives nothing up); ``recalled``: share of the ``recalls`` that were right
-        (:mod:`crl.training.lives.recalls`); ``learning``: steps that a new regime was lived until it was known;
+        of a body without waypoints; what does not apply is ``None``. ``right``: share of steps in which the change
+        expected of the executed command was right, before it was seen; ``reward`` per step; ``returns``: for visits of
+        a regime met before, steps until the expectation is right three times in a row (median, 90 %), ``returned``:
+        share of them that get there; ``false_alarms``: how often a regime that was in force for good, and expected
+        rightly, was given up in ``unchanged`` steps, those of visits that had lasted for 15 steps (that a regime hands
+        over to the one that was learned beside it gives nothing up); ``recalled``: share of the ``recalls`` that were
+        right (:mod:`crl.training.lives.recalls`); ``learning``: steps that a new regime was lived until it was known;
+        ``reach``: whether the agent settles, and goes on searching (:mod:`crl.training.lives.searching`);
         ``crashes``; per true regime ``by_regime``; ``beside``: the distance to the leg or the goal, mean over every
         ``beside_every`` steps (m); ``timeline``.
 
@@ -166,6 +168,7 @@ class LifeRecord:
             "recalled": right / recalls if recalls else None,
             "recalls": recalls,
             "learning": learned(self.timeline, self.steps),
+            "reach": searched(self.timeline, self.steps),
             "crashes": crashes,
             "by_regime": {
                 part.name: {

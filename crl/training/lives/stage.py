@@ -97,6 +97,8 @@ class LifeStage:
         if self._env is None and memory is not None and self._sequence is not None:
             for problem in recollect(Path(memory), self._sequence.spec(0), agent):
                 progress.message(problem)
+        if self._env is None and agent.actor.refiner is not None:
+            agent.actor.refiner.forget_labels()
         _, task = self._begun(agent)
         count = min(STRETCH, self.left())
         wall = CommandFilter(task.action, task.safe_action)

@@ -10,7 +10,7 @@ import mujoco
 import numpy as np
 
 DENSITIES, FRICTIONS = (100.0, 800.0), (0.3, 0.65)
-"""Ranges of densities (kg/m3) and of friction coefficients. The heaviest block takes 13 of the 20 N of the fingertip."""
+"""Ranges of densities (kg/m3) and of friction coefficients. The heaviest block takes 13 N; the fingertip has 20."""
 APART = 0.25
 """Least distance of two regimes, of the logarithms of their three numbers. Where so many do not fit, it shrinks."""
 FEET = 2

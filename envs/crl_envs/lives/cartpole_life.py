@@ -30,8 +30,8 @@ START_STD = 0.02
 """Deviation of every initial angle (rad) and velocity (m/s, rad/s)."""
 NOISE = np.array([0.0, 0.0, 1e-3, 2e-3])
 """Deviation of the noise of a step on the velocities (m/s, rad/s)."""
-USUAL = 0.2
-"""Share of the motor's force whose effect an expectation is measured by: balancing seldom takes more."""
+USUAL = 0.4
+"""Share of the motor's force whose effect an expectation is measured by: what is usual on the way to a goal."""
 
 
 class CartPoleLifeEnv(LifeEnv[PoleRegime]):
@@ -108,7 +108,7 @@ class CartPoleLifeEnv(LifeEnv[PoleRegime]):
         return {"beside": abs(self._goal - float(self._state[0]))}
 
     def next_motion(self) -> Callable[[Any, Any], Any]:
-        """Observations [..., 5] after the next step's actions [..., 1], without noise; any array library. For oracles."""
+        """Observations [..., 5] after the next actions [..., 1], without noise; any array library. For oracles."""
         regime = self.regimes[self.stream.regime]
 
         def motion(observation: Any, action: Any) -> Any:

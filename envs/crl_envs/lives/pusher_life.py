@@ -93,7 +93,8 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
             self._next_goal()
 
     def _next_goal(self) -> None:
-        self._goal = self._goal + [self._places.uniform(*AHEAD), self._places.uniform(-ASIDE, ASIDE)]
+        way = np.array([self._places.uniform(*AHEAD), self._places.uniform(-ASIDE, ASIDE)])
+        self._goal = self._goal + way
         self._wait = PATIENCE
 
     def _move(self, action: NDArray[np.float64], regime: BlockRegime) -> str | None:

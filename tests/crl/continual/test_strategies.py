@@ -141,9 +141,8 @@ def go_on(strategy: Strategy, phase: str) -> list[Tensor]:
 
 LATE = PHASES[3:]
 """Where a part that only acts between tasks, or late in one, has most to save."""
-FEW = {
-    name for name in NAMES if name not in ("hypercrl", "coreset", "ewc", "pnn", "packnet", "conpet", "grown", "redo")
-}
+ALL_PHASES = ("hypercrl", "coreset", "ewc", "pnn", "packnet", "conpet", "grown", "redo")
+"""One of each kind of generator and of part is tried in every phase, the others in the late ones."""
 
 
 @pytest.mark.parametrize(

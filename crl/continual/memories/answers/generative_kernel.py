@@ -96,4 +96,5 @@ def solve(features: Tensor, targets: Tensor, ridge: float) -> Tensor:
     """
     rows = features.shape[1]
     kernel = features @ features.mT + ridge * rows * torch.eye(rows, device=features.device)
-    return features.mT @ torch.linalg.solve(kernel, targets)
+    solved: Tensor = torch.linalg.solve(kernel, targets)
+    return features.mT @ solved

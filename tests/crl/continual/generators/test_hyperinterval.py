@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from crl.checks.regression import rows_of
-from crl.continual.generators.hyperinterval import HyperInterval
+from crl.continual.generators.hyper.hyperinterval import HyperInterval
 from crl.dynamics.intervals import predicted
 from crl.errors import SettingsError
 from tests.crl.continual.trials import error, learn, strategy_of

@@ -34,11 +34,13 @@ def test_nobody_touches_another_tasks_weights() -> None:
 def test_a_task_begins_with_the_share_that_was_asked_for(start: str, density: float) -> None:
     strategy = sparse(sparse_density=density, sparse_start=start)
     strategy.begin_task(0)
-    shares = [float(strategy.mine[matrix].float().mean()) for matrix in strategy.matrices()]
-    total = sum(int(strategy.mine[matrix].sum()) for matrix in strategy.matrices())
+    shares = [float(strategy.mine[matrix].float().mean()) for matrix in strategy.matrices]
+    total = sum(int(strategy.mine[matrix].sum()) for matrix in strategy.matrices)
     assert total == pytest.approx(density * (2 * 24 + 24 * 24), abs=2)
     assert (shares[0] > 2 * shares[1]) is (start == "er")
-    assert bool(strategy.mine[strategy._biases()].all())
+    biases = torch.ones_like(strategy.mine)
+    biases[torch.cat(strategy.matrices)] = False
+    assert bool(strategy.mine[biases].all())
 
 
 def test_the_smallest_connections_move_and_their_number_stays() -> None:
@@ -47,7 +49,7 @@ def test_the_smallest_connections_move_and_their_number_stays() -> None:
     before, trunk = strategy.mine.clone(), strategy.trunk.detach().clone()
     learn(strategy, 0, 1, start=5, end=False)
     assert int(strategy.mine.sum()) == int(before.sum())
-    for matrix in strategy.matrices():
+    for matrix in strategy.matrices:
         dropped = before[matrix] & ~strategy.mine[matrix]
         stayed = before[matrix] & strategy.mine[matrix]
         mine = int(before[matrix].sum())

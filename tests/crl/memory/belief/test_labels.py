@@ -52,6 +52,17 @@ def test_a_label_whose_entry_was_dropped_is_learned_anew() -> None:
     assert len(belief.memory.regimes) == 2
 
 
+def test_labels_of_another_life_are_others() -> None:
+    belief = belief_of("networks")
+    told(belief, 1, FLIPPED, 60, 1)
+    mine = belief.force.regime
+    belief.forget_labels()
+    assert set(live(belief, gains(1, 1), 20, 2)[5:]) == {NOMINAL}  # nobody tells, and it finds out
+    belief.tell(1)
+    assert belief.phase is Phase.BRIDGED
+    assert mine in belief.memory.regimes
+
+
 def test_what_was_told_goes_on_from_its_state() -> None:
     one, other = belief_of("networks"), belief_of("networks")
     told(one, 1, FLIPPED, 60, 1)

@@ -26,6 +26,7 @@ def life(arm: str, seed: int, **changed: Any) -> dict[str, Any]:
         "cross_track": 0.1,
         "returns": {"median": 2.0, "p90": 3.0},
         "recalled": 1.0,
+        "reach": {"settled": 1.0},
         "false_alarms": 0,
         "unchanged": 10_000,
         "crashes": 0,

@@ -15,8 +15,15 @@ RESULTS = Path("docs/results/own_labels.json")
 
 def row(labels: str, average: float, used: int | None = None, seed: int = 1) -> dict[str, Any]:
     results = {
-        **{"env": "poles", "strategy": "hypercrl", "seed": seed, "commit": "abc", "env_steps": 10, "cpu_seconds": 1.0},
-        **{"tasks": [{"mean_return": average}] * 10, "average_return": average, "average_success": 1.0},
+        "env": "poles",
+        "strategy": "hypercrl",
+        "seed": seed,
+        "commit": "abc",
+        "env_steps": 10,
+        "cpu_seconds": 1.0,
+        "tasks": [{"mean_return": average}] * 10,
+        "average_return": average,
+        "average_success": 1.0,
     }
     if used is not None:
         results["own_labels"] = {"labels": used, "dropped": 0, "own": 0.9, "steps": {}}

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from crl.errors import CrlError
+from crl.reporting.html.figures import lives as figures
 from crl.reporting.report import lives
 from crl.reporting.report.gather import Gathered, gather
 from crl.reporting.reports import Options, write_reports
@@ -62,6 +63,21 @@ def test_lives_have_a_section_of_their_own(lived: Gathered) -> None:
     (section,) = lived.lives
     assert section.title == "slides: lives of 200 steps"
     assert {name: len(runs) for name, runs in section.groups.items()} == {"refiner_afm": 3, "refiner_lifelong": 3}
+
+
+def test_a_body_without_waypoints_is_judged_by_its_reward(tmp_path: Path) -> None:
+    goals = {"waypoints": None, "cross_track": None, "goal_distance": 0.25}
+    for seed in range(2):
+        leave_life(tmp_path, "refiner_lifelong", seed, reward=0.75, **goals)
+    (section,) = gather(discover(tmp_path)).lives
+    assert not lives.waypoints(section)
+    assert "earned 0.750" in lives.said(section)[0]
+    for table in lives.tables(section):
+        assert not any("waypoints" in heading or "cross-track" in heading for heading in table.head)
+        assert any("distance to the goal" in heading for heading in table.head)
+    assert [row[3] for row in lives.runs(section).rows] == [0.75, 0.75]
+    (blocks, _) = figures.lives(section)
+    assert blocks.figures[0].title == "Reward per step"
 
 
 def test_an_arm_has_one_row_with_intervals_over_its_seeds(lived: Gathered) -> None:

@@ -55,12 +55,12 @@ class HyperInterval(HyperCRL):
                 "set dynamics.hypernetwork.kind=full",
             )
         self.full: FullHypernetwork = self.hypernetwork
-        self._seen: Tensor | None = None
+        self._seen: list[Tensor] = []
         self._watched = WatchedNetwork(network, [self._see])
 
     def _see(self, layers: Sequence[Tensor]) -> None:
         """Remember what the network read."""
-        self._seen = layers[0].detach()
+        self._seen.append(layers[0].detach())
 
     def weights_within(self, parameters: Mapping[str, Tensor], embeddings: Tensor) -> Interval:
         """Centres and half widths [T, P] of the weights of embeddings [T, N] and all around them."""
@@ -70,13 +70,13 @@ class HyperInterval(HyperCRL):
         """One gradient step on the loss and the width of what is predicted."""
 
         def with_width(weights: Tensor) -> Tensor:
-            self._seen = None
+            self._seen.clear()
             value = loss(weights)
-            if self._seen is None or self.strength == 0:
+            if not self._seen or self.strength == 0:
                 return value
             own = self.embeddings[self.task].unsqueeze(0)
             centre, radius = self.weights_within(self.parameters, own)
-            _, width = predicted(self.network, (centre[0], radius[0]), self._seen)
+            _, width = predicted(self.network, (centre[0], radius[0]), self._seen[-1])
             return value + self.strength * width.square().mean()
 
         return super().step(with_width)

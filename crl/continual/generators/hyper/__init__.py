@@ -1,0 +1,1 @@
+"""Variations of HyperCRL with another hypernetwork, or with more than one weight per place."""
