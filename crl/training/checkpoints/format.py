@@ -18,8 +18,8 @@ tag                     other entries
                         it is a part of the entry: its first element, and its sizes as stored
 ======================  ==========================================================================================
 
-Small arrays may be packed, all of one dtype into one entry: a run of 1,000 tasks has thousands of them, and each entry
-costs more than its numbers.
+Where there are very many small arrays, as in a run of 1,000 tasks, they are packed, all of one dtype into one entry:
+each entry costs more than its numbers.
 
 The memory layout of dense arrays is kept because matrix products may round differently for a transposed operand.
 complex128, which safetensors lacks, is stored as float64 with a last axis of two.
@@ -76,7 +76,9 @@ SCALARS = frozenset(SAFETENSORS) - {"bfloat16", "float8_e4m3fn", "float8_e5m2"}
 
 
 SMALL = 512
-"""Most bytes of an array that is packed."""
+"""Most bytes of an array that may be packed."""
+MANY = 1000
+"""More small arrays than these are packed; up to them, each is found in the file under its own name."""
 SMALLEST = 1e-250
 """Numbers closer to zero are stored as bits: a processor that flushes denormal numbers to zero, as PyTorch can ask it
 to, can neither compare nor parse them."""
@@ -104,14 +106,16 @@ def encode(state: Any, *, packed: bool = False) -> tuple[Node, list[StoredArray]
 
     Args:
         state: The state.
-        packed: Pack small arrays.
+        packed: Pack small arrays if there are many.
 
     Raises:
         UnsupportedStateError: Something in it can't be stored; the message names the place and the type.
     """
-    encoder = _Encoder(packs={} if packed else None)
+    encoder = _Encoder()
     tree = encoder.node(state, ())
-    return tree, encoder.arrays + encoder.packed()
+    if packed and len(encoder.small) > MANY:
+        encoder.pack()
+    return tree, list(encoder.arrays.values())
 
 
 def safetensors_parts(arrays: Iterable[StoredArray]) -> list[bytes | memoryview]:
@@ -211,26 +215,12 @@ def place(path: Path) -> str:
 
 
 @dataclass
-class _Pack:
-    """Small arrays of one dtype, one after the other."""
-
-    name: str
-    itemsize: int
-    data: bytearray = field(default_factory=bytearray)
-
-    def add(self, data: memoryview) -> int:
-        """Add an array; returns its first element."""
-        at = len(self.data) // self.itemsize
-        self.data += data
-        return at
-
-
-@dataclass
 class _Encoder:
     """Walks a state once and collects its arrays."""
 
-    packs: dict[str, _Pack] | None
-    arrays: list[StoredArray] = field(default_factory=list)
+    arrays: dict[str, StoredArray] = field(default_factory=dict)
+    small: list[Node] = field(default_factory=list)
+    """Nodes of arrays that may be packed."""
     _names: dict[str, int] = field(default_factory=dict)
 
     def node(self, value: Any, path: Path) -> Node:
@@ -283,8 +273,8 @@ class _Encoder:
                 order, dense = permutation, dense.permute(permutation)
             else:
                 dense = dense.contiguous()
-        if self.packs is not None and dense.nbytes <= SMALL and name in SCALARS:
-            data = memoryview(dense.numpy().tobytes())  # copied anyway; a view would take longer to make
+        if dense.nbytes <= SMALL and name in SCALARS:
+            data = memoryview(dense.numpy().tobytes())  # a view would take longer to make
         else:
             # Strides of axes of size 0 or 1 are arbitrary, even in what counts as contiguous; as_strided sets them
             # right.
@@ -316,25 +306,29 @@ class _Encoder:
         path: Path,
     ) -> Node:
         stored_shape = (*shape, 2) if dtype == "complex128" else shape
-        if self.packs is not None and data.nbytes <= SMALL:
-            stored = SAFETENSORS[dtype]
-            if stored not in self.packs:
-                # A complex number is two of the elements that are stored.
-                self.packs[stored] = _Pack(self._label(f"packed/{stored}"), TORCH[stored].itemsize)
-            pack = self.packs[stored]
-            node = {"$": tag, "name": pack.name, "dtype": dtype, "at": pack.add(data), "shape": list(stored_shape)}
-        else:
-            label = self._label("/".join(str(key) for key in path) or "state")
-            self.arrays.append(StoredArray(label, SAFETENSORS[dtype], stored_shape, itemsize, data))
-            node = {"$": tag, "name": label, "dtype": dtype}
-        return node if order is None else {**node, "order": list(order)}
+        label = self._label("/".join(str(key) for key in path) or "state")
+        self.arrays[label] = StoredArray(label, SAFETENSORS[dtype], stored_shape, itemsize, data)
+        node: dict[str, Any] = {"$": tag, "name": label, "dtype": dtype}
+        if order is not None:
+            node["order"] = list(order)
+        if data.nbytes <= SMALL:
+            self.small.append(node)
+        return node
 
-    def packed(self) -> list[StoredArray]:
-        """The packs as arrays."""
-        return [
-            StoredArray(pack.name, stored, (len(pack.data) // pack.itemsize,), pack.itemsize, memoryview(pack.data))
-            for stored, pack in (self.packs or {}).items()
-        ]
+    def pack(self) -> None:
+        """Make one array of all small ones of a dtype, and tell their nodes where in it they are."""
+        packs: dict[str, tuple[str, bytearray]] = {}
+        for node in self.small:
+            one = self.arrays.pop(node["name"])
+            if one.dtype not in packs:
+                packs[one.dtype] = self._label(f"packed/{one.dtype}"), bytearray()
+            name, data = packs[one.dtype]
+            # A complex number is two of the elements that are stored.
+            node.update(name=name, at=len(data) // TORCH[one.dtype].itemsize, shape=list(one.shape))
+            data += one.data
+        for dtype, (name, data) in packs.items():
+            size = TORCH[dtype].itemsize
+            self.arrays[name] = StoredArray(name, dtype, (len(data) // size,), size, memoryview(data))
 
     def _label(self, label: str) -> str:
         """The name of an entry, made different from all others."""

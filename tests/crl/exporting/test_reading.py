@@ -18,6 +18,7 @@ from crl.exporting import lerobot, mcap, minari
 from crl.sequences import load_sequence
 from crl.training.data.episode import Episode, described
 from crl.training.data.lerobot import ABOUT
+from crl.training.data.mcap import MCAPData
 from crl.training.data.recorded import read_recorded
 from crl.types import Transition
 from tests.crl.exporting import trips
@@ -151,6 +152,31 @@ def test_a_missing_field_is_named(tmp_path: Path) -> None:
     (Path(source) / ABOUT).unlink()
     with pytest.raises(CrlError, match=r"has no crl\.json: it names no units"):
         read(source)
+
+
+@pytest.mark.parametrize(
+    ("info", "message"),
+    [
+        ('{"codebase_version": "v2.1"}', r"of version v2\.1, version 3 can be read\n.*convert_dataset"),
+        ('{"codebase_version": "v3.0"}', r"has no crl\.json: it names no units.*\n.*crl export"),
+        ("{", r"is damaged: meta/info\.json does not tell its version"),
+    ],
+)
+def test_a_lerobot_dataset_that_can_not_be_checked_is_refused(info: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "meta").mkdir()
+    (tmp_path / "meta" / "info.json").write_text(info)
+    with pytest.raises(CrlError, match=message):
+        read(str(tmp_path))
+    config = compose(["env=tests.tiny:SLIDES", f"data.source={tmp_path}", "data.robot=ugv_husky", "tasks=[0]"])
+    with pytest.raises(CrlError, match=r"data\.robot describes the robot of a bag\nleave it out for a LeRobot dataset"):
+        read_recorded(config, SLIDES, 0)
+
+
+@pytest.mark.parametrize("content", [b"", bytes(60), bytes(28) + bytes([1]) + bytes(40), b"/action/sent" * 20])
+def test_another_mcap_file_is_no_export(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "ride.mcap").write_bytes(content)
+    assert not MCAPData.fits(str(tmp_path / "ride.mcap"))
+    assert not MCAPData.fits(str(tmp_path))
 
 
 def test_a_missing_topic_is_named(tmp_path: Path) -> None:

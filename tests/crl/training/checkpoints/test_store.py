@@ -23,6 +23,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from crl.training.checkpoints import format as checkpoint_format
 from crl.training.checkpoints import manifest as checkpoint_manifest
 from crl.training.checkpoints import store as checkpoint
 from crl.training.checkpoints.format import decode, encode, read_safetensors, safetensors_parts
@@ -332,8 +333,9 @@ def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         store.load_latest()
 
 
-def test_small_arrays_share_an_entry_and_come_back(tmp_path: Path) -> None:
+def test_many_small_arrays_share_an_entry_and_come_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of any shape and layout; large ones keep their own entry, and names that look like a pack's stay apart."""
+    monkeypatch.setattr(checkpoint_format, "MANY", 3)
     generator = torch.Generator().manual_seed(0)
     state = {
         "packed/F32": torch.randn(300, generator=generator),
@@ -354,13 +356,10 @@ def test_small_arrays_share_an_entry_and_come_back(tmp_path: Path) -> None:
         assert bool((one == other).all())
 
 
-def test_a_checkpoint_whose_arrays_are_entries_of_their_own_is_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As every checkpoint of format 1 is."""
+def test_a_checkpoint_of_format_1_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All its arrays are entries of their own."""
     state = {"tasks": {i: torch.full((3,), float(i)) for i in range(3)}}
     with monkeypatch.context() as older:
-        older.setattr(checkpoint, "encode", lambda state, packed: encode(state))
         older.setattr(checkpoint_manifest, "FORMAT", 1)
         path = CheckpointStore(tmp_path).save(1, state)
     assert len(read_safetensors(bytearray((path / "arrays.safetensors").read_bytes()))) == 3
@@ -369,7 +368,8 @@ def test_a_checkpoint_whose_arrays_are_entries_of_their_own_is_read(
 
 
 @pytest.mark.parametrize("change", [{"at": -1}, {"at": 4}, {"shape": [7]}, {"shape": [-1]}])
-def test_a_part_outside_of_its_entry_is_damage(change: dict[str, Any]) -> None:
+def test_a_part_outside_of_its_entry_is_damage(change: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checkpoint_format, "MANY", 1)
     tree, arrays = encode([torch.arange(3.0), torch.arange(3.0)], packed=True)
     stored = read_safetensors(bytearray(b"".join(safetensors_parts(arrays))))
     assert torch.equal(decode(tree, stored)[1], torch.arange(3.0))
