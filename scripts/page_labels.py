@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from crl.reporting.pages.labels_page import page
+from crl.reporting.pages.labels.evaluated import page
 
 
 def main() -> None:

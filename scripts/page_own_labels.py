@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from crl.reporting.pages.own_labels_page import page, row_of
+from crl.reporting.pages.labels.learned import page, row_of
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.settings import read_settings
 

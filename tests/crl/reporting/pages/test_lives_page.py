@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.pages import labels_page, lives_page
+from crl.reporting.pages import lives_page
+from crl.reporting.pages.labels import evaluated
 
 RESULTS = Path(__file__).resolve().parents[4] / "docs" / "results"
 
@@ -74,11 +75,11 @@ def test_rewards_count_in_regimes_that_are_no_context_alone() -> None:
 def test_a_run_without_labels_must_return_as_much_and_be_right(inferred: float, right: float, verdict: str) -> None:
     about = {"env": "e", "strategy": "s", "seed": 1, "commit": "abc"}
     none = [{"mean_return": inferred, "right_label": right}]
-    row = labels_page.row({"run": about, "episodes": 5, "told": [{"mean_return": 100.0}], "none": none})
+    row = evaluated.row({"run": about, "episodes": 5, "told": [{"mean_return": 100.0}], "none": none})
     assert row[-2] == verdict
 
 
-@pytest.mark.parametrize(("name", "made"), [("lives", lives_page.page), ("labels", labels_page.page)])
+@pytest.mark.parametrize(("name", "made"), [("lives", lives_page.page), ("labels", evaluated.page)])
 def test_the_page_is_that_of_its_results(name: str, made: Any) -> None:
     rows = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     assert made(rows) == (RESULTS / f"{name}.md").read_text(encoding="utf-8")

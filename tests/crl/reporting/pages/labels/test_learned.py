@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.pages.own_labels_page import page, row_of, shared, verdict
+from crl.reporting.pages.labels.learned import page, row_of, shared, verdict
 
 RESULTS = Path("docs/results/own_labels.json")
 

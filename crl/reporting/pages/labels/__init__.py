@@ -1,0 +1,1 @@
+"""Pages of evaluation and learning without labels."""
