@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -37,3 +38,9 @@ def test_a_run_whose_searches_are_not_all_there_is_not_on_the_page(script: dict[
     whole = script["page"](found)
     assert "1 runs" in whole
     assert script["page"]([*found, {**found[0], "run": "b", "returns": [9.0]}]) == whole
+
+
+def test_the_page_is_that_of_its_data(script: dict[str, Any]) -> None:
+    results = Path(__file__).resolve().parents[2] / "docs" / "results"
+    rows = json.loads((results / "planners.json").read_text())
+    assert (results / "planners.md").read_text() == script["page"](rows)
