@@ -13,7 +13,13 @@ from typer.testing import CliRunner
 
 from crl.cli import app
 
-PAGES = ["python.md", "more_tasks.md", "own_strategy.md", "own_planner.md", "own_environment.md"]
+PAGES = [
+    "python.md",
+    pytest.param("more_tasks.md", marks=pytest.mark.slow),
+    "own_strategy.md",
+    "own_planner.md",
+    "own_environment.md",
+]
 BLOCK = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 COMMANDS = re.compile(r"^```(?:sh|console)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 

@@ -328,7 +328,8 @@ def test_the_recorder_keeps_everything_and_the_bag_can_be_read(nodes: Any, tmp_p
     def recorded() -> int:
         return int(conductor.said.get("recorder", ("", {}))[1].get("recorded", 0))
 
-    conductor.wait(lambda: recorded() >= 201, LONG, "everything on the disk")
+    # 201 messages of the test, and at least one of its own diagnostics.
+    conductor.wait(lambda: recorded() >= 202, LONG, "everything on the disk")
     assert processes.stop("recorder") == 0
     messages = list(read_bag(folder))
     for topic in ("/cmd_vel", "/later"):

@@ -26,6 +26,8 @@ def make_labelling(config: Config, agent: Agent, tasks: Sequence[TaskSpec]) -> L
         SettingsError: Something else in the settings tells tasks apart, or needs them told.
         CrlError: The agent has no models to judge by.
     """
+    if "continual" not in kind_of(config).components:
+        return Labelling()
     labels = Labels(config.continual.labels)
     if labels is Labels.TOLD:
         return Labelling()

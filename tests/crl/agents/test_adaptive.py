@@ -365,6 +365,7 @@ def test_training_goes_on_alike_after_a_restoration(folder: Path) -> None:
     assert differences(first.state_dict(), second.state_dict()) == []
 
 
+@pytest.mark.slow
 def test_the_public_checker_is_content(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("crl.adaptation.fitting.LEAST", 20)  # its episodes are short
     check_agent(lambda seed: missions.blank(missions.config(folder, "refiner=none", f"seed={seed}")), missions.SEQUENCE)

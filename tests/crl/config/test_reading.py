@@ -23,6 +23,7 @@ from crl.training.runs.folder import RunFolder, find_unfinished
 from crl.training.runs.settings import settings_to_go_on
 from tests import tiny, tiny_missions
 from tests.crl.config.recording import recording
+from tests.crl.every_strategy import sampled
 
 AGENTS = {"mpc": agent_kinds.MPC, "random": agent_kinds.RANDOM, "sb3_sac": agent_kinds.SB3}
 
@@ -34,7 +35,7 @@ def reads(config: Config) -> set[str]:
     return read
 
 
-@pytest.mark.parametrize("name", strategies())
+@pytest.mark.parametrize("name", sampled(strategies()))
 def test_a_strategy_reads_what_it_declares(name: str, tmp_path: Path) -> None:
     extra = ["dynamics.ensemble=2", "dynamics.out_var=true", "learning.initial_steps=2", "learning.final_steps=2"]
     config = tiny.settings(tmp_path, f"continual={name}", "budget.steps=[32]", *extra)

@@ -108,7 +108,7 @@ def test_stopped_after_every_unit(variant: str, tmp_path: Path) -> None:
         assert any("fault" in line for line in tiny.lines(tmp_path / "whole"))
 
 
-@pytest.mark.parametrize("env", KILLED)
+@pytest.mark.parametrize("env", ["LUCKY", pytest.param("cartpole_length", marks=pytest.mark.slow)])
 def test_killed_at_random_moments(env: str, tmp_path: Path, repository: Path) -> None:
     asked = tiny.arguments(tmp_path, "checkpoint.seconds=0", *KILLED[env], env=env)
     given = [item for item in asked if not item.startswith(("run_dir", "name"))]
@@ -158,6 +158,7 @@ class TestCommand:
                 return
         raise AssertionError("the run ended first")
 
+    @pytest.mark.slow
     def test_killed_and_started_again_with_resume(self, tmp_path: Path, repository: Path) -> None:
         command = ["train", *tiny.arguments(tmp_path / "runs", self.LONG, "resume=true", "checkpoint.seconds=0")]
         rng = random.Random(0)

@@ -185,6 +185,7 @@ def test_a_restored_tracker_knows_of_late_commands() -> None:
     assert first.regime.delay == 0
 
 
+@pytest.mark.slow
 def test_late_commands_are_neither_corrected_nor_planned_for_with_care(unicycle_flow: ActionFlow) -> None:
     ours = FlowRefiner(unicycle_flow, bodies.NOMINAL)
     robot = Robot(0)

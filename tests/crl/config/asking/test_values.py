@@ -70,7 +70,7 @@ def test_one_clear_line(override: str, expected: str, monkeypatch: pytest.Monkey
     with pytest.raises(SettingsError) as caught:
         compose([override])
     assert expected in caught.value.message
-    assert len(caught.value.message) < 300
+    assert len(caught.value.message) < 400
     assert "\n" not in caught.value.message
 
 

@@ -66,7 +66,7 @@ class Killed(Exception):
     """In place of a kill."""
 
 
-@pytest.mark.parametrize("refiner", ["lifelong", "afm"])
+@pytest.mark.parametrize("refiner", ["lifelong", pytest.param("afm", marks=pytest.mark.slow)])
 def test_a_life_that_was_killed_goes_on_to_the_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refiner: str
 ) -> None:
