@@ -41,6 +41,7 @@ def distil_run(path: Path, hidden: Sequence[int], out: Path, steps: int = STEPS)
             f"hidden layers of {list(hidden)} and {steps} steps make no network", "write for instance --hidden 32,32"
         )
     run = load_run(path)
+    run.require_told()
     agent = planning_agent(run, alike=False)
     strategy, shape = agent.knowledge.strategy, agent.knowledge.model.network
     student = TargetNetwork(

@@ -9,10 +9,11 @@ import pytest
 
 from crl.errors import CrlError, SettingsError
 from crl.memory.recall import episodes
+from crl.training.distilled_run import distil_run
 from crl.training.growing import grow
 from crl.training.load import evaluate_run, load_run
 from crl.training.playing import unlabelled
-from crl.training.refitted_run import forget_task
+from crl.training.refitted_run import forget_task, merge_runs
 from crl.training.runner import train
 from tests import tiny
 
@@ -92,8 +93,14 @@ def test_a_task_goes_by_the_label_that_it_was_learned_under(tmp_path: Path) -> N
     assert [run.sequence.spec(task).index for task in run.tasks] == [0, 1]
     assert [run.sequence.spec(task).name for task in run.tasks] == ["slide_2", "slide_1"]
     assert run.agent.knows(1)
-    with pytest.raises(CrlError, match=r"labels=none: its labels are its own"):
-        forget_task(tmp_path / "run", 2, tmp_path / "less")
+    for make in (
+        lambda out: forget_task(tmp_path / "run", 2, out),
+        lambda out: merge_runs(tmp_path / "run", tmp_path / "run", out),
+        lambda out: distil_run(tmp_path / "run", (8,), out),
+    ):
+        with pytest.raises(CrlError, match=r"labels=none: its labels are its own"):
+            make(tmp_path / "made")
+    assert not (tmp_path / "made").exists()
 
 
 def test_nobody_says_when_a_task_ends(tmp_path: Path) -> None:
