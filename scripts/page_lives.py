@@ -18,8 +18,9 @@ def main() -> None:
     target = Path(sys.argv[2]) if len(sys.argv) > 2 else source.with_suffix(".md")
     rows = json.loads(source.read_text())
     # Lives of before there were other bodies do not say whose they are.
-    page = goal_lives_page.page if rows[0].get("env", "ugv_life") != "ugv_life" else lives_page.page
-    target.write_text(page(rows), encoding="utf-8")
+    of_goals = rows[0].get("env", "ugv_life") != "ugv_life"
+    text = goal_lives_page.page(rows, source.stem) if of_goals else lives_page.page(rows)
+    target.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

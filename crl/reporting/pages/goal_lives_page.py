@@ -107,8 +107,13 @@ def _median(values: list[int]) -> float | None:
     return float(sorted(values)[len(values) // 2]) if values else None
 
 
-def page(rows: list[Life]) -> str:
-    """The page of one body's lives."""
+def page(rows: list[Life], name: str | None = None) -> str:
+    """The page of one body's lives.
+
+    Args:
+        rows: The lives.
+        name: Name of their file; the environment's by default.
+    """
     lives, env = by_arm(rows), rows[0]["env"]
     title, about = BODIES[env]
     steps, commits, seeds = (sorted({row[key] for row in rows}) for key in ("steps", "commit", "seed"))
@@ -134,8 +139,10 @@ def page(rows: list[Life]) -> str:
             "",
             *markdown(verdicts(judged, DEFAULT, CRITERIA)),
             "",
-            f"Made by `python scripts/measure_lives.py FOLDER docs/results/{env}.json --env {env} --seeds S --fit S`",
-            f"with `--steps {steps[-1]}`, and `python scripts/page_lives.py docs/results/{env}.json`.",
+            "Fewer entries than regimes: those that predict alike share one. Made by",
+            f"`python scripts/measure_lives.py FOLDER docs/results/{name or env}.json --env {env} --seeds S --fit S`",
+            f"with `--steps {steps[-1]}` (the entry `command` of every life has all of its settings), and",
+            f"`python scripts/page_lives.py docs/results/{name or env}.json`.",
             "",
         ]
     )

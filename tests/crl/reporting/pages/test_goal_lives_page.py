@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,3 +76,10 @@ def test_a_page_names_its_body_and_says_what_was_learned() -> None:
 def test_a_memory_that_is_told_stands_in_for_an_oracle() -> None:
     lives = by_arm([life("told"), life("heads")])
     assert goal_lives_page.reference(lives) == lives["told"]
+
+
+@pytest.mark.parametrize("name", ["cartpole_life", "cartpole_life_200"])
+def test_the_page_is_that_of_its_data(name: str) -> None:
+    results = Path(__file__).resolve().parents[4] / "docs" / "results"
+    rows = json.loads((results / f"{name}.json").read_text())
+    assert (results / f"{name}.md").read_text() == goal_lives_page.page(rows, name)
