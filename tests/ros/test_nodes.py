@@ -350,7 +350,7 @@ def test_bringup_completes_a_short_mission_and_leaves_no_process(domain: int, tm
     route = tmp_path / "route.csv"
     route.write_text("x,y\n0,0\n1,0\n1.8,0.4\n")
     bag = tmp_path / "bag"
-    done = run("--robot", "ugv_husky", "--sim", "--mission", str(route), "--record", str(bag), "--timeout", "40")
+    done = run("--robot", "ugv_husky", "--sim", "--mission", str(route), "--record", str(bag), "--timeout", "120")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the mission is complete" in done.stdout
     assert "waypoint follower" in done.stdout
