@@ -11,16 +11,16 @@ from torch import Tensor
 
 from crl import restoring
 from crl.memory.models.bridge import Bridge
-from crl.memory.models.memory import NOMINAL, Memory
-from crl.memory.models.relative import GOOD, NO_CONTEXTS, RelativeContexts
+from crl.memory.models.memory import NOMINAL
 from crl.memory.models.steps import Steps
+from crl.memory.models.under_contexts import UnderContexts
 from crl.memory.models.units import Units
 
 HORIZON = 50
 """Learning steps over which the weights of a regime are averaged."""
 
 
-class NetworkMemory(Memory):
+class NetworkMemory(UnderContexts):
     """Keeps the weights of every regime under its context (:mod:`crl.memory.models.relative`).
 
     A new one starts with the nominal network, or its neighbour's where a context relative to that is clearly better. A
@@ -38,52 +38,23 @@ class NetworkMemory(Memory):
     kind = "networks"
 
     def __init__(self, bridge: Bridge, units: Units, most: int, *, lr: float = 2e-3, batch: int = 64) -> None:
-        super().__init__(bridge.base.size, most)
-        self.base = bridge.base
-        self._relative = RelativeContexts(bridge, units)
+        super().__init__(bridge, units, most, bridge.base.weights)
         self._lr, self._batch = lr, batch
-        self._own = {NOMINAL: self.base.weights}
-        self._weights = {NOMINAL: self.base.weights}
-        self._stacked: Tensor | None = None
-        self._learning = NOMINAL
         self._taken = 0
 
-    def predict(self, observation: Tensor, action: Tensor) -> Tensor:
-        """See :class:`Memory`."""
-        if self._stacked is None:
-            self._stacked = torch.stack([self._weights[index] for index in self.regimes])
-        with torch.no_grad():
-            return self.base.predict(self._stacked, observation, action)
-
-    def weights(self, regime: int) -> Tensor:
-        """See :class:`Memory`."""
-        return self._weights[regime]
-
-    def _open(self, index: int, neighbour: int, steps: Steps) -> None:
-        networks = [self._own[at] for at in dict.fromkeys((NOMINAL, neighbour))]
-        self._set(index, networks[self._relative.begin(index, steps, networks)].clone())
-
-    def _set(self, index: int, own: Tensor) -> None:
-        """Let a regime have this network, [P], under its context."""
-        self._own[index] = own
-        self._weights[index] = self._relative.weights(index, own)
-        self._stacked = None
+    def _network(self, kept: Tensor) -> Tensor:
+        return kept
 
     def learn(self, regime: int, steps: Steps, count: int, generator: torch.Generator) -> float | None:
         """See :class:`Memory`; the optimiser lasts as long as the regime goes on being learned."""
-        if regime == NOMINAL or count < 1 or len(steps) == 0:
-            return None
-        if self._relative.again(regime, steps, self.base.weights, self._weights[regime]):
-            self._set(regime, self.base.weights.clone())
-            self._learning = NOMINAL
-        if self._relative.misfit(self._weights[regime], steps) <= GOOD:
+        if not self._to_learn(regime, steps, count):
             return None
         if regime != self._learning:
             self._learning = regime
-            self._moving = self._own[regime].clone().requires_grad_(True)
+            self._moving = self._kept[regime].clone().requires_grad_(True)
             self._optimiser = torch.optim.Adam([self._moving], lr=self._lr)
             self._taken = 0
-        total, average = 0.0, self._own[regime].clone()
+        total, average = 0.0, self._kept[regime].clone()
         inner = self._relative.inner(regime, steps)
         for _ in range(count):
             rows = inner.draw(self._batch, generator)
@@ -98,42 +69,16 @@ class NetworkMemory(Memory):
         self._set(regime, average)
         return total / count
 
-    def _own_bytes(self, regime: int) -> int:
-        return self._own[regime].nbytes + self._relative.kept_bytes(regime)
-
-    def _once_bytes(self) -> int:
-        return self.base.weights.nbytes
-
-    def rest(self) -> None:
-        """See :class:`Memory`."""
-        self._learning = NOMINAL
-        self._relative.rest()
-
-    def _drop(self, regime: int) -> None:
-        del self._weights[regime], self._own[regime]
-        self._relative.drop(regime)
-        self._stacked = None
-        if regime == self._learning:
-            self.rest()
-
     def _state(self) -> dict[str, Any]:
         learning: dict[str, Any] = {"regime": self._learning}
         if self._learning != NOMINAL:
             moments = self._optimiser.state.get(self._moving, {})
             learning["moments"] = {key: value.clone() for key, value in moments.items()}
             learning |= {"moving": self._moving.detach().clone(), "taken": self._taken}
-        own = {index: value.clone() for index, value in self._own.items()}
-        return {"weights": own, "learning": learning, "relative": self._relative.state_dict()}
+        return {**self._shared_state("weights"), "learning": learning}
 
     def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
-        weights = restoring.tensors(state["weights"], "weights", self.base.weights)
-        if sorted(weights) != sorted(regimes):
-            raise restoring.UnfitStateError("weights are of other regimes than those of the memory")
-        with restoring.part("relative"):
-            # Memories of before contexts were folded in have none.
-            self._relative.load_state_dict(state.get("relative", NO_CONTEXTS), regimes)
-        for index in regimes:
-            self._set(index, weights[index])
+        self._load_shared(state, regimes, "weights", "weights")
         with restoring.part("learning"):
             self._learning = int(state["learning"]["regime"])
             if self._learning != NOMINAL:

@@ -24,7 +24,7 @@ def part(steps: Steps, start: int, end: int) -> Steps:
 def test_it_is_what_gradient_descent_on_the_posterior_finds() -> None:
     heads, steps = memory(), drive(squared, 40, 1)
     index, _ = heads.open(0, part(steps, 0, 6), 0)
-    before = heads._heads[index].clone()
+    before = heads._kept[index].clone()
     assert heads.learn(index, steps, 1, torch.Generator()) is not None
     base, inner = heads.base, heads._relative.inner(index, steps)
     deviation = units().unit / base.scale
@@ -46,7 +46,7 @@ def test_it_is_what_gradient_descent_on_the_posterior_finds() -> None:
 
     search.step(energy)
     slow = torch.cat([trunk, moving.detach().float()])
-    fast = torch.cat([trunk, heads._heads[index]])
+    fast = torch.cat([trunk, heads._kept[index]])
     found = [base.predict(weights.unsqueeze(0), inner.observation, inner.action)[0] for weights in (slow, fast)]
     torch.testing.assert_close(found[1] / base.scale, found[0] / base.scale, rtol=0, atol=2e-3)
 
@@ -80,7 +80,7 @@ def test_no_more_is_kept_of_a_regime_than_a_layer_and_a_context() -> None:
 def test_what_is_not_finite_changes_nothing() -> None:
     heads, steps = memory(), drive(squared, 10, 2)
     index, _ = heads.open(0, steps, 0)
-    before = heads._heads[index].clone()
+    before = heads._kept[index].clone()
     broken = Steps(steps.observation, steps.action, torch.full_like(steps.change, torch.inf))
     heads.learn(index, broken, 1, torch.Generator())
-    assert torch.equal(heads._heads[index], before)
+    assert torch.equal(heads._kept[index], before)
