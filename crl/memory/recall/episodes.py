@@ -28,6 +28,7 @@ from crl.continual.access import inferred
 from crl.continual.strategy import Labels
 from crl.learning.knowledge import Knowledge
 from crl.memory.models.regime import robust_scale
+from crl.memory.recall.informative import informative
 from crl.memory.recall.likelihood import log_likelihood
 from crl.types import Transition
 
@@ -175,9 +176,7 @@ class EpisodeJudge:
         """Observations, actions and changes of the transitions that tell tasks apart."""
         features = self._knowledge.model.features
         change = features.change(observation, after)
-        if not bool(torch.isfinite(features.event).any()):
-            return observation, action, change
-        kept = (change.abs() >= features.event).any(dim=-1)
+        kept = informative(features, change)
         return observation[kept], action[kept], change[kept]
 
     # ------------------------------------------------------------------ persistence

@@ -17,6 +17,7 @@ from torch import Tensor
 from crl.learning.knowledge import Knowledge
 from crl.memory.models.regime import robust_scale
 from crl.memory.models.units import Units
+from crl.memory.recall.informative import informative
 from crl.memory.recall.likelihood import log_likelihood
 from crl.types import Transition
 
@@ -45,7 +46,6 @@ class TaskInference:
         self._features = knowledge.model.features
         self._device = knowledge.device
         self._units = Units(self._common_unit(knowledge))
-        self._events = bool(torch.isfinite(self._features.event).any())
         self.begin()
 
     def begin(self) -> int:
@@ -71,7 +71,7 @@ class TaskInference:
             for part in (transition.observation, transition.executed, transition.next_observation)
         )
         change = self._features.change(before, after)
-        if self._events and not bool((change.abs() >= self._features.event).any()):
+        if not bool(informative(self._features, change)):
             return self.believed
         residuals = torch.stack([change - model.predict(before, action) for model in self._models])
         found = log_likelihood(self._units.scaled(residuals, change)).squeeze(-1)
