@@ -282,25 +282,24 @@ def pusher_model(
     return mujoco.MjModel.from_xml_string(xml)
 
 
-def describe(left: float, right: float) -> contract.Plain:
-    """The task of a pair of densities (kg/m3) as plain data. Bounds leave room for soft stops and a sliding block."""
+def moving_fields() -> list[contract.Plain]:
+    """Fields of an observation after the block's place: its turn, the fingertip, and all velocities."""
     field = contract.observation_field
+    return [
+        field("turn", "rad", kind="angle", scale_floor=0.01),
+        field("tip_x", "m", low=-0.8, high=0.8, scale_floor=0.005),
+        field("tip_y", "m", low=-0.7, high=0.7, scale_floor=0.005),
+        field("block_velocity_x", "m/s", low=-1.0, high=1.0, scale_floor=0.01),
+        field("block_velocity_y", "m/s", low=-1.0, high=1.0, scale_floor=0.01),
+        field("turn_rate", "rad/s", low=-10.0, high=10.0, scale_floor=0.05),
+        field("tip_velocity_x", "m/s", low=-0.5, high=0.5, scale_floor=0.01),
+        field("tip_velocity_y", "m/s", low=-0.5, high=0.5, scale_floor=0.01),
+    ]
+
+
+def pushing() -> contract.Plain:
+    """Actions of the fingertip, the safe one, and how they explore."""
     return {
-        "name": f"density_{left:g}_{right:g}",
-        "control_period": TIME_STEP * SUBSTEPS,
-        "episode_steps": EPISODE_STEPS,
-        "observation": [
-            field("block_x", "m", low=-0.65, high=0.4, scale_floor=0.002, event=0.001),
-            field("block_y", "m", low=-0.45, high=0.45, scale_floor=0.002),
-            field("turn", "rad", kind="angle", scale_floor=0.01),
-            field("tip_x", "m", low=-0.8, high=0.8, scale_floor=0.005),
-            field("tip_y", "m", low=-0.7, high=0.7, scale_floor=0.005),
-            field("block_velocity_x", "m/s", low=-1.0, high=1.0, scale_floor=0.01),
-            field("block_velocity_y", "m/s", low=-1.0, high=1.0, scale_floor=0.01),
-            field("turn_rate", "rad/s", low=-10.0, high=10.0, scale_floor=0.05),
-            field("tip_velocity_x", "m/s", low=-0.5, high=0.5, scale_floor=0.01),
-            field("tip_velocity_y", "m/s", low=-0.5, high=0.5, scale_floor=0.01),
-        ],
         "action": [contract.action_field(f"velocity_{axis}", "m/s", scale=SPEED) for axis in "xy"],
         "safe_action": [0.0, 0.0],
         # Push ahead, then anything, again and again: free noise alone seldom meets the block.
@@ -313,6 +312,22 @@ def describe(left: float, right: float) -> contract.Plain:
                 {"steps": [15, 30], "mean": [0.7, 0.0], "std": [0.4, 0.4]},
             ],
         ),
+    }
+
+
+def describe(left: float, right: float) -> contract.Plain:
+    """The task of a pair of densities (kg/m3) as plain data. Bounds leave room for soft stops and a sliding block."""
+    field = contract.observation_field
+    return {
+        "name": f"density_{left:g}_{right:g}",
+        "control_period": TIME_STEP * SUBSTEPS,
+        "episode_steps": EPISODE_STEPS,
+        "observation": [
+            field("block_x", "m", low=-0.65, high=0.4, scale_floor=0.002, event=0.001),
+            field("block_y", "m", low=-0.45, high=0.45, scale_floor=0.002),
+            *moving_fields(),
+        ],
+        **pushing(),
     }
 
 

@@ -9,14 +9,12 @@ from typing import Any
 import mujoco
 import numpy as np
 
+from crl_envs.lives.apart import drawn_apart
+
 DENSITIES, FRICTIONS = (100.0, 800.0), (0.3, 0.65)
 """Ranges of densities (kg/m3) and of friction coefficients. The heaviest block takes 13 N; the fingertip has 20."""
-APART = 0.25
-"""Least distance of two regimes, of the logarithms of their three numbers. Where so many do not fit, it shrinks."""
 FEET = 2
 """The first so many contact pairs of the model are feet on the table."""
-TRIES = 200
-"""Draws after which the distance shrinks by a fifth."""
 
 
 @dataclass(frozen=True)
@@ -51,23 +49,19 @@ def draw_blocks(count: int, rng: np.random.Generator) -> list[BlockRegime]:
         count: Number of regimes, at least 1.
         rng: Source.
     """
-    drawn, least, tries = [NOMINAL], APART, 0
-    while len(drawn) < count:
+
+    def draw(number: int) -> BlockRegime:
         left, right, friction = (
             float(np.exp(rng.uniform(*np.log(ends)))) for ends in (DENSITIES, DENSITIES, FRICTIONS)
         )
-        new = BlockRegime(
-            f"{len(drawn)}_left_{left:.0f}_right_{right:.0f}_friction_{friction:.2f}", left, right, friction
-        )
-        tries += 1
-        if all(_distance(new, other) >= least for other in drawn):
-            drawn.append(new)
-        elif tries > TRIES:
-            least, tries = 0.8 * least, 0
-    return drawn
+        name = f"{number}_left_{left:.0f}_right_{right:.0f}_friction_{friction:.2f}"
+        return BlockRegime(name, left, right, friction)
+
+    return drawn_apart(NOMINAL, count, draw, _distance)
 
 
 def _distance(one: BlockRegime, other: BlockRegime) -> float:
+    """Of the logarithms of their three numbers."""
     return math.dist([math.log(number) for number in one.numbers], [math.log(number) for number in other.numbers])
 
 

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
+from crl_envs.lives.apart import drawn_apart
+
 GRAVITY = 9.81
 """m/s2."""
 CART_MASS = 10.0
@@ -26,11 +28,6 @@ LENGTHS, MASSES, GAINS = (0.4, 1.2), (2.0, 8.0), (0.5, 1.5)
 """Ranges of lengths (m), of masses (kg) and of sizes of gains."""
 TURNED = 0.3
 """Probability that a drawn motor turns the other way round."""
-APART = 0.25
-"""Least distance of two regimes, of the logarithms of length, of size of gain, and of a tenth of the mass; regimes
-whose motors turn differently are far apart. Where so many do not fit, the distance shrinks."""
-TRIES = 200
-"""Draws after which the distance shrinks by a fifth."""
 
 
 @dataclass(frozen=True)
@@ -60,17 +57,14 @@ def draw_poles(count: int, rng: np.random.Generator) -> list[PoleRegime]:
         count: Number of regimes, at least 1.
         rng: Source.
     """
-    drawn, least, tries = [NOMINAL], APART, 0
-    while len(drawn) < count:
+
+    def draw(number: int) -> PoleRegime:
         length, mass, gain = (_log_uniform(rng, *ends) for ends in (LENGTHS, MASSES, GAINS))
         gain = -gain if rng.random() < TURNED else gain
-        new = PoleRegime(f"{len(drawn)}_length_{length:.2f}_mass_{mass:.1f}_gain_{gain:.2f}", length, mass, gain)
-        tries += 1
-        if all(_distance(new, other) >= least for other in drawn):
-            drawn.append(new)
-        elif tries > TRIES:
-            least, tries = 0.8 * least, 0
-    return drawn
+        name = f"{number}_length_{length:.2f}_mass_{mass:.1f}_gain_{gain:.2f}"
+        return PoleRegime(name, length, mass, gain)
+
+    return drawn_apart(NOMINAL, count, draw, _distance)
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
@@ -78,6 +72,7 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def _distance(one: PoleRegime, other: PoleRegime) -> float:
+    """Of the logarithms of length, of size of gain, and of a tenth of the mass; with turned signs it is infinite."""
     if one.gain * other.gain < 0:
         return math.inf
     return math.hypot(

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 from crl_envs import task as contract
 from crl_envs.lives.blocks import NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.lives.life import STEPS, LifeEnv
-from crl_envs.pusher import GAP, SIDE, SPEED, SUBSTEPS, TIME_STEP, TIP_RADIUS, pusher_model
+from crl_envs.pusher import (
+    GAP,
+    SIDE,
+    SPEED,
+    SUBSTEPS,
+    TIME_STEP,
+    TIP_RADIUS,
+    moving_fields,
+    pusher_model,
+    pushing,
+)
 
 FAR = 1e5
 """The fingertip may go this far (m): the table has no end."""
@@ -165,26 +175,8 @@ def describe(episode_steps: int) -> contract.Plain:
             field("block_y", "m", scale_floor=0.002, role="position"),
             field("goal_x", "m", role="goal"),
             field("goal_y", "m", role="goal"),
-            field("turn", "rad", kind="angle", scale_floor=0.01),
-            field("tip_x", "m", low=-0.8, high=0.8, scale_floor=0.005),
-            field("tip_y", "m", low=-0.7, high=0.7, scale_floor=0.005),
-            field("block_velocity_x", "m/s", low=-1.0, high=1.0, scale_floor=0.01),
-            field("block_velocity_y", "m/s", low=-1.0, high=1.0, scale_floor=0.01),
-            field("turn_rate", "rad/s", low=-10.0, high=10.0, scale_floor=0.05),
-            field("tip_velocity_x", "m/s", low=-0.5, high=0.5, scale_floor=0.01),
-            field("tip_velocity_y", "m/s", low=-0.5, high=0.5, scale_floor=0.01),
+            *moving_fields(),
         ],
-        "action": [contract.action_field(f"velocity_{axis}", "m/s", scale=SPEED) for axis in "xy"],
-        "safe_action": [0.0, 0.0],
-        # Push ahead, then anything, again and again: free noise alone seldom meets the block.
-        "exploration": contract.exploration_prior(
-            beta=1.5,
-            std=[0.7, 0.7],
-            phases=[
-                {"steps": [8, 25], "mean": [0.7, 0.0], "std": [0.4, 0.4]},
-                {"steps": [8, 15], "mean": [-0.4, 0.0], "std": [0.4, 0.8]},
-                {"steps": [15, 30], "mean": [0.7, 0.0], "std": [0.4, 0.4]},
-            ],
-        ),
+        **pushing(),
         "has_success": False,
     }
