@@ -25,7 +25,15 @@ SOURCES = HERE / "source"
 LIBRARY = HERE / "librollout.so"
 """Where the compiled library lies."""
 
-_FLAGS = "-std=gnu11 -O3 -fPIC -fvisibility=default -fno-math-errno -fno-trapping-math -ffp-contract=fast".split()
+_FLAGS = [
+    "-std=gnu11",
+    "-O3",
+    "-fPIC",
+    "-fvisibility=default",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-ffp-contract=fast",
+]
 _SETS = {
     "portable": (4, 6, []),
     "avx2": (8, 6, ["-mavx2", "-mfma"]),

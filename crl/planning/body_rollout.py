@@ -68,8 +68,8 @@ class BodyRollout:
             before = torch.cat([observation[body.command].expand(samples, 1, -1), actions[:, :-1]], dim=1)
             driven = torch.cat([actions, before], dim=-1)
         if self._compiled is not None and not (driven.requires_grad or observation.requires_grad):
-            states, found_changes = self._compiled(observation[body.state], driven, self.offset)
-            return body.assemble(observation, body.wrapped(states[:, 1:]), found_changes, actions)
+            after, moves = self._compiled(observation[body.state], driven, self.offset)
+            return body.assemble(observation, body.wrapped(after[:, 1:]), moves, actions)
         state = observation[body.state].expand(samples, -1)
         if not body.state:
             rows = torch.addmm(self._bias, driven.reshape(samples * horizon, -1), self._first)
