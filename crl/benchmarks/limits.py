@@ -1,8 +1,8 @@
 """What this computer can do at most, measured in the same process as what is compared with it.
 
 All of one thread, float32: what its units for multiplying and adding (FMA) can do, the fastest large matrix product
-that PyTorch's libraries reach (MKL or OpenBLAS, and oneDNN), a product of the size of a planner's layer, and the rate at
-which memory is copied.
+that PyTorch's libraries reach (MKL or OpenBLAS, and oneDNN), a product of the size of a planner's layer, and the rate
+at which memory is copied.
 """
 
 from __future__ import annotations

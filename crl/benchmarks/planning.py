@@ -65,8 +65,7 @@ def rollout_of(size: Size, kernel: str = "auto") -> tuple[Rollout, Tensor, int]:
     """
     fields = [ObservationField(f"x{i}", "1") for i in range(size.linear)]
     fields += [ObservationField(f"angle{i}", "rad", kind="angle") for i in range(size.angles)]
-    names = tuple(f"u{i}" for i in range(size.actions))
-    action = ActionSpec(names, ("1",) * size.actions, (-1.0,) * size.actions, (1.0,) * size.actions)
+    action = _action(size.actions)
     config = DynamicsConfig(hidden=list(size.hidden), activation=size.activation, ensemble=size.members, kernel=kernel)
     model = DynamicsModel(config, ObservationSpec(tuple(fields)), action)
     weights = model.network.initial(torch.Generator().manual_seed(0))
@@ -106,7 +105,7 @@ def measure_updates(repeats: int = 5) -> list[dict[str, Any]]:
     """Milliseconds of one round of a planner, by PyTorch and as it comes: samples, rollout, returns and refit."""
     rows = []
     for size in SIZES:
-        action = ActionSpec(*(tuple(value for _ in range(size.actions)) for value in ("1", "1", -1.0, 1.0)))
+        action = _action(size.actions)
         for name in UPDATED:
             config = PlannerConfig(name=name, samples=size.samples, horizon=size.horizon, rounds=1)
             works: dict[str, Callable[[], object]] = {}
@@ -135,7 +134,7 @@ def measure_deadlines(plans: int = 100) -> list[dict[str, Any]]:
     By CPU time, as if nothing else ran; and by wall time, with whatever else the machine does.
     """
     rollout, start, _ = rollout_of(SIZES[1])
-    action = ActionSpec(("a", "b"), ("1", "1"), (-1.0, -1.0), (1.0, 1.0))
+    action = _action(SIZES[1].actions)
     config = PlannerConfig(samples=2000, horizon=SIZES[1].horizon, rounds=4)
     rows = []
     for rate in RATES:
@@ -154,6 +153,10 @@ def measure_deadlines(plans: int = 100) -> list[dict[str, Any]]:
             row[name] = {"sequences": int(np.median(scored)), "late_median_ms": median_late, "late_p99_ms": p99}
         rows.append(row)
     return rows
+
+
+def _action(size: int) -> ActionSpec:
+    return ActionSpec(tuple(f"u{i}" for i in range(size)), ("1",) * size, (-1.0,) * size, (1.0,) * size)
 
 
 def _reward(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
