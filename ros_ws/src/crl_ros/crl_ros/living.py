@@ -150,8 +150,9 @@ def judge(samples: Sequence[Sample], each: float, killed: float) -> dict[str, An
         inside = [sample for sample in samples if index * each <= sample.at < (index + 1) * each]
         last = [sample for sample in inside if sample.at >= (index + 2 / 3) * each and sample.state in SETTLED]
         label = Counter(sample.number for sample in last).most_common(1)[0][0] if last else None
+        # What was said at the moment of the kill was said by the agent before it.
         start = killed if index * each <= killed < (index + 1) * each else index * each
-        right = (sample for sample in inside if sample.at >= start and sample.state in SETTLED)
+        right = (sample for sample in inside if sample.at > start and sample.state in SETTLED)
         first = next((sample.at - start for sample in right if sample.number == label), None)
         visits.append(
             {
