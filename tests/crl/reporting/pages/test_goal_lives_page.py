@@ -65,6 +65,15 @@ def test_every_criterion_can_fail(changed: dict[str, Any], criterion: str) -> No
     assert criterion in one
 
 
+def test_a_life_of_before_visits_were_judged_is_judged_by_own_entries() -> None:
+    old = life("heads")
+    del old["served"]
+    lives = by_arm([life("oracle"), old])
+    assert [
+        row[0] for row in verdicts(lives, goal_lives_page.DEFAULT, goal_lives_page.CRITERIA).rows if row[-1] == "fail"
+    ] == ["returns recalled"]
+
+
 def test_a_page_names_its_body_and_says_what_was_learned() -> None:
     text = goal_lives_page.page([life("oracle", reward=1.0), life("heads", reward=0.95)])
     assert "A cart keeps a pole up" in text
