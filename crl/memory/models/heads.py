@@ -79,7 +79,8 @@ class HeadMemory(UnderContexts):
             noise = self._ridge.view(-1, 1, 1) * torch.eye(len(own), dtype=torch.float64)
             told = torch.linalg.solve(own + noise, across.T.expand(self.size, -1, -1))
             left = gram.diagonal()[:count].unsqueeze(-1) - (across.T * told).sum(dim=1).T
-        return (self._spread * left.clamp_min(0.0).sqrt() * self.base.scale).float()
+        deviation: Tensor = self._spread * left.clamp_min(0.0).sqrt() * self.base.scale
+        return deviation.float()
 
     def _features(self, steps: Steps) -> Tensor:
         """What the last layer reads [N, F + 1], with a one for the bias."""
