@@ -20,6 +20,7 @@ from crl.planning.colour import coloured, colouring
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import ActionSpec, Reward
 
+
 class ICEM(Planner):
     """iCEM with a warm start; see the module's text."""
 
