@@ -32,36 +32,35 @@ def preset(name: str) -> dict[str, Any]:
     return found
 
 
-def measured(name: str, seed: int, folder: Path) -> dict[str, Any]:
-    """Train with a preset, or go on with it, and compare with what needs no learning."""
+def measured(name: str, task: int, seed: int, folder: Path) -> dict[str, Any]:
+    """Train on a task with a preset, or go on with it, and compare with what needs no learning."""
     about = ENVIRONMENTS[name]
     run = crl.train(
         about.env,
+        tasks=[task],
         seed=seed,
         run_dir=folder,
-        name=f"{name}_{seed}",
+        name=f"{name}_{task}_{seed}",
         resume=True,
-        settings={"evaluation.episodes": about.episodes, "evaluation.episodes_between": 0, "videos": False},
+        settings={"evaluation.episodes": about.episodes, "videos": False, "check": False},
         **({"vary": dict(about.vary)} if about.vary else {}),
         verbose=True,
     )
     results = run.results
+    [score] = results["tasks"]
     sequence = load_sequence(results["env"])
-    first = {"episodes": UNTRAINED, "seed": 90_000}
-    chance, idle = random_returns(sequence, **first), idle_returns(sequence, **first)
-    errors = {visit["task"]: visit.get("outcome_errors") or {} for visit in results["visits"]}
-    tasks = [
-        {
-            "name": task["name"],
-            "returns": task["returns"],
-            "random": chance[task["name"]],
-            "idle": idle[task["name"]],
-            **errors.get(task["name"], {}),
-        }
-        for task in results["tasks"]
-    ]
-    about_run = {key: results[key] for key in ("seed", "commit", "env_steps", "cpu_seconds")}
-    return {"preset": name, "settings": preset(name), **about_run, "tasks": tasks}
+    untrained = {"episodes": UNTRAINED, "seed": run.settings["evaluation"]["seed"]}
+    return {
+        "preset": name,
+        "task": task,
+        "name": score["name"],
+        "settings": preset(name),
+        "returns": score["returns"],
+        "random": random_returns(sequence, **untrained)[score["name"]],
+        "idle": idle_returns(sequence, **untrained)[score["name"]],
+        **(results["visits"][0].get("outcome_errors") or {}),
+        **{key: results[key] for key in ("seed", "commit", "env_steps", "cpu_seconds")},
+    }
 
 
 def main() -> None:
@@ -73,15 +72,20 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/results/presets.json"))
     chosen = parser.parse_args()
     rows: list[dict[str, Any]] = json.loads(chosen.out.read_text()) if chosen.out.is_file() else []
-    for name in chosen.presets:
-        for seed in chosen.seeds:
-            old = [row for row in rows if (row["preset"], row["seed"]) == (name, seed)]
-            if old and old[0]["settings"] == preset(name):
-                continue
-            rows = [row for row in rows if row not in old]
-            rows.append(measured(name, seed, chosen.folder))
-            chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
-            chosen.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
+    wanted = [
+        (name, task, seed)
+        for name in chosen.presets
+        for task in range(ENVIRONMENTS[name].tasks)
+        for seed in chosen.seeds
+    ]
+    for key in wanted:
+        old = [row for row in rows if (row["preset"], row["task"], row["seed"]) == key]
+        if old and old[0]["settings"] == preset(key[0]):
+            continue
+        rows = [row for row in rows if row not in old]
+        rows.append(measured(*key, chosen.folder))
+        chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
+        chosen.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
     chosen.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
 
 

@@ -31,6 +31,11 @@ class Environment:
     source: str
     vary: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
+    @property
+    def tasks(self) -> int:
+        """Number of tasks."""
+        return max((len(values) for values in self.vary.values()), default=1)
+
 
 ZOO = "RL Baselines3 Zoo"
 ENVIRONMENTS: Mapping[str, Environment] = {
@@ -41,7 +46,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
         2,
         950.0,
         "threshold in Gymnasium's registry",
-        {"actuator.slide.gear": [100, 50, 200]},
+        {"actuator.slide.gear": [50, 100, 200]},
     ),
     "swimmer": Environment("gym:Swimmer-v5", 2, 345.6, f"SAC, 1,000,000 steps, v3 ({ZOO})"),
     "hopper": Environment("gym:Hopper-v5", 3, 2325.5, f"SAC, 1,000,000 steps, v3 ({ZOO})"),
@@ -51,34 +56,37 @@ ENVIRONMENTS: Mapping[str, Environment] = {
 
 COLUMNS = (
     *(Column("environment", Text(Style.CODE)), Column("task"), Column("seed", Number("d"))),
-    *(Column("steps per task", Number(",d")), Column("episodes", Number("d"))),
+    *(Column("steps of training", Number(",d")), Column("episodes", Number("d"))),
     *(Column("random actions", Number(",.1f")), Column("no actions", Number(",.1f"))),
-    *(Column("`crl`, mean return", Number(",.1f")), Column("worst episode", Number(",.1f"))),
+    *(Column("crl, mean return", Number(",.1f")), Column("crl, worst episode", Number(",.1f"))),
     Column("reference", Number(",.1f")),
-    *(Column("error of the learned reward", Number(".2f")), Column("CPU of the run (min)", Number(".1f"))),
+    *(Column("error of the learned reward", Number(".2f")), Column("CPU time (min)", Number(".1f"))),
     Column("commit", Text(Style.CODE)),
 )
 
 
-def lines(row: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """A run: one line per task."""
+def line(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """A run."""
     about = ENVIRONMENTS[row["preset"]]
-    return [
-        (
-            *(about.env.removeprefix("gym:"), task["name"] if about.vary else "-", row["seed"]),
-            *(row["env_steps"] // len(row["tasks"]), len(task["returns"]), task["random"], task["idle"]),
-            *(fmean(task["returns"]), min(task["returns"]), about.reference, task.get("reward_error")),
-            *(row["cpu_seconds"] / 60, row["commit"]),
-        )
-        for task in row["tasks"]
-    ]
+    returns = row["returns"]
+    return (
+        *(about.env.removeprefix("gym:"), row["name"] if about.vary else "-", row["seed"], row["env_steps"]),
+        *(len(returns), row["random"], row["idle"], fmean(returns), min(returns), about.reference),
+        *(row.get("reward_error"), row["cpu_seconds"] / 60, row["commit"]),
+    )
 
 
 def page(rows: Sequence[Mapping[str, Any]]) -> str:
     """The page."""
     order = list(ENVIRONMENTS)
-    rows = sorted(rows, key=lambda row: (order.index(row["preset"]), row["seed"]))
-    missing = [ENVIRONMENTS[name].env.removeprefix("gym:") for name in order if name not in {r["preset"] for r in rows}]
+    rows = sorted(rows, key=lambda row: (order.index(row["preset"]), row["task"], row["seed"]))
+    known = {(row["preset"], row["task"]) for row in rows}
+    missing = [
+        one.env.removeprefix("gym:") + (f" (task {task})" if one.vary else "")
+        for name, one in ENVIRONMENTS.items()
+        for task in range(one.tasks)
+        if (name, task) not in known
+    ]
     return "\n".join(
         [
             "# Presets for common environments",
@@ -86,15 +94,15 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
             "Some Gymnasium environments have settings of their own: `crl train env=gym:Pendulum-v1` uses the preset",
             "`configs/recipes/pendulum.yaml`. The table shows what each preset reaches. Rewards and ends of episodes",
             "are learned, as for any environment that gives none as functions. Evaluation episodes are played after",
-            "the last task, without exploration and without learning.",
+            "training, without exploration and without learning. Each line is a run of its own, also where the body is",
+            "varied (`vary`).",
             "",
             "* *Random actions* and *no actions*: mean returns of 10 episodes without learning.",
-            "* *Steps per task*: environment steps of training.",
             "* *Error of the learned reward*: root mean square error on new steps, as a share of the rewards' standard",
             "  deviation. 0.1 is good. 1 says no more than the mean.",
             "* Seeds from 500 on are fresh: nothing was chosen on them. Smaller ones are development seeds.",
             "",
-            *markdown(Table.of(COLUMNS, [line for row in rows for line in lines(row)])),
+            *markdown(Table.of(COLUMNS, [line(row) for row in rows])),
             "",
             *(
                 [f"Not measured with the present preset: {', '.join(f'`{name}`' for name in missing)}.", ""]

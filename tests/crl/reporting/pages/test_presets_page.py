@@ -8,33 +8,29 @@ from typing import Any
 
 import yaml
 
-from crl.reporting.pages.presets_page import ENVIRONMENTS, lines, page
+from crl.reporting.pages.presets_page import ENVIRONMENTS, line, page
 
 RESULTS = Path("docs/results/presets.json")
 
 
-def row(preset: str, *returns: float, seed: int = 500, **more: Any) -> dict[str, Any]:
-    tasks = [{"name": "only", "returns": list(returns), "random": -9.0, "idle": -8.0, **more}]
-    return {"preset": preset, "seed": seed, "commit": "abc", "env_steps": 100, "cpu_seconds": 90.0, "tasks": tasks}
+def row(preset: str, *returns: float, task: int = 0, **more: Any) -> dict[str, Any]:
+    about = {"preset": preset, "task": task, "name": f"task {task}", "returns": list(returns), "random": -9.0}
+    return {**about, "idle": -8.0, "seed": 500, "commit": "abc", "env_steps": 100, "cpu_seconds": 90.0, **more}
 
 
 def test_a_line_stands_beside_chance_and_the_reference() -> None:
-    [found] = lines(row("pendulum", -100.0, -300.0, reward_error=0.1))
+    found = line(row("pendulum", -100.0, -300.0, reward_error=0.1))
     assert found == ("Pendulum-v1", "-", 500, 100, 2, -9.0, -8.0, -200.0, -300.0, -157.0, 0.1, 1.5, "abc")
 
 
-def test_every_task_of_a_varied_body_has_a_line_and_its_share_of_the_steps() -> None:
-    one = row("inverted_pendulum", 1000.0)
-    one["tasks"] = one["tasks"] * 2
-    assert [found[1:5] for found in lines(one)] == [("only", 500, 50, 1)] * 2
-
-
-def test_presets_without_a_run_are_named() -> None:
-    text = page([row("reacher", -4.0), row("pendulum", -150.0)])
-    [missing] = [line for line in text.splitlines() if line.startswith("Not measured")]
+def test_what_was_not_measured_is_named_task_by_task() -> None:
+    text = page([row("reacher", -4.0), row("pendulum", -150.0), row("inverted_pendulum", 1000.0, task=2)])
+    [missing] = [each for each in text.splitlines() if each.startswith("Not measured")]
     assert "Hopper-v5" in missing
     assert "Reacher-v5" not in missing
-    assert text.index("`Pendulum-v1` |") < text.index("`Reacher-v5` |")
+    assert "InvertedPendulum-v5 (task 1)" in missing
+    assert "InvertedPendulum-v5 (task 2)" not in missing
+    assert text.index("| `Pendulum-v1` |") < text.index("| `Reacher-v5` |")
 
 
 def test_every_preset_is_on_the_page(repository: Path) -> None:
