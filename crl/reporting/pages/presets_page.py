@@ -46,7 +46,7 @@ ENVIRONMENTS: Mapping[str, Environment] = {
         2,
         950.0,
         "threshold in Gymnasium's registry",
-        {"actuator.slide.gear": [50, 100, 200]},
+        {"actuator.slide.gear": [200, 100, 50]},
     ),
     "swimmer": Environment("gym:Swimmer-v5", 2, 345.6, f"SAC, 1,000,000 steps, v3 ({ZOO})"),
     "hopper": Environment("gym:Hopper-v5", 3, 2325.5, f"SAC, 1,000,000 steps, v3 ({ZOO})"),
