@@ -22,6 +22,7 @@ from crl.reporting.pages.presets_page import ENVIRONMENTS, page
 from crl.sequences import load_sequence
 
 PRESETS = Path(__file__).resolve().parents[1] / "configs" / "recipes"
+REMARKS = Path(__file__).resolve().parent / "remarks" / "presets.md"
 UNTRAINED = 10
 """Episodes of random actions and of none."""
 
@@ -85,8 +86,7 @@ def main() -> None:
         rows = [row for row in rows if row not in old]
         rows.append(measured(*key, chosen.folder))
         chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
-        chosen.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
-    chosen.out.with_suffix(".md").write_text(page(rows), encoding="utf-8")
+    chosen.out.with_suffix(".md").write_text(page(rows, REMARKS.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

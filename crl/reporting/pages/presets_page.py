@@ -76,8 +76,13 @@ def line(row: Mapping[str, Any]) -> tuple[Any, ...]:
     )
 
 
-def page(rows: Sequence[Mapping[str, Any]]) -> str:
-    """The page."""
+def page(rows: Sequence[Mapping[str, Any]], remarks: str = "") -> str:
+    """The page.
+
+    Args:
+        rows: What ``scripts/measure_presets.py`` measured.
+        remarks: Text by hand.
+    """
     order = list(ENVIRONMENTS)
     rows = sorted(rows, key=lambda row: (order.index(row["preset"]), row["task"], row["seed"]))
     known = {(row["preset"], row["task"]) for row in rows}
@@ -115,6 +120,7 @@ def page(rows: Sequence[Mapping[str, Any]]) -> str:
                 for one in ENVIRONMENTS.values()
             ),
             "",
+            *(["## Remarks", "", remarks.strip(), ""] if remarks else []),
             "Made by `python scripts/measure_presets.py FOLDER`, which goes on where it was stopped.",
             "",
         ]

@@ -40,7 +40,8 @@ def test_every_preset_is_on_the_page(repository: Path) -> None:
 
 def test_the_page_is_that_of_its_data_and_the_data_of_the_presets(repository: Path) -> None:
     rows = json.loads((repository / RESULTS).read_text())
-    assert (repository / RESULTS).with_suffix(".md").read_text() == page(rows)
+    remarks = (repository / "scripts" / "remarks" / "presets.md").read_text()
+    assert (repository / RESULTS).with_suffix(".md").read_text() == page(rows, remarks)
     for one in rows:
         preset = repository / "configs" / "recipes" / f"{one['preset']}.yaml"
         assert one["settings"] == yaml.safe_load(preset.read_text()), one["preset"]
