@@ -21,6 +21,7 @@ WITHOUT_EFFECT = ("run_dir", "name", "resume", "check", "videos", "callbacks", "
 ADDED: Mapping[tuple[str, str], Any] = {
     ("planner", "pessimism"): 0.0,
     ("planner", "deadline"): 0.0,
+    ("planner", "scales"): 1,
     ("budget", "validation_stop"): False,
     ("budget", "carry"): False,
     ("continual", "protect"): 0,

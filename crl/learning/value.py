@@ -2,10 +2,12 @@
 
 A plan that is a second long does not see what comes after it. Where every plan survives, all of them are worth the
 same, and a body drifts to a place from which none does. A value function tells these places apart. It is learned by
-temporal differences, v(s) <- r + discount (1 - end) v(s'), from the transitions of the current visit, with a slowly
-following copy as the target (Lillicrap et al. 2016), and is added to the return of a plan at its last state, as in
-Lowrey et al. 2019 (*Plan Online, Learn Offline*). The network predicts (1 - discount) v, a mean of rewards, which keeps
-to their range.
+temporal differences over several steps from the transitions of the current visit: the rewards of the next
+:data:`AHEAD` steps of the episode, and then the value of a slowly following copy (Lillicrap et al. 2016). One step at a
+time, what an end costs would reach states a second before it only after thousands of gradient steps. The steps are not
+corrected for the policy having been another one (as in Hessel et al. 2018, *Rainbow*). The value is added to the return
+of a plan at its last state, as in Lowrey et al. 2019 (*Plan Online, Learn Offline*). The network predicts
+(1 - discount) v, a mean of rewards, which keeps to their range.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ from crl.learning.small_network import deviation, draw, empty, forward
 
 FOLLOW = 0.01
 """Share by which the copy approaches the network in a gradient step."""
+AHEAD = 15
+"""Most steps of an episode whose rewards are counted before the copy says what the rest is worth."""
 
 
 @dataclass(frozen=True)
 class Steps:
-    """Transitions to learn from.
+    """Transitions to learn from, in the order of time.
 
     Attributes:
         before: Features of observations, [N, F].
@@ -40,6 +44,45 @@ class Steps:
     reward: Tensor
     after: Tensor
     ended: Tensor
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What comes after each transition in its episode.
+
+    Attributes:
+        total: Discounted sum of the rewards of it and the steps after it, [N].
+        weight: What the value after the last of these steps counts, [N].
+        last: Row of that step, [N].
+        ended: Whether that step ended the episode for good, bool [N].
+    """
+
+    total: Tensor
+    weight: Tensor
+    last: Tensor
+    ended: Tensor
+
+
+def ahead(steps: Steps, discount: float, most: int = AHEAD) -> Ahead:
+    """Look up to ``most`` steps ahead from each transition, to the end of its episode.
+
+    A row belongs to the same episode as the one before if it begins with the observation that that one led to.
+
+    Args:
+        steps: Transitions.
+        discount: What the next step counts.
+        most: Steps, the first included.
+    """
+    goes_on = torch.zeros_like(steps.ended)
+    goes_on[:-1] = (steps.after[:-1] == steps.before[1:]).all(dim=-1) & ~steps.ended[:-1]
+    last = torch.arange(len(steps.reward), device=steps.reward.device)
+    total, weight, going = steps.reward.clone(), torch.full_like(steps.reward, discount), goes_on
+    for _ in range(most - 1):
+        last = torch.where(going, last + 1, last)
+        total = total + torch.where(going, weight * steps.reward[last], 0.0)
+        weight = torch.where(going, weight * discount, weight)
+        going = going & goes_on[last]
+    return Ahead(total, weight, last, steps.ended[last])
 
 
 class Value:
@@ -92,13 +135,14 @@ class Value:
         self._range = torch.stack(
             [torch.minimum(self._range[0], steps.reward.min()), torch.maximum(self._range[1], steps.reward.max())]
         )
+        seen = ahead(steps, self.discount)
         for parameter in self.parameters.values():
             parameter.requires_grad_()
         for _ in range(count):
             index = torch.randint(len(steps.reward), (batch,), generator=generator).to(steps.reward.device)
             with torch.no_grad():
-                later = torch.where(steps.ended[index], 0.0, self._mean(self._copy, steps.after[index]))
-                target = (1 - self.discount) * steps.reward[index] + self.discount * later
+                later = torch.where(seen.ended[index], 0.0, self._mean(self._copy, steps.after[seen.last[index]]))
+                target = (1 - self.discount) * seen.total[index] + seen.weight[index] * later
             apart = (self._raw(self.parameters, steps.before[index]) - target) / self._spread()
             optimiser.zero()
             apart.square().mean().backward()

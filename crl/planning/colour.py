@@ -7,6 +7,9 @@ import math
 import torch
 from torch import Tensor
 
+FINER = 0.25
+"""Deviation of a scale of the noise, as a share of that of the scale before."""
+
 
 def colouring(beta: float, horizon: int) -> Tensor:
     """Matrix [horizon, M] that turns M standard normal numbers into unit-variance noise of a power-law spectrum.
@@ -32,3 +35,23 @@ def colouring(beta: float, horizon: int) -> Tensor:
     matrix = rows.T
     # Unit variance at every step on average: tr(M M^T) = horizon.
     return (matrix * math.sqrt(horizon / float((matrix * matrix).sum()))).float()
+
+
+def coloured(white: Tensor, matrix: Tensor, scales: int) -> Tensor:
+    """Coloured noise of several scales.
+
+    With more than one scale the noise is a mixture of normal distributions: where nobody knows which deviation is
+    right, as with a motor of unknown strength, some sequences have about the right one.
+
+    Args:
+        white: Standard normal numbers, [K, A, M].
+        matrix: What :func:`colouring` gave, [H, M].
+        scales: Number of scales; sequence k has the deviation ``FINER ** (k % scales)``.
+
+    Returns:
+        [K, H, A].
+    """
+    noise = (white @ matrix.T).transpose(1, 2)
+    if scales == 1:
+        return noise
+    return noise * (FINER ** (torch.arange(len(noise), device=noise.device) % scales)).view(-1, 1, 1)

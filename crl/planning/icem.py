@@ -2,7 +2,8 @@
 
 Coloured noise, elites kept within a decision and shifted in time between decisions, a population that
 decays from round to round, the mean added in the last round; the best sequence ever tried is executed.
-Deviation: the clipped sample is the one that is scored and refitted, so the model sees what is executed.
+Deviations: the clipped sample is the one that is scored and refitted, so the model sees what is executed. With
+``planner.scales`` above 1 the noise has several scales (:func:`crl.planning.colour.coloured`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from crl.config import PlannerConfig
 from crl.config.declared.components import PLANNERS
-from crl.planning.colour import colouring
+from crl.planning.colour import coloured, colouring
 from crl.planning.planner import Model, Plan, Planner, best_of
 from crl.types import ActionSpec, Reward
 
@@ -98,4 +99,4 @@ class ICEM(Planner):
 
     def _noise(self, samples: int, generator: torch.Generator) -> Tensor:
         white = self.normal(generator, samples, self.size, self._colouring.shape[1])
-        return (white @ self._colouring.T).transpose(1, 2)
+        return coloured(white, self._colouring, self.config.scales)

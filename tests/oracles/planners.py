@@ -114,7 +114,8 @@ class PlainICEM:
             normal = torch.randn(samples, size, numbers, generator=generator).double().numpy()
             sequences = []
             for k in range(samples):
-                sequences.append(mean + std * powerlaw_noise(config.beta, normal[k], horizon).T)
+                scale = 1 / 4 ** (k % config.scales)
+                sequences.append(mean + scale * std * powerlaw_noise(config.beta, normal[k], horizon).T)
             sequences += kept
             if index == config.rounds - 1:
                 sequences.append(mean)

@@ -77,7 +77,7 @@ _CEM = (*_SAMPLING, "planner.rounds", "planner.elites", "planner.std", "planner.
 PLANNERS: Mapping[str, Settings] = {
     "random_shooting": _SAMPLING,
     "cem": _CEM,
-    "icem": (*_CEM, "planner.keep", "planner.decay", "planner.beta"),
+    "icem": (*_CEM, "planner.scales", "planner.keep", "planner.decay", "planner.beta"),
     "mppi": (
         *_SAMPLING,
         "planner.rounds",

@@ -262,6 +262,14 @@ class PlannerConfig:
     keep: int = setting(3, "Elites kept between rounds and shifted between decisions (iCEM).", Range(0, most=1e7))
     decay: float = setting(1.25, "Factor by which the number of samples falls from round to round (iCEM).", Range(1))
     std: float = setting(0.5, "Initial deviation, as a share of half the action range.", POSITIVE, unit="half ranges")
+    scales: int = setting(
+        1,
+        (
+            "Scales of the noise (iCEM): sequences are drawn in turn with ``std``, a quarter of it, a sixteenth, and "
+            "so on. Above 1 for strong motors, with which most sequences of large actions fail."
+        ),
+        Range(1, most=8),
+    )
     beta: float = setting(2.0, "Exponent of the coloured noise's spectrum (iCEM).", EXPONENT)
     momentum: float = setting(
         0.1, "Share of the old mean and deviation kept at a refit (iCEM, CEM).", Range(0, 0.999999)

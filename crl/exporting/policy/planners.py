@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from crl.exporting.policy.step import Carried, PolicyStep, refit
-from crl.planning.colour import colouring
+from crl.planning.colour import coloured, colouring
 from crl.planning.mppi import LEAST_SPREAD, REACH, RESOLUTION, ar1
 
 
@@ -56,7 +56,7 @@ class ICEMStep(PolicyStep):
         std = (config.std * planner.half).expand(config.horizon, -1)
         best, value = mean[0], torch.tensor(-torch.inf)
         for index in range(config.rounds):
-            noise = (drawn[index] @ self.colouring.T).transpose(1, 2)
+            noise = coloured(drawn[index], self.colouring, config.scales)
             pool, counts = [mean + std * noise], [torch.ones(len(noise))]
             if self._keep:
                 pool.append(kept)

@@ -70,6 +70,7 @@ CASES = {
     "icem": {},
     "icem without elites": {"keep": 0},
     "icem, one round": {"rounds": 1, "decay": 2.0},
+    "icem, three scales": {"scales": 3},
     "icem, few elites": {"keep": 9},
     "icem, ends": {"ends": True},
     "icem, blind": {"model": blind},

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from crl.continual.optimiser import Adam
-from crl.learning.value import Steps, Value
+from crl.learning.value import Steps, Value, ahead
 
 PLACES, DISCOUNT = 5, 0.8
 """A walk over five places to either side with equal chance; both steps off the ends end it. Each step pays 1."""
@@ -24,9 +24,9 @@ def exact() -> np.ndarray:
 
 
 def walk() -> Steps:
-    """Every step from every place once, so that chances are exact."""
-    before = np.repeat(np.arange(PLACES), 2)
-    after = before + np.tile([-1, 1], PLACES)
+    """Every step from every place once, so that chances are exact; no row goes on where the one before it led."""
+    before = np.array([*range(PLACES), *reversed(range(PLACES))])
+    after = before + np.repeat([-1, 1], PLACES)
     first, second = (torch.tensor(part, dtype=torch.float32).unsqueeze(-1) for part in (before, after))
     return Steps(first, torch.ones(len(before)), second, torch.tensor((after < 0) | (after >= PLACES)))
 
@@ -35,7 +35,7 @@ def fitted(steps: int = 3000) -> tuple[Value, Adam]:
     value = Value(1, DISCOUNT, torch.device("cpu"))
     value.start(torch.Generator().manual_seed(0))
     optimiser = Adam(value.parameters, 1e-3, 5.0)
-    value.fit(walk(), steps, 2048, optimiser, torch.Generator().manual_seed(1))
+    value.fit(walk(), steps, 512, optimiser, torch.Generator().manual_seed(1))
     return value, optimiser
 
 
@@ -64,3 +64,23 @@ def test_it_goes_on_to_the_bit() -> None:
     assert torch.equal(whole(seen), again(seen))
     with pytest.raises(Exception, match="matrix0"):
         Value(2, DISCOUNT, torch.device("cpu")).load_state_dict(whole.state_dict())
+
+
+@pytest.mark.parametrize("most", [1, 4])
+def test_it_looks_ahead_to_the_end_of_the_episode(most: int) -> None:
+    """Against a plain loop: episodes that end, and one that is cut off without an end (from 7 to 9 there is a jump)."""
+    before, after = [0.0, 1, 2, 3, 4, 5, 6, 9, 8, 7], [1.0, 2, 3, 4, 5, 6, 7, 8, 7, 6]
+    ended = [False, False, True, False, False, False, False, False, False, True]
+    reward = torch.arange(10.0)
+    first, second = (torch.tensor(part).unsqueeze(-1) for part in (before, after))
+    found = ahead(Steps(first, reward, second, torch.tensor(ended)), 0.9, most)
+    for row in range(10):
+        total, weight, at = 0.0, 1.0, row
+        for _ in range(most):
+            total, weight, last = total + weight * float(reward[at]), 0.9 * weight, at
+            if ended[at] or at == 9 or after[at] != before[at + 1]:
+                break
+            at += 1
+        assert float(found.total[row]) == pytest.approx(total)
+        assert float(found.weight[row]) == pytest.approx(weight)
+        assert (int(found.last[row]), bool(found.ended[row])) == (last, ended[last])

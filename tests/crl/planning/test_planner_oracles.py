@@ -46,7 +46,16 @@ def test_cem_is_its_pseudo_code(changes: dict) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{}, {"rounds": 1}, {"beta": 0.0}, {"horizon": 7, "beta": 3.0}, {"keep": 0}, {"decay": 2.0}, {"momentum": 0.0}],
+    [
+        {},
+        {"rounds": 1},
+        {"beta": 0.0},
+        {"horizon": 7, "beta": 3.0},
+        {"keep": 0},
+        {"scales": 3},
+        {"decay": 2.0},
+        {"momentum": 0.0},
+    ],
 )
 def test_icem_is_its_pseudo_code(changes: dict) -> None:
     config = settings("icem", **changes)
