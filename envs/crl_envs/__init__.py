@@ -20,6 +20,7 @@ ENVIRONMENTS = {
     "crl/Pusher-v0": "crl_envs.pusher:PusherEnv",
     "crl/CartPoleLife-v0": "crl_envs.lives.cartpole_life:CartPoleLifeEnv",
     "crl/PusherLife-v0": "crl_envs.lives.pusher_life:PusherLifeEnv",
+    "crl/QuadrotorLife-v0": "crl_envs.lives.quadrotor_life:QuadrotorLifeEnv",
     "crl/UGVLife-v0": "crl_envs.lives.ugv_life:UGVLifeEnv",
     "crl/QuadrotorMission-v0": "crl_envs.quadrotors.quadrotor:QuadrotorEnv",
     "crl/UGVMission-v0": "crl_envs.vehicles.bodies:make_ugv_mission",

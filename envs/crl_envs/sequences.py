@@ -166,6 +166,15 @@ UGV_LIFE: dict[str, Any] = {
     "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
 }
 
+QUADROTOR_LIFE: dict[str, Any] = {
+    "name": "quadrotor_life",
+    "description": "a quadrotor flies through waypoints for ever while its autopilot changes, unannounced (MuJoCo)",
+    "tasks": [
+        {"name": "nominal", "id": "crl/QuadrotorLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 1500}}
+    ],
+    "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
+}
+
 CARTPOLE_LIFE: dict[str, Any] = {
     "name": "cartpole_life",
     "description": "a cart keeps its pole up and drives from goal to goal while pole and motor change, unannounced",
