@@ -39,6 +39,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("refiner", "filter"): 3.0,
     ("life", "regimes"): None,
     ("life", "labels"): "none",
+    ("life", "drift"): 0.0,
+    ("life", "combine"): 0.0,
     ("memory", "spread"): 0.15,
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was

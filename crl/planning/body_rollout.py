@@ -56,7 +56,6 @@ class BodyRollout:
 
     def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Trajectories [K, H + 1, S] from one observation [S] under actions [K, H, A]; the first is the observation."""
-        body = self._body
         samples = actions.shape[0]
         if self.reach is not None:
             actions = self.reach(actions)

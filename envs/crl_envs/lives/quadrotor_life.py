@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import mujoco
@@ -12,15 +11,15 @@ from numpy.typing import NDArray
 
 from crl_envs import physics_state
 from crl_envs.lives.airs import AirRegime, draw_airs
+from crl_envs.lives.commanded import CommandedLifeEnv
 from crl_envs.lives.endless import EndlessWay
-from crl_envs.lives.life import STEPS, LifeEnv
-from crl_envs.missions import MissionError
+from crl_envs.lives.life import STEPS
 from crl_envs.missions.rewards import air_reward
 from crl_envs.quadrotors import model as body
 from crl_envs.quadrotors.control import RateLoop, VelocityLoop
 from crl_envs.quadrotors.flight import advance, follow, heading, level_motion
 from crl_envs.quadrotors.quadrotor import RADIUS, START_STD
-from crl_envs.quadrotors.task import CONTROL_PERIOD, LIMITS, SAFE, SUBSTEPS, describe
+from crl_envs.quadrotors.task import CONTROL_PERIOD, SAFE, SUBSTEPS, describe
 
 HALF = 8.0
 """Half the side of the square that holds all waypoints (m)."""
@@ -33,7 +32,7 @@ USUAL = np.array([0.004, 0.004, 0.004, 0.01, 0.05, 0.05, 0.1, 0.02, 0.02, 0.2])
 displacement (m), turn (rad), velocities (m/s), roll and pitch (rad), yaw rate (rad/s)."""
 
 
-class QuadrotorLifeEnv(LifeEnv[AirRegime]):
+class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
     """Fly through waypoints for ever by velocity set-points, in one of many regimes (:mod:`crl_envs.lives.airs`).
 
     Body, action, observation and reward are those of :class:`crl_envs.quadrotors.quadrotor.QuadrotorEnv` with the
@@ -51,13 +50,12 @@ class QuadrotorLifeEnv(LifeEnv[AirRegime]):
         lengths: Least and greatest number of steps of a visit.
         fresh: Probability that a visit is one of a regime not yet met, while there are any.
         episode_steps: Steps until an episode is truncated; the life goes on with the next reset.
+        drift: Share of the regimes that drift from one to another in every visit.
+        combine: Share of the regimes that combine two others.
 
     Raises:
         MissionError: A number is impossible.
     """
-
-    has_waypoints = True
-    has_effect = True
 
     def __init__(
         self,
@@ -67,17 +65,21 @@ class QuadrotorLifeEnv(LifeEnv[AirRegime]):
         lengths: tuple[int, int] = (100, 200),
         fresh: float = 0.5,
         episode_steps: int = STEPS,
+        drift: float = 0.0,
+        combine: float = 0.0,
     ) -> None:
-        if not 0 <= others < regimes:
-            raise MissionError(
-                f"{others} of {regimes} regimes that are not affine are impossible",
-                "give 0 <= others < regimes: one regime is the nominal body",
-            )
         task = {**describe("velocity", "quadrotor_life", episode_steps), "has_terminated": False, "has_success": False}
-        super().__init__(task, regimes=regimes, regime_seed=regime_seed, lengths=lengths, fresh=fresh)
-        self._others = others
-        self.way = EndlessWay(HALF, RADIUS, HEIGHTS)
-        self._box = np.array(LIMITS["velocity"][1])
+        super().__init__(
+            task,
+            EndlessWay(HALF, RADIUS, HEIGHTS),
+            regimes=regimes,
+            others=others,
+            regime_seed=regime_seed,
+            lengths=lengths,
+            fresh=fresh,
+            drift=drift,
+            combine=combine,
+        )
         self.full_change = USUAL
         self._model = body.build_model([(0.0, 0.0, sum(HEIGHTS) / 2)])
         self._model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
@@ -85,7 +87,6 @@ class QuadrotorLifeEnv(LifeEnv[AirRegime]):
         self._at = mujoco.mj_name2id(self._model, mujoco.mjtObj.mjOBJ_BODY, "quadrotor")
         self._rate_loop, self._velocity_loop = RateLoop(), VelocityLoop()
         self._last = list(SAFE["velocity"])
-        self._beside, self._effect = 0.0, np.zeros(4)
 
     def _draw(self, rng: np.random.Generator) -> list[AirRegime]:
         return draw_airs(self.stream.count, self._others, rng)
@@ -124,16 +125,6 @@ class QuadrotorLifeEnv(LifeEnv[AirRegime]):
             return "touched the ground"
         return "lost" if self._beside > LOST else None
 
-    def next_effect(self) -> Callable[[Any], Any]:
-        """The nominal commands that commands [..., 4] amount to in the next step; any array library. For oracles."""
-        regime, box = self.regimes[self.stream.regime], self._box
-
-        def effect(command: Any) -> Any:
-            half = box if isinstance(command, np.ndarray) else command.new_tensor(box)
-            return regime.effect(command / half) * half
-
-        return effect
-
     def _observe(self) -> NDArray[np.float32]:
         position = tuple(self._data.qpos[:3].tolist())
         yaw, _, _ = heading(*self._data.qpos[3:7].tolist())
@@ -141,13 +132,7 @@ class QuadrotorLifeEnv(LifeEnv[AirRegime]):
         return np.array(seen, dtype=np.float32)
 
     def _tell(self) -> dict[str, Any]:
-        return {
-            "beside": self._beside,
-            "cross_track": self._beside,
-            "reached": self.way.reached,
-            "effect": self._effect.copy(),
-            "position": self._data.qpos[:3].copy(),
-        }
+        return {**super()._tell(), "position": self._data.qpos[:3].copy()}
 
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         """Way towards the waypoint less costs of speeding, tilt and way beside the leg, as in missions; -> [...]."""
@@ -155,17 +140,16 @@ class QuadrotorLifeEnv(LifeEnv[AirRegime]):
 
     def _body_state(self) -> dict[str, Any]:
         return {
+            **super()._body_state(),
             "physics": physics_state.saved(self._model, self._data),
             "rate_loop": np.array(self._rate_loop.integral),
             "velocity_loop": np.array(self._velocity_loop.get_state()),
             "last": np.array(self._last),
-            "way": self.way.get_state(),
         }
 
     def _set_body_state(self, state: dict[str, Any]) -> None:
+        super()._set_body_state(state)
         physics_state.restore(self._model, self._data, state["physics"])
         self._rate_loop.integral = [float(value) for value in state["rate_loop"]]
         self._velocity_loop.set_state(state["velocity_loop"])
         self._last = [float(value) for value in state["last"]]
-        self.way.set_state(state["way"])
-        self._beside, self._effect = 0.0, np.zeros(4)
