@@ -19,6 +19,7 @@ ENVIRONMENTS = {
     "crl/HalfCheetahBody-v0": "crl_envs.half_cheetah:HalfCheetahBodyEnv",
     "crl/Pusher-v0": "crl_envs.pusher:PusherEnv",
     "crl/CartPoleLife-v0": "crl_envs.lives.cartpole_life:CartPoleLifeEnv",
+    "crl/HuskyLife-v0": "crl_envs.lives.husky_life:HuskyLifeEnv",
     "crl/PusherLife-v0": "crl_envs.lives.pusher_life:PusherLifeEnv",
     "crl/QuadrotorLife-v0": "crl_envs.lives.quadrotor_life:QuadrotorLifeEnv",
     "crl/UGVLife-v0": "crl_envs.lives.ugv_life:UGVLifeEnv",

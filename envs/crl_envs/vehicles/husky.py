@@ -100,16 +100,9 @@ class HuskyEnv(UGVMissionEnv):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r} is not offered: use None or 'rgb_array'")
         self.fault = HuskyFault.parse(fault)
-        field = contract.observation_field
         super().__init__(
             task_name=fault_name(fault),
-            fields=[
-                field("forward", "m/s", scale_floor=0.02, role="velocity"),
-                field("sideways", "m/s", scale_floor=0.02, role="velocity"),
-                field("turning", "rad/s", scale_floor=0.02),
-                field("last_speed", "m/s", low=-SPEED, high=SPEED, scale_floor=0.02, role="command"),
-                field("last_turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE, scale_floor=0.02, role="command"),
-            ],
+            fields=motion_fields(),
             control_period=CONTROL_PERIOD,
             waypoints=waypoints,
             inject=inject,
@@ -240,3 +233,15 @@ class HuskyEnv(UGVMissionEnv):
         for action in state["actions"]:
             self.step(action)
         self.np_random.bit_generator.state = state["random"]
+
+
+def motion_fields() -> list[contract.Plain]:
+    """The husky's own observation fields: its velocities and the command before."""
+    field = contract.observation_field
+    return [
+        field("forward", "m/s", scale_floor=0.02, role="velocity"),
+        field("sideways", "m/s", scale_floor=0.02, role="velocity"),
+        field("turning", "rad/s", scale_floor=0.02),
+        field("last_speed", "m/s", low=-SPEED, high=SPEED, scale_floor=0.02, role="command"),
+        field("last_turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE, scale_floor=0.02, role="command"),
+    ]
