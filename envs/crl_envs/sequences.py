@@ -179,7 +179,7 @@ QUADROTOR_LIFE: dict[str, Any] = {
     "name": "quadrotor_life",
     "description": "a quadrotor flies through waypoints for ever while its autopilot changes, unannounced (MuJoCo)",
     "tasks": [
-        {"name": "nominal", "id": "crl/QuadrotorLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 1500}}
+        {"name": "nominal", "id": "crl/QuadrotorLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 300}}
     ],
     "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
 }

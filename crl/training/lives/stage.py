@@ -55,7 +55,9 @@ def life_sequence(sequence: TaskSequence, config: Config) -> TaskSequence:
         CrlError: It has none, or its regimes can't be made of two others.
     """
     if sequence.life is None:
-        raise CrlError(f"{sequence.name} has no life", "use env=ugv_life, or env=cartpole_life")
+        raise CrlError(
+            f"{sequence.name} has no life", "use env=ugv_life, or another of the sequences whose names end with _life"
+        )
     mixed = {name: share for name, share in (("drift", config.life.drift), ("combine", config.life.combine)) if share}
     first = sequence.tasks[0]
     asked = mixed if config.life.regimes is None else {**mixed, "regimes": config.life.regimes}

@@ -19,25 +19,29 @@ from crl_envs.quadrotors import model as body
 from crl_envs.quadrotors.control import RateLoop, VelocityLoop
 from crl_envs.quadrotors.flight import advance, follow, heading, level_motion
 from crl_envs.quadrotors.quadrotor import RADIUS, START_STD
-from crl_envs.quadrotors.task import CONTROL_PERIOD, SAFE, SUBSTEPS, describe
+from crl_envs.quadrotors.task import SAFE, describe
 
+SUBSTEPS = 50
+PERIOD = SUBSTEPS * body.TIME_STEP
+"""Seconds per command. Missions command five times as often. But within 20 ms an attitude hardly answers, so that
+single steps say little of a regime; a set-point that holds for 0.1 s does."""
 HALF = 8.0
 """Half the side of the square that holds all waypoints (m)."""
 HEIGHTS = (2.0, 4.0)
 """Least and greatest height of a waypoint (m)."""
 LOST = 20.0
 """A robot that is so far beside its leg (m) is lost: that is a crash, and it is put back."""
-USUAL = np.array([0.004, 0.004, 0.004, 0.01, 0.05, 0.05, 0.1, 0.02, 0.02, 0.2])
-"""Change of a control step that a usual command makes beside a neutral one, in the order of the model's changes:
-displacement (m), turn (rad), velocities (m/s), roll and pitch (rad), yaw rate (rad/s)."""
+GREATEST = np.array([0.01, 0.01, 0.02, 0.03, 0.05, 0.05, 0.5, 0.16, 0.16, 0.6])
+"""Change of a step that the greatest command makes beside a neutral one (measured; at least 1 cm), in the order of the
+model's changes: displacement (m), turn (rad), velocities (m/s), roll and pitch (rad), yaw rate (rad/s)."""
 
 
 class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
     """Fly through waypoints for ever by velocity set-points, in one of many regimes (:mod:`crl_envs.lives.airs`).
 
     Body, action, observation and reward are those of :class:`crl_envs.quadrotors.quadrotor.QuadrotorEnv` with the
-    interface ``velocity``, so that a model of its nominal body can begin a life; the share of waypoints reached is 0. A
-    regime lasts 100 to 200 steps (2 to 4 s), is not announced, and comes back. A robot that touches the ground, or is
+    interface ``velocity``, but commands come at 10 Hz; the share of waypoints reached is 0. A regime lasts 60 to 120
+    steps (6 to 12 s), is not announced, and comes back. A robot that touches the ground, or is
     more than 20 m beside its leg, has crashed; it then hovers at the waypoint before.
 
     For evaluators only, ``info`` says ``regime`` (number), ``regime_name``, ``visits`` (of regimes so far),
@@ -62,13 +66,18 @@ class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
         regimes: int = 12,
         others: int = 4,
         regime_seed: int | None = None,
-        lengths: tuple[int, int] = (100, 200),
+        lengths: tuple[int, int] = (60, 120),
         fresh: float = 0.5,
         episode_steps: int = STEPS,
         drift: float = 0.0,
         combine: float = 0.0,
     ) -> None:
-        task = {**describe("velocity", "quadrotor_life", episode_steps), "has_terminated": False, "has_success": False}
+        task = {
+            **describe("velocity", "quadrotor_life", episode_steps),
+            "control_period": PERIOD,
+            "has_terminated": False,
+            "has_success": False,
+        }
         super().__init__(
             task,
             EndlessWay(HALF, RADIUS, HEIGHTS),
@@ -80,7 +89,7 @@ class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
             drift=drift,
             combine=combine,
         )
-        self.full_change = USUAL
+        self.full_change = GREATEST
         self._model = body.build_model([(0.0, 0.0, sum(HEIGHTS) / 2)])
         self._model.opt.disableflags |= int(mujoco.mjtDisableBit.mjDSBL_AUTORESET)
         self._data = mujoco.MjData(self._model)
@@ -136,7 +145,7 @@ class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
 
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         """Way towards the waypoint less costs of speeding, tilt and way beside the leg, as in missions; -> [...]."""
-        return air_reward(observation, next_observation, goal=14, period=CONTROL_PERIOD)
+        return air_reward(observation, next_observation, goal=14, period=PERIOD)
 
     def _body_state(self) -> dict[str, Any]:
         return {
