@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from crl_envs.lives.mixing import Mixture, draw_mixtures
+from crl_envs.lives.regimes.mixing import Mixture, draw_mixtures
 from crl_envs.missions import MissionError
 
 HALF = np.array([1.0, np.pi / 2])

@@ -12,9 +12,9 @@ import torch
 from gymnasium.utils.env_checker import check_env
 
 import crl_envs
-from crl_envs.lives.airs import NOMINAL, AirRegime, distance, draw_airs
 from crl_envs.lives.endless import CLIMB, EndlessWay
 from crl_envs.lives.quadrotor_life import HEIGHTS, LOST
+from crl_envs.lives.regimes.airs import NOMINAL, AirRegime, distance, draw_airs
 from crl_envs.missions import MissionError
 from crl_envs.quadrotors.task import LIMITS
 

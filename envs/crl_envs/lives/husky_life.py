@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crl_envs.lives.commanded import CommandedLifeEnv
 from crl_envs.lives.endless import EndlessWay
 from crl_envs.lives.life import STEPS
-from crl_envs.lives.regimes import CommandRegime, draw_regimes
+from crl_envs.lives.regimes.commands import CommandRegime, draw_regimes
 from crl_envs.lives.ugv_life import HALF, LOST
 from crl_envs.missions.rewards import ground_reward
 from crl_envs.vehicles.husky import RADIUS, motion_fields
@@ -29,8 +29,8 @@ class HuskyLifeEnv(CommandedLifeEnv[CommandRegime]):
     """Follow waypoints for ever with a husky that is in one of many regimes, those of a unicycle's life.
 
     Body, action, observation and reward are those of :class:`crl_envs.vehicles.husky.HuskyEnv`; the share of waypoints
-    reached is 0. A regime (:mod:`crl_envs.lives.regimes`) lasts 60 to 120 steps, is not announced, and comes back; its
-    noise on the pose counts for nothing here. A robot that rolls over, or is more than 50 m beside its leg, has
+    reached is 0. A regime (:mod:`crl_envs.lives.regimes.commands`) lasts 60 to 120 steps, is not announced, and comes
+    back; its noise on the pose counts for nothing here. A robot that rolls over, or is more than 50 m beside its leg, has
     crashed; it is put back to the waypoint before. So it is after every 5,000 steps, without a crash: PyBullet can't be
     restored exactly, so that a state holds the commands since, and plays them again (2 ms a step).
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from crl_envs import physics_state
 from crl_envs import task as contract
-from crl_envs.lives.blocks import NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.lives.life import STEPS, LifeEnv
+from crl_envs.lives.regimes.blocks import NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.pusher import (
     GAP,
     SIDE,
@@ -41,7 +41,7 @@ LOSS = 4.0
 
 
 class PusherLifeEnv(LifeEnv[BlockRegime]):
-    """Push a block ahead from goal to goal for ever, in one of many regimes (:mod:`crl_envs.lives.blocks`).
+    """Push a block ahead from goal to goal for ever, in one of many regimes (:mod:`crl_envs.lives.regimes.blocks`).
 
     Body, control (10 Hz) and action (float32 [2]: velocity wanted of the fingertip) are those of
     :class:`crl_envs.pusher.PusherEnv`, on a table without an end. The observation (float32 [12]): position of the block

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl_envs import physics_state
-from crl_envs.lives.airs import AirRegime, draw_airs
 from crl_envs.lives.commanded import CommandedLifeEnv
 from crl_envs.lives.endless import EndlessWay
 from crl_envs.lives.life import STEPS
+from crl_envs.lives.regimes.airs import AirRegime, draw_airs
 from crl_envs.missions.rewards import air_reward
 from crl_envs.quadrotors import model as body
 from crl_envs.quadrotors.control import RateLoop, VelocityLoop
@@ -37,7 +37,7 @@ model's changes: displacement (m), turn (rad), velocities (m/s), roll and pitch 
 
 
 class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
-    """Fly through waypoints for ever by velocity set-points, in one of many regimes (:mod:`crl_envs.lives.airs`).
+    """Fly through waypoints for ever by velocity set-points, in one of many regimes (:mod:`.regimes.airs`).
 
     Body, action, observation and reward are those of :class:`crl_envs.quadrotors.quadrotor.QuadrotorEnv` with the
     interface ``velocity``, but commands come at 10 Hz; the share of waypoints reached is 0. A regime lasts 60 to 120

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from crl_envs.lives.commanded import CommandedLifeEnv
 from crl_envs.lives.endless import EndlessWay
 from crl_envs.lives.life import STEPS
-from crl_envs.lives.regimes import CommandRegime, draw_regimes
+from crl_envs.lives.regimes.commands import CommandRegime, draw_regimes
 from crl_envs.missions.rewards import ground_reward
 from crl_envs.vehicles.ugv_mission import SPEED, START_STD, TURN_RATE, vehicle_task
 from crl_envs.vehicles.ugv_unicycle import CONTROL_PERIOD, RADIUS, clip_command, step_unicycle, wrap
@@ -27,8 +27,8 @@ class UGVLifeEnv(CommandedLifeEnv[CommandRegime]):
 
     Action and observation are those of :class:`crl_envs.vehicles.ugv_unicycle.UnicycleEnv`, so that a model of its
     nominal body can begin a life; the share of waypoints reached is 0. The reward is the same, too. A regime
-    (:mod:`crl_envs.lives.regimes`) lasts 60 to 120 steps, is not announced, and comes back. ``reset(seed=...)`` begins
-    a life; ``reset()`` after a crash goes on with it, from the waypoint before. A robot is lost, which is a crash, more
+    (:mod:`crl_envs.lives.regimes.commands`) lasts 60 to 120 steps, is not announced, and comes back.
+    ``reset(seed=...)`` begins a life; ``reset()`` after a crash goes on with it, from the waypoint before. A robot is lost, which is a crash, more
     than 50 m beside its leg.
 
     For evaluators only, ``info`` says ``regime`` (number), ``regime_name``, ``visits`` (of regimes so far),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,10 @@ import pytest
 from crl.config import Config
 from crl.config.asking.composing import compose
 from crl.errors import CrlError
+from crl.sequences import TaskSequence, load_sequence
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.lives import stage
+from crl.training.lives.beginning import check_life
 from crl.training.runner import resume, train
 from tests import tiny, tiny_missions
 from tests.crl.training.checkpoints.test_store import same
@@ -76,8 +79,13 @@ def test_a_flight_that_was_killed_goes_on_to_the_bit(
     assert len(whole["timeline"]) > len(whole["by_regime"])  # something was believed about it
 
 
-def test_a_run_of_another_control_period_can_not_begin_a_life(tmp_path: Path, fitted: Path) -> None:
-    other = settings(tmp_path, f"life.run={fitted}")
-    other.env.name = "quadrotor_mission"
-    with pytest.raises(CrlError, match="has no life"):
-        train(other, tiny.quiet()[0])
+def test_a_run_of_another_control_period_can_not_begin_a_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitted: Path
+) -> None:
+    config = settings(tmp_path, f"life.run={fitted}")
+    sequence = load_sequence(config.env.name)
+    check_life(config, sequence)
+    spec = sequence.spec(0)
+    monkeypatch.setattr(TaskSequence, "spec", lambda self, index: replace(spec, control_period=0.02 * id(self)))
+    with pytest.raises(CrlError, match="learned another body"):
+        check_life(config, sequence)
