@@ -35,7 +35,7 @@ class CommandedLifeEnv(LifeEnv[C]):
         regime_seed: Seed of the regimes themselves; ``None``: they are drawn with the life.
         lengths: Least and greatest number of steps of a visit.
         fresh: Probability that a visit is one of a regime not yet met, while there are any.
-        drift: Share of the regimes that drift from one to another in every visit; see :mod:`crl_envs.lives.regimes.mixing`.
+        drift: Share of the regimes that drift from one to another in every visit (:mod:`.regimes.mixing`).
         combine: Share of the regimes that combine two others.
 
     Raises:

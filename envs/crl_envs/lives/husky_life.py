@@ -30,9 +30,9 @@ class HuskyLifeEnv(CommandedLifeEnv[CommandRegime]):
 
     Body, action, observation and reward are those of :class:`crl_envs.vehicles.husky.HuskyEnv`; the share of waypoints
     reached is 0. A regime (:mod:`crl_envs.lives.regimes.commands`) lasts 60 to 120 steps, is not announced, and comes
-    back; its noise on the pose counts for nothing here. A robot that rolls over, or is more than 50 m beside its leg, has
-    crashed; it is put back to the waypoint before. So it is after every 5,000 steps, without a crash: PyBullet can't be
-    restored exactly, so that a state holds the commands since, and plays them again (2 ms a step).
+    back; its noise on the pose counts for nothing here. A robot that rolls over, or is more than 50 m beside its leg,
+    has crashed; it is put back to the waypoint before. So it is after every 5,000 steps, without a crash: PyBullet
+    can't be restored exactly, so that a state holds the commands since, and plays them again (2 ms a step).
 
     For evaluators only, ``info`` says ``regime`` (number), ``regime_name``, ``visits`` (of regimes so far),
     ``cross_track`` (m), ``reached``, ``crashes`` and ``effect``: the nominal command that the executed one amounted to.

@@ -28,8 +28,8 @@ class UGVLifeEnv(CommandedLifeEnv[CommandRegime]):
     Action and observation are those of :class:`crl_envs.vehicles.ugv_unicycle.UnicycleEnv`, so that a model of its
     nominal body can begin a life; the share of waypoints reached is 0. The reward is the same, too. A regime
     (:mod:`crl_envs.lives.regimes.commands`) lasts 60 to 120 steps, is not announced, and comes back.
-    ``reset(seed=...)`` begins a life; ``reset()`` after a crash goes on with it, from the waypoint before. A robot is lost, which is a crash, more
-    than 50 m beside its leg.
+    ``reset(seed=...)`` begins a life; ``reset()`` after a crash goes on with it, from the waypoint before. A robot is
+    lost, which is a crash, more than 50 m beside its leg.
 
     For evaluators only, ``info`` says ``regime`` (number), ``regime_name``, ``visits`` (of regimes so far),
     ``cross_track`` (m), ``reached``, ``crashes`` and ``effect``: the nominal command that the executed one amounted to;

@@ -27,7 +27,7 @@ AIR: dict[str, Any] = {
     "tasks": [
         {"name": "nominal", "id": "crl/QuadrotorLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 130}}
     ],
-    "life": {"regimes": 6, "others": 1, "lengths": (10, 20), "episode_steps": 1000},
+    "life": {"regimes": 6, "others": 1, "lengths": (8, 12), "episode_steps": 1000},
 }
 BODY = ("body.memory=true", "body.stride=2")
 OF_MEMORY = ("memory.hidden=[24]", "memory.base_steps=300", "memory.belief.open_after=3", "life.drift=0.2")
@@ -35,7 +35,7 @@ OF_MEMORY = ("memory.hidden=[24]", "memory.base_steps=300", "memory.belief.open_
 
 def settings(folder: Path, *overrides: str, refiner: str = "lifelong", name: str = "run") -> Config:
     """Settings of a life of six regimes, one of which drifts."""
-    chosen = [f"refiner={refiner}", "life.steps=60", *LITTLE, *BODY, *overrides]
+    chosen = [f"refiner={refiner}", "life.steps=40", *LITTLE, *BODY, *overrides]
     chosen += OF_MEMORY if refiner == "lifelong" else ()
     small = [text for text in tiny_missions.SMALL if not text.startswith("missions.")]
     given = ["env=tests.crl.training.lives.test_flying_life:AIR", f"run_dir={folder}", f"name={name}"]
@@ -50,7 +50,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "run"
 
 
-@pytest.mark.parametrize("kind", ["networks", "contexts"])
+@pytest.mark.parametrize("kind", ["networks", pytest.param("contexts", marks=pytest.mark.slow)])
 def test_a_flight_that_was_killed_goes_on_to_the_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fitted: Path, kind: str
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_flight_that_was_killed_goes_on_to_the_bit(
     def killed(self: Any, *arguments: Any) -> None:
         nonlocal steps
         steps += 1
-        if steps == 45:
+        if steps == 30:
             raise Killed
         step(self, *arguments)
 
