@@ -131,7 +131,7 @@ def make_lifelong(
         measured: Where the measured counterparts of a command are in an observation.
     """
     model = ground.model
-    base = BaseModel.of(model)
+    base = BaseModel.of(model, body.remembered)
     bridge = Bridge(config.flow.identification, base, Box.of(action), ground.calibration, tuple(body.command), measured)
     memory = make_memory(config, bridge, Units(ground.unit))
     generator = torch_generator(config.seed, "memory-learn")

@@ -37,11 +37,10 @@ class BaseModel:
     remembered: int = 0
 
     @classmethod
-    def of(cls, model: TaskModel) -> BaseModel:
-        """The base that a fitted model of a body is."""
-        body = model.body
-        reads = body.size + body.remembered
-        return cls(model.network, model.weights.clone(), model.read, model.scale, reads, body.remembered)
+    def of(cls, model: TaskModel, remembered: int = 0) -> BaseModel:
+        """The base that a fitted model of a body is, which reads so many changes of the step before."""
+        reads = model.body.size + remembered
+        return cls(model.network, model.weights.clone(), model.read, model.scale, reads, remembered)
 
     @property
     def size(self) -> int:
