@@ -31,9 +31,10 @@ HEIGHTS = (2.0, 4.0)
 """Least and greatest height of a waypoint (m)."""
 LOST = 20.0
 """A robot that is so far beside its leg (m) is lost: that is a crash, and it is put back."""
-GREATEST = np.array([0.01, 0.01, 0.02, 0.03, 0.05, 0.05, 0.5, 0.16, 0.16, 0.6])
-"""Change of a step that the greatest command makes beside a neutral one (measured; at least 1 cm), in the order of the
-model's changes: displacement (m), turn (rad), velocities (m/s), roll and pitch (rad), yaw rate (rad/s)."""
+GREATEST = np.array([0.2, 0.2, 0.1, 0.1, 0.3, 0.3, 0.5, 0.16, 0.16, 0.6])
+"""Greatest usual change of a step, in the order of the model's changes: displacement (m) and turn (rad) at cruising
+speed, level velocity (m/s) at 3 m/s2. What a command decides within a step is the rest, and there it is the effect of
+the greatest one: climb (m/s), roll and pitch (rad), yaw rate (rad/s)."""
 
 
 class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
