@@ -46,7 +46,9 @@ class BodyRollout:
         self._middle = folded.middle
         self._last = folded.last
         self._last_bias = folded.last_bias.sum(dim=0)
-        self._compiled = compiled(_by_field(folded, body), body.state_layout(), model.model.config.kernel)
+        self._compiled = None  # the kernel does not feed changes back
+        if not body.remembered:
+            self._compiled = compiled(_by_field(folded, body), body.state_layout(), model.model.config.kernel)
         self.offset: Tensor | None = None
         """Added to the changes of every step, [D], in axes of the present heading: an estimated disturbance."""
         self.reach: Callable[[Tensor], Tensor] | None = None
