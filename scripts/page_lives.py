@@ -17,9 +17,8 @@ def main() -> None:
     source = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/results/lives.json")
     target = Path(sys.argv[2]) if len(sys.argv) > 2 else source.with_suffix(".md")
     rows = json.loads(source.read_text())
-    # Lives of before there were other bodies do not say whose they are.
-    of_goals = rows[0].get("env", "ugv_life") != "ugv_life"
-    text = goal_lives_page.page(rows, source.stem) if of_goals else lives_page.page(rows)
+    pages = lives_page if rows[0]["waypoints"] is not None else goal_lives_page
+    text = pages.page(rows, source.stem)
     target.write_text(text, encoding="utf-8")
 
 

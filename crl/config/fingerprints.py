@@ -41,6 +41,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("refiner", "limit"): 1.0,
     ("life", "regimes"): None,
     ("life", "labels"): "none",
+    ("life", "drift"): 0.0,
+    ("life", "combine"): 0.0,
     ("memory", "spread"): 0.15,
     ("dynamics", "kernel"): "auto",
 }

@@ -32,6 +32,7 @@ class Body:
         size: Number S of elements of an observation.
         dimensions: Coordinates of the position: 1 (on a rail), 2 or 3.
         features: Number F of what a model reads beside the action.
+        remembered: How many of these, the last, are changes of the step before: D with a memory, else 0.
         state_features: How many of these the velocities and the state give; the command before follows.
         changes: Number D of what it predicts: displacement (m), turn (rad), changes of velocities and state.
         commands: Number of elements of the command before: A, or 0 if it is not observed.
@@ -89,7 +90,8 @@ class Body:
         turn = [] if self.heading is None else [self.heading]
         self.scale_floor = torch.tensor([fields[at].scale_floor for at in [*self.position, *turn, *self.state]])
         self.changes = len(self.scale_floor)
-        self.features = self.state_features + self.commands + (self.changes if memory else 0)
+        self.remembered = self.changes if memory else 0
+        self.features = self.state_features + self.commands + self.remembered
         self.feature_floor = torch.full((self.features,), 1e-6)
         self.event = torch.full((self.changes,), math.inf)
         speeds = where.get("velocity", [])

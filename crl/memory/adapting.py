@@ -22,7 +22,7 @@ from crl.dynamics.body import Body
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.task_model import TaskModel
 from crl.memory.lifelong import Lifelong
-from crl.memory.making import Ground, check_remembers, fit_ground, make_lifelong
+from crl.memory.making import Ground, fit_ground, make_lifelong, read_body
 from crl.memory.recall.phase import Phase
 from crl.memory.refiner import LifelongRefiner
 from crl.planning.body_rollout import BodyRollout
@@ -39,7 +39,7 @@ class LifelongAdaptation(Adaptation):
         action: Elements of the action.
 
     Raises:
-        CrlError: The body's model is of several control steps, or ``flow.identification.measured`` does not fit.
+        CrlError: ``flow.identification.measured`` does not fit.
 
     Attributes:
         known: Memory and belief; ``None`` before the closing session.
@@ -47,8 +47,8 @@ class LifelongAdaptation(Adaptation):
 
     def __init__(self, config: Config, observation: ObservationSpec, action: ActionSpec) -> None:
         super().__init__(action)
-        check_remembers(config)
         self.body = self.features = Body(observation, action)
+        self.stride = config.body.stride
         self.known: Lifelong | None = None
         self._ground: Ground | None = None
         self._measured = measured_fields(config, self.body, action)
@@ -72,13 +72,16 @@ class LifelongAdaptation(Adaptation):
 
     def _stand_on(self, ground: Ground) -> Lifelong:
         self._ground = ground
-        self.known = make_lifelong(self._config, ground, self.body, self._action, self._measured)
+        read = read_body(self._config, self._observation, self._action)
+        self.known = make_lifelong(self._config, ground, read, self._action, self._measured)
         self.refiner = LifelongRefiner(self._action, self.known)
         return self.known
 
     # ------------------------------------------------------------------ an episode
     def begin(self, model: TaskModel, task: TaskSpec, episode: int) -> None:
         """An episode begins: what is remembered and believed stays."""
+        assert self.known is not None
+        self.known.before = None
         self.refiner.begin()
 
     def plan(self, planner: Planner, task: TaskSpec, observation: Tensor, generator: torch.Generator) -> Plan:
@@ -123,6 +126,16 @@ class LifelongAdaptation(Adaptation):
         return [self.known.memory.weights(force.regime), force.context]
 
     # ------------------------------------------------------------------ persistence
+    def episode_state(self) -> dict[str, Any]:
+        """The change of the step before."""
+        before = None if self.known is None else self.known.before
+        return {"before": None if before is None else before.clone()}
+
+    def set_episode_state(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`episode_state` returned."""
+        assert self.known is not None
+        self.known.before = state.get("before")  # states of before bodies with a memory have none
+
     def remembered(self) -> dict[str, Any] | None:
         """All of it: a memory can't be read without what it stands on."""
         return None if self.known is None else self.state_dict()

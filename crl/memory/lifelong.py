@@ -33,6 +33,10 @@ class Lifelong:
         body: What it reads and predicts.
         action: Elements of the action.
         generator: Source of batches.
+        hold: Control steps for which plans hold an action.
+
+    Attributes:
+        before: Change of the step before, [D]; ``None``: there was none. A body may need it to be read.
     """
 
     def __init__(
@@ -45,9 +49,11 @@ class Lifelong:
         body: Body,
         action: ActionSpec,
         generator: torch.Generator,
+        hold: int = 1,
     ) -> None:
         self.settings, self.memory = settings, memory
-        self._body = body
+        self._body, self._hold = body, hold
+        self.before: Tensor | None = None
         self._bridge, self._model, self._action, self._generator = bridge, model, action, generator
         self.belief = Belief(memory, bridge, units, bridge.box.middle, settings.belief)
 
@@ -55,6 +61,7 @@ class Lifelong:
         """What the planner unrolls: the model of the regime in force, within what a bridge leaves of its commands."""
         force = self.belief.force
         rollout = BodyRollout(self._body, self._model, self.memory.weights(force.regime))
+        rollout.hold, rollout.before = self._hold, self.before
         if force.context is not None:
             rollout.reach = self._bridge.reach(force.context)
         return rollout
@@ -76,15 +83,27 @@ class Lifelong:
         return result
 
     def observe(self, transition: Transition) -> None:
-        """Take note of one executed transition."""
+        """Take note of one executed transition; the first of an episode only where nothing before it has to be read."""
         before, after = torch.from_numpy(transition.observation), torch.from_numpy(transition.next_observation)
         executed = torch.from_numpy(transition.executed)
+        if transition.first:
+            self.before = None
         with torch.no_grad():
-            self.belief.observe(before, executed, self._body.change(before, after))
+            change = self._body.change(before, after)
+            if self.before is not None or not self._body.remembered:
+                self.belief.observe(self._read(before), executed, change)
+            self.before = change
+
+    def _read(self, observation: Tensor) -> Tensor:
+        """An observation [S] with what the step before changed, if the model reads that, [S + D]."""
+        if not self._body.remembered:
+            return observation
+        before = observation.new_zeros(self._body.changes) if self.before is None else self.before
+        return torch.cat([observation, before])
 
     def predict(self, observation: Array, executed: Array) -> Tensor:
         """The change [D] that is expected now of an executed action [A] at an observation [S]."""
-        return self.belief.predict(torch.from_numpy(observation), torch.from_numpy(executed))
+        return self.belief.predict(self._read(torch.from_numpy(observation)), torch.from_numpy(executed))
 
     def learn(self, steps: int) -> float | None:
         """Take so many learning steps in the background; returns the loss, ``None`` if nothing is being learned."""

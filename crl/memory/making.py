@@ -11,7 +11,7 @@ from torch import Tensor
 from crl import restoring
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration, calibrate
-from crl.adaptation.fitting import FLOOR, HELD_OUT, LEAST, fit_alone
+from crl.adaptation.fitting import FLOOR, HELD_OUT, LEAST, fit_alone, single_steps
 from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.buffer import Buffer
@@ -75,7 +75,12 @@ def small_dynamics(config: Config, observation: ObservationSpec, action: ActionS
     small = replace(
         config.dynamics, hidden=list(config.memory.hidden), ensemble=1, out_var=False, loss="mse", rollout=1
     )
-    return DynamicsModel(small, observation, action, features=Body(observation, action))
+    return DynamicsModel(small, observation, action, features=read_body(config, observation, action))
+
+
+def read_body(config: Config, observation: ObservationSpec, action: ActionSpec) -> Body:
+    """What that model reads; with ``body.memory`` also what the step before changed."""
+    return Body(observation, action, memory=config.body.memory)
 
 
 def fit_ground(
@@ -93,11 +98,12 @@ def fit_ground(
             f"{len(buffer)} transitions of the nominal body are too few for a memory to stand on",
             f"give budget.steps of at least {LEAST}",
         )
-    cut = round(len(buffer) * (1 - HELD_OUT))
+    every = single_steps(Body(observation, action), buffer, memory=config.body.memory)
+    cut = round(len(every) * (1 - HELD_OUT))
     model, loss = fit_alone(
         config,
         small_dynamics(config, observation, action),
-        buffer,
+        every,
         cut,
         config.memory.base_steps,
         told,
@@ -105,7 +111,7 @@ def fit_ground(
         about="nominal regime",
         curved=config.memory.curved,
     )
-    seen, executed, after = buffer.tensors()
+    seen, executed, after = every.tensors()
     residuals = model.body.change(seen, after)[cut:] - model.predict(seen[cut:], executed[cut:])
     floor = FLOOR * model.scale
     calibration = calibrate(residuals, floor, rate=config.flow.tracking.false_alarms)
@@ -125,11 +131,13 @@ def make_lifelong(
         measured: Where the measured counterparts of a command are in an observation.
     """
     model = ground.model
-    base = BaseModel.of(model)
+    base = BaseModel.of(model, body.remembered)
     bridge = Bridge(config.flow.identification, base, Box.of(action), ground.calibration, tuple(body.command), measured)
     memory = make_memory(config, bridge, Units(ground.unit))
     generator = torch_generator(config.seed, "memory-learn")
-    return Lifelong(config.memory, memory, bridge, Units(ground.unit), model, body, action, generator)
+    return Lifelong(
+        config.memory, memory, bridge, Units(ground.unit), model, body, action, generator, config.body.stride
+    )
 
 
 def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
@@ -151,16 +159,3 @@ def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
     )
     generator = torch_generator(config.seed, "memory-hypercrl")
     return HyperMemory(bridge, units, settings.most, own, generator, batch=settings.batch)
-
-
-def check_remembers(config: Config) -> None:
-    """Refuse bodies whose regimes can't be remembered.
-
-    Raises:
-        CrlError: The body's model is of several control steps, or reads the step before.
-    """
-    if config.body.stride > 1 or config.body.memory:
-        raise CrlError(
-            "a memory of regimes needs a model of one control step that reads the observation alone",
-            "set body.stride=1 body.memory=false, or use refiner=afm",
-        )

@@ -35,34 +35,45 @@ class BodyRollout:
         folded = fold(model.model, used, model.normalisers, model.network)
         self._members, self._act = folded.members, folded.act
         first, self._bias = folded.flat_first()
-        of_state, of_command, of_action = first.split(
-            [body.state_features, body.commands, len(first) - body.state_features - body.commands]
-        )
+        sizes = [body.state_features, body.commands, body.remembered]
+        of_state, of_command, of_before, of_action = first.split([*sizes, len(first) - sum(sizes)])
         self._angles = torch.tensor(body.angles, dtype=torch.long)
         # Angles themselves are not read, only their cosines and sines; to leave them out would cost a copy per step.
         plain = of_state.new_zeros(len(body.state), first.shape[1])
         levels = len(body.state) - len(body.angles)
         plain[[at for at in range(len(body.state)) if at not in body.angles]] = of_state[:levels]
-        self._first = torch.cat([plain, of_state[levels:], of_action, of_command])
+        self._first = torch.cat([plain, of_state[levels:], of_action, of_command, of_before])
         self._middle = folded.middle
         self._last = folded.last
         self._last_bias = folded.last_bias.sum(dim=0)
-        self._compiled = compiled(_by_field(folded, body), body.state_layout(), model.model.config.kernel)
+        self._compiled = None  # the kernel does not feed changes back
+        if not body.remembered:
+            self._compiled = compiled(_by_field(folded, body), body.state_layout(), model.model.config.kernel)
         self.offset: Tensor | None = None
         """Added to the changes of every step, [D], in axes of the present heading: an estimated disturbance."""
         self.reach: Callable[[Tensor], Tensor] | None = None
         """What the body is able to do of actions [K, H, A]; ``None``: all."""
         self.effect: Callable[[Tensor], Tensor] | None = None
         """The nominal commands that actions [K, H, A] amount to; ``None``: they themselves."""
+        self.before: Tensor | None = None
+        """The change of the step before the first, [D], for a model that reads it; ``None``: nothing changed."""
+        self.hold = 1
+        """Steps of the model for which every action is held."""
 
     def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Trajectories [K, H + 1, S] from one observation [S] under actions [K, H, A]; the first is the observation."""
-        body = self._body
-        samples, horizon, _ = actions.shape
+        samples = actions.shape[0]
         if self.reach is not None:
             actions = self.reach(actions)
         if self.effect is not None:
             actions = self.effect(actions)
+        if self.hold > 1:
+            actions = actions.repeat_interleave(self.hold, dim=1)
+        return self._unrolled(observation, actions, samples, actions.shape[1])[:, :: self.hold]
+
+    def _unrolled(self, observation: Tensor, actions: Tensor, samples: int, horizon: int) -> Tensor:
+        """Trajectories [K, H + 1, S] of so many samples K and model's steps H."""
+        body = self._body
         driven = actions
         if body.commands:
             before = torch.cat([observation[body.command].expand(samples, 1, -1), actions[:, :-1]], dim=1)
@@ -71,7 +82,7 @@ class BodyRollout:
             after, moves = self._compiled(observation[body.state], driven, self.offset)
             return body.assemble(observation, body.wrapped(after[:, 1:]), moves, actions)
         state = observation[body.state].expand(samples, -1)
-        if not body.state:
+        if not body.state and not body.remembered:
             rows = torch.addmm(self._bias, driven.reshape(samples * horizon, -1), self._first)
             changes = self._network(rows).view(samples, horizon, -1)
             if self.offset is not None:
@@ -79,11 +90,14 @@ class BodyRollout:
             return body.assemble(observation, actions.new_zeros(samples, horizon, 0), changes, actions)
         steps = driven.transpose(0, 1).contiguous()
         found, states = [], []
+        change = state.new_zeros(samples, body.changes) if self.before is None else self.before.expand(samples, -1)
         for step in range(horizon):
             reads = [state, steps[step]]
             if body.angles:
                 angle = state.index_select(-1, self._angles)
                 reads[1:1] = [angle.cos(), angle.sin()]
+            if body.remembered:
+                reads.append(change)
             change = self._network(torch.addmm(self._bias, torch.cat(reads, dim=-1), self._first))
             if self.offset is not None:
                 change = change + self.offset

@@ -13,11 +13,10 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from crl_envs import drawing
+from crl_envs import drawing, physics_state
 from crl_envs import task as contract
 
 Array = NDArray[np.float32]
-_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 # Plain integers: MuJoCo's enums no longer equal them, and a step should not convert them.
 _FAULTS = tuple(
     int(kind)
@@ -212,10 +211,8 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
 
         ``set_episode_state(get_episode_state())`` continues to the bit.
         """
-        physics = np.empty(mujoco.mj_stateSize(self.model, _STATE))
-        mujoco.mj_getState(self.model, self.data, physics, _STATE)
         return {
-            "physics": physics,
+            "physics": physics_state.saved(self.model, self.data),
             "observation": self._observation.copy(),
             "steps": self._steps,
             "succeeded": self._succeeded,
@@ -231,15 +228,7 @@ class MujocoTaskEnv(gymnasium.Env[Array, Array]):
         Raises:
             ValueError: The state belongs to another model.
         """
-        physics = np.array(state["physics"], dtype=np.float64)
-        size = mujoco.mj_stateSize(self.model, _STATE)
-        if physics.shape != (size,):
-            raise ValueError(f"the state has {physics.size} numbers, this model's has {size}: it is another task's")
-        mujoco.mj_resetData(self.model, self.data)
-        mujoco.mj_setState(self.model, self.data, physics, _STATE)
-        # Derived quantities follow from the state; computing them moves the solver's warm start, so it is set again.
-        mujoco.mj_forward(self.model, self.data)
-        mujoco.mj_setState(self.model, self.data, physics, _STATE)
+        physics_state.restore(self.model, self.data, state["physics"])
         self._observation = np.array(state["observation"], dtype=np.float32)
         self._steps = int(state["steps"])
         self._succeeded = bool(state["succeeded"])

@@ -166,6 +166,24 @@ UGV_LIFE: dict[str, Any] = {
     "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
 }
 
+HUSKY_LIFE: dict[str, Any] = {
+    "name": "husky_life",
+    "description": "a husky follows waypoints for ever while its body changes, unannounced (PyBullet)",
+    "tasks": [
+        {"name": "nominal", "id": "crl/HuskyLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 1500}}
+    ],
+    "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
+}
+
+QUADROTOR_LIFE: dict[str, Any] = {
+    "name": "quadrotor_life",
+    "description": "a quadrotor flies through waypoints for ever while its autopilot changes, unannounced (MuJoCo)",
+    "tasks": [
+        {"name": "nominal", "id": "crl/QuadrotorLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 300}}
+    ],
+    "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
+}
+
 CARTPOLE_LIFE: dict[str, Any] = {
     "name": "cartpole_life",
     "description": "a cart keeps its pole up and drives from goal to goal while pole and motor change, unannounced",

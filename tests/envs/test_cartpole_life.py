@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 
 import crl_envs
 from crl_envs.lives.cartpole_life import FALL, FALLEN, PERIOD, CartPoleLifeEnv
-from crl_envs.lives.poles import (
+from crl_envs.lives.regimes.poles import (
     CART_MASS,
     FORCE,
     GAINS,

@@ -79,8 +79,8 @@ def test_a_faulty_huskys_wheels_turn_as_nominal_ones_on_the_effective_command(
             env.reset(seed=0)
         monkeypatch.setattr(pybullet, "setJointMotorControlArray", noted)
         for command in COMMANDS[:, :2]:
-            faulty._turn_wheels(command.tolist())
-            nominal._turn_wheels(made_of(command, faulty.command_effect()).tolist())
+            faulty.body.turn_wheels(command.tolist())
+            nominal.body.turn_wheels(made_of(command, faulty.command_effect()).tolist())
             np.testing.assert_allclose(turned[-2], turned[-1], rtol=1e-9, atol=1e-9)
     assert len(turned) == 2 * len(COMMANDS)
 

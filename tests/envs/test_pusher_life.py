@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from crl_envs.lives.blocks import DENSITIES, FRICTIONS, NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.lives.pusher_life import ESCAPED, LOSS, REACHED, PusherLifeEnv
+from crl_envs.lives.regimes.blocks import DENSITIES, FRICTIONS, NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.pusher import TABLE_FRICTION, pusher_model
 
 ACTIONS = np.random.default_rng(0).uniform((0.2, -0.2), (1.0, 0.2), size=(60, 2)).astype(np.float32)

@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 import crl_envs
 from crl_envs.lives.endless import EndlessWay
-from crl_envs.lives.regimes import NOMINAL, CommandRegime, draw_regimes
+from crl_envs.lives.regimes.commands import NOMINAL, CommandRegime, draw_regimes
 from crl_envs.lives.stream import RegimeStream
 from crl_envs.lives.ugv_life import HALF, LOST
 from crl_envs.missions import MissionError

@@ -83,6 +83,15 @@ class LifeConfig:
         "Number of regimes of the life, the nominal one among them; ``None``: as many as the sequence says.",
         COUNT,
     )
+    drift: float = setting(
+        0.0,
+        (
+            "Share of a vehicle's regimes (the nominal one not counted) that drift from one of the others to another "
+            "in every visit."
+        ),
+        SHARE,
+    )
+    combine: float = setting(0.0, "Share of a vehicle's regimes that combine two of the others.", SHARE)
     labels: str = setting(
         "none",
         (

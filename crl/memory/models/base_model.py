@@ -25,7 +25,8 @@ class BaseModel:
         weights: Weights of the nominal body, [P].
         read: What it reads.
         scale: Deviation of the changes, [D].
-        reads: Number S of elements of an observation.
+        reads: Number S of elements of an observation; S + D where it ends with the changes of the step before.
+        remembered: Number of these changes: D or 0. They are read between the command before and the action.
     """
 
     network: TargetNetwork
@@ -33,11 +34,13 @@ class BaseModel:
     read: Read
     scale: Tensor
     reads: int
+    remembered: int = 0
 
     @classmethod
-    def of(cls, model: TaskModel) -> BaseModel:
-        """The base that a fitted model of a body is."""
-        return cls(model.network, model.weights.clone(), model.read, model.scale, model.body.size)
+    def of(cls, model: TaskModel, remembered: int = 0) -> BaseModel:
+        """The base that a fitted model of a body is, which reads so many changes of the step before."""
+        reads = model.body.size + remembered
+        return cls(model.network, model.weights.clone(), model.read, model.scale, reads, remembered)
 
     @property
     def size(self) -> int:

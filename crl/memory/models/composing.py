@@ -46,7 +46,7 @@ def turned(base: BaseModel, effective: Effective, size: int, command: Sequence[i
     """What is made of an action, and of the command of the step before if it is read.
 
     Args:
-        base: What it reads: the actions last, the command before in front of them.
+        base: What it reads: the actions last, the command before in front of them (and of what is remembered).
         effective: What actions amount to.
         size: Number A of elements of an action.
         command: Indices of the command before in an observation; empty: it is not observed.
@@ -57,7 +57,9 @@ def turned(base: BaseModel, effective: Effective, size: int, command: Sequence[i
 
     def before(sent: Tensor) -> Tensor:
         observation = replaced(torch.zeros(len(sent), base.reads), list(command), sent)
-        return base.read(observation, torch.zeros_like(sent))[:, -2 * size : -size]
+        read = base.read(observation, torch.zeros_like(sent))
+        end = read.shape[1] - size - base.remembered
+        return read[:, end - size : end]
 
     reads = (action, before) if command else (action,)
     return tuple(Turned.by(read, effective, size) for read in reads)
@@ -82,7 +84,7 @@ def composed(base: BaseModel, weights: Tensor, turns: Sequence[Turned]) -> Tenso
         part = matrix[:, start:end]
         bias += one.shift @ part
         matrix[:, start:end] = one.turn.T @ part
-        end = start
+        end = start - base.remembered
     return torch.cat([matrix.flatten(), bias.flatten(), weights[count + members * fan_out :]])
 
 

@@ -19,7 +19,7 @@ from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.table import Column, Table
 
 Life = dict[str, Any]
-AFFINE = ("nominal", "gains", "coupled")
+AFFINE = ("nominal", "gains", "coupled", "turned")
 """Words in the names of regimes that a context expresses."""
 ARMS = {
     "oracle": "oracle: told the truth at every step",
@@ -155,19 +155,39 @@ def short_table(lives: dict[str, dict[int, Life]]) -> Table:
     return Table.of([whole.columns[at] for at in chosen], [[row[at] for at in chosen] for row in whole.rows])
 
 
-def page(rows: list[Life]) -> str:
-    """The page."""
+BODIES = {
+    "ugv_life": (
+        "Lives: regimes that come and go, and nobody tells",
+        "A unicycle follows waypoints for ever. Its body",
+    ),
+    "quadrotor_life": ("A quadrotor's lives", "A quadrotor flies through waypoints for ever. Its body"),
+    "husky_life": ("A husky's lives", "A husky follows waypoints for ever. Its body"),
+}
+"""Heading of the page, and who lives, by sequence."""
+
+
+def page(rows: list[Life], name: str = "lives") -> str:
+    """The page.
+
+    Args:
+        rows: The lives, all of one sequence.
+        name: Name of the file that they are in.
+    """
+    env = str(rows[0].get("env", "ugv_life"))  # lives of before there were other bodies do not say whose they are
+    title, who = BODIES[env]
+    file = "" if name == "lives" else f" docs/results/{name}.json"
+    words = "" if env == "ugv_life" else f" --env {env}"
     lives = by_arm(rows)
     steps = sorted({row["steps"] for row in rows})
     commits = sorted({row["commit"] for row in rows})
     seeds = sorted({row["seed"] for row in rows})
     lived = f"{' or '.join(f'{count:,}' for count in steps)} steps"
-    made = "python scripts/measure_lives.py FOLDER docs/results/lives.json --seeds S --fit S"
+    made = f"python scripts/measure_lives.py FOLDER docs/results/{name}.json --seeds S --fit S{words}"
     return "\n".join(
         [
-            "# Lives: regimes that come and go, and nobody tells",
+            f"# {title}",
             "",
-            f"One uninterrupted life per seed and arm, of {lived}. A unicycle follows waypoints for ever. Its body",
+            f"One uninterrupted life per seed and arm, of {lived}. {who}",
             f"changes unannounced among 12 regimes. Seeds: {', '.join(map(str, seeds))}. Each draws its own regimes,",
             "their order and its own fit of the nominal body. None of them was lived before. All arms of a seed live",
             f"the same life. Code: {', '.join(commits)}. How to read the columns: [lives](../how-to/lives.md).",
@@ -181,7 +201,7 @@ def page(rows: list[Life]) -> str:
             "",
             *markdown(verdicts(lives, "networks")),
             "",
-            f"Made by `{made} --steps {steps[-1]}` for every seed S, and `python scripts/page_lives.py`.",
+            f"Made by `{made} --steps {steps[-1]}` for every seed S, and `python scripts/page_lives.py{file}`.",
             "",
         ]
     )

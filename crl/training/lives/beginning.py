@@ -49,10 +49,11 @@ def _learned(config: Config, task: TaskSpec) -> LoadedRun:
     path = Path(str(config.life.run))
     run = load_run(path)
     run.require_finished()
-    other = run.sequence.spec(0)
-    if not kind_of(run.config).flies_missions or (other.observation, other.action) != (task.observation, task.action):
+    other, spaces = run.sequence.spec(0), ("observation", "action", "control_period")
+    if not kind_of(run.config).flies_missions or any(getattr(other, at) != getattr(task, at) for at in spaces):
         raise CrlError(
             f"{path} learned another body: env={run.config.env.name} refiner={run.config.refiner.name}",
-            "name a run with a refiner whose env has the same observation and action, or leave out run=...",
+            "name a run with a refiner whose env has the same observation, action and control period, or leave out "
+            "run=...",
         )
     return run

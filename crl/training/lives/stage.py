@@ -48,15 +48,19 @@ def life_sequence(sequence: TaskSequence, config: Config) -> TaskSequence:
 
     Args:
         sequence: The sequence.
-        config: Settings: ``life.regimes`` may ask for another number of regimes.
+        config: Settings: ``life.regimes`` may ask for another number of regimes, ``life.drift`` and ``life.combine``
+            for some that are made of two others.
 
     Raises:
-        CrlError: It has none.
+        CrlError: It has none, or its regimes can't be made of two others.
     """
     if sequence.life is None:
-        raise CrlError(f"{sequence.name} has no life", "use env=ugv_life, or env=cartpole_life")
+        raise CrlError(
+            f"{sequence.name} has no life", "use env=ugv_life, or another of the sequences whose names end with _life"
+        )
+    mixed = {name: share for name, share in (("drift", config.life.drift), ("combine", config.life.combine)) if share}
     first = sequence.tasks[0]
-    asked = {} if config.life.regimes is None else {"regimes": config.life.regimes}
+    asked = mixed if config.life.regimes is None else {**mixed, "regimes": config.life.regimes}
     entry = TaskEntry("life", first.id, {**first.kwargs, **sequence.life, **asked})
     return TaskSequence(sequence.name, sequence.description, (entry,))
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from crl_envs import task as contract
 from crl_envs.lives.life import STEPS, LifeEnv
-from crl_envs.lives.poles import CART_MASS, FORCE, NOMINAL, PoleRegime, draw_poles, step_pole
+from crl_envs.lives.regimes.poles import CART_MASS, FORCE, NOMINAL, PoleRegime, draw_poles, step_pole
 
 PERIOD = 0.04
 """Control period (s)."""
@@ -35,7 +35,7 @@ USUAL = 0.4
 
 
 class CartPoleLifeEnv(LifeEnv[PoleRegime]):
-    """Keep a pole up for ever and drive from goal to goal, in one of many regimes (:mod:`crl_envs.lives.poles`).
+    """Keep a pole up for ever and drive from goal to goal, in one of many regimes (:mod:`.regimes.poles`).
 
     Control at 25 Hz. The action (float32 [1]) is the force of the motor as a share of 300 N. The observation (float32
     [5]): position of the cart on its rail of 5 m, way to the goal (m), angle of the pole (rad; 0 is upright, positive

@@ -9,11 +9,13 @@ import numpy as np
 
 from crl_envs.missions.progress import beside_leg
 
-Point = tuple[float, float]
+Point = tuple[float, ...]
 LEG = (2.5, 4.5)
 """Least and greatest length of a leg (m)."""
 BEND = 1.9
 """Greatest change of direction at a waypoint (rad)."""
+CLIMB = 1.0
+"""Greatest difference in height of two waypoints (m), where they have one."""
 
 
 class EndlessWay:
@@ -22,17 +24,18 @@ class EndlessWay:
     Args:
         half: Half the side of the square (m) that holds all waypoints; the start is its middle.
         radius: A waypoint is reached within this distance (m).
+        heights: Least and greatest height (m) of waypoints in the air; ``None``: they are on the ground.
     """
 
-    def __init__(self, half: float, radius: float) -> None:
-        self.half, self.radius = half, radius
+    def __init__(self, half: float, radius: float, heights: tuple[float, float] | None = None) -> None:
+        self.half, self.radius, self.heights = half, radius, heights
         self.begin(np.random.default_rng(0))
 
     def begin(self, rng: np.random.Generator) -> None:
         """Start at the middle, with new waypoints."""
         self.reached = 0
         self.direction = 0.0
-        self.before: Point = (0.0, 0.0)
+        self.before: Point = (0.0, 0.0) if self.heights is None else (0.0, 0.0, sum(self.heights) / 2)
         self.goal = self._next(self.before, rng)
         self.then = self._next(self.goal, rng)
 
@@ -44,9 +47,14 @@ class EndlessWay:
             x, y = start[0] + length * math.cos(direction), start[1] + length * math.sin(direction)
             if max(abs(x), abs(y)) <= self.half:
                 self.direction = direction
-                return x, y
+                return (x, y) if self.heights is None else (x, y, self._height(start[2], self.heights, rng))
             # Turn towards the middle bit by bit, or a corner would hold the way for ever.
             self.direction += 0.5 * math.sin(math.atan2(-start[1], -start[0]) - self.direction)
+
+    @staticmethod
+    def _height(before: float, heights: tuple[float, float], rng: np.random.Generator) -> float:
+        low, high = max(heights[0], before - CLIMB), min(heights[1], before + CLIMB)
+        return float(rng.uniform(low, high))
 
     def advance(self, position: Point, rng: np.random.Generator) -> float:
         """Count the waypoint if it is reached from ``position`` (m); returns the distance to the leg (m)."""
@@ -73,4 +81,4 @@ class EndlessWay:
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`get_state` returned."""
         self.reached, self.direction = int(state["reached"]), float(state["direction"])
-        self.before, self.goal, self.then = ((float(x), float(y)) for x, y in state["points"])
+        self.before, self.goal, self.then = (tuple(map(float, point)) for point in state["points"])

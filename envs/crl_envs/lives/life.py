@@ -80,6 +80,14 @@ class LifeEnv(gymnasium.Env[Array, Array], Generic[R]):
     def _draw(self, rng: np.random.Generator) -> list[R]:
         """The regimes, the nominal one first."""
 
+    def _mix(self, rng: np.random.Generator) -> None:
+        """Make regimes of two others, where there are such."""
+
+    def _named(self, regime: int) -> str:
+        """Name of a regime."""
+        known: Any = self.regimes[regime]
+        return str(known.name)
+
     def _plain(self, regime: R) -> dict[str, Any]:
         """A regime as plain data."""
         fields: Any = regime
@@ -149,6 +157,7 @@ class LifeEnv(gymnasium.Env[Array, Array], Generic[R]):
             if self._regime_seed is not None:
                 drawn = np.random.default_rng(self._regime_seed)
             self.regimes = self._draw(drawn)
+            self._mix(drawn)
             self.stream.begin(self._changes)
             self._alive, self._steps, self._crashes = True, 0, 0
         self._set_up(first=first)
@@ -176,10 +185,9 @@ class LifeEnv(gymnasium.Env[Array, Array], Generic[R]):
         return self._observation.copy(), reward, crash is not None, crash is None and over, info
 
     def _info(self, regime: int) -> dict[str, Any]:
-        name: Any = self.regimes[regime]
         return {
             "regime": regime,
-            "regime_name": name.name,
+            "regime_name": self._named(regime),
             "visits": self.stream.visits,
             "crashes": self._crashes,
             **self._tell(),

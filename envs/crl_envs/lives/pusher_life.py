@@ -10,9 +10,10 @@ import numpy as np
 from array_api_compat import array_namespace
 from numpy.typing import NDArray
 
+from crl_envs import physics_state
 from crl_envs import task as contract
-from crl_envs.lives.blocks import NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.lives.life import STEPS, LifeEnv
+from crl_envs.lives.regimes.blocks import NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.pusher import (
     GAP,
     SIDE,
@@ -37,11 +38,10 @@ ESCAPED, TURNED = 0.12, 0.8
 """A block that is so far beside its goal (m), so far beyond it, or turned so far (rad) is lost."""
 LOSS = 4.0
 """What a lost block costs: as much as so many steps at the goal."""
-_STATE = mujoco.mjtState.mjSTATE_INTEGRATION
 
 
 class PusherLifeEnv(LifeEnv[BlockRegime]):
-    """Push a block ahead from goal to goal for ever, in one of many regimes (:mod:`crl_envs.lives.blocks`).
+    """Push a block ahead from goal to goal for ever, in one of many regimes (:mod:`crl_envs.lives.regimes.blocks`).
 
     Body, control (10 Hz) and action (float32 [2]: velocity wanted of the fingertip) are those of
     :class:`crl_envs.pusher.PusherEnv`, on a table without an end. The observation (float32 [12]): position of the block
@@ -148,18 +148,12 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
         return xp.where(lost, total - LOSS, total)
 
     def _body_state(self) -> dict[str, Any]:
-        physics = np.empty(mujoco.mj_stateSize(self._model, _STATE))
-        mujoco.mj_getState(self._model, self._data, physics, _STATE)
+        physics = physics_state.saved(self._model, self._data)
         return {"physics": physics, "goal": self._goal.copy(), "wait": self._wait}
 
     def _set_body_state(self, state: dict[str, Any]) -> None:
         self._body.become(self.regimes[self.stream.regime])
-        physics = np.array(state["physics"], dtype=np.float64)
-        mujoco.mj_resetData(self._model, self._data)
-        mujoco.mj_setState(self._model, self._data, physics, _STATE)
-        # Derived quantities follow from the state; computing them moves the solver's warm start, so it is set again.
-        mujoco.mj_forward(self._model, self._data)
-        mujoco.mj_setState(self._model, self._data, physics, _STATE)
+        physics_state.restore(self._model, self._data, state["physics"])
         self._goal, self._wait = np.array(state["goal"], dtype=np.float64), int(state["wait"])
 
 

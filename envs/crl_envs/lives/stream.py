@@ -38,7 +38,12 @@ class RegimeStream:
     def begin(self, rng: np.random.Generator) -> None:
         """Begin a life in the nominal regime."""
         self.regime, self.met, self.visits = 0, 1, 1
-        self.left = self._length(rng)
+        self.length = self.left = self._length(rng)
+
+    @property
+    def share(self) -> float:
+        """Share of the visit that is over, from 0 (inclusive) to 1."""
+        return 1 - self.left / self.length
 
     def _length(self, rng: np.random.Generator) -> int:
         return int(rng.integers(self.lengths[0], self.lengths[1] + 1))
@@ -48,7 +53,7 @@ class RegimeStream:
         self.left -= 1
         if self.left > 0:
             return
-        self.left = self._length(rng)
+        self.length = self.left = self._length(rng)
         self.visits += 1
         if self.met < self.count and rng.random() < self.fresh:
             self.regime = self.met
@@ -59,8 +64,15 @@ class RegimeStream:
 
     def get_state(self) -> dict[str, Any]:
         """What decides how it goes on, beside the generator."""
-        return {"regime": self.regime, "met": self.met, "visits": self.visits, "left": self.left}
+        return {
+            "regime": self.regime,
+            "met": self.met,
+            "visits": self.visits,
+            "left": self.left,
+            "length": self.length,
+        }
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Restore what :meth:`get_state` returned."""
         self.regime, self.met, self.visits, self.left = (int(state[k]) for k in ("regime", "met", "visits", "left"))
+        self.length = int(state.get("length", self.left))  # streams of before drifts do not say

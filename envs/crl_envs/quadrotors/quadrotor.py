@@ -16,6 +16,7 @@ from crl_envs.mujoco_env import Array, MujocoTaskEnv
 from crl_envs.quadrotors import model as body
 from crl_envs.quadrotors.control import RateLoop, VelocityLoop
 from crl_envs.quadrotors.faults import INTERFACES, NOMINAL, QuadrotorFault
+from crl_envs.quadrotors.flight import advance, follow, heading, level_motion, up
 from crl_envs.quadrotors.task import CONTROL_PERIOD, SAFE, SUBSTEPS, describe
 
 RADIUS = 0.3
@@ -227,9 +228,6 @@ class QuadrotorEnv(MujocoTaskEnv):
 
     def _substep(self) -> None:
         """One step of the inner loops, the air and the physics."""
-        data = self.data
-        w, x, y, z = data.qpos[3:7].tolist()
-        vx, vy, vz, p, q, r = data.qvel.tolist()
         while len(self._pending) > 1 and self._pending[1][0] <= self._tick:
             self._pending.pop(0)
         command = self._pending[0][1]
@@ -238,15 +236,10 @@ class QuadrotorEnv(MujocoTaskEnv):
             thrust *= body.MASS * body.GRAVITY
         else:
             *wanted, turn = self._applied.turn_velocities(*command)
-            yaw, cosine, sine = _heading(w, x, y, z)
-            velocity = (cosine * vx + sine * vy, cosine * vy - sine * vx, vz)
-            thrust, rates = self._velocity_loop.step(wanted, turn, velocity, _up(w, x, y, z), yaw)
-        data.ctrl[:] = self._rate_loop.step(thrust, rates, (p, q, r))
-        wind = self._applied.wind
-        ax, ay, az = vx - wind[0] - self._gust[0], vy - wind[1] - self._gust[1], vz - wind[2]
-        drag = body.LINEAR_DRAG + body.QUADRATIC_DRAG * math.sqrt(ax * ax + ay * ay + az * az)
-        data.xfrc_applied[self._body, :3] = -drag * ax, -drag * ay, -drag * az
-        mujoco.mj_step(self.model, data)
+            thrust, rates = follow(self._velocity_loop, self.data, wanted, turn)
+        advance(
+            self.model, self.data, self._body, self._rate_loop, thrust, rates, wind=self._applied.wind, gust=self._gust
+        )
         self._tick += 1
 
     def _blow(self) -> None:
@@ -288,8 +281,8 @@ class QuadrotorEnv(MujocoTaskEnv):
         position = self.data.qpos[:3].tolist()
         w, x, y, z = self.data.qpos[3:7].tolist()
         vx, vy, vz, p, q, r = self.data.qvel.tolist()
-        ux, uy, uz = _up(w, x, y, z)
-        yaw, cosine, sine = _heading(w, x, y, z)
+        ux, uy, uz = up(w, x, y, z)
+        yaw, _, _ = heading(w, x, y, z)
         if self.interface == "rates":
             # Columns of the rotation from body to world, dotted with the velocity.
             forward = (1 - 2 * (y * y + z * z)) * vx + 2 * (x * y + w * z) * vy + ux * vz
@@ -297,8 +290,7 @@ class QuadrotorEnv(MujocoTaskEnv):
             upward = 2 * (x * z + w * y) * vx + 2 * (y * z - w * x) * vy + uz * vz
             motion = [forward, left, upward, -ux, -uy, -uz, p, q, r]
         else:
-            roll, pitch = math.atan2(uy, uz), -math.asin(min(max(ux, -1.0), 1.0))
-            motion = [cosine * vx + sine * vy, cosine * vy - sine * vx, vz, roll, pitch, r]
+            motion = level_motion(self.data)
         return np.array([*position, yaw, *motion, *self._last, *self.progress.observe(position)], dtype=np.float32)
 
     def odometry(self) -> dict[str, Any]:
@@ -360,14 +352,3 @@ class QuadrotorEnv(MujocoTaskEnv):
         self._last = [float(value) for value in state["last"]]
         self._pending = [(int(row[0]), [float(value) for value in row[1:]]) for row in state["pending"]]
         self._tick = int(state["tick"])
-
-
-def _up(w: float, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """The vertical in axes of the body."""
-    return 2 * (x * z - w * y), 2 * (y * z + w * x), 1 - 2 * (x * x + y * y)
-
-
-def _heading(w: float, x: float, y: float, z: float) -> tuple[float, float, float]:
-    """Direction of the body's x on the map (rad, in [-pi, pi]), its cosine and its sine."""
-    yaw = math.atan2(2 * (w * z + x * y), 1 - 2 * (y * y + z * z))
-    return yaw, math.cos(yaw), math.sin(yaw)

@@ -6,57 +6,26 @@ episode's random state and its actions, and restoring plays them again: see :met
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pybullet
-import pybullet_data
 from numpy.typing import NDArray
 
 from crl_envs import task as contract
 from crl_envs.missions import MissionError
 from crl_envs.missions.naming import fault_name
-from crl_envs.vehicles.chase_picture import ChasePicture, hide
+from crl_envs.vehicles.chase_picture import ChasePicture
+from crl_envs.vehicles.husky_body import CONTROL_PERIOD, SKID, TRACK, HuskyBody
 from crl_envs.vehicles.husky_faults import NOMINAL, HuskyFault
 from crl_envs.vehicles.ugv_mission import SPEED, TURN_RATE, UGVMissionEnv
 
-TIME_STEP = 0.01
-"""Physics step (s)."""
-SUBSTEPS = 10
-CONTROL_PERIOD = TIME_STEP * SUBSTEPS
-SOLVER_ITERATIONS = 10
-TORQUE = 100.0
-"""Greatest torque of a wheel's motor (N m)."""
-WHEEL_RADIUS = 0.17775
-"""m."""
-TRACK = 0.5708
-"""Distance between left and right wheels (m)."""
-SKID = 1.2
-"""Factor on the track in the wheel speeds of a turn: skidding wheels turn the robot less than rolling ones would."""
-SIDE_GRIP = 0.4
-"""Friction of the wheels along their axle as a share of that along the way: with 1, and with PyBullet's friction cone,
-a turning robot sticks and slips, and its turn rate varies by a third from step to step."""
 RADIUS = 0.5
 """A waypoint is reached within this distance (m)."""
 FENCE = 10.0
 """How far beyond the waypoints' box the robot may drive (m)."""
-SETTLE = 50
-"""Physics steps that the robot stands before an episode."""
-FLOOR_FRICTION = 1.0
-
-_LEFT, _RIGHT = (2, 4), (3, 5)
-_WHEELS = (*_LEFT, *_RIGHT)
-_TOP_PLATE, _REAR_BUMPER = 6, 9
-# The file gives these links no mass, and PyBullet then assumes 1 kg and 1 kg m2 each: almost nothing is right.
-_MASSLESS = (1, _TOP_PLATE, 7, 8, _REAR_BUMPER)
-LEAST_MASS, LEAST_MOMENT = 0.01, 1e-4
-"""What they have here (kg, kg m2)."""
 
 
 class HuskyEnv(UGVMissionEnv):
@@ -131,16 +100,9 @@ class HuskyEnv(UGVMissionEnv):
         if render_mode not in (None, "rgb_array"):
             raise ValueError(f"render_mode={render_mode!r} is not offered: use None or 'rgb_array'")
         self.fault = HuskyFault.parse(fault)
-        field = contract.observation_field
         super().__init__(
             task_name=fault_name(fault),
-            fields=[
-                field("forward", "m/s", scale_floor=0.02, role="velocity"),
-                field("sideways", "m/s", scale_floor=0.02, role="velocity"),
-                field("turning", "rad/s", scale_floor=0.02),
-                field("last_speed", "m/s", low=-SPEED, high=SPEED, scale_floor=0.02, role="command"),
-                field("last_turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE, scale_floor=0.02, role="command"),
-            ],
+            fields=motion_fields(),
             control_period=CONTROL_PERIOD,
             waypoints=waypoints,
             inject=inject,
@@ -159,12 +121,7 @@ class HuskyEnv(UGVMissionEnv):
         self._box = (points.min(axis=0) - fence).tolist(), (points.max(axis=0) + fence).tolist()
         self.render_mode = render_mode
         self._picture = ChasePicture(width, height)
-        self._client: int | None = None
-        self._robot = self._floor = -1
-        self._applied = NOMINAL
-        self._last = [0.0, 0.0]
-        self._pending: list[tuple[int, list[float]]] = []
-        self._tick = 0
+        self.body = HuskyBody(drawn=render_mode is not None)
         self._began: Any = {}
         self._actions: list[list[float]] = []
 
@@ -175,48 +132,7 @@ class HuskyEnv(UGVMissionEnv):
         super()._begin()
 
     def _place(self, pose: NDArray[np.float64]) -> None:
-        if self._client is None:
-            self._client = pybullet.connect(pybullet.DIRECT)
-        client = self._client
-        # Built anew every time: it is the only way back to the same state.
-        pybullet.resetSimulation(physicsClientId=client)
-        pybullet.setGravity(0, 0, -9.81, physicsClientId=client)
-        pybullet.setPhysicsEngineParameter(
-            fixedTimeStep=TIME_STEP,
-            numSolverIterations=SOLVER_ITERATIONS,
-            deterministicOverlappingPairs=1,
-            enableConeFriction=0,
-            physicsClientId=client,
-        )
-        folder = pybullet_data.getDataPath()
-        with _silence():  # about links without mass, which is fixed below
-            self._floor = pybullet.loadURDF(f"{folder}/plane.urdf", physicsClientId=client)
-            self._robot = pybullet.loadURDF(
-                f"{folder}/husky/husky.urdf",
-                [pose[0], pose[1], 0.0],
-                [0, 0, math.sin(pose[2] / 2), math.cos(pose[2] / 2)],
-                physicsClientId=client,
-            )
-        if self.render_mode is not None:
-            hide(self._floor, client)
-        for link in _MASSLESS:
-            pybullet.changeDynamics(
-                self._robot,
-                link,
-                mass=LEAST_MASS,
-                localInertiaDiagonal=(LEAST_MOMENT,) * 3,
-                physicsClientId=client,
-            )
-        for wheel in _WHEELS:
-            pybullet.changeDynamics(self._robot, wheel, anisotropicFriction=[1, SIDE_GRIP, 1], physicsClientId=client)
-        self._applied = NOMINAL
-        pybullet.changeDynamics(self._floor, -1, lateralFriction=FLOOR_FRICTION, physicsClientId=client)
-        self._tick = 0
-        self._last = [0.0, 0.0]
-        self._pending = [(0, [0.0, 0.0])]
-        self._turn_wheels([0.0, 0.0])
-        for _ in range(SETTLE):
-            pybullet.stepSimulation(physicsClientId=client)
+        self.body.place(pose.tolist())
         self._apply()
 
     def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
@@ -226,37 +142,8 @@ class HuskyEnv(UGVMissionEnv):
         return result
 
     def _drive(self, action: NDArray[np.float64]) -> None:
-        self._last = action.tolist()
-        self._actions.append(self._last)
-        due = self._tick + round(self._applied.latency / TIME_STEP)
-        # A newer command overrides older ones that would arrive after it: the delay has just ended.
-        self._pending = [item for item in self._pending if item[0] < due or item[0] <= self._tick]
-        self._pending.append((due, self._last))
-        for _ in range(SUBSTEPS):
-            arrived = self._tick == 0
-            while len(self._pending) > 1 and self._pending[1][0] <= self._tick:
-                self._pending.pop(0)
-                arrived = True
-            if arrived:
-                self._turn_wheels(self._pending[0][1])
-            pybullet.stepSimulation(physicsClientId=self._client)
-            self._tick += 1
-
-    def _turn_wheels(self, command: list[float]) -> None:
-        fault = self._applied
-        speed, rate = fault.turn(command, (SPEED, TURN_RATE))
-        across = rate * TRACK * SKID / 2
-        left = (speed - across) / WHEEL_RADIUS * fault.sides[0]
-        right = (speed + across) / WHEEL_RADIUS * fault.sides[1]
-        left, right = (0.0 if fault.dead_side == side else v for side, v in (("left", left), ("right", right)))
-        pybullet.setJointMotorControlArray(
-            self._robot,
-            _WHEELS,
-            pybullet.VELOCITY_CONTROL,
-            targetVelocities=[left, left, right, right],
-            forces=[TORQUE] * 4,
-            physicsClientId=self._client,
-        )
+        self._actions.append(action.tolist())
+        self.body.drive(self._actions[-1])
 
     def command_effect(self) -> tuple[list[list[float]], list[float]]:
         """Matrix [2, 2] and bias [2]: the nominal command that the next one will amount to. For oracles only.
@@ -276,38 +163,19 @@ class HuskyEnv(UGVMissionEnv):
 
     def _apply(self) -> None:
         """Put the fault that is due into the simulation."""
-        due = self.fault if self.progress.active else NOMINAL
-        if due == self._applied:
-            return
-        self._applied = due
-        change = {"bodyUniqueId": self._robot, "physicsClientId": self._client}
-        for link, load in ((_TOP_PLATE, due.payload), (_REAR_BUMPER, due.rear_load)):
-            mass = LEAST_MASS + load
-            moment = LEAST_MOMENT + load * 0.1**2  # a compact load
-            pybullet.changeDynamics(linkIndex=link, mass=mass, localInertiaDiagonal=(moment,) * 3, **change)
-        pybullet.changeDynamics(
-            self._floor, -1, lateralFriction=FLOOR_FRICTION * due.friction, physicsClientId=self._client
-        )
-        self._turn_wheels(self._pending[0][1])
+        self.body.become(self.fault if self.progress.active else NOMINAL)
 
     def _pose(self) -> tuple[float, float, float]:
-        (x, y, _), quaternion = pybullet.getBasePositionAndOrientation(self._robot, physicsClientId=self._client)
-        qx, qy, qz, qw = quaternion
-        return x, y, math.atan2(2 * (qw * qz + qx * qy), 1 - 2 * (qy * qy + qz * qz))
+        return self.body.pose()
 
     def _motion(self) -> list[float]:
-        _, _, heading = self._pose()
-        (vx, vy, _), (_, _, turning) = pybullet.getBaseVelocity(self._robot, physicsClientId=self._client)
-        cosine, sine = math.cos(heading), math.sin(heading)
-        return [cosine * vx + sine * vy, cosine * vy - sine * vx, turning, *self._last]
+        return [*self.body.velocity(), *self.body.last]
 
     def _trouble(self) -> str | None:
-        position, (qx, qy, _, _) = pybullet.getBasePositionAndOrientation(self._robot, physicsClientId=self._client)
-        if not all(map(math.isfinite, position)):
-            return "the simulator diverged"
-        if 1 - 2 * (qx * qx + qy * qy) < 0.5:
-            return "rolled over"
-        x, y, _ = position
+        trouble = self.body.trouble()
+        if trouble is not None:
+            return trouble
+        x, y, _ = self.body.pose()
         (left, low), (right, high) = self._box
         return None if left <= x <= right and low <= y <= high else "left the fence"
 
@@ -327,8 +195,10 @@ class HuskyEnv(UGVMissionEnv):
             ``position`` x, y, z on the map (m), ``orientation`` w, x, y, z of the body on it, ``velocity`` (m/s) and
             ``rates`` (rad/s) in axes of the body; the last two are ``None`` for a body that has none.
         """
-        (x, y, z), quaternion = pybullet.getBasePositionAndOrientation(self._robot, physicsClientId=self._client)
-        moving = pybullet.getBaseVelocity(self._robot, physicsClientId=self._client)
+        (x, y, z), quaternion = pybullet.getBasePositionAndOrientation(
+            self.body.robot, physicsClientId=self.body.client
+        )
+        moving = pybullet.getBaseVelocity(self.body.robot, physicsClientId=self.body.client)
         turned = np.array(pybullet.getMatrixFromQuaternion(quaternion)).reshape(3, 3)
         qx, qy, qz, qw = quaternion
         velocity, rates = (tuple((turned.T @ np.array(vector)).tolist()) for vector in moving)
@@ -340,14 +210,12 @@ class HuskyEnv(UGVMissionEnv):
         """Picture from behind, uint8 [height, width, 3]; ``None`` without a render mode."""
         if self.render_mode is None:
             return None
-        assert self._client is not None, "reset comes first"
-        return self._picture.draw(self._pose(), self._robot, self._client)
+        assert self.body.client is not None, "reset comes first"
+        return self._picture.draw(self._pose(), self.body.robot, self.body.client)
 
     def close(self) -> None:
         """Leave the simulator."""
-        if self._client is not None:
-            pybullet.disconnect(physicsClientId=self._client)
-            self._client = None
+        self.body.close()
 
     # ------------------------------------------------------------------ saving and restoring
     def get_episode_state(self) -> dict[str, Any]:
@@ -367,18 +235,13 @@ class HuskyEnv(UGVMissionEnv):
         self.np_random.bit_generator.state = state["random"]
 
 
-@contextlib.contextmanager
-def _silence() -> Iterator[None]:
-    """Keep PyBullet's C code from writing to standard output and error."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [os.dup(1), os.dup(2)]
-    with Path(os.devnull).open("wb") as nowhere:
-        for stream in (1, 2):
-            os.dup2(nowhere.fileno(), stream)
-        try:
-            yield
-        finally:
-            for stream, copy in zip((1, 2), saved, strict=True):
-                os.dup2(copy, stream)
-                os.close(copy)
+def motion_fields() -> list[contract.Plain]:
+    """The husky's own observation fields: its velocities and the command before."""
+    field = contract.observation_field
+    return [
+        field("forward", "m/s", scale_floor=0.02, role="velocity"),
+        field("sideways", "m/s", scale_floor=0.02, role="velocity"),
+        field("turning", "rad/s", scale_floor=0.02),
+        field("last_speed", "m/s", low=-SPEED, high=SPEED, scale_floor=0.02, role="command"),
+        field("last_turn_rate", "rad/s", low=-TURN_RATE, high=TURN_RATE, scale_floor=0.02, role="command"),
+    ]

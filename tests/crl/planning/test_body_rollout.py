@@ -166,3 +166,28 @@ def test_the_general_rollout_of_a_body_is_the_same(kind: str) -> None:
     actions = 2 * torch.rand(5, 6, 2, generator=torch.Generator().manual_seed(7)) - 1
     general = Rollout(model.model, model.weights, model.normalisers)
     close(general(observation, actions), BodyRollout(body, model)(observation, actions), spec)
+
+
+def test_a_remembered_change_is_fed_back_and_actions_are_held() -> None:
+    spec = fields(*KINDS["all"])
+    body = Body(spec, ACTION, memory=True)
+    source = torch.Generator().manual_seed(3)
+    rows = Rows(
+        torch.randn(60, body.features, generator=source),
+        torch.randn(60, ACTION.size, generator=source),
+        0.3 * torch.randn(60, body.changes, generator=source),
+    )
+    model = task_model(body, spec, ACTION, rows, hidden=(10, 8), ensemble=1)
+    model.weights = model.weights + 0.3 * torch.randn(model.weights.shape, generator=source)
+    rollout = BodyRollout(body, model)
+    rollout.before, rollout.hold = 0.2 * torch.randn(body.changes, generator=source), 2
+    observation = 0.3 * torch.randn(spec.size, generator=source)
+    actions = torch.rand(1, 3, ACTION.size, generator=source) - 0.5
+    now, before, wanted = observation, rollout.before, [observation]
+    for action in actions[0]:
+        for _ in range(2):
+            read = torch.cat([now, before]).unsqueeze(0)
+            before = model.predict(read, action.unsqueeze(0))[0]
+            now = body.apply(now, before, action)
+        wanted.append(now)
+    assert rollout(observation, actions)[0] == pytest.approx(torch.stack(wanted), abs=1e-5)

@@ -112,15 +112,17 @@ def test_a_load_weighs(fault: Any) -> None:
         each.progress.reached = 10
         each._apply()
         each.step(np.zeros(2, np.float32))
-        links = range(-1, pybullet.getNumJoints(each._robot, physicsClientId=each._client))
-        masses.append(sum(pybullet.getDynamicsInfo(each._robot, i, physicsClientId=each._client)[0] for i in links))
+        links = range(-1, pybullet.getNumJoints(each.body.robot, physicsClientId=each.body.client))
+        masses.append(
+            sum(pybullet.getDynamicsInfo(each.body.robot, i, physicsClientId=each.body.client)[0] for i in links)
+        )
     assert masses[0] - masses[1] == pytest.approx(30)
     assert masses[1] == pytest.approx(45.05, abs=0.01)
     # each floor contact holds its share of the weight
     for each, mass in zip((env, empty), masses, strict=True):
         for _ in range(20):
             each.step(np.zeros(2, np.float32))
-        contacts = pybullet.getContactPoints(each._robot, each._floor, physicsClientId=each._client)
+        contacts = pybullet.getContactPoints(each.body.robot, each.body.floor, physicsClientId=each.body.client)
         assert sum(contact[9] for contact in contacts) == pytest.approx(mass * 9.81, rel=0.03)
         each.close()
 

@@ -44,3 +44,19 @@ def test_the_nominal_context_changes_nothing() -> None:
     turns = turned(base, lambda sent: sent, 2, [1, 2])
     assert len(turns) == 2
     assert torch.allclose(composed(base, base.weights, turns), base.weights, atol=1e-6)
+
+
+def test_what_is_remembered_between_the_commands_is_left_alone() -> None:
+    network, remembered = TargetNetwork(7, [8, 6], 3), 2
+    weights = torch.randn(network.size, generator=torch.Generator().manual_seed(5))
+
+    def read(seen: Tensor, sent: Tensor) -> Tensor:
+        return torch.cat([seen, sent], -1) * torch.linspace(0.5, 2.0, 7) + 0.1
+
+    base = BaseModel(network, weights, read, torch.ones(3), 5, remembered)
+    generator = torch.Generator().manual_seed(0)
+    steps = Steps(*(torch.randn(20, size, generator=generator) for size in (5, 2, 3)))
+    inner = as_effective(steps, effective, [1, 2])
+    expected = base.predict(base.weights.unsqueeze(0), inner.observation, inner.action)
+    folded = composed(base, base.weights, turned(base, effective, 2, [1, 2])).unsqueeze(0)
+    assert torch.allclose(base.predict(folded, steps.observation, steps.action), expected, atol=1e-4)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from array_api_compat import array_namespace
 
-from crl_envs.lives.apart import drawn_apart
+from crl_envs.lives.regimes.apart import drawn_apart
 
 GRAVITY = 9.81
 """m/s2."""

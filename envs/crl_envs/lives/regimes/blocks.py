@@ -9,7 +9,7 @@ from typing import Any
 import mujoco
 import numpy as np
 
-from crl_envs.lives.apart import drawn_apart
+from crl_envs.lives.regimes.apart import drawn_apart
 
 DENSITIES, FRICTIONS = (100.0, 800.0), (0.3, 0.65)
 """Ranges of densities (kg/m3) and of friction coefficients. The heaviest block takes 13 N; the fingertip has 20."""
