@@ -23,6 +23,11 @@ class Rollout:
         normalisers: The task's normalisers.
         network: The network that the weights are for; the model's own by default.
         apart: Unroll each member on its own, in place of their mean.
+
+    Attributes:
+        features: What the model reads and predicts.
+        folded: Its layers.
+        joins: Whether several of its kind are better unrolled together (:mod:`crl.planning.together`).
     """
 
     def __init__(
@@ -35,7 +40,9 @@ class Rollout:
         apart: bool = False,
     ) -> None:
         folded = fold(model, weights, normalisers, network, apart=apart)
-        self._features = model.features
+        self.features = self._features = model.features
+        self.folded = folded
+        self.joins = not apart
         self._members = folded.members
         self._apart = apart
         self._act = folded.act
