@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -17,17 +19,22 @@ from crl.config.asking.composing import compose
 from crl.errors import CrlError
 from crl.sweeps import record as records
 from crl.sweeps.batches import by_seed
+from crl.sweeps.driver import drive
 from crl.sweeps.folder import SweepFolder
 from crl.sweeps.launchers import worker
+from crl.sweeps.launchers.local import LocalPool
 from crl.sweeps.launchers.process import FAILED, FINISHED, STOPPED
 from crl.sweeps.locks import hold
+from crl.sweeps.points.point import Point
+from crl.sweeps.points.sources import Listed
+from crl.sweeps.screen import Screen
 from crl.sweeps.state import state
 from crl.sweeps.sweep import sweep
 from crl.training.loop import TrainingLoop
 from crl.training.runner import resume, train
 from crl.training.together.meeting import Meeting
 from tests import tiny
-from tests.crl.sweeps.small_sweep import arguments, planned, points, silent
+from tests.crl.sweeps.small_sweep import arguments, command, planned, silent, surroundings
 
 CODE = "code 1"
 MEASURED = {"wall_seconds", "cpu_seconds", "time", "decision_ms", "run", "commit"}
@@ -184,15 +191,79 @@ def test_what_cannot_be_batched_is_refused_before_anything_starts(
     given: Sequence[str], said: str, workplace: Path
 ) -> None:
     with pytest.raises(CrlError) as caught:
-        sweep(["seed=0,1", "batch=seeds", *given], silent())
+        sweep(["batch=seeds", *given], silent())
     assert said in str(caught.value)
     assert not (workplace / "sweeps").exists()
 
 
 def test_a_batch_is_what_differs_in_the_seed_alone() -> None:
-    found = by_seed(points("env=cartpole_length", "continual=ewc,si", "seed=0,1", "planner=icem,cem"))
-    assert [[point.name for point in batch] for batch in found] == [
-        [f"{strategy}_{planner}_s{seed}" for seed in (0, 1)]
+    every = [
+        Point(f"{strategy}_s{seed}", ("env=cartpole_length", f"continual={strategy}", f"seed={seed}"), "", 0, 1)
+        for seed in (0, 1)
         for strategy in ("ewc", "si")
-        for planner in ("icem", "cem")
     ]
+    found = [[point.name for point in batch] for batch in by_seed(every)]
+    assert found == [["ewc_s0", "ewc_s1"], ["si_s0", "si_s1"]]
+
+
+class Process:
+    """Stands in for a worker's process: it ends at once, and the first one is killed."""
+
+    started: ClassVar[list[list[str]]] = []
+
+    def __init__(self, folder: Path, names: Sequence[str], number: int, any_code: bool) -> None:
+        self.started.append(list(names))
+        self.status = -signal.SIGKILL if len(self.started) == 1 else 0
+
+    def poll(self) -> int:
+        return self.status
+
+    def wait(self) -> int:
+        return self.status
+
+    def stop(self) -> None:
+        pass
+
+
+def test_a_killed_process_is_started_again_with_all_of_its_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("crl.sweeps.launchers.local.Worker", Process)
+    monkeypatch.setattr(Process, "started", [])
+    with planned(tmp_path, arguments("seed=0,1", "planner=icem,cem")) as folder:
+        every = by_seed([point for name in folder.names() if (point := folder.read_point(name))])
+        names = [[point.name for point in batch] for batch in every]
+        pool = LocalPool(folder.path, 1, any_code=True, batches=names)
+        source = Listed([point for batch in every for point in batch])
+        console = silent()
+        assert drive(folder, source, pool, 2, Screen(folder, console))
+        assert Process.started[0] == names[0] and sorted(map(sorted, Process.started)) == sorted(
+            map(sorted, [names[0], *names])
+        )
+        assert pool.room == 1
+        assert console.file.getvalue().count("SIGKILL; it goes on") == 2  # type: ignore[attr-defined]
+
+
+@pytest.mark.slow
+def test_the_command_makes_ordinary_runs_and_survives_the_power_cut(tmp_path: Path, repository: Path) -> None:
+    given = [*arguments("seed=0,1", "budget.steps=[160]", "checkpoint.seconds=0"), "batch=seeds", "--any-code"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    surrounded = surroundings(repository)
+
+    def finish(path: Path) -> None:
+        subprocess.run(command(*given, f"sweep_dir={path}"), cwd=tmp_path, env=surrounded, check=True)
+
+    finish(whole)
+    with subprocess.Popen(command(*given, f"sweep_dir={killed}"), cwd=tmp_path, env=surrounded) as process:
+        while not len(list((killed / "runs").glob("*/checkpoints/step_*"))) > 3 and process.poll() is None:
+            time.sleep(0.05)
+        for record in (killed / "points").glob("*/record.json"):
+            with suppress(OSError):
+                os.kill(int(json.loads(record.read_text())["process"].split()[0]), signal.SIGKILL)
+        process.kill()
+    finish(killed)
+    names = SweepFolder.open(whole).names()
+    processes = {json.loads((whole / "points" / name / "record.json").read_text())["process"] for name in names}
+    assert len(names) == 2 and len(processes) == 1
+    for name in names:
+        close(whole / "runs" / name, killed / "runs" / name)
