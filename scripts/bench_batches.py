@@ -68,7 +68,7 @@ def main(strategies: list[str]) -> None:
     for strategy in strategies:
         settings = [*SETTINGS, f"continual={strategy}"]
         configs = [compose([*settings, f"seed={SEED + at}"]) for at in range(max(SIZES))]
-        short = compose([*settings, "steps=200", "learning.final_steps=1", "evaluation.episodes=0"])
+        short = compose([*settings, "steps=200", "learning.final_steps=1", "planner.horizon=2"])
         with tempfile.TemporaryDirectory() as folder:
             one(short, Path(folder))  # loads what is loaded once
         for size in SIZES:
