@@ -70,7 +70,7 @@ def lifelong(found: Mapping[str, Any]) -> list[str]:
         f"({marks[-1]['theta_snapshot_optimiser_mb']} MB).",
         block(lifelong_table(found)),
         *([found["remark"]] if "remark" in found else []),
-        f"Ratio of a step after {found['tasks']:,} tasks to one after a single task, which protects none: {growth}. "
+        f"Ratio of a step after {found['tasks']:,} tasks to one after two, which protects a single task: {growth}. "
         "With `protect=0` all tasks are summed; from about 45 tasks on the sum is computed in Gram form, which costs "
         "the same for any number.",
         f"A checkpoint grows by {grown:.1f} kB a task; the rest is Theta, its snapshot and the moments of its "

@@ -98,7 +98,9 @@ def adapt(
         seed=seed,
         told=told,
     )
-    return ActionRefiner(TRACKING[config.refiner.kind](flow, nominal, clipped=config.refiner.clipped), features)
+    settings = config.refiner
+    refiner = TRACKING[settings.kind](flow, nominal, clipped=settings.clipped, limit=settings.limit)
+    return ActionRefiner(refiner, features)
 
 
 class ActionRefiner:

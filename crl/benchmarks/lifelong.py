@@ -90,9 +90,9 @@ class Mark:
 
 
 def marks_up_to(tasks: int) -> list[int]:
-    """1, 10, 100, ... and the number of tasks itself."""
-    powers = [10**power for power in range(len(str(tasks))) if 10**power < tasks]
-    return [*powers, tasks]
+    """1, 2 (the first step that protects a task), 10, 100, ... and the number of tasks itself."""
+    powers = [10**power for power in range(len(str(tasks)))]
+    return [*(count for count in sorted({*powers, 2}) if count < tasks), tasks]
 
 
 def measure_lifelong(
@@ -110,7 +110,8 @@ def measure_lifelong(
         told: Is told how far it is.
 
     Returns:
-        Plain data: the settings, and an entry per mark.
+        Plain data: the settings, an entry per mark, and ``growth``: the step at the end against one that protects a
+        single task, by ``continual.protect``.
     """
     settings = [
         *SETTINGS,
@@ -129,6 +130,7 @@ def measure_lifelong(
         for kind in kinds:
             told(f"memory after {mark.tasks} tasks, protect={kind}")
             mark.peak[kind] = measure_peak(_place(folder, mark), [*settings, f"continual.protect={kind}"])
+    first = marks[min(1, len(marks) - 1)]
     return {
         "benchmark": "lifelong",
         "version": __version__,
@@ -138,7 +140,7 @@ def measure_lifelong(
         "evaluated_tasks": evaluate,
         "gradient_steps_per_task": steps,
         "marks": [_plain(mark, kinds) for mark in marks],
-        "growth": {str(kind): round(marks[-1].step_ms[kind] / marks[0].step_ms[kind], 2) for kind in kinds},
+        "growth": {str(kind): round(marks[-1].step_ms[kind] / first.step_ms[kind], 2) for kind in kinds},
     }
 
 

@@ -37,6 +37,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("flow", "guess"): True,
     ("life", "steps"): None,
     ("refiner", "filter"): 3.0,
+    ("refiner", "limit"): 1.0,
     ("life", "regimes"): None,
     ("life", "labels"): "none",
     ("memory", "spread"): 0.15,

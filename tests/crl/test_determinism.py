@@ -61,9 +61,12 @@ def run(folder: Path, *overrides: str, **options: Any) -> dict[str, Any]:
     return {"metrics": (folder / "metrics.jsonl").read_bytes(), "state": state}
 
 
+FAST = ("hypercrl, ensemble", "coreset", "pnn", "redo")
+"""One of each kind; the others run among the slow tests."""
 PAIRS = [
     *(("hypercrl", planner) for planner in PLANNED_BY),
-    *((method, "icem") for method in METHODS if method != "hypercrl"),
+    *((method, "icem") for method in FAST),
+    *(pytest.param(method, "icem", marks=pytest.mark.slow) for method in METHODS if method not in ("hypercrl", *FAST)),
 ]
 
 

@@ -75,7 +75,9 @@ def make_refiner(config: Config, fitted: Fitted, action: ActionSpec) -> Refiner:
         own: Refiner = load_plugin(GROUP, name, "refiner")(config, fitted, action)
         return own
     if config.refiner.kind in TRACKING and fitted.flow is not None:
-        return TRACKING[config.refiner.kind](fitted.flow, fitted.nominal, clipped=config.refiner.clipped)
+        return TRACKING[config.refiner.kind](
+            fitted.flow, fitted.nominal, clipped=config.refiner.clipped, limit=config.refiner.limit
+        )
     if config.refiner.kind == "flow" and fitted.published is not None:
         return PublishedRefiner(fitted.published, fitted.nominal, clipped=config.refiner.clipped)
     if config.refiner.kind in COMPENSATING:

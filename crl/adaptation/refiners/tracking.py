@@ -33,16 +33,19 @@ class TrackingRefiner(Refiner):
         flow: The identifier, the calibration and, for those that use it, the fitted flow.
         nominal: The nominal model that it was fitted with.
         clipped: Keep to the action box, as a real robot must.
+        limit: Largest refined command, as a share of that box around its middle, above 0 and at most 1. A command that
+            excites what seems dead may be larger.
     """
 
     tracks = True
 
-    def __init__(self, flow: ActionFlow, nominal: NominalModel, *, clipped: bool = True) -> None:
+    def __init__(self, flow: ActionFlow, nominal: NominalModel, *, clipped: bool = True, limit: float = 1.0) -> None:
         super().__init__(flow.action)
         self.flow = flow
         self.tracker = RegimeTracker(flow.config.tracking, flow.identifier, nominal, flow.calibration, flow.box)
         self.clipped = clipped
         self._limits = flow.box if clipped else flow.box.scaled(flow.config.field.box_scale)
+        self._gentle = self._limits.scaled(limit)
         self._bound = flow.config.tracking.max_correction * self._limits.half
         self._warned = False
 
@@ -65,7 +68,7 @@ class TrackingRefiner(Refiner):
         if not bool(torch.isfinite(refined).all()):
             self._warn()
             return planned.copy()
-        bounded = action + torch.clamp(refined - action, -self._bound, self._bound)
+        bounded = self._gentle.clip(action + torch.clamp(refined - action, -self._bound, self._bound))
         if self.clipped and hypothesis.seems_dead:
             bounded = excited(bounded, self.tracker.excitation, self.flow.box)
         result: Array = self._limits.clip(bounded).numpy().astype(np.float32)

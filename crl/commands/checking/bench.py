@@ -53,6 +53,9 @@ def ros(
     run: Annotated[str | None, typer.Option(help="A run to be deployed and measured.")] = None,
     faults: Annotated[bool, typer.Option("--faults", help="Bring about faults instead, and time the stops.")] = False,
     cycles: Annotated[int, typer.Option(min=0, max=1_000_000, help="Activate and deactivate so often instead.")] = 0,
+    life: Annotated[
+        bool, typer.Option("--life", help="Let the body change instead, twice over, and kill the agent in the middle.")
+    ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the results there.")] = None,
     logs: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the nodes' output there.")] = None,
     trust: Trust = False,
@@ -67,7 +70,7 @@ def ros(
     with tempfile.TemporaryDirectory(prefix="crl_bench_") as place:
         with asking(trust):
             folder = _trusted(deployment) if deployment is not None else _deploy(robot, run, Path(place))
-        what = "faults" if faults else "cycles" if cycles else "timing"
+        what = "faults" if faults else "cycles" if cycles else "life" if life else "timing"
         words = ["--robot", robot, "--deployment", str(folder.resolve()), "--seconds", str(seconds)]
         words += ["--cycles", str(cycles)] if cycles else []
         words += ["--json", str(json_file)] if json_file is not None else []

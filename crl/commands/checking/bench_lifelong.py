@@ -18,7 +18,7 @@ def lifelong(
     tasks: Annotated[int, typer.Option(min=1, max=10_000, help="Tasks that are learned.")] = 1000,
     protect: Annotated[
         int, typer.Option(min=1, max=10_000, help="Earlier tasks that a learning step protects (continual.protect).")
-    ] = 8,
+    ] = 2,
     evaluate: Annotated[
         int, typer.Option(min=1, max=10_000, help="Earlier tasks that an evaluation plays (evaluation.tasks).")
     ] = 4,
@@ -42,7 +42,7 @@ def lifelong(
         found = measure_lifelong(tasks, protect, Path(place), evaluate=evaluate, steps=steps, told=say)
     out.print(terminal(lifelong_table(found)))
     for kind, growth in found["growth"].items():
-        say(f"protect={kind}: a step after {found['tasks']:,} tasks takes {growth} times the step after one")
+        say(f"protect={kind}: a step after {found['tasks']:,} tasks takes {growth} times the step after two")
     if json_file is not None:
         json_file.parent.mkdir(parents=True, exist_ok=True)
         json_file.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

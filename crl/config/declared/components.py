@@ -91,7 +91,7 @@ PLANNERS: Mapping[str, Settings] = {
 
 REFINERS = (
     "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_unstructured", "afm_published",
-    "afm_unguided", "regression", "box", "inverse", "replan", "l1", "indi", "lifelong",
+    "afm_unguided", "regression", "box", "inverse", "inverse_gentle", "replan", "l1", "indi", "lifelong",
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
@@ -140,6 +140,7 @@ def refiner_settings(setting: Callable[[str], Any]) -> Settings:
         read += _TRAINED
     if identifier == "published":
         return (*read, "flow.field.actions", "flow.tracking.false_alarms", "flow.tracking.evidence")
+    read += ["refiner.limit"]
     if kind == "flow":
         read += ["flow.field.actions", "flow.integration.tolerance"]
     return (*read, *_TRACKING, *(_LEARNED if identifier in ("learned", "unstructured") else _STRUCTURED))

@@ -87,6 +87,12 @@ class RefinerConfig:
     filter: float = setting(
         3.0, "Time constant of the low-pass filter of ``l1`` and ``indi``.", POSITIVE, unit="control steps"
     )
+    limit: float = setting(
+        1.0,
+        "Largest refined command, as a share of what the command may be. Below 1 it keeps out of commands that do less "
+        "the larger they are, as in a stall. For refiners that look for regimes; a probing command may be larger.",
+        Range(0, 1, above=True),
+    )
     authority: bool = setting(True, "Tell the planner the range of actions that can still be attained.")
 
     @property

@@ -23,9 +23,9 @@ SMALL = ("dynamics.hidden=[8,8]", "dynamics.hypernetwork.hidden=[4]", "planner.s
 
 def test_marks_are_powers_of_ten_and_the_end() -> None:
     assert marks_up_to(1) == [1]
-    assert marks_up_to(10) == [1, 10]
-    assert marks_up_to(250) == [1, 10, 100, 250]
-    assert marks_up_to(1000) == [1, 10, 100, 1000]
+    assert marks_up_to(10) == [1, 2, 10]
+    assert marks_up_to(250) == [1, 2, 10, 100, 250]
+    assert marks_up_to(1000) == [1, 2, 10, 100, 1000]
 
 
 def test_the_tasks_are_sound_and_differ() -> None:
@@ -49,8 +49,8 @@ def test_the_command_measures_every_mark(tmp_path: Path, monkeypatch: pytest.Mon
     done = CliRunner().invoke(app, [*words, "--json", str(file), "--plot", str(picture)])
     assert done.exit_code == 0, done.output
     found = json.loads(file.read_text())
-    assert [mark["tasks"] for mark in found["marks"]] == [1, 10, 11]
-    assert [mark["evaluated"] for mark in found["marks"]] == [1, 4, 4], "the drawn ones, and the one just learned"
+    assert [mark["tasks"] for mark in found["marks"]] == [1, 2, 10, 11]
+    assert [mark["evaluated"] for mark in found["marks"]] == [1, 2, 4, 4], "the drawn ones, and the one just learned"
     for mark in found["marks"]:
         assert set(mark["step_ms"]) == {"0", "2"} == set(mark["memory_beyond_mb"])
         assert min(mark["step_ms"].values()) > 0
@@ -60,6 +60,9 @@ def test_the_command_measures_every_mark(tmp_path: Path, monkeypatch: pytest.Mon
         )
         if CLEAR.exists():
             assert all(np.isfinite(value) for value in mark["memory_beyond_mb"].values())
+    for kind, growth in found["growth"].items():
+        steps = [mark["step_ms"][kind] for mark in found["marks"]]
+        assert growth == pytest.approx(steps[-1] / steps[1], abs=0.01)
     assert found["growth"].keys() == {"0", "2"}
     assert picture.stat().st_size > 1000
     assert "protect=2: a step after 11 tasks" in done.output + done.stderr

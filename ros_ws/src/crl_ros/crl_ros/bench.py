@@ -1,4 +1,7 @@
-"""Measurements between real processes; behind ``crl bench ros``. See :mod:`timing`, :mod:`faults`, :mod:`cycles`."""
+"""Measurements between real processes; behind ``crl bench ros``.
+
+See :mod:`timing`, :mod:`faults`, :mod:`cycles` and :mod:`living`.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,10 @@ from crl_robots import load_spec
 def main(args: Sequence[str] | None = None) -> int:
     """Measure, print, and write JSON."""
     parser = argparse.ArgumentParser(prog="python -m crl_ros.bench", description=(__doc__ or "").partition(";")[0])
-    parser.add_argument("what", choices=("timing", "faults", "cycles"))
+    parser.add_argument("what", choices=("timing", "faults", "cycles", "life"))
     parser.add_argument("--robot", default="ugv_husky")
     parser.add_argument("--deployment", type=Path, help="without one a plain waypoint follower drives")
-    parser.add_argument("--seconds", type=float, default=600.0, help="of timing")
+    parser.add_argument("--seconds", type=float, default=600.0, help="of timing, or of the life")
     parser.add_argument("--cycles", type=int, default=1000)
     parser.add_argument("--only", help="one fault")
     parser.add_argument("--json", type=Path, metavar="FILE")
@@ -36,6 +39,10 @@ def main(args: Sequence[str] | None = None) -> int:
             from crl_ros.faults import inject
 
             results = inject(wanted.robot, wanted.deployment, wanted.logs, wanted.only)
+        elif wanted.what == "life":
+            from crl_ros.living import live
+
+            results = live(wanted.robot, wanted.deployment, wanted.seconds, wanted.logs)
         else:
             from crl_ros.cycles import cycle
 

@@ -64,6 +64,20 @@ def test_corrections_are_bounded(kind: type[TrackingRefiner]) -> None:
     assert np.abs(changes).max() == pytest.approx(0.2, rel=1e-3)
 
 
+@pytest.mark.parametrize("kind", [InverseRefiner, BoxInverseRefiner])
+def test_a_limit_keeps_refined_commands_small_and_planned_ones_as_they_are(kind: type[TrackingRefiner]) -> None:
+    config = flow_config(field_hidden=[16])
+    flow = ActionFlow(config, unicycle.ACTION, bodies.structured(config), bodies.calibration())
+    gentle, free = (kind(flow, bodies.NOMINAL, limit=limit) for limit in (0.5, 1.0))
+    full = HALF.copy()
+    assert np.array_equal(gentle.refine(full), full)
+    for ours in (gentle, free):
+        observe(ours, (-1, 1), 8)
+        assert ours.regime.active
+    np.testing.assert_allclose(gentle.refine(full), [-0.5 * HALF[0], 0.5 * HALF[1]], rtol=1e-4)
+    assert np.abs(free.refine(full) / HALF).max() > 0.9
+
+
 def test_replanning_executes_the_plan_and_tells_the_planner_what_it_amounts_to() -> None:
     ours = rival(ReplanRefiner)
     observe(ours, (-1, 2), 8)

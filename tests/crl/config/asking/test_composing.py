@@ -131,6 +131,16 @@ class TestShippedFiles:
         known, held_out = (dict(leaves(compose([f"env={env}", *chosen]))) for env in ("pusher", "pusher_held_out"))
         assert {key for key in known if known[key] != held_out[key]} - may_differ == {"env.name"}
 
+    @pytest.mark.parametrize(("short", "long"), [("cartpole_length", "cartpole_100"), ("pusher", "pusher_100")])
+    def test_long_sequences_differ_in_their_budgets_alone(self, short: str, long: str) -> None:
+        few, many = (dict(leaves(compose([f"env={env}", "profile=full"]))) for env in (short, long))
+        differ = {key for key in few if few[key] != many[key]}
+        assert (
+            {"env.name"}
+            <= differ
+            <= {"env.name", "env.tasks", "budget.steps"} | {key for key in differ if key.startswith("evaluation.")}
+        )
+
     def test_defaults_compose_without_arguments(self) -> None:
         assert compose().env.name == Config().env.name
 

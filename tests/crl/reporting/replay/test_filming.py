@@ -135,6 +135,7 @@ def test_a_damaged_checkpoint_is_told(tmp_path: Path) -> None:
         assert replay(tmp_path / "run", 1).exists()
 
 
+@pytest.mark.slow
 def test_a_cart_pole_in_pictures(tmp_path: Path) -> None:
     config = tiny.settings(tmp_path, "budget.steps=[200]", "evaluation.episodes=1", env="cartpole_length", tasks="[4]")
     results = train(config, tiny.quiet()[0])

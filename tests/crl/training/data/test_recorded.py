@@ -77,6 +77,7 @@ def test_a_bag_comes_before_the_environment(bag: Path, tmp_path: Path) -> None:
     assert again["env_steps"] == results["env_steps"] == 600
 
 
+@pytest.mark.slow
 def test_it_learns_a_husky_as_well_as_the_environment_teaches(tmp_path: Path) -> None:
     """Error of the predicted changes, in their deviations, on drives that neither has seen."""
     settings = compose(["env=ugv_mission_husky", "refiner=afm", "dynamics.hidden=[32,32]", "videos=false"])

@@ -47,7 +47,9 @@ def lived(config: Config) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key not in TIMES}
 
 
-@pytest.mark.parametrize("refiner", ["lifelong", "afm", "none", "oracle"])
+@pytest.mark.parametrize(
+    "refiner", ["lifelong", *(pytest.param(name, marks=pytest.mark.slow) for name in ("afm", "none", "oracle"))]
+)
 def test_every_refiner_lives(tmp_path: Path, refiner: str) -> None:
     record = lived(settings(tmp_path, refiner=refiner))
     assert record["steps"] == 150

@@ -21,7 +21,7 @@ def mission(folder: Path, *overrides: str) -> dict[str, Any]:
     return dict(record)
 
 
-@pytest.mark.parametrize("strategy", ["snapshot", "hypercrl"])
+@pytest.mark.parametrize("strategy", [pytest.param("snapshot", marks=pytest.mark.slow), "hypercrl"])
 def test_who_has_learned_a_fault_is_told_of_it_and_keeps_to_the_mission(strategy: str, tmp_path: Path) -> None:
     record = mission(tmp_path, f"continual={strategy}", "tasks=[0,1]")
     assert record["completed"], record
@@ -31,6 +31,7 @@ def test_who_has_not_is_lost(tmp_path: Path) -> None:
     assert not mission(tmp_path, "tasks=[0]")["completed"]
 
 
+@pytest.mark.slow
 def test_who_forgets_the_nominal_body_is_lost_before_the_fault(tmp_path: Path) -> None:
     """Fine-tuning ends with the model of the fault, whatever it is told."""
     record = mission(tmp_path, "continual=finetune", "tasks=[0,1]")

@@ -71,6 +71,7 @@ def first_flown(running: Iterator[tuple[int, int, str]]) -> None:
     raise AssertionError("nothing was flown")
 
 
+@pytest.mark.slow
 def test_a_flow_that_was_fitted_before_flies_as_its_own_fit_does(
     one: tuple[Path, list[tuple[int, int, str]]], flow: Path, bend: Path, tmp_path: Path
 ) -> None:

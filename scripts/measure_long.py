@@ -1,0 +1,68 @@
+"""Learns a hundred pole lengths in sequence with several strategies, and writes docs/results/long.json and its page.
+
+The questions: is the hundredth length still learned as fast as by a fresh model, what is forgotten on the way, and what
+is kept? `single` is the fresh model of every length. What is finished in FOLDER is not run again.
+
+usage: python scripts/measure_long.py FOLDER [METHOD ...] [--seeds 0] [--collect]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from crl.reporting.pages.long_page import page
+from crl.reporting.runs import RunRecord, read_run, run_folders
+
+METHODS = ("single", "hypercrl", "finetune_heads", "redo", "l2_init", "continual_backprop", "coreset", "multitask")
+
+
+def run(folder: Path, method: str, seeds: list[int]) -> None:
+    """Run one strategy, one seed after the other."""
+    settings = ["env=cartpole_100", f"continual={method}", f"seed={','.join(map(str, seeds))}", "launcher.workers=1"]
+    where = [f"sweep_dir={folder / method}", "videos=false", "check=false"]
+    subprocess.run([sys.executable, "-m", "crl.cli", "sweep", "--any-code", *settings, *where], check=False)
+
+
+def kept(record: RunRecord) -> dict[str, Any]:
+    """What the page needs of a run."""
+    names = ("seed", "matrix_tasks", "average_return", "average_success", "forgetting_return", "cpu_seconds", "commit")
+    curves: dict[str, list[float]] = {}
+    for line in record.lines("episode"):
+        curves.setdefault(line["task"], []).append(round(line["return"], 2))
+    measured = record.results["memory"]
+    return {
+        **{name: record.results[name] for name in names},
+        "returns": {task["name"]: task["mean_return"] for task in record.results["tasks"]},
+        "curves": curves,
+        "bytes_constant": measured.get("measured_bytes_constant"),
+        "bytes_per_task": measured.get("measured_bytes_per_task"),
+    }
+
+
+def main() -> None:
+    """Run what is missing, collect, and write the page."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("methods", nargs="*", default=METHODS)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/results/long.json"))
+    parser.add_argument("--collect", action="store_true", help="run nothing, and collect what is finished")
+    chosen = parser.parse_args()
+    for method in () if chosen.collect else chosen.methods:
+        run(chosen.folder, method, chosen.seeds)
+    found: dict[str, Any] = {}
+    for method in METHODS:
+        runs = [path for path in run_folders(chosen.folder / method / "runs") if (path / "results.json").is_file()]
+        if runs:
+            found[method] = [kept(read_run(path)) for path in runs]
+    chosen.out.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
+    chosen.out.with_suffix(".md").write_text(page(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
