@@ -120,7 +120,7 @@ class _Known(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor, None, None]:
         """The gradient by the weights."""
         (gradient,) = ctx.saved_tensors
         return outer * gradient, None, None
@@ -164,5 +164,5 @@ class ComputingTogether(Computing):
         if not (joins and weights.requires_grad and torch.is_grad_enabled()):
             return model.loss(weights, normalisers, windows, network)
         loss, gradient = self._seat.ask(LossOf(model, weights, normalisers, windows))
-        found: Tensor = _Known.apply(weights, loss, gradient)
+        found: Tensor = _Known.apply(weights, loss, gradient)  # type: ignore[no-untyped-call]
         return found
