@@ -12,7 +12,7 @@ WORKERS ?= $(shell $(BIN)/python -c "from crl.cores import cores; print(min(core
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
-MANIFEST := pyproject.toml constraints.txt crl/version.py
+MANIFEST := pyproject.toml constraints.txt crl/version.py hatch_build.py crl/kernel/building.py $(wildcard crl/kernel/source/*)
 # Small matrices get slower with more threads; crl sets PyTorch's own number itself.
 export OMP_NUM_THREADS ?= 1
 

@@ -24,7 +24,7 @@ import bench_planning
 import torch
 
 from crl.benchmarks.limits import measure_limits
-from crl.benchmarks.planning import measure_deadlines, measure_rollouts
+from crl.benchmarks.planning import measure_deadlines, measure_rollouts, measure_updates
 from crl.training.runs.provenance import commit
 from crl.version import __version__
 
@@ -52,6 +52,7 @@ def measure(quick: bool) -> dict[str, Any]:
         "quick": quick,
         "limits": {**asdict(limits), "product": limits.product},
         "rollouts": measure_rollouts(limits, 3 if quick else 15),
+        "updates": measure_updates(3 if quick else 9),
         "deadlines": measure_deadlines(10 if quick else 100),
     }
     found["steps"] = [

@@ -26,12 +26,16 @@ wheels=("$folder"/dist/*.whl)
 
 say "what the wheel must hold"
 "${PYTHON:-python3.11}" - "${wheels[0]}" <<'PYTHON'
+import shutil
 import sys
 import zipfile
 
 names = set(zipfile.ZipFile(sys.argv[1]).namelist())
 wanted = ["crl/cli.py", "crl/py.typed", "crl/bibliography.bib", "crl/configs/config.yaml", "crl_envs/__init__.py"]
 wanted += ["crl_envs/missions/maps/courtyard.csv", "crl_robots/specs/ugv_husky.yaml"]
+wanted += ["crl/kernel/source/rollout.c"]
+if any(shutil.which(name) for name in ("cc", "gcc", "clang")):
+    wanted += ["crl/kernel/librollout.so"]
 missing = [name for name in wanted if name not in names]
 assert not missing, f"the wheel lacks {missing}"
 astray = sorted(name for name in names if name.split("/")[0] in ("tests", "docs", "runs", "benchmarks", "configs", "envs"))

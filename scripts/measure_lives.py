@@ -33,7 +33,7 @@ learning alone."""
 KEPT = (
     *("seed", "steps", "waypoints", "cross_track", "right", "reward", "visits", "returns", "returned", "recalled"),
     *("recalls", "false_alarms", "unchanged", "crashes", "known", "by_regime", "ms", "goal_distance", "learning"),
-    "bytes",
+    *("bytes", "served", "serves"),
 )
 
 

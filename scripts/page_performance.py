@@ -18,6 +18,7 @@ from crl.benchmarks.tables import (
     machine_table,
     rollouts_table,
     steps_table,
+    updates_table,
 )
 from crl.reporting.tables.markdown import block
 
@@ -43,9 +44,12 @@ def speed(found: Mapping[str, Any]) -> list[str]:
         "([strategies](reference/strategies.md)).",
         block(steps_table(found)),
         "## A rollout of the model",
-        "Operations count those of the matrix products alone. Small networks are limited by the number of operations, "
-        "not by their size.",
+        "All steps of K action sequences, by PyTorch and as it comes: by the compiled kernel where it was built "
+        "([planning](concepts/planning.md)). Operations count those of the matrix products alone. No float32 code can "
+        "be faster than the units for multiplying and adding (FMA) allow.",
         block(rollouts_table(found)),
+        "One round of a planner at the same sizes: samples, rollout, returns and refit.",
+        block(updates_table(found)),
         "## A decision",
         block(decisions_table(found)),
         "## Deadlines",

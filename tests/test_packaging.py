@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import importlib
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 import tomllib
 import zipfile
 from importlib.metadata import entry_points, version
@@ -31,11 +33,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = folder.glob("*.whl")
-    assert built.name == f"crl-{crl.__version__}-py3-none-any.whl"
+    platform = sysconfig.get_platform().replace("-", "_").replace(".", "_") if can_compile() else "any"
+    assert built.name == f"crl-{crl.__version__}-py3-none-{platform}.whl"
     unpacked = folder / "unpacked"
     with zipfile.ZipFile(built) as archive:
         archive.extractall(unpacked)
     return unpacked
+
+
+def can_compile() -> bool:
+    return any(shutil.which(name) for name in ("cc", "gcc", "clang"))
 
 
 class TestWheel:
@@ -48,6 +55,7 @@ class TestWheel:
             "crl_envs/missions/maps/hall.csv",
             "crl_robots/py.typed",
             "crl/configs/config.yaml",
+            "crl/kernel/source/rollout.c",
             "crl/configs/env/door_open.yaml",
             "crl_robots/specs/ugv_husky.yaml",
             "crl/configs/profile/door_open/quick.yaml",
@@ -64,6 +72,17 @@ class TestWheel:
             "crl_robots",
             f"crl-{crl.__version__}.dist-info",
         }
+
+    @pytest.mark.skipif(not can_compile(), reason="there is no C compiler: the wheel holds Python alone")
+    def test_holds_a_kernel_that_fits_its_python(self, wheel: Path) -> None:
+        code = (
+            f"import sys; sys.path.insert(0, {str(wheel)!r})\n"
+            "from crl.kernel.library import library\n"
+            "print(library().loaded._name, *library().sets)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=wheel)
+        name, first, *_ = done.stdout.split()
+        assert (name, first) == (str(wheel / "crl/kernel/librollout.so"), "portable")
 
     def test_holds_every_config(self, wheel: Path, repository: Path) -> None:
         def listed(folder: Path) -> set[str]:

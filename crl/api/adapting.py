@@ -98,8 +98,8 @@ def adapt(
         seed=seed,
         told=told,
     )
-    settings = config.refiner
-    refiner = TRACKING[settings.kind](flow, nominal, clipped=settings.clipped, limit=settings.limit)
+    chosen = config.refiner
+    refiner = TRACKING[chosen.kind](flow, nominal, clipped=chosen.clipped, limit=chosen.limit)
     return ActionRefiner(refiner, features)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +24,12 @@ RATES = (20, 50, 100)
 """Rates of control that deadlines are measured for (Hz)."""
 SHARE = 0.5
 """Share of a control period that a plan may take."""
+
+
+PATHS = ("torch", "auto")
+"""Values of ``dynamics.kernel``: PyTorch, and the compiled kernel where it was built."""
+UPDATED = ("mppi", "icem")
+"""Planners whose rounds are measured."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +56,17 @@ SIZES = (
 )
 
 
-def rollout_of(size: Size) -> tuple[Rollout, Tensor, int]:
-    """A rollout of a size with fresh weights, an observation [S], and floating point operations of its products."""
+def rollout_of(size: Size, kernel: str = "auto") -> tuple[Rollout, Tensor, int]:
+    """A rollout of a size with fresh weights, an observation [S], and floating point operations of its products.
+
+    Args:
+        size: The size.
+        kernel: ``dynamics.kernel``.
+    """
     fields = [ObservationField(f"x{i}", "1") for i in range(size.linear)]
     fields += [ObservationField(f"angle{i}", "rad", kind="angle") for i in range(size.angles)]
-    names = tuple(f"u{i}" for i in range(size.actions))
-    action = ActionSpec(names, ("1",) * size.actions, (-1.0,) * size.actions, (1.0,) * size.actions)
-    config = DynamicsConfig(hidden=list(size.hidden), activation=size.activation, ensemble=size.members)
+    action = _action(size.actions)
+    config = DynamicsConfig(hidden=list(size.hidden), activation=size.activation, ensemble=size.members, kernel=kernel)
     model = DynamicsModel(config, ObservationSpec(tuple(fields)), action)
     weights = model.network.initial(torch.Generator().manual_seed(0))
     per_row = sum(2 * size.members * fan_in * fan_out for fan_in, fan_out in model.network.layers)
@@ -63,21 +75,56 @@ def rollout_of(size: Size) -> tuple[Rollout, Tensor, int]:
 
 
 def measure_rollouts(limits: Limits, repeats: int = 9) -> list[dict[str, Any]]:
-    """Milliseconds of rollouts, and the share of the fastest product that their products reach."""
-    made = {size: rollout_of(size) for size in SIZES}
-    actions = {size: torch.rand(size.samples, size.horizon, size.actions) * 2 - 1 for size in SIZES}
-    with torch.inference_mode():
-        times = interleaved(
-            {size: (lambda size=size: made[size][0](made[size][1], actions[size])) for size in SIZES},  # type: ignore[misc]
-            repeats,
-        )
+    """Milliseconds of rollouts by PyTorch and as they come, and the shares of the machine's limits that they reach."""
     rows = []
     for size in SIZES:
-        taken, operations = median(times[size]), made[size][2]
-        rate = operations / 1e6 / taken
-        sizes = f"{size.samples} x {size.horizon}, {size.members} x {list(size.hidden)} {size.activation}"
-        shares = {"share_of_product": round(rate / limits.product, 2), "share_of_layer": round(rate / limits.layer, 2)}
-        rows.append({"name": size.name, "size": sizes, "ms": taken, "gflops": round(rate, 1), **shares})
+        made = {kernel: rollout_of(size, kernel) for kernel in PATHS}
+        actions = torch.rand(size.samples, size.horizon, size.actions) * 2 - 1
+        with torch.inference_mode():
+            works = {path: functools.partial(rollout, start, actions) for path, (rollout, start, _) in made.items()}
+            times = interleaved(works, repeats)
+        taken, in_torch = median(times["auto"]), median(times["torch"])
+        rate = made["auto"][2] / 1e6 / taken
+        rows.append(
+            {
+                "name": size.name,
+                "size": f"{size.samples} x {size.horizon}, {size.members} x {list(size.hidden)} {size.activation}",
+                "torch_ms": in_torch,
+                "ms": taken,
+                "ratio": round(in_torch / taken, 2),
+                "gflops": round(rate, 1),
+                "share_of_product": round(rate / limits.product, 2),
+                "share_of_layer": round(rate / limits.layer, 2),
+                "share_of_fma": None if limits.fma is None else round(rate / limits.fma, 2),
+            }
+        )
+    return rows
+
+
+def measure_updates(repeats: int = 5) -> list[dict[str, Any]]:
+    """Milliseconds of one round of a planner, by PyTorch and as it comes: samples, rollout, returns and refit."""
+    rows = []
+    for size in SIZES:
+        action = _action(size.actions)
+        for name in UPDATED:
+            config = PlannerConfig(name=name, samples=size.samples, horizon=size.horizon, rounds=1)
+            works: dict[str, Callable[[], object]] = {}
+            for path in PATHS:
+                rollout, start, _ = rollout_of(size, path)
+                planner, generator = make_planner(config, action), torch.Generator().manual_seed(0)
+                works[path] = functools.partial(planner.plan, rollout, _reward, start, generator)
+            with torch.inference_mode():
+                times = interleaved(works, repeats)
+            taken, in_torch = median(times["auto"]), median(times["torch"])
+            rows.append(
+                {
+                    "name": size.name,
+                    "planner": name,
+                    "torch_ms": in_torch,
+                    "ms": taken,
+                    "ratio": round(in_torch / taken, 2),
+                }
+            )
     return rows
 
 
@@ -87,7 +134,7 @@ def measure_deadlines(plans: int = 100) -> list[dict[str, Any]]:
     By CPU time, as if nothing else ran; and by wall time, with whatever else the machine does.
     """
     rollout, start, _ = rollout_of(SIZES[1])
-    action = ActionSpec(("a", "b"), ("1", "1"), (-1.0, -1.0), (1.0, 1.0))
+    action = _action(SIZES[1].actions)
     config = PlannerConfig(samples=2000, horizon=SIZES[1].horizon, rounds=4)
     rows = []
     for rate in RATES:
@@ -106,6 +153,10 @@ def measure_deadlines(plans: int = 100) -> list[dict[str, Any]]:
             row[name] = {"sequences": int(np.median(scored)), "late_median_ms": median_late, "late_p99_ms": p99}
         rows.append(row)
     return rows
+
+
+def _action(size: int) -> ActionSpec:
+    return ActionSpec(tuple(f"u{i}" for i in range(size)), ("1",) * size, (-1.0,) * size, (1.0,) * size)
 
 
 def _reward(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:

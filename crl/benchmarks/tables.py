@@ -18,6 +18,7 @@ def machine_table(found: Mapping[str, Any]) -> Table:
         ("product of 1024 x 1024 matrices, BLAS", limits["blas"], None),
         ("the same, oneDNN", limits["onednn"], None),
         ("product [256, 200] x [200, 200], BLAS", limits["layer"], None),
+        ("multiplying and adding in registers (FMA)", limits["fma"], None),
         ("copy in memory", None, limits["copy"]),
     ]
     return Table.of(columns, rows)
@@ -39,18 +40,34 @@ def steps_table(found: Mapping[str, Any]) -> Table:
 
 
 def rollouts_table(found: Mapping[str, Any]) -> Table:
-    """Rollouts against the fastest product."""
+    """Rollouts by PyTorch and as they come, which is the compiled kernel's where it was built, against the limits."""
     share = Number(".0f", 100.0, " %")
     columns = [
         Column("rollout"),
         Column("sequences x steps, network"),
-        Column("time", Number(".1f"), "ms"),
+        Column("PyTorch", Number(".2f"), "ms"),
+        Column("as it comes", Number(".2f"), "ms"),
+        Column("ratio", Number(".1f")),
         Column("rate", Number(".0f"), "GF/s"),
         Column("share of the fastest product", share),
         Column("share of a layer's", share),
+        Column("share of FMA", share),
     ]
-    names = ("name", "size", "ms", "gflops", "share_of_product", "share_of_layer")
+    names = (
+        *("name", "size", "torch_ms", "ms", "ratio", "gflops"),
+        *("share_of_product", "share_of_layer", "share_of_fma"),
+    )
     return Table.of(columns, [[row[name] for name in names] for row in found["rollouts"]])
+
+
+def updates_table(found: Mapping[str, Any]) -> Table:
+    """One round of a planner by PyTorch and as it comes."""
+    columns = [
+        *(Column("planner"), Column("size"), Column("PyTorch", Number(".2f"), "ms")),
+        *(Column("as it comes", Number(".2f"), "ms"), Column("ratio", Number(".1f"))),
+    ]
+    names = ("planner", "name", "torch_ms", "ms", "ratio")
+    return Table.of(columns, [[row[name] for name in names] for row in found["updates"]])
 
 
 def decisions_table(found: Mapping[str, Any]) -> Table:

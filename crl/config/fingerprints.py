@@ -41,6 +41,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("life", "regimes"): None,
     ("life", "labels"): "none",
     ("memory", "spread"): 0.15,
+    ("dynamics", "kernel"): "auto",
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was
 done before."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from crl.diagnosis.disk import disk
 from crl.diagnosis.finding import Finding
+from crl.diagnosis.kernel import kernel
 from crl.diagnosis.packages import packages
 from crl.diagnosis.plugins import plugins
 from crl.diagnosis.processors import processors
@@ -28,6 +29,7 @@ def examine(runs: Path) -> Iterator[tuple[str, list[Finding]]]:
         ("packages", packages),
         ("entry points", plugins),
         ("processors", processors),
+        ("kernel", kernel),
         ("rendering", rendering),
         ("video", video),
         ("disk", lambda: disk(runs)),

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from crl.dynamics.features import wrap
+from crl.kernel.layout import Layout
 from crl.types import ActionSpec, ObservationSpec, SpecError
 
 
@@ -39,6 +40,7 @@ class Body:
         feature_floor: Smallest deviation of every feature, [F].
         event: By how much a change element changes in an event, [D]: never, for a body.
         where: Where in an observation the field of a name begins.
+        layout: ``None``: whole observations move by their roles, which the compiled kernel does not know.
 
     Raises:
         SpecError: The observation has no position in one to three coordinates, or its fields are of no use for it.
@@ -55,6 +57,7 @@ class Body:
                 )
             where.setdefault(field.role, []).append(at)
         self.size = spec.size
+        self.layout: Layout | None = None
         self.position = where.get("position", [])
         self.dimensions = len(self.position)
         if self.dimensions not in (1, 2, 3):
@@ -100,6 +103,11 @@ class Body:
         self._mask = torch.tensor([index in self.angles for index in range(len(self.state))], dtype=torch.bool)
         self.low = torch.tensor([fields[at].low if fields[at].kind == "linear" else -math.inf for at in self.state])
         self.high = torch.tensor([fields[at].high if fields[at].kind == "linear" else math.inf for at in self.state])
+
+    def state_layout(self) -> Layout:
+        """How the compiled kernel reads and moves velocities and state; angles are not wrapped."""
+        kinds = ["free_angle" if index in self.angles else "linear" for index in range(len(self.state))]
+        return Layout(kinds, self.low, self.high, self._first)
 
     def read(self, state: Tensor) -> Tensor:
         """Features [..., F] of the velocities and the state [..., N]: angles as cosine and sine."""

@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from crl.kernel.layout import Layout
 from crl.types import ObservationSpec
 
 _FEATURES = {"linear": 1, "angle": 2, "quaternion": 9}
@@ -34,6 +35,7 @@ class Features(Protocol):
         scale_floor: Smallest deviation of every change element, [D].
         feature_floor: Smallest deviation of every feature, [F].
         event: By how much a change element changes in an event, [D]; infinite for those that never count.
+        layout: How the compiled kernel reads and moves whole observations; ``None``: it can't.
     """
 
     size: int
@@ -42,6 +44,7 @@ class Features(Protocol):
     scale_floor: Tensor
     feature_floor: Tensor
     event: Tensor
+    layout: Layout | None
 
     def encode(self, observation: Tensor) -> Tensor:
         """Features [..., F] of observations [..., S]."""
@@ -90,6 +93,7 @@ class FeatureMap:
         # Only linear fields are clamped: an angle wraps and a quaternion is renormalised instead.
         self.low = spread(bounded, [f.low if f.kind == "linear" else -math.inf for f in spec.fields])
         self.high = spread(bounded, [f.high if f.kind == "linear" else math.inf for f in spec.fields])
+        self.layout: Layout | None = Layout([field.kind for field in spec.fields], self.low, self.high)
         self._starts = spec.offsets()
         self._flat = not any(field.kind == "quaternion" for field in spec.fields)
         """Whether every field is one number, so that all are moved at once."""

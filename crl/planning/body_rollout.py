@@ -2,19 +2,22 @@
 
 A step is few and small operations, so that their number counts: the first layer reads state, cosines, sines and
 commands in one product, and angles are wrapped after the last step. A body whose changes depend on its command alone
-is not unrolled at all. Positions, headings and goals are put together at the end, too.
+is not unrolled at all. Positions, headings and goals are put together at the end, too. Where the compiled kernel is
+there (:mod:`crl.planning.compiling`), all steps are one call of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from crl.dynamics.body import Body
 from crl.dynamics.task_model import TaskModel
-from crl.planning.folding import fold
+from crl.planning.compiling import compiled
+from crl.planning.folding import Folded, fold
 
 
 class BodyRollout:
@@ -44,6 +47,7 @@ class BodyRollout:
         self._middle = folded.middle
         self._last = folded.last
         self._last_bias = folded.last_bias.sum(dim=0)
+        self._compiled = compiled(_by_field(folded, body), body.state_layout(), model.model.config.kernel)
         self.offset: Tensor | None = None
         """Added to the changes of every step, [D], in axes of the present heading: an estimated disturbance."""
         self.reach: Callable[[Tensor], Tensor] | None = None
@@ -63,6 +67,9 @@ class BodyRollout:
         if body.commands:
             before = torch.cat([observation[body.command].expand(samples, 1, -1), actions[:, :-1]], dim=1)
             driven = torch.cat([actions, before], dim=-1)
+        if self._compiled is not None and not (driven.requires_grad or observation.requires_grad):
+            after, moves = self._compiled(observation[body.state], driven, self.offset)
+            return body.assemble(observation, body.wrapped(after[:, 1:]), moves, actions)
         state = observation[body.state].expand(samples, -1)
         if not body.state:
             rows = torch.addmm(self._bias, driven.reshape(samples * horizon, -1), self._first)
@@ -97,3 +104,21 @@ class BodyRollout:
         for matrix, bias in self._middle:
             x = self._act(torch.baddbmm(bias, x, matrix))
         return torch.bmm(x, self._last).sum(dim=0) + self._last_bias
+
+
+def _by_field(folded: Folded, body: Body) -> Folded:
+    """The networks with inputs as the kernel gives them: those of one element of the state after the other.
+
+    Then actions and the command before, as in the rollout; as a model reads them, the command comes first.
+    """
+    levels = len(body.state) - len(body.angles)
+    order: list[int] = []
+    for at in range(len(body.state)):
+        if at in body.angles:
+            angle = levels + body.angles.index(at)
+            order += [angle, angle + len(body.angles)]
+        else:
+            order.append(at - sum(other < at for other in body.angles))
+    of_action = range(body.state_features + body.commands, folded.first.shape[1])
+    of_command = range(body.state_features, body.state_features + body.commands)
+    return replace(folded, first=folded.first[:, [*order, *of_action, *of_command]])

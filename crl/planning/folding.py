@@ -26,7 +26,7 @@ class Folded:
         last: Matrix of the last layer, [E, hidden, D].
         last_bias: Its bias, [E, 1, D].
         members: Members E.
-        act: The activation.
+        activation: The activation's name.
     """
 
     first: Tensor
@@ -35,7 +35,22 @@ class Folded:
     last: Tensor
     last_bias: Tensor
     members: int
-    act: Callable[[Tensor], Tensor]
+    activation: str
+
+    @property
+    def act(self) -> Callable[[Tensor], Tensor]:
+        """The activation."""
+        found: Callable[[Tensor], Tensor] = ACTIVATIONS[self.activation]
+        return found
+
+    def layers(self) -> list[tuple[Tensor, Tensor]]:
+        """Matrix [E, in, out] and bias [E, 1, out] of every layer."""
+        return [(self.first, self.first_bias), *self.middle, (self.last, self.last_bias)]
+
+    def member(self, index: int) -> Folded:
+        """One member alone."""
+        layers = [(matrix[index : index + 1], bias[index : index + 1]) for matrix, bias in self.layers()]
+        return Folded(*layers[0], layers[1:-1], *layers[-1], 1, self.activation)
 
     def flat_first(self) -> tuple[Tensor, Tensor]:
         """The first layers of all members, which read the same, as one matrix [in, E * hidden] with one bias."""
@@ -79,5 +94,5 @@ def fold(
         (last[..., :outputs] * scale).contiguous(),
         (last_bias[..., :outputs] * scale).contiguous(),
         members,
-        ACTIVATIONS[network.activation],
+        network.activation,
     )

@@ -1,7 +1,8 @@
 """The hot loop that all planners share: unroll the learned model for K action sequences at once.
 
 Everything that is constant while the weights are is folded once (:mod:`crl.planning.folding`), so that a step is one
-matrix product per layer.
+matrix product per layer. Where the compiled kernel is there and can do it (:mod:`crl.planning.compiling`), all steps
+are one call of it; the trajectories differ by float32's rounding.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.network import TargetNetwork
+from crl.planning.compiling import compiled
 from crl.planning.folding import fold
 
 
@@ -42,13 +44,17 @@ class Rollout:
         folded = fold(model, weights, normalisers, network, apart=apart)
         self.features = self._features = model.features
         self.folded = folded
-        self.joins = not apart
         self._members = folded.members
         self._apart = apart
         self._act = folded.act
         self._first, self._first_bias = folded.flat_first()
         self._middle = folded.middle
         self._last, self._last_bias = folded.last, folded.last_bias
+        kept = [folded.member(index) for index in range(self._members)] if apart else [folded]
+        found = [compiled(part, model.features.layout, model.config.kernel) for part in kept]
+        self._compiled = [unroller for unroller in found if unroller is not None]
+        """One of all members or, apart, one of each; none: PyTorch unrolls them."""
+        self.joins = not apart and not self._compiled
         if apart:
             self._own = folded.first.contiguous(), folded.first_bias.reshape(self._members, 1, -1).contiguous()
 
@@ -82,6 +88,9 @@ class Rollout:
         Returns:
             [K, H + 1, S]; with ``apart``, those of every member, [E, K, H + 1, S].
         """
+        if self._compiled and not (actions.requires_grad or observation.requires_grad):
+            found = [unroller(observation, actions)[0] for unroller in self._compiled]
+            return torch.stack(found) if self._apart else found[0]
         samples, horizon, _ = actions.shape
         shape = (self._members, samples) if self._apart else (samples,)
         step_on = self.step_apart if self._apart else self.step

@@ -12,13 +12,14 @@ import pytest
 
 SPEED: dict[str, Any] = {
     "version": "1.2.3", "commit": None, "torch": "9.9", "processor": "Abacus",
-    "limits": {"blas": 80.5, "onednn": None, "layer": 60.25, "copy": 12.5, "product": 80.5},
+    "limits": {"blas": 80.5, "onednn": None, "layer": 60.25, "copy": 12.5, "product": 80.5, "fma": 115.25},
     "rollouts": [
         {
-            "name": "door", "size": "128 x 20", "ms": 8.24, "gflops": 61.2, "share_of_product": 0.76,
-            "share_of_layer": 1.0,
+            "name": "door", "size": "128 x 20", "torch_ms": 16.48, "ms": 8.24, "ratio": 2.0, "gflops": 61.2,
+            "share_of_product": 0.76, "share_of_layer": 1.0, "share_of_fma": None,
         }
     ],
+    "updates": [{"name": "large", "planner": "mppi", "torch_ms": 270.5, "ms": 150.25, "ratio": 1.8}],
     "deadlines": [
         {
             "hz": 50, "deadline_ms": 10.0,
@@ -70,7 +71,9 @@ def test_every_figure_is_on_the_page(script: ModuleType, tmp_path: Path) -> None
     assert "Abacus, torch 9.9, crl 1.2.3, commit unknown." in page
     assert "| the same, oneDNN | - | - |" in page
     assert "| pusher | 20 | 153 | 13.5 | 11.3 | 21.5 | 7.1 |" in page
-    assert "| door | 128 x 20 | 8.2 | 61 | 76 % | 100 % |" in page
+    assert "| multiplying and adding in registers (FMA) | 115.2 | - |" in page
+    assert "| door | 128 x 20 | 16.48 | 8.24 | 2.0 | 61 | 76 % | 100 % | - |" in page
+    assert "| mppi | large | 270.50 | 150.25 | 1.8 |" in page
     assert "| door_open | icem | 192 x 8 x 4 | 12.5 | 15.0 |" in page
     assert "| 50 | 10 | 1,234 | -1.50 | 0.25 | 1,111 | -1.25 | 3.75 |" in page
     assert "1,000 tasks" not in page

@@ -57,6 +57,7 @@ MPC = AgentKind(
         "dynamics.out_var",
         "dynamics.loss",
         "dynamics.rollout",
+        "dynamics.kernel",
         "learning.batch",
         "learning.clip",
         "learning.lr_embedding",

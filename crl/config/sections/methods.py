@@ -61,6 +61,12 @@ class DynamicsConfig:
     )
     loss: str = setting("mse", "``mse`` or ``smooth_l1``; ignored with ``out_var``.", choices=("mse", "smooth_l1"))
     rollout: int = setting(1, "Steps over which the training loss unrolls the model.", FEW)
+    kernel: str = setting(
+        "auto",
+        "What unrolls the model for planners. ``auto``: the compiled kernel, where it was built and the model is on "
+        "the CPU, else PyTorch; ``torch``: always PyTorch. The two differ by float32's rounding.",
+        choices=("auto", "torch"),
+    )
     hypernetwork: HypernetworkConfig = field(default_factory=HypernetworkConfig)
 
 

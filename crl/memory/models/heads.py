@@ -34,11 +34,13 @@ class HeadMemory(UnderContexts):
     """
 
     kind = "heads"
+    widest = 1.7
 
     def __init__(self, bridge: Bridge, units: Units, most: int, *, spread: float) -> None:
         base = bridge.base
         self._trunk, nominal = base.weights.split([base.network.size - base.network.head_size, base.network.head_size])
         super().__init__(bridge, units, most, nominal)
+        self._spread = spread
         self._ridge = (units.unit / base.scale / spread).square().double()
         self._prior = nominal
 
@@ -57,12 +59,39 @@ class HeadMemory(UnderContexts):
             self._set(regime, self._solved(inner))
             return float(self.base.loss(self._network(self._kept[regime]), inner))
 
-    def _solved(self, steps: Steps) -> Tensor:
-        """The most probable last layer, given transitions as the regime's own network sees them."""
+    def doubt(self, regime: int, observation: Tensor, action: Tensor) -> Tensor | None:
+        """See :class:`Memory`: the posterior deviation of what a last layer says, given where it was seen.
+
+        It is that of Bayesian linear regression with the prior of :meth:`learn`. The few inputs that are kept of a
+        regime stand for all that it was learned from.
+        """
+        entry = self.regimes[regime]
+        if entry.seen is None:
+            return None
+        count = len(action)
+        both = Steps(
+            torch.cat([observation, entry.seen[0]]), torch.cat([action, entry.seen[1]]), action.new_zeros(0, self.size)
+        )
+        with torch.no_grad():
+            features = self._features(self._relative.inner(regime, both))
+            gram = features @ features.T
+            across, own = gram[:count, count:], gram[count:, count:]
+            noise = self._ridge.view(-1, 1, 1) * torch.eye(len(own), dtype=torch.float64)
+            told = torch.linalg.solve(own + noise, across.T.expand(self.size, -1, -1))
+            left = gram.diagonal()[:count].unsqueeze(-1) - (across.T * told).sum(dim=1).T
+        deviation: Tensor = self._spread * left.clamp_min(0.0).sqrt() * self.base.scale
+        return deviation.float()
+
+    def _features(self, steps: Steps) -> Tensor:
+        """What the last layer reads [N, F + 1], with a one for the bias."""
         network = self.base.network
         read = self.base.read(steps.observation, steps.action).unsqueeze(0)
         features = network.layer_inputs(self.base.weights, read)[-2][0].double()
-        features = torch.cat([features, torch.ones(len(features), 1, dtype=torch.float64)], dim=1)
+        return torch.cat([features, torch.ones(len(features), 1, dtype=torch.float64)], dim=1)
+
+    def _solved(self, steps: Steps) -> Tensor:
+        """The most probable last layer, given transitions as the regime's own network sees them."""
+        features = self._features(steps)
         prior = self._prior.view(features.shape[1], -1).double()  # the matrix, and the bias below it
         left = (steps.change / self.base.scale).double() - features @ prior
         eye = torch.eye(features.shape[1], dtype=torch.float64)

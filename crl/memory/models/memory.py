@@ -29,6 +29,8 @@ class Memory(ABC):
 
     Attributes:
         kind: Name of this kind of memory.
+        widest: Common units up to which a regime's own deviation counts where it is in force: what errs more explains
+            nothing. Less where :meth:`doubt` says how far a model may err.
         regimes: The regimes by number, the nominal one first.
 
     Raises:
@@ -36,6 +38,7 @@ class Memory(ABC):
     """
 
     kind: ClassVar[str]
+    widest: ClassVar[float] = 3.0
 
     def __init__(self, size: int, most: int) -> None:
         if most < 2:
@@ -56,6 +59,14 @@ class Memory(ABC):
     @abstractmethod
     def weights(self, regime: int) -> Tensor:
         """Weights [P] of the base model with which a planner unrolls a regime."""
+
+    def doubt(self, regime: int, observation: Tensor, action: Tensor) -> Tensor | None:
+        """Deviations [N, D] by which predictions may err where a regime was never seen, for [N, S] and [N, A].
+
+        ``None`` where this kind of memory can't tell: then the distance from where it was seen has to do.
+        """
+        del regime, observation, action
+        return None
 
     def context(self, regime: int) -> Tensor | None:
         """The context by which planned actions are to be corrected in a regime; ``None``: the weights say it all."""

@@ -1,8 +1,9 @@
 """Where a regime was seen: a few inputs that cover what its model was learned from, and how far another one is away.
 
 A learned model is wrong where it was never taught. There a surprise says nothing of a change: the expectation is
-widened with the distance to the nearest input that was seen. Only whether the regime in force is over is judged so;
-recall compares in common units.
+widened by what the memory doubts of its model there, or, if it can't tell, with the distance to the nearest input that
+was seen. That distance is a poor guide where many elements are read: a few inputs do not cover them. Only whether the
+regime in force is over is judged so; recall compares in common units.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from crl.memory.models.base_model import BaseModel
+from crl.memory.models.memory import Memory
 from crl.memory.models.regime import Regime
 
 MOST = 32
@@ -30,10 +32,13 @@ def add(regime: Regime, base: BaseModel, observation: Tensor, action: Tensor) ->
         regime.seen = (torch.cat([regime.seen[0], row[0]]), torch.cat([regime.seen[1], row[1]]))
 
 
-def widening(regime: Regime, base: BaseModel, observation: Tensor, action: Tensor) -> Tensor:
+def widening(memory: Memory, regime: Regime, base: BaseModel, observation: Tensor, action: Tensor) -> Tensor:
     """What to add to the deviations of residuals, [N, D], at inputs [N, S] and [N, A]; 0 for a regime without any."""
     if regime.seen is None:
         return action.new_zeros(len(action), base.size)
+    doubted = memory.doubt(regime.index, observation, action)
+    if doubted is not None:
+        return doubted
     beyond = (distance(regime.seen, base, observation, action) - SPACING).clamp_min(0.0)
     return WIDER * beyond.unsqueeze(-1) * base.scale
 

@@ -16,9 +16,6 @@ from crl.memory.recall.evidence import Seen
 from crl.memory.recall.likelihood import FIT, recall
 from crl.memory.recall.phase import InForce
 
-WIDEST = 3.0
-"""Common units up to which a regime's own deviation counts: what errs more explains nothing."""
-
 
 class Explaining:
     """Asks a memory of regimes, and identifies contexts where it does not know.
@@ -59,9 +56,9 @@ class Explaining:
         """Residuals [N, D] of a regime, in units of what is usual for it.
 
         Two more model errors are allowed beside the one in common units. A learned regime's model errs: its own
-        deviation counts where it is wider, up to :data:`WIDEST`. And it may never have been seen at commands like these
-        (:mod:`crl.memory.recall.coverage`). Only whether the regime in force is over is judged so; recall compares in
-        common units.
+        deviation counts where it is wider, up to :attr:`crl.memory.models.memory.Memory.widest`. And it may never have
+        been seen at commands like these (:mod:`crl.memory.recall.coverage`). Only whether the regime in force is over
+        is judged so; recall compares in common units.
 
         Args:
             entry: The regime.
@@ -69,8 +66,10 @@ class Explaining:
             predicted: What the regime predicts of them, [N, D].
         """
         steps = seen.steps
-        wider = widening(entry, self._bridge.base, steps.observation, steps.action)
-        return self._units.scaled(steps.change - predicted, seen.effects, wider) / entry.scale.clamp(1.0, WIDEST)
+        wider = widening(self._memory, entry, self._bridge.base, steps.observation, steps.action)
+        return self._units.scaled(steps.change - predicted, seen.effects, wider) / entry.scale.clamp(
+            1.0, self._memory.widest
+        )
 
     def tolerates(self, entry: Regime, seen: Seen) -> bool:
         """Whether a regime explains what was seen as well as it usually does."""

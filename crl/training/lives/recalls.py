@@ -13,6 +13,8 @@ from typing import Any
 
 SHORTEST = 15
 """Steps of the shortest visit that counts."""
+SERVES = 0.8
+"""Share of right expectations in a visit's last :data:`SHORTEST` steps from which what was in force served it."""
 KNOWN = "known"
 """The phase in which an entry is in force for good."""
 
@@ -58,6 +60,35 @@ def recalled(timeline: Sequence[Sequence[Any]], steps: int) -> tuple[int, int]:
     return right, count
 
 
+def served(timeline: Sequence[Sequence[Any]], steps: int, rightly: Sequence[bool]) -> tuple[int, int]:
+    """The same as :func:`recalled`, but another regime's entry counts, too, if it predicts as well.
+
+    Regimes that can hardly be told apart may share an entry, which costs nothing. So a return is one of a regime in
+    which an entry of its own, or one that served it, was in force at the end of a visit before. It is right if at its
+    end an entry is in force that was in force in any visit before, and is the regime's own or serves it.
+
+    Args:
+        timeline: See :func:`recalled`.
+        steps: Steps of the life.
+        rightly: Whether every visit ended with right expectations, which is to say that what was in force served it.
+    """
+    whose = owners(timeline, steps)
+    known: set[int] = set()
+    earlier: set[Any] = set()
+    right = count = 0
+    for (true, believed, length, phase), serves, held in zip(
+        _visits(timeline, steps), rightly, _held(timeline, steps), strict=True
+    ):
+        good = phase == KNOWN and (serves or whose.get(believed) == true)
+        if true in known and length >= SHORTEST:
+            count += 1
+            right += good and believed in earlier
+        if good:
+            known.add(true)
+        earlier |= held
+    return right, count
+
+
 def learned(timeline: Sequence[Sequence[Any]], steps: int) -> list[int | None]:
     """Steps that every true regime but the first was lived until one of its entries was in force for good.
 
@@ -72,6 +103,19 @@ def learned(timeline: Sequence[Sequence[Any]], steps: int) -> list[int | None]:
             known.setdefault(true, lived[true])
         lived[true] += length
     return [known.get(true) for true in list(lived)[1:]]
+
+
+def _held(timeline: Sequence[Sequence[Any]], steps: int) -> list[set[Any]]:
+    """The entries that were in force for good in every visit."""
+    found: list[set[Any]] = []
+    before = None
+    for _, _, true, believed, phase in spans(timeline, steps):
+        if not found or true != before:
+            found.append(set())
+        before = true
+        if phase == KNOWN and believed is not None:
+            found[-1].add(believed)
+    return found
 
 
 def _visits(timeline: Sequence[Sequence[Any]], steps: int) -> list[tuple[int, Any, int, str]]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from crl.adaptation.base import Belief
-from crl.training.lives.recalls import learned, recalled
+from crl.training.lives.recalls import SERVES, SHORTEST, learned, recalled, served
 from crl.training.lives.searching import searched
 
 SETTLED = 3
@@ -61,6 +61,7 @@ class LifeRecord:
     Attributes:
         steps: Steps so far.
         timeline: [step, true regime, believed regime or ``None``, phase] of every step at which one of them changed.
+        rightly: Whether every visit that is over ended with right expectations.
     """
 
     steps: int = 0
@@ -78,6 +79,7 @@ class LifeRecord:
     streak: int = 0
     settled: int | None = None
     recent: list[bool] = field(default_factory=list)
+    rightly: list[bool] = field(default_factory=list)
 
     def step(self, lived: LivedStep) -> None:
         """Count one step."""
@@ -118,7 +120,15 @@ class LifeRecord:
         self.length = self.streak = 0
         self.settled = None
 
+    @property
+    def _ends_rightly(self) -> bool:
+        """Whether the newest steps of the present visit, at most 15, were mostly expected rightly."""
+        newest = self.recent[-min(SHORTEST, self.length) :]
+        return sum(newest) >= SERVES * len(newest)
+
     def _close(self) -> None:
+        if self.length:
+            self.rightly.append(self._ends_rightly)
         if self.again and self.length > SETTLED:
             self.delays.append(self.settled)
 
@@ -137,7 +147,8 @@ class LifeRecord:
         share of them that get there; ``false_alarms``: how often a regime that was in force for good, and expected
         rightly, was given up in ``unchanged`` steps, those of visits that had lasted for 15 steps (that a regime hands
         over to the one that was learned beside it gives nothing up); ``recalled``: share of the ``recalls`` that were
-        right (:mod:`crl.training.lives.recalls`); ``learning``: steps that a new regime was lived until it was known;
+        right (:mod:`crl.training.lives.recalls`); ``served``: the same of ``serves`` returns, where an entry that
+        predicts as well counts, too; ``learning``: steps that a new regime was lived until it was known;
         ``reach``: whether the agent settles, and goes on searching (:mod:`crl.training.lives.searching`);
         ``crashes``; per true regime ``by_regime``; ``beside``: the distance to the leg or the goal, mean over every
         ``beside_every`` steps (m); ``timeline``.
@@ -150,6 +161,9 @@ class LifeRecord:
         found = [delay for delay in delays if delay is not None]
         every, steps = list(self.regimes.values()), max(1, self.steps)
         right, recalls = recalled(self.timeline, self.steps)
+        rightly = [*self.rightly, *([self._ends_rightly] if self.length else [])]
+        # A life that goes on from a checkpoint of before visits were judged can't tell.
+        serving, serves = served(self.timeline, self.steps, rightly) if len(rightly) == self.visits else (0, 0)
         return {
             "steps": self.steps,
             "waypoints": None if reached is None else 1000 * reached / steps,
@@ -167,6 +181,8 @@ class LifeRecord:
             "unchanged": self.unchanged,
             "recalled": right / recalls if recalls else None,
             "recalls": recalls,
+            "served": serving / serves if serves else None,
+            "serves": serves,
             "learning": learned(self.timeline, self.steps),
             "reach": searched(self.timeline, self.steps),
             "crashes": crashes,

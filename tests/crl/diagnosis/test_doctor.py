@@ -51,11 +51,20 @@ def test_a_subject_that_fails_is_a_finding_and_the_others_follow(
     def fail() -> list[Finding]:
         raise ZeroDivisionError("by zero")
 
-    for name in ("packages", "plugins", "processors", "video", "ros"):
+    for name in ("packages", "plugins", "processors", "kernel", "video", "ros"):
         monkeypatch.setattr(examination, name, lambda: [SOUND])
     monkeypatch.setattr(examination, "rendering", fail)
     found = dict(examination.examine(tmp_path))
-    assert list(found) == ["packages", "entry points", "processors", "rendering", "video", "disk", "ros"]
+    assert list(found) == [
+        "packages",
+        "entry points",
+        "processors",
+        "kernel",
+        "rendering",
+        "video",
+        "disk",
+        "ros",
+    ]
     [failed] = found["rendering"]
     assert (failed.state, failed.stops_training) == ("warning", False)
     assert "ZeroDivisionError: by zero" in failed.said

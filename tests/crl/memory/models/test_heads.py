@@ -7,6 +7,7 @@ import torch
 
 from crl.memory.models.heads import HeadMemory
 from crl.memory.models.steps import Steps
+from crl.memory.recall.coverage import add
 from tests.crl.memory.unicycle import drive, gains, make_bridge, squared, units
 
 SPREAD = 0.15
@@ -84,3 +85,30 @@ def test_what_is_not_finite_changes_nothing() -> None:
     broken = Steps(steps.observation, steps.action, torch.full_like(steps.change, torch.inf))
     heads.learn(index, broken, 1, torch.Generator())
     assert torch.equal(heads._kept[index], before)
+
+
+def test_what_is_doubted_is_the_posterior_deviation_of_a_last_layer() -> None:
+    heads, steps = memory(), drive(squared, 12, 4)
+    index, _ = heads.open(0, steps, 0)
+    assert heads.doubt(index, steps.observation, steps.action) is None  # nothing is known of where it was seen
+    for observation, action in zip(steps.observation, steps.action, strict=True):
+        add(heads.regimes[index], heads.base, observation, action)
+    later = drive(squared, 30, 5)
+    doubted = heads.doubt(index, later.observation, later.action)
+    seen = heads.regimes[index].seen
+    assert doubted is not None
+    assert seen is not None
+    # Slowly: the covariance of all weights of one output, from the inputs that were seen.
+    base, rows = (
+        heads.base,
+        [heads._relative.inner(index, Steps(*part, later.change)) for part in (seen, later.parts[:2])],
+    )
+    seen_features, features = (heads._features(row) for row in rows)
+    for at in range(base.size):
+        noise = (units().unit / base.scale)[at].double()
+        precision = torch.eye(features.shape[1]) / SPREAD**2 + seen_features.T @ seen_features / noise**2
+        variance = (features @ torch.linalg.inv(precision) * features).sum(dim=1)
+        torch.testing.assert_close(doubted[:, at].double(), variance.sqrt() * base.scale[at], rtol=1e-3, atol=1e-6)
+    there = heads.doubt(index, seen[0], seen[1])
+    assert there is not None
+    assert float(there.max()) < float(doubted.max())

@@ -27,10 +27,10 @@ def test_inputs_are_few_and_apart_and_cover_what_was_learned() -> None:
 
 
 def test_the_expectation_widens_with_the_distance() -> None:
-    regime, base = Regime(1, 3), make_bridge().base
+    memory, regime, base = memory_of("networks"), Regime(1, 3), make_bridge().base
     add(regime, base, HERE, BOX.middle)
     actions = BOX.middle + torch.tensor([0.0, 0.1, 0.5, 1.0]).unsqueeze(-1) * BOX.half
-    wider = widening(regime, base, HERE.expand(4, -1), actions)
+    wider = widening(memory, regime, base, HERE.expand(4, -1), actions)
     assert torch.equal(wider[:2], torch.zeros(2, 3))
     apart = base.read(HERE.expand(4, -1), actions) - base.read(HERE.unsqueeze(0), BOX.middle.unsqueeze(0))
     expected = WIDER * (apart.square().mean(dim=-1).sqrt() - SPACING).clamp_min(0).unsqueeze(-1) * base.scale
@@ -40,7 +40,7 @@ def test_the_expectation_widens_with_the_distance() -> None:
 def test_the_nominal_regime_is_known_everywhere() -> None:
     memory, base = memory_of("networks"), make_bridge().base
     assert torch.equal(
-        widening(memory.regimes[NOMINAL], base, HERE.unsqueeze(0), BOX.high.unsqueeze(0)), torch.zeros(1, 3)
+        widening(memory, memory.regimes[NOMINAL], base, HERE.unsqueeze(0), BOX.high.unsqueeze(0)), torch.zeros(1, 3)
     )
 
 

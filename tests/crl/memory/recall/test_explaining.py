@@ -7,7 +7,7 @@ import torch
 from crl.memory.models.memory import NOMINAL
 from crl.memory.models.units import mean_square
 from crl.memory.recall.evidence import Seen
-from crl.memory.recall.explaining import WIDEST, Explaining
+from crl.memory.recall.explaining import Explaining
 from crl.memory.recall.likelihood import FIT
 from tests.crl.memory.unicycle import BOX, drive, gains, make_bridge, memory_of, settings, units
 
@@ -31,7 +31,7 @@ def test_a_regime_is_forgiven_what_it_usually_errs_and_no_more() -> None:
     assert torch.allclose(explaining.tolerated(entry, seen, predicted), strict / 2.5)
     assert explaining.tolerates(entry, seen)
     entry.judge(torch.full((8, 3), 1000.0))
-    assert torch.allclose(explaining.tolerated(entry, seen, predicted), strict / WIDEST)
+    assert torch.allclose(explaining.tolerated(entry, seen, predicted), strict / explaining._memory.widest)
 
 
 def test_a_small_deviation_makes_no_regime_stricter_than_common_units() -> None:

@@ -24,7 +24,8 @@ def life(arm: str, **changed: Any) -> dict[str, Any]:
         "reward": 0.8,
         "goal_distance": 0.2,
         "returns": {"median": 2.0, "p90": 3.0},
-        "recalled": 1.0,
+        "recalled": 0.5,
+        "served": 1.0,
         "false_alarms": 0,
         "unchanged": 10_000,
         "crashes": 1,
@@ -52,7 +53,7 @@ def failed(**changed: Any) -> list[str]:
         ({"crashes": 6}, "crashes per 1,000 steps"),
         ({"returns": {"median": 3.5, "p90": 9.0}}, "in force, median"),
         ({"returns": {"median": 3.0, "p90": 9.5}}, "90 %"),
-        ({"recalled": 0.94}, "returns recalled"),
+        ({"served": 0.94}, "returns recalled"),
         ({"known": 4}, "entries per true regime"),
         ({"false_alarms": 2}, "false alarms"),
         ({"ms": {"identify": {"median": 5.1, "p99": 9.0}}}, "belief and recall"),
@@ -62,6 +63,15 @@ def test_every_criterion_can_fail(changed: dict[str, Any], criterion: str) -> No
     assert failed() == []
     (one,) = failed(**changed)
     assert criterion in one
+
+
+def test_a_life_of_before_visits_were_judged_is_judged_by_own_entries() -> None:
+    old = life("heads")
+    del old["served"]
+    lives = by_arm([life("oracle"), old])
+    assert [
+        row[0] for row in verdicts(lives, goal_lives_page.DEFAULT, goal_lives_page.CRITERIA).rows if row[-1] == "fail"
+    ] == ["returns recalled"]
 
 
 def test_a_page_names_its_body_and_says_what_was_learned() -> None:

@@ -65,6 +65,20 @@ def test_a_bridge_that_hands_over_gives_nothing_up_and_a_known_regime_that_is_br
     assert record.unchanged == 32 - 15
 
 
+def test_a_return_is_served_by_any_entry_of_before_that_expects_rightly_at_its_end() -> None:
+    record = LifeRecord()
+    lived(record, 0, "+" * 40)
+    lived(record, 1, "-" * 5 + "+" * 15, believed=0)
+    lived(record, 0, "+" * 15)
+    lived(record, 1, "-" * 10 + "+" * 12 + "---", believed=0)
+    results = record.results(None, 0)
+    assert (results["recalled"], results["recalls"]) == (1.0, 1)
+    assert (results["served"], results["serves"]) == (1.0, 2)
+    lived(record, 0, "+" * 20)
+    lived(record, 1, "+" * 11 + "----", believed=0)  # 11 of 15 are too few
+    assert record.results(None, 0)["served"] == 3 / 4
+
+
 def test_it_goes_on_from_its_state() -> None:
     one = LifeRecord()
     lived(one, 0, "-+++")
