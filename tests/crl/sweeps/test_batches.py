@@ -101,7 +101,7 @@ def test_two_seeds_at_once_are_the_runs_of_each(
 ) -> None:
     met: list[Meeting] = []
     monkeypatch.setattr(Meeting, "__init__", _noting(met))
-    given = arguments("seed=3,4", "budget.steps=[32]", *more)
+    given = arguments("seed=3,4", "budget.steps=[32]", "dynamics.kernel=torch", *more)
     with planned(tmp_path / "sweep", given) as folder:
         assert together(folder) == FINISHED
         assert all(set(sizes) == {2} for sizes in met[0].sizes.values()) and set(met[0].sizes) == {0, 1}

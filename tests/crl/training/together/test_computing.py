@@ -71,7 +71,7 @@ def test_alone_are_losses_that_others_have_no_part_in(out_var: bool) -> None:
 
 
 def test_planners_share_rollouts_and_whoever_needs_gradients_does_not() -> None:
-    model, weights, normalisers, _ = trained("linear")
+    model, weights, normalisers, _ = trained("linear", kernel="torch")
     known = TaskModel(model, weights.float(), normalisers, model.network)
     start, actions = observations("linear", seed=1).float(), torch.rand(4, 3, 2)
 
