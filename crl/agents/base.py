@@ -19,6 +19,7 @@ from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
+from crl.learning.computing import Computing
 from crl.memory.recall.episodes import EpisodeJudge
 from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Planner
@@ -87,6 +88,15 @@ class Agent(ABC):
         """Restore what :meth:`state_dict` returned, to the bit."""
 
     # ------------------------------------------------------------------ what some agents can tell
+    def compute_with(self, computing: Computing) -> None:
+        """Have losses and rollouts computed by another one, which does those of several runs at once.
+
+        Raises:
+            CrlError: It computes by itself.
+        """
+        del computing
+        raise CrlError("the agent computes by itself, and not together with other runs", "leave out batch=seeds")
+
     @property
     def actor(self) -> Agent:
         """The agent that decides: itself, or the one that it wraps."""

@@ -28,6 +28,8 @@ from crl.config.declared.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
+from crl.errors import CrlError
+from crl.learning.computing import Computing
 from crl.learning.knowledge import Knowledge
 from crl.learning.outcomes import Outcomes
 from crl.memory.recall.episodes import EpisodeJudge
@@ -205,6 +207,18 @@ class PlanningAgent(Agent):
         if self._playing:
             self._score()  # an episode may go on after it (learning.every)
         return errors
+
+    def compute_with(self, computing: Computing) -> None:
+        """Have losses and rollouts computed by another one.
+
+        Raises:
+            CrlError: It adapts to a body that changes, whose models are unrolled in another way.
+        """
+        if self.kind.flies_missions:
+            raise CrlError(
+                "runs that fly missions or live compute by themselves, and not together", "leave out batch=seeds"
+            )
+        self.knowledge.compute_with(computing)
 
     # ------------------------------------------------------------------ what it can tell
     @property

@@ -31,7 +31,7 @@ def run_sweep(
             metavar="KEY=VALUE,VALUE",
             help="Settings of the runs, with several values where they differ: continual=hypercrl,ewc seed=0,1,2 "
             "'tasks=[0,1],[1,0]' 'seed=range(0,5)' 'continual=glob(hypercrl*)'. And of the sweep: "
-            "launcher=local|ray|slurm, launcher.workers=N, sweep_dir=DIR, sweep=tune.",
+            "launcher=local|ray|slurm, launcher.workers=N, sweep_dir=DIR, sweep=tune, batch=seeds.",
         ),
     ] = None,
     status: Annotated[

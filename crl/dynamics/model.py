@@ -7,7 +7,7 @@ them on data (one-step or unrolled loss, squared, Huber or Gaussian) and how to 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -163,13 +163,22 @@ class DynamicsModel:
                 state = self.features.apply(state, mean * std, action)
         return total / length
 
-    def error(self, mean: Tensor, log_variance: Tensor | None, target: Tensor) -> Tensor:
-        """Mean error of normalised changes [E, N, D] (scalar), by the loss that the settings name."""
+    def error(
+        self, mean: Tensor, log_variance: Tensor | None, target: Tensor, reduction: Literal["mean", "none"] = "mean"
+    ) -> Tensor:
+        """Mean error of normalised changes [E, N, D] (scalar), by the loss that the settings name.
+
+        Args:
+            mean: Predicted changes.
+            log_variance: Logarithm of their variance, if the head gives it; ``reduction`` is ``mean`` then.
+            target: True changes.
+            reduction: ``none``: every element's error, [E, N, D].
+        """
         if log_variance is not None:
             return gaussian.negative_log_likelihood(mean, log_variance, target)
         if self.config.loss == "smooth_l1":
-            return functional.smooth_l1_loss(mean, target)
-        return functional.mse_loss(mean, target)
+            return functional.smooth_l1_loss(mean, target, reduction=reduction)
+        return functional.mse_loss(mean, target, reduction=reduction)
 
     def is_event(self, observation: Tensor, next_observation: Tensor) -> Tensor:
         """Whether transitions [N] changed an event field by its threshold, bool [N]."""

@@ -47,11 +47,11 @@ class Normaliser:
         self._mean = self._mean + difference * (added / total)
         self._squares = self._squares + squares + difference.square() * (self.count * added / total)
         self.count = total
+        self._kept = None
 
     def freeze(self) -> None:
-        """Keep mean and deviation as they are from now on; models ask for them with every prediction."""
+        """Keep mean and deviation as they are from now on."""
         self.frozen = True
-        self._kept = self._moments()
 
     @property
     def mean(self) -> Tensor:
@@ -64,8 +64,12 @@ class Normaliser:
         return self._moments()[1]
 
     def _moments(self) -> tuple[Tensor, Tensor]:
-        if self._kept is not None:
-            return self._kept
+        if self._kept is None:  # models ask for them with every prediction
+            with torch.inference_mode(False):  # whoever asks first may plan, and a later one learn
+                self._kept = self._computed()
+        return self._kept
+
+    def _computed(self) -> tuple[Tensor, Tensor]:
         std = torch.ones_like(self._floor)
         if self.count > 0:
             std = (self._squares / self.count).sqrt().float()
@@ -89,5 +93,3 @@ class Normaliser:
         self._squares = restoring.tensor(state["squares"], "squares", self._squares)
         self.frozen = bool(state["frozen"])
         self._kept = None
-        if self.frozen:
-            self.freeze()

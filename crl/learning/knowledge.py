@@ -21,6 +21,7 @@ from crl.dynamics.features import Features
 from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.plasticity import PROBES, Plasticity, plasticity
 from crl.dynamics.task_model import TaskModel
+from crl.learning.computing import Computing
 from crl.learning.learner import Learner
 from crl.learning.loss_evaluator import TaskLossEvaluator
 from crl.planning.planner import Model
@@ -90,12 +91,18 @@ class Knowledge:
         self._sizes = (observation.size, action.size)
         self._unroll = unroll
         self._stride = stride
+        self._computing = Computing()
         self._sessions = 0
         self._normalised = 0
         self._learned_once: set[int] = set()
         kept = max(LEAST_MODELS, MODEL_BYTES // (4 * self.model.network.size))
         self._models: Recent[int, TaskModel] = Recent(kept)
         self._rollouts: Recent[tuple[int, bool], Model] = Recent(kept)
+
+    def compute_with(self, computing: Computing) -> None:
+        """Have losses and rollouts computed by another one from now on."""
+        self._computing = self.learner.computing = self.evaluator.computing = computing
+        self._forget()
 
     # ------------------------------------------------------------------ tasks
     def begin_task(self, task: int) -> None:
@@ -218,7 +225,7 @@ class Knowledge:
     def _unrolled(self, task: int, apart: bool) -> Model:
         known = self.task_model(task)
         if not apart:
-            return self._unroll(known)
+            return self._computing.unrolling(known, self._unroll)
         return Rollout(self.model, known.weights, known.normalisers, known.network, apart=True)
 
     def members(self, task: int) -> list[Model]:

@@ -10,6 +10,7 @@ from crl.continual.strategy import Strategy
 from crl.dynamics import gaussian
 from crl.dynamics.buffer import Buffer, WindowSampler
 from crl.dynamics.model import DynamicsModel, Normalisers
+from crl.learning.computing import Computing
 from crl.types import LearnReport, Told, untold
 
 
@@ -20,9 +21,13 @@ class Learner:
         config: Shares, batch and rates.
         model: The dynamics model.
         strategy: Who owns the parameters.
+
+    Attributes:
+        computing: Computes the losses.
     """
 
     def __init__(self, config: LearningConfig, model: DynamicsModel, strategy: Strategy) -> None:
+        self.computing = Computing()
         self._config = config
         self._model = model
         self._strategy = strategy
@@ -81,7 +86,7 @@ class Learner:
             windows = sampler.draw(rows, generator)
 
             def loss(weights: torch.Tensor, windows=windows) -> torch.Tensor:  # type: ignore[no-untyped-def]
-                value = model.loss(weights, normalisers, windows, network)
+                value = self.computing.loss(model, weights, normalisers, windows, network)
                 return value if bounds is None else value + gaussian.bounds_penalty(bounds)
 
             terms = self._strategy.step(loss)

@@ -9,6 +9,7 @@ from torch import Tensor
 from crl.continual.strategy import Strategy
 from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.windows import Windows
+from crl.learning.computing import Computing
 
 
 class TaskLossEvaluator:
@@ -20,6 +21,7 @@ class TaskLossEvaluator:
         strategy: Whose weights are evaluated.
 
     Attributes:
+        computing: Computes the losses.
         old_rows: Rows evaluated so far (losses only): the current task's are never evaluated here, so all are old ones.
     """
 
@@ -27,6 +29,7 @@ class TaskLossEvaluator:
         self._model = model
         self._normalisers = normalisers
         self._strategy = strategy
+        self.computing = Computing()
         self.old_rows = 0
 
     @property
@@ -37,7 +40,8 @@ class TaskLossEvaluator:
     def loss(self, task: int, weights: Tensor, rows: Windows) -> Tensor:
         """Mean loss of weights [P] on rows of a task; the number of rows is a multiple of the ensemble's."""
         self.old_rows += len(rows)
-        return self._model.loss(weights, self._normalisers[task], rows, self._strategy.network_of(task))
+        network = self._strategy.network_of(task)
+        return self.computing.loss(self._model, weights, self._normalisers[task], rows, network)
 
     def inputs(self, task: int, rows: Windows) -> Tensor:
         """What the target network reads in the first step of every window, normalised: [N, in]."""

@@ -25,6 +25,11 @@ class Rollout:
         normalisers: The task's normalisers.
         network: The network that the weights are for; the model's own by default.
         apart: Unroll each member on its own, in place of their mean.
+
+    Attributes:
+        features: What the model reads and predicts.
+        folded: Its layers.
+        joins: Whether several of its kind are better unrolled together (:mod:`crl.planning.together`).
     """
 
     def __init__(
@@ -37,7 +42,8 @@ class Rollout:
         apart: bool = False,
     ) -> None:
         folded = fold(model, weights, normalisers, network, apart=apart)
-        self._features = model.features
+        self.features = self._features = model.features
+        self.folded = folded
         self._members = folded.members
         self._apart = apart
         self._act = folded.act
@@ -48,6 +54,7 @@ class Rollout:
         found = [compiled(part, model.features.layout, model.config.kernel) for part in kept]
         self._compiled = [unroller for unroller in found if unroller is not None]
         """One of all members or, apart, one of each; none: PyTorch unrolls them."""
+        self.joins = not apart and not self._compiled
         if apart:
             self._own = folded.first.contiguous(), folded.first_bias.reshape(self._members, 1, -1).contiguous()
 

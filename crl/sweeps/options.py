@@ -20,6 +20,7 @@ from crl.text import shown
 
 LAUNCHERS = ("local", "ray", "slurm")
 KINDS = ("grid", "tune")
+BATCHES = ("none", "seeds")
 LARGEST = 2**31 - 1
 """Greatest whole number that a setting of the sweep may have."""
 NAMED_BY_SWEEP = ("run_dir", "name", "resume")
@@ -65,6 +66,7 @@ class Request:
         tune: Settings of the search.
         launcher: One of :data:`LAUNCHERS`.
         launcher_settings: What the user set of it, by dotted key.
+        batch: One of :data:`BATCHES`: which runs are one process.
     """
 
     overrides: list[Override] = field(default_factory=list)
@@ -73,6 +75,7 @@ class Request:
     tune: Tune = field(default_factory=Tune)
     launcher: str = "local"
     launcher_settings: dict[str, Any] = field(default_factory=dict)
+    batch: str = "none"
 
 
 def read(arguments: Sequence[str]) -> Request:
@@ -86,12 +89,14 @@ def read(arguments: Sequence[str]) -> Request:
     for text in arguments:
         override = parse(text)
         key = override.get_key_element()
-        if key in ("launcher", "sweep", "sweep_dir") or key.startswith(("launcher.", "sweep.")):
+        if key in ("batch", "launcher", "sweep", "sweep_dir") or key.startswith(("launcher.", "sweep.")):
             value = _single(override, text)
             if key == "sweep_dir":
                 request.folder = Path(at_home(str(value)))
             elif key == "launcher":
                 request.launcher = _one_of("launcher", value, LAUNCHERS)
+            elif key == "batch":
+                request.batch = _one_of("batch", value, BATCHES)
             elif key == "sweep":
                 request.kind = _one_of("sweep", value, KINDS)
             elif key.startswith("launcher."):

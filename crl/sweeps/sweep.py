@@ -13,6 +13,7 @@ from rich.console import Console
 
 from crl.errors import Interrupted, SettingsError
 from crl.sweeps import options
+from crl.sweeps.batches import by_seed, refuse_alone, refuse_launcher
 from crl.sweeps.code_version import code_version
 from crl.sweeps.driver import drive
 from crl.sweeps.folder import SweepFolder, writable
@@ -47,6 +48,7 @@ def sweep(arguments: Sequence[str], console: Console, any_code: bool = False) ->
         CrlError: A setting, the folder or the launcher is at fault; nothing was started.
     """
     request = options.read(arguments)
+    refuse_launcher(request)
     make_pool, retries = _launcher(request, any_code)
     if request.folder is not None:
         writable(request.folder)
@@ -54,6 +56,8 @@ def sweep(arguments: Sequence[str], console: Console, any_code: bool = False) ->
     if request.kind == "tune":
         return _tune(request, arguments, console, make_pool, retries)
     planned = expand(request.overrides)
+    if request.batch == "seeds":
+        refuse_alone(planned.configs)
     for_all = identity(planned.points)
     path = request.folder or ROOT / f"{_fit(planned.env)}-{_digest(for_all)}"
     writable(path)
@@ -66,6 +70,11 @@ def sweep(arguments: Sequence[str], console: Console, any_code: bool = False) ->
         screen.say(_opening(planned, len(left), path))
         if request.launcher == "slurm":
             _hand_over(request, folder, left, any_code, screen)
+        elif left and request.batch == "seeds":
+            batches = by_seed(left)
+            ordered = [point for batch in batches for point in batch]
+            make_pool, _ = _launcher(request, any_code, [[point.name for point in batch] for batch in batches])
+            _run(folder, Listed(ordered), make_pool, retries, screen, arguments)
         elif left:
             _run(folder, Listed(left), make_pool, retries, screen, arguments)
         return folder, Board(folder).states()
@@ -113,7 +122,9 @@ def _run(
         raise Interrupted(f"crl sweep {shlex.join(arguments)}")
 
 
-def _launcher(request: Request, any_code: bool) -> tuple[Callable[[Path], Pool], int]:
+def _launcher(
+    request: Request, any_code: bool, batches: Sequence[Sequence[str]] = ()
+) -> tuple[Callable[[Path], Pool], int]:
     """What makes the pool, and how often it starts a point again. Its settings are checked before anything is made."""
     values = request.launcher_settings
     if request.launcher == "slurm":
@@ -135,7 +146,7 @@ def _launcher(request: Request, any_code: bool) -> tuple[Callable[[Path], Pool],
     local: Local = options.structured(Local, values, "launcher")
     options.whole(local.workers, "launcher.workers", 1)
     options.whole(local.retries, "launcher.retries", 0)
-    return lambda folder: LocalPool(folder, local.workers, any_code), local.retries
+    return lambda folder: LocalPool(folder, local.workers, any_code, batches), local.retries
 
 
 def _no_pool(folder: Path) -> Pool:

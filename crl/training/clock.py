@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 Phase = Literal["plan", "learn", "simulate", "evaluate", "write", "other"]
@@ -14,15 +14,19 @@ class Clock:
     """Shares all time since it was made among the phases.
 
     Phases nest, and each moment belongs to the innermost: a phase inside another one is not counted twice.
-    Time outside of any phase is ``other``. CPU seconds are those of all threads of the process.
+    Time outside of any phase is ``other``.
+
+    Args:
+        cpu: Tells CPU seconds; by default those of all threads of the process.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, cpu: Callable[[], float] | None = None) -> None:
+        self.cpu = cpu or time.process_time
         self._wall = dict.fromkeys(PHASES, 0.0)
         self._cpu = dict.fromkeys(PHASES, 0.0)
         self._stack: list[Phase] = ["other"]
         self._contexts = {name: _PhaseContext(self, name) for name in PHASES}
-        self._wall_mark, self._cpu_mark = time.perf_counter(), time.process_time()
+        self._wall_mark, self._cpu_mark = time.perf_counter(), self.cpu()
 
     def phase(self, name: Phase) -> _PhaseContext:
         """Context in which time counts for phase ``name``. Costs about a microsecond.
@@ -68,7 +72,7 @@ class Clock:
 
     def _account(self) -> None:
         """Book the time since the last call on the current phase."""
-        wall, cpu = time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), self.cpu()
         current = self._stack[-1]
         self._wall[current] += wall - self._wall_mark
         self._cpu[current] += cpu - self._cpu_mark

@@ -8,11 +8,12 @@ import signal
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
 from crl.config import Config
 from crl.config.asking.composing import fingerprint, fingerprints, to_plain, to_yaml
@@ -45,13 +46,19 @@ from crl.training.runs.settings import settings_to_go_on
 from crl.training.runs.trust import mark_as_own, named_code, require_trust
 from crl.training.showing.progress import Progress
 from crl.training.showing.telling import SimulatorFailed
+from crl.training.together.beside import ALONE, Beside
 from crl.training.trying import try_first
+from crl.types import TaskSpec
 
 STOPPING = "\nstopping when this episode or learning session is done and saved; once more stops at once\n"
 
 
 def train(
-    config: Config, progress: Progress | None = None, told: Mapping[str, Callback] | None = None
+    config: Config,
+    progress: Progress | None = None,
+    told: Mapping[str, Callback] | None = None,
+    *,
+    beside: Beside = ALONE,
 ) -> dict[str, Any]:
     """Run a configuration to its end.
 
@@ -62,6 +69,7 @@ def train(
         config: The run's settings.
         progress: Where to show it; the terminal by default.
         told: Callbacks beside those that the settings name, by name.
+        beside: What the run is given that is one of several in this process.
 
     Returns:
         What ``results.json`` holds.
@@ -79,7 +87,7 @@ def train(
         check_life(config, sequence)
     elif kind_of(config).flies_missions:
         check_missions(config, sequence)
-    agent = make_agent(config, tasks[0])
+    agent = _agent(config, tasks[0], beside)
     tried = make_labelling(config, agent, tasks).about()
     if config.check and not config.resume:
         tried += try_first(config, sequence, plans=agent.actor.planner is not None)
@@ -91,12 +99,12 @@ def train(
     if folder.status() == "finished":
         return _finished(folder)
     mark_as_own(folder.path, named_code(config))
-    clock = Clock()
+    clock = Clock(beside.cpu)
     start = RunStart(folder.path, to_plain(config), config.method, resumed)
     with folder.lock() as presence, callbacks.told(start), RunLog(folder, callbacks=callbacks) as log:
         note_code(folder)
         store = CheckpointStore(folder.checkpoints, keep=config.checkpoint.keep)
-        shown = progress or Progress(sum(budgets), [task.name for task in tasks])
+        shown = progress or Progress(sum(budgets), [task.name for task in tasks], beside.console)
         loop = TrainingLoop(config, sequence, agent, log, shown, clock)
         if not resumed:  # before there is a panel, which would show zeros
             loop.show()
@@ -113,7 +121,7 @@ def train(
                 # Saved at once, so that a run that goes on never learns from it twice.
                 loop.pretrain(recorded or read_recorded(config, sequence, task_order(config, sequence)[0]))
                 store.save(0, loop.state_dict())
-            _work(config, loop, store, clock, presence)
+            _work(config, loop, store, clock, presence, beside.stop)
             results = {**collect_results(config, loop, clock, str(folder.path)), **distilled(folder)}
             if not presence.there():
                 rescue(config, loop, presence, results)
@@ -122,13 +130,27 @@ def train(
     return results
 
 
+def _agent(config: Config, task: TaskSpec, beside: Beside) -> Agent:
+    agent = make_agent(config, task)
+    if beside.computing is not None:
+        agent.actor.compute_with(beside.computing)
+    return agent
+
+
 def resume_command(folder: RunFolder) -> str:
     """The command that continues a run."""
     return f"crl resume {shlex.quote(str(folder.path))}"
 
 
-def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clock, presence: Presence) -> None:
-    """Do unit after unit, with a checkpoint whenever one is due."""
+def _work(
+    config: Config,
+    loop: TrainingLoop,
+    store: CheckpointStore,
+    clock: Clock,
+    presence: Presence,
+    stop: threading.Event | None,
+) -> None:
+    """Do unit after unit, with a checkpoint whenever one is due; ``stop`` is set from outside to save and end."""
 
     def save() -> None:
         if not presence.there():
@@ -139,7 +161,7 @@ def _work(config: Config, loop: TrainingLoop, store: CheckpointStore, clock: Clo
             loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
 
     written = time.monotonic()
-    with _interrupts() as interrupted:
+    with interrupts() if stop is None else nullcontext(stop) as interrupted:
         while not loop.done:
             try:
                 loop.unit()
@@ -227,7 +249,7 @@ def _remove_remains(path: Path) -> None:
 
 
 @contextmanager
-def _interrupts() -> Iterator[threading.Event]:
+def interrupts() -> Iterator[threading.Event]:
     """An event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once."""
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,14 +16,14 @@ POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_
 """Variables that libraries take their number of threads from; read once, when they are loaded."""
 
 
-def command(folder: Path, name: str, any_code: bool) -> list[str]:
-    """The program that does a point."""
+def command(folder: Path, names: Sequence[str], any_code: bool) -> list[str]:
+    """The program that does a point, or several together."""
     return [
         sys.executable,
         "-m",
         "crl.sweeps.launchers.worker",
         str(folder),
-        name,
+        *names,
         *(["--any-code"] if any_code else []),
     ]
 
@@ -37,16 +38,15 @@ class Worker:
 
     Args:
         folder: The sweep.
-        name: The point.
+        names: The point, or those that it does together.
         number: Threads of its libraries.
         any_code: Whether runs count that other code made.
     """
 
-    def __init__(self, folder: Path, name: str, number: int, any_code: bool) -> None:
-        self.name = name
+    def __init__(self, folder: Path, names: Sequence[str], number: int, any_code: bool) -> None:
         # A session of its own: Ctrl-C in the terminal reaches the sweep, which tells its workers.
         self.process = subprocess.Popen(
-            [*command(folder, name, any_code), "--with-parent"],
+            [*command(folder, names, any_code), "--with-parent"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -76,7 +76,7 @@ class Worker:
 
 def run_to_end(folder: str, name: str, number: int, any_code: bool) -> int:
     """Do a point in a process of its own; gives its exit code. What another machine is asked to do."""
-    worker = Worker(Path(folder), name, number, any_code)
+    worker = Worker(Path(folder), [name], number, any_code)
     try:
         return worker.wait()
     except KeyboardInterrupt:  # how Ray cancels

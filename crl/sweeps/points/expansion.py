@@ -34,12 +34,14 @@ class Plan:
         composed: All settings of each as YAML.
         env: The task sequence, or ``several``.
         equal: Points left out because another one has the same settings.
+        configs: What each composes to, as settings.
     """
 
     points: list[Point]
     composed: list[str]
     env: str
     equal: int = 0
+    configs: Sequence[Config] = ()
 
 
 def expand(overrides: Sequence[Override]) -> Plan:
@@ -113,15 +115,17 @@ def plan(
         ],
         [repr(item) for item in texts],
     )
-    points, composed, seen = [], [], set()
+    points, composed, seen, kept = [], [], set(), []
     for name, settings, (mark, *earlier), config, budget in zip(given, texts, marks, configs, budgets, strict=True):
         if mark in seen:
             continue
         seen.add(mark)
         points.append(Point(name, settings, mark, budget, config.threads, tuple(earlier)))
         composed.append(to_yaml(config))
+        kept.append(config)
     envs = {config.env.name for config in configs}
-    return Plan(points, composed, envs.pop() if len(envs) == 1 else "several", len(asked) - len(points))
+    env = envs.pop() if len(envs) == 1 else "several"
+    return Plan(points, composed, env, len(asked) - len(points), kept)
 
 
 def _check(settings: Sequence[str]) -> tuple[Config, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -83,10 +82,10 @@ def take(
     Raises:
         TaskFunctionFailed: The task's reward can't be planned with.
     """
-    started = time.process_time()
+    started = clock.cpu()
     with clock.phase("plan"):
         decision = agent.act(observation)
-    spent = 1e3 * (time.process_time() - started)
+    spent = 1e3 * (clock.cpu() - started)
     executed = command(sent(decision))
     with clock.phase("simulate"):
         after, reward, terminated, truncated, info = env.step(executed.action)

@@ -1,0 +1,1 @@
+"""Several runs in one process, which learn and plan as one batch."""
