@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import sysconfig
 import tempfile
 from pathlib import Path
@@ -29,11 +30,27 @@ class CompiledKernel(BuildHookInterface):  # type: ignore[type-arg]
             build_data["force_include"][str(target)] = f"crl/kernel/{target.name}"
         build_data["pure_python"] = False
         # The library needs no version of Python, only the platform.
-        build_data["tag"] = f"py3-none-{sysconfig.get_platform().replace('-', '_').replace('.', '_')}"
+        build_data["tag"] = f"py3-none-{platform_of(target.read_bytes(), sysconfig.get_platform())}"
 
     def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
         """Called when the wheel is written."""
         self._folder.cleanup()
+
+
+def platform_of(library: bytes, platform: str) -> str:
+    """The platform of a wheel with a library: on Linux the least GNU C library that has what it needs (PEP 600).
+
+    The package index takes wheels of such a platform, and none of plain ``linux``.
+
+    Args:
+        library: The compiled library.
+        platform: This machine's, as :func:`sysconfig.get_platform` tells it.
+    """
+    needed = [tuple(map(int, found)) for found in re.findall(rb"GLIBC_(\d+)\.(\d+)", library)]
+    if platform.startswith("linux-") and needed:
+        major, minor = max(*needed, (2, 17))
+        platform = platform.replace("linux-", f"manylinux_{major}_{minor}_", 1)
+    return platform.replace("-", "_").replace(".", "_")
 
 
 def _building(root: Path) -> ModuleType:
