@@ -60,7 +60,7 @@ class TestHusky:
             env.step(np.array([1.0, 0.7], np.float32))
         quick = env.render()
         assert quick is not None
-        client, (x, y, heading) = env._client, env._pose()
+        client, (x, y, heading) = env.body.client, env._pose()
         assert client is not None
         pybullet.changeVisualShape(env._floor, -1, rgbaColor=[1, 1, 1, 1], physicsClientId=client)
         view = pybullet.computeViewMatrixFromYawPitchRoll(
@@ -71,7 +71,7 @@ class TestHusky:
             240, 160, view, lens, shadow=0, renderer=pybullet.ER_TINY_RENDERER, physicsClientId=client
         )
         slow = np.asarray(found[2], np.uint8).reshape(160, 240, 4)[..., :3]
-        robot = np.asarray(found[4]).reshape(160, 240) == env._robot
+        robot = np.asarray(found[4]).reshape(160, 240) == env.body.robot
         assert robot.sum() > 1000
         differs = np.abs(quick.astype(int) - slow).max(axis=2) > 40
         assert differs[robot].mean() < 0.03, "the robot is drawn by the simulator itself"

@@ -398,7 +398,9 @@ class Halved(Refiner):
         return planned / 2
 
 
-@pytest.mark.parametrize("refiner", ["inverse", "box", "replan"])
+@pytest.mark.parametrize(
+    "refiner", ["box", *(pytest.param(name, marks=pytest.mark.slow) for name in ("inverse", "replan"))]
+)
 def test_rivals_of_the_flow_fly_and_train_no_flow(refiner: str, tmp_path: Path) -> None:
     agent = missions.fitted(missions.config(tmp_path, f"refiner={refiner}"))
     assert agent.adaptation.fitted is not None and agent.adaptation.fitted.flow is not None

@@ -19,14 +19,14 @@ from crl.config.declared.compositions import compositions
 from crl.noise import exploration_actions
 from crl.seeding import numpy_generator
 from crl.types import ExplorationPrior, LearnBudget, Phase, TaskSpec
-from tests.crl.every_strategy import sampled
+from tests.crl.every_strategy import KINDS, sampled
 from tests.crl.point_mass import ACTION, OBSERVATION, Track, episode, point_mass, small, train, transition
 from tests.crl.states import differences
 
 STRATEGIES = sorted(compositions())
 PLANNERS = sorted(point.name for point in entry_points(group="crl.planners"))
 PAIRS = [
-    *((strategy, "icem") for strategy in STRATEGIES),
+    *(pytest.param(strategy, "icem", marks=() if strategy in KINDS else pytest.mark.slow) for strategy in STRATEGIES),
     *(("hypercrl", planner) for planner in PLANNERS if planner != "icem"),
 ]
 """Every strategy and every planner; they meet in the weights alone, so not every pair."""

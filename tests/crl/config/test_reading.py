@@ -56,7 +56,14 @@ def test_an_agent_reads_what_it_declares(name: str, tmp_path: Path) -> None:
     assert sorted(reads(config) - settings_read(config)) == []
 
 
-@pytest.mark.parametrize("name", [name for name in REFINERS if name not in ("off", "indi")])  # a rival of l1, for rates
+@pytest.mark.parametrize(
+    "name",
+    [
+        name if name in ("afm", "lifelong", "l1", "none") else pytest.param(name, marks=pytest.mark.slow)
+        for name in REFINERS
+        if name not in ("off", "indi")  # a rival of l1, for rates
+    ],
+)
 def test_a_refiner_reads_what_it_declares(name: str, tmp_path: Path) -> None:
     config = tiny_missions.settings(tmp_path, f"refiner={name}", "missions.steps=60")
     if name in ("afm_learned", "afm_unstructured"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
@@ -124,17 +122,6 @@ def test_another_robot_of_the_kind_goes_on_with_its_memory() -> None:
     assert remembered is not None
     other.recollect(remembered)
     assert other.belief() == adaptation.belief()
-
-
-@pytest.mark.parametrize(
-    ("given", "said"), [({"body.stride": 5}, "one control step"), ({"body.memory": True}, "alone")]
-)
-def test_what_it_can_not_remember_is_named(given: dict[str, Any], said: str) -> None:
-    config = settings("networks")
-    for key, value in given.items():
-        setattr(config.body, key.partition(".")[2], value)
-    with pytest.raises(CrlError, match=said):
-        LifelongAdaptation(config, TASK.observation, TASK.action)
 
 
 def test_a_memory_of_another_size_or_kind_is_named() -> None:
