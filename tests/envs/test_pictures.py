@@ -62,7 +62,7 @@ class TestHusky:
         assert quick is not None
         client, (x, y, heading) = env.body.client, env._pose()
         assert client is not None
-        pybullet.changeVisualShape(env._floor, -1, rgbaColor=[1, 1, 1, 1], physicsClientId=client)
+        pybullet.changeVisualShape(env.body.floor, -1, rgbaColor=[1, 1, 1, 1], physicsClientId=client)
         view = pybullet.computeViewMatrixFromYawPitchRoll(
             [x, y, HEIGHT], distance=DISTANCE, yaw=math.degrees(heading) - 90, pitch=-PITCH, roll=0, upAxisIndex=2
         )
