@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+from search_strategies import finished, sweep
+
 from crl.reporting.pages.long_page import page
-from crl.reporting.runs import RunRecord, read_run, run_folders
+from crl.reporting.runs import RunRecord
 
 METHODS = ("single", "hypercrl", "finetune_heads", "redo", "l2_init", "continual_backprop", "coreset", "multitask")
 
 
 def run(folder: Path, method: str, seeds: list[int]) -> None:
     """Run one strategy, one seed after the other."""
-    settings = ["env=cartpole_100", f"continual={method}", f"seed={','.join(map(str, seeds))}", "launcher.workers=1"]
-    where = [f"sweep_dir={folder / method}", "videos=false", "check=false"]
-    subprocess.run([sys.executable, "-m", "crl.cli", "sweep", "--any-code", *settings, *where], check=False)
+    sweep(folder / method, f"continual={method}", f"seed={','.join(map(str, seeds))}", env="cartpole_100")
 
 
 def kept(record: RunRecord) -> dict[str, Any]:
@@ -57,9 +55,8 @@ def main() -> None:
         run(chosen.folder, method, chosen.seeds)
     found: dict[str, Any] = {}
     for method in METHODS:
-        runs = [path for path in run_folders(chosen.folder / method / "runs") if (path / "results.json").is_file()]
-        if runs:
-            found[method] = [kept(read_run(path)) for path in runs]
+        if runs := finished(chosen.folder / method):
+            found[method] = [kept(run) for run in runs]
     chosen.out.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
     chosen.out.with_suffix(".md").write_text(page(found), encoding="utf-8")
 

@@ -19,7 +19,6 @@ from typing import Any
 
 from crl.reporting.runs import RunRecord, read_run, run_folders
 
-ENV = "env=cartpole_length"
 DEVELOPMENT = 100
 """Seed of the searches; no final run has it."""
 SEARCH = (
@@ -76,9 +75,9 @@ CONTROLS = ("single", "finetune_heads", "hypercrl", "coreset")
 """Run with the others and not searched: the reference of learning speed, heads alone, and two rivals."""
 
 
-def sweep(folder: Path, *settings: str) -> list[RunRecord]:
+def sweep(folder: Path, *settings: str, env: str = "cartpole_length") -> list[RunRecord]:
     """All runs of a sweep, one at a time; the finished ones."""
-    shared = [ENV, "videos=false", "check=false", "launcher.workers=1", f"sweep_dir={folder}"]
+    shared = [f"env={env}", "videos=false", "check=false", "launcher.workers=1", f"sweep_dir={folder}"]
     subprocess.run([sys.executable, "-m", "crl.cli", "sweep", "--any-code", *shared, *settings], check=False)
     return finished(folder)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,16 +82,13 @@ def measure_rollouts(limits: Limits, repeats: int = 9) -> list[dict[str, Any]]:
         actions = torch.rand(size.samples, size.horizon, size.actions) * 2 - 1
         with torch.inference_mode():
             works = {path: functools.partial(rollout, start, actions) for path, (rollout, start, _) in made.items()}
-            times = interleaved(works, repeats)
-        taken, in_torch = median(times["auto"]), median(times["torch"])
-        rate = made["auto"][2] / 1e6 / taken
+            compared = _compared(works, repeats)
+        rate = made["auto"][2] / 1e6 / compared["ms"]
         rows.append(
             {
                 "name": size.name,
                 "size": f"{size.samples} x {size.horizon}, {size.members} x {list(size.hidden)} {size.activation}",
-                "torch_ms": in_torch,
-                "ms": taken,
-                "ratio": round(in_torch / taken, 2),
+                **compared,
                 "gflops": round(rate, 1),
                 "share_of_product": round(rate / limits.product, 2),
                 "share_of_layer": round(rate / limits.layer, 2),
@@ -114,17 +111,7 @@ def measure_updates(repeats: int = 5) -> list[dict[str, Any]]:
                 planner, generator = make_planner(config, action), torch.Generator().manual_seed(0)
                 works[path] = functools.partial(planner.plan, rollout, _reward, start, generator)
             with torch.inference_mode():
-                times = interleaved(works, repeats)
-            taken, in_torch = median(times["auto"]), median(times["torch"])
-            rows.append(
-                {
-                    "name": size.name,
-                    "planner": name,
-                    "torch_ms": in_torch,
-                    "ms": taken,
-                    "ratio": round(in_torch / taken, 2),
-                }
-            )
+                rows.append({"name": size.name, "planner": name, **_compared(works, repeats)})
     return rows
 
 
@@ -153,6 +140,13 @@ def measure_deadlines(plans: int = 100) -> list[dict[str, Any]]:
             row[name] = {"sequences": int(np.median(scored)), "late_median_ms": median_late, "late_p99_ms": p99}
         rows.append(row)
     return rows
+
+
+def _compared(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[str, float]:
+    """Milliseconds by PyTorch and as it comes, and their ratio, of works by :data:`PATHS`, in turn."""
+    times = interleaved(works, repeats)
+    taken, in_torch = median(times["auto"]), median(times["torch"])
+    return {"torch_ms": in_torch, "ms": taken, "ratio": round(in_torch / taken, 2)}
 
 
 def _action(size: int) -> ActionSpec:

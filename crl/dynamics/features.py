@@ -17,11 +17,8 @@ from typing import Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
-from crl.kernel.layout import Layout
+from crl.kernel.layout import CHANGES, FEATURES, NUMBERS, Layout
 from crl.types import ObservationSpec
-
-_FEATURES = {"linear": 1, "angle": 2, "quaternion": 9}
-_CHANGES = {"linear": 1, "angle": 1, "quaternion": 3}
 
 
 @runtime_checkable
@@ -76,8 +73,8 @@ class FeatureMap:
     def __init__(self, spec: ObservationSpec, device: torch.device | str = "cpu") -> None:
         self.spec = spec
         self.size = spec.size
-        self.features = sum(_FEATURES[field.kind] for field in spec.fields)
-        self.changes = sum(_CHANGES[field.kind] for field in spec.fields)
+        self.features = sum(FEATURES[field.kind] for field in spec.fields)
+        self.changes = sum(CHANGES[field.kind] for field in spec.fields)
         self.linear_only = all(field.kind == "linear" for field in spec.fields)
 
         def spread(widths: dict[str, int], values: list[float]) -> Tensor:
@@ -85,14 +82,13 @@ class FeatureMap:
             return torch.tensor(repeated, dtype=torch.float32, device=device)
 
         floors = [field.scale_floor for field in spec.fields]
-        self.scale_floor = spread(_CHANGES, floors)
-        self.feature_floor = spread(_FEATURES, [f.scale_floor if f.kind == "linear" else 1e-6 for f in spec.fields])
+        self.scale_floor = spread(CHANGES, floors)
+        self.feature_floor = spread(FEATURES, [f.scale_floor if f.kind == "linear" else 1e-6 for f in spec.fields])
         # A field without an event threshold never counts as an event.
-        self.event = spread(_CHANGES, [math.inf if f.event is None else f.event for f in spec.fields])
-        bounded = {"linear": 1, "angle": 1, "quaternion": 4}
+        self.event = spread(CHANGES, [math.inf if f.event is None else f.event for f in spec.fields])
         # Only linear fields are clamped: an angle wraps and a quaternion is renormalised instead.
-        self.low = spread(bounded, [f.low if f.kind == "linear" else -math.inf for f in spec.fields])
-        self.high = spread(bounded, [f.high if f.kind == "linear" else math.inf for f in spec.fields])
+        self.low = spread(NUMBERS, [f.low if f.kind == "linear" else -math.inf for f in spec.fields])
+        self.high = spread(NUMBERS, [f.high if f.kind == "linear" else math.inf for f in spec.fields])
         self.layout: Layout | None = Layout([field.kind for field in spec.fields], self.low, self.high)
         self._starts = spec.offsets()
         self._flat = not any(field.kind == "quaternion" for field in spec.fields)
@@ -141,7 +137,7 @@ class FeatureMap:
         parts: list[Tensor] = []
         of_change = 0
         for field, at in zip(self.spec.fields, self._starts, strict=True):
-            width = _CHANGES[field.kind]
+            width = CHANGES[field.kind]
             step = change[..., of_change : of_change + width]
             of_change += width
             if field.kind == "quaternion":

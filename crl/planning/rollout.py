@@ -42,7 +42,7 @@ class Rollout:
         apart: bool = False,
     ) -> None:
         folded = fold(model, weights, normalisers, network, apart=apart)
-        self.features = self._features = model.features
+        self.features = model.features
         self.folded = folded
         self._members = folded.members
         self._apart = apart
@@ -60,7 +60,7 @@ class Rollout:
 
     def step(self, observation: Tensor, action: Tensor) -> Tensor:
         """Next observations [K, S] for observations [K, S] and actions [K, A] (mean over the ensemble)."""
-        inputs = torch.cat([self._features.encode(observation), action], dim=-1)
+        inputs = torch.cat([self.features.encode(observation), action], dim=-1)
         x = self._act(torch.addmm(self._first_bias, inputs, self._first))
         if self._members == 1:
             for matrix, bias in self._middle:
@@ -71,16 +71,16 @@ class Rollout:
             for matrix, bias in self._middle:
                 x = self._act(torch.baddbmm(bias, x, matrix))
             change = torch.baddbmm(self._last_bias, x, self._last).sum(dim=0)
-        return self._features.apply(observation, change, action)
+        return self.features.apply(observation, change, action)
 
     def step_apart(self, observation: Tensor, action: Tensor) -> Tensor:
         """Every member's next observations [E, K, S] for its own observations [E, K, S] and shared actions [K, A]."""
-        inputs = torch.cat([self._features.encode(observation), action.expand(self._members, -1, -1)], dim=-1)
+        inputs = torch.cat([self.features.encode(observation), action.expand(self._members, -1, -1)], dim=-1)
         first, bias = self._own
         x = self._act(torch.baddbmm(bias, inputs, first))
         for matrix, bias in self._middle:
             x = self._act(torch.baddbmm(bias, x, matrix))
-        return self._features.apply(observation, torch.baddbmm(self._last_bias, x, self._last), action)
+        return self.features.apply(observation, torch.baddbmm(self._last_bias, x, self._last), action)
 
     def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:
         """Trajectories from one observation [S] under actions [K, H, A]; each begins with the observation.

@@ -157,31 +157,29 @@ UGV_MISSION: dict[str, Any] = {
     "suites": {"nonlinear": list(suites.UNICYCLE_NONLINEAR)},
 }
 
+
+def _vehicle_life(env: str, steps: int) -> dict[str, Any]:
+    """The nominal body in episodes of so many steps, and a life of twelve regimes, four of them not affine."""
+    nominal = {"name": "nominal", "id": env, "kwargs": {"regimes": 1, "others": 0, "episode_steps": steps}}
+    return {"tasks": [nominal], "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000}}
+
+
 UGV_LIFE: dict[str, Any] = {
     "name": "ugv_life",
     "description": "a unicycle follows waypoints for ever while its body changes, unannounced, among many regimes",
-    "tasks": [
-        {"name": "nominal", "id": "crl/UGVLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 1500}}
-    ],
-    "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
+    **_vehicle_life("crl/UGVLife-v0", 1500),
 }
 
 HUSKY_LIFE: dict[str, Any] = {
     "name": "husky_life",
     "description": "a husky follows waypoints for ever while its body changes, unannounced (PyBullet)",
-    "tasks": [
-        {"name": "nominal", "id": "crl/HuskyLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 1500}}
-    ],
-    "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
+    **_vehicle_life("crl/HuskyLife-v0", 1500),
 }
 
 QUADROTOR_LIFE: dict[str, Any] = {
     "name": "quadrotor_life",
     "description": "a quadrotor flies through waypoints for ever while its autopilot changes, unannounced (MuJoCo)",
-    "tasks": [
-        {"name": "nominal", "id": "crl/QuadrotorLife-v0", "kwargs": {"regimes": 1, "others": 0, "episode_steps": 300}}
-    ],
-    "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000},
+    **_vehicle_life("crl/QuadrotorLife-v0", 300),
 }
 
 CARTPOLE_LIFE: dict[str, Any] = {

@@ -64,10 +64,7 @@ def test_a_regime_is_recalled_from_disk_after_the_agent_was_killed(drive: Drive)
     assert not refused.success
     assert "in force" in refused.message
 
-    drive.processes.running["agent"].kill()
-    drive.processes.running["agent"].wait()
-    drive.conductor.said.pop(AGENT, None)
-    drive.processes.stop("agent")
+    drive.kill_agent()
     drive.start_agent()
     drive.send_plan()
     wait(lambda: told(drive, "regime_name") == "turned", 4 * LONG, "the regime by its name")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypedDict, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from crl_envs import task as contract
 from crl_envs.lives.endless import EndlessWay
@@ -22,6 +23,18 @@ class Commanded(Protocol):
 
 
 C = TypeVar("C", bound=Commanded)
+
+
+class Drawn(TypedDict, total=False):
+    """What of a life is drawn, as :class:`CommandedLifeEnv` explains it."""
+
+    regimes: int
+    others: int
+    regime_seed: int | None
+    lengths: tuple[int, int]
+    fresh: float
+    drift: float
+    combine: float
 
 
 class CommandedLifeEnv(LifeEnv[C]):
@@ -50,13 +63,13 @@ class CommandedLifeEnv(LifeEnv[C]):
         task: contract.Plain,
         way: EndlessWay,
         *,
-        regimes: int,
-        others: int,
-        regime_seed: int | None,
-        lengths: tuple[int, int],
-        fresh: float,
-        drift: float,
-        combine: float,
+        regimes: int = 12,
+        others: int = 4,
+        regime_seed: int | None = None,
+        lengths: tuple[int, int] = (60, 120),
+        fresh: float = 0.5,
+        drift: float = 0.0,
+        combine: float = 0.0,
     ) -> None:
         if not 0 <= others < regimes:
             raise MissionError(
@@ -68,8 +81,12 @@ class CommandedLifeEnv(LifeEnv[C]):
         self._shares = (drift, combine)
         draw_mixtures(regimes, drift, combine, np.random.default_rng(0))  # says now what is impossible
         self._mixtures: dict[int, Mixture] = {}
-        self._half = np.asarray(self.action_space.high, dtype=np.float64)
+        self._half = self._half_ranges()
         self._beside, self._effect = 0.0, np.zeros(len(self._half))
+
+    def _half_ranges(self) -> NDArray[np.float64]:
+        """Half the range of every element of a command, [A]."""
+        return np.asarray(self.action_space.high, dtype=np.float64)
 
     def _mix(self, rng: np.random.Generator) -> None:
         self._mixtures = draw_mixtures(self.stream.count, *self._shares, rng)

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from typing import Any
+from typing import Any, Unpack
 
 import numpy as np
 from numpy.typing import NDArray
 
-from crl_envs.lives.commanded import CommandedLifeEnv
+from crl_envs.lives.commanded import Drawn
 from crl_envs.lives.endless import EndlessWay
+from crl_envs.lives.ground import HALF, LOST, GroundLifeEnv
 from crl_envs.lives.life import STEPS
-from crl_envs.lives.regimes.commands import CommandRegime, draw_regimes
-from crl_envs.lives.ugv_life import HALF, LOST
+from crl_envs.lives.regimes.commands import CommandRegime
 from crl_envs.missions.rewards import ground_reward
 from crl_envs.vehicles.husky import RADIUS, motion_fields
 from crl_envs.vehicles.husky_body import CONTROL_PERIOD, HuskyBody
-from crl_envs.vehicles.ugv_mission import SPEED, START_STD, TURN_RATE, vehicle_task
+from crl_envs.vehicles.ugv_mission import SPEED, TURN_RATE, vehicle_task
 
 REST = 5000
 """After so many steps the husky is put back to rest at its waypoint. It is no crash."""
@@ -25,7 +24,7 @@ USUAL = np.array([0.1 * SPEED, 0.02, 0.1 * TURN_RATE, 0.5 * SPEED, 0.05, 0.5 * T
 (rad), velocities (m/s) and turn rate (rad/s)."""
 
 
-class HuskyLifeEnv(CommandedLifeEnv[CommandRegime]):
+class HuskyLifeEnv(GroundLifeEnv):
     """Follow waypoints for ever with a husky that is in one of many regimes, those of a unicycle's life.
 
     Body, action, observation and reward are those of :class:`crl_envs.vehicles.husky.HuskyEnv`; the share of waypoints
@@ -38,64 +37,27 @@ class HuskyLifeEnv(CommandedLifeEnv[CommandRegime]):
     ``cross_track`` (m), ``reached``, ``crashes`` and ``effect``: the nominal command that the executed one amounted to.
 
     Args:
-        regimes: Number of regimes, the nominal one among them.
-        others: How many of them are not affine in the command.
-        regime_seed: Seed of the regimes themselves; ``None``: they are drawn with the life.
-        lengths: Least and greatest number of steps of a visit.
-        fresh: Probability that a visit is one of a regime not yet met, while there are any.
         episode_steps: Steps until an episode is truncated; the life goes on with the next reset.
-        drift: Share of the regimes that drift from one to another in every visit.
-        combine: Share of the regimes that combine two others.
+        drawn: What is drawn (:class:`crl_envs.lives.commanded.Drawn`).
 
     Raises:
         MissionError: A number is impossible.
     """
 
-    def __init__(
-        self,
-        regimes: int = 12,
-        others: int = 4,
-        regime_seed: int | None = None,
-        lengths: tuple[int, int] = (60, 120),
-        fresh: float = 0.5,
-        episode_steps: int = STEPS,
-        drift: float = 0.0,
-        combine: float = 0.0,
-    ) -> None:
+    def __init__(self, episode_steps: int = STEPS, **drawn: Unpack[Drawn]) -> None:
         super().__init__(
             vehicle_task("husky_life", CONTROL_PERIOD, min(episode_steps, REST), motion_fields(), has_success=False),
             EndlessWay(HALF, RADIUS),
-            regimes=regimes,
-            others=others,
-            regime_seed=regime_seed,
-            lengths=lengths,
-            fresh=fresh,
-            drift=drift,
-            combine=combine,
+            **drawn,
         )
-        self._half = np.array([SPEED, TURN_RATE])  # the space's ends are of single precision
         self.full_change = USUAL
         self._husky = HuskyBody()
         self._start = [0.0, 0.0, 0.0]
         self._commands: list[list[float]] = []
         self._last = [0.0, 0.0]
 
-    def _draw(self, rng: np.random.Generator) -> list[CommandRegime]:
-        return draw_regimes(self.stream.count, self._others, rng)
-
-    def _plain(self, regime: CommandRegime) -> dict[str, Any]:
-        return {**vars(regime), "matrix": [list(row) for row in regime.matrix]}
-
-    def _regime(self, plain: dict[str, Any]) -> CommandRegime:
-        return CommandRegime(**{**plain, "matrix": tuple(map(tuple, plain["matrix"]))})
-
     def _set_up(self, *, first: bool) -> None:
-        if first:
-            self.way.begin(self._places)
-            self._start = self.np_random.normal(0.0, START_STD, size=3).tolist()
-        else:
-            ahead = np.subtract(self.way.goal, self.way.before)
-            self._start = [*self.way.before, math.atan2(ahead[1], ahead[0])]
+        self._start = self._placed(first=first).tolist()
         self._place()
         self._last = [0.0, 0.0]
         self._beside, self._effect = 0.0, np.zeros(2)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
 from crl_envs import physics_state
-from crl_envs.lives.commanded import CommandedLifeEnv
+from crl_envs.lives.commanded import CommandedLifeEnv, Drawn
 from crl_envs.lives.endless import EndlessWay
 from crl_envs.lives.life import STEPS
 from crl_envs.lives.regimes.airs import AirRegime, draw_airs
@@ -49,30 +49,14 @@ class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
     ``cross_track`` (m), ``reached``, ``crashes`` and ``effect``: the nominal command that the executed one amounted to.
 
     Args:
-        regimes: Number of regimes, the nominal one among them.
-        others: How many of them are not affine in the command.
-        regime_seed: Seed of the regimes themselves; ``None``: they are drawn with the life.
-        lengths: Least and greatest number of steps of a visit.
-        fresh: Probability that a visit is one of a regime not yet met, while there are any.
         episode_steps: Steps until an episode is truncated; the life goes on with the next reset.
-        drift: Share of the regimes that drift from one to another in every visit.
-        combine: Share of the regimes that combine two others.
+        drawn: What is drawn (:class:`crl_envs.lives.commanded.Drawn`).
 
     Raises:
         MissionError: A number is impossible.
     """
 
-    def __init__(
-        self,
-        regimes: int = 12,
-        others: int = 4,
-        regime_seed: int | None = None,
-        lengths: tuple[int, int] = (60, 120),
-        fresh: float = 0.5,
-        episode_steps: int = STEPS,
-        drift: float = 0.0,
-        combine: float = 0.0,
-    ) -> None:
+    def __init__(self, episode_steps: int = STEPS, **drawn: Unpack[Drawn]) -> None:
         task = {
             **describe("velocity", "quadrotor_life", episode_steps),
             "control_period": PERIOD,
@@ -82,13 +66,7 @@ class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
         super().__init__(
             task,
             EndlessWay(HALF, RADIUS, HEIGHTS),
-            regimes=regimes,
-            others=others,
-            regime_seed=regime_seed,
-            lengths=lengths,
-            fresh=fresh,
-            drift=drift,
-            combine=combine,
+            **drawn,
         )
         self.full_change = GREATEST
         self._model = body.build_model([(0.0, 0.0, sum(HEIGHTS) / 2)])

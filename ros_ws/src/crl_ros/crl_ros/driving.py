@@ -80,6 +80,14 @@ class Drive:
         self.conductor.change(AGENT, "configure")
         self.conductor.change(AGENT, "activate")
 
+    def kill_agent(self) -> None:
+        """End the agent by SIGKILL, and forget what it said."""
+        agent = self.processes.running["agent"]
+        agent.kill()
+        agent.wait()
+        self.conductor.said.pop(AGENT, None)
+        self.processes.stop("agent")
+
     def send_plan(self) -> None:
         """Send the mission; then again, and it goes back."""
         self.conductor.wait(self._plans.get_subscription_count, LONG, "somebody who takes plans")

@@ -118,11 +118,7 @@ def _changes(samples: Sequence[Sample]) -> list[tuple[float, str, int]]:
 def _kill(drive: Drive) -> float:
     """SIGKILL the agent, start it again, and let it drive; seconds that this took."""
     began = time.monotonic()
-    agent = drive.processes.running["agent"]
-    agent.kill()
-    agent.wait()
-    drive.conductor.said.pop("crl_agent", None)
-    drive.processes.stop("agent")
+    drive.kill_agent()
     drive.start_agent()
     drive.send_plan()
     drive.wait_until_driven()

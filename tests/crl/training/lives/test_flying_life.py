@@ -19,7 +19,7 @@ from crl.training.runner import resume, train
 from tests import tiny, tiny_missions
 from tests.crl.training.checkpoints.test_store import same
 from tests.crl.training.lives.test_pole_life import LITTLE
-from tests.crl.training.lives.test_stage import Killed, lived
+from tests.crl.training.lives.test_stage import killed, lived
 
 AIR: dict[str, Any] = {
     "name": "small_air",
@@ -57,19 +57,7 @@ def test_a_flight_that_was_killed_goes_on_to_the_bit(
     monkeypatch.setattr(stage, "STRETCH", 20)
     more = ("checkpoint.seconds=0", f"life.run={fitted}", f"memory.kind={kind}")
     whole = lived(settings(tmp_path, *more, name="whole"))
-    steps, step = 0, stage.LifeStage._step
-
-    def killed(self: Any, *arguments: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 30:
-            raise Killed
-        step(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stage.LifeStage, "_step", killed)
-        with pytest.raises(Killed):
-            lived(settings(tmp_path, *more))
+    killed(settings(tmp_path, *more), 30, monkeypatch)
     monkeypatch.setattr("crl.training.runner.Progress", lambda *_: tiny.quiet()[0])
     record = {key: value for key, value in resume(tmp_path / "run")["life"].items() if key != "ms"}
     assert record == whole

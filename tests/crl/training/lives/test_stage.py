@@ -68,25 +68,30 @@ class Killed(Exception):
     """In place of a kill."""
 
 
+def killed(config: Config, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Live until a step, and die in it."""
+    steps, step = 0, stage.LifeStage._step
+
+    def stepped(self: Any, *arguments: Any) -> None:
+        nonlocal steps
+        steps += 1
+        if steps == at:
+            raise Killed
+        step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(stage.LifeStage, "_step", stepped)
+        with pytest.raises(Killed):
+            lived(config)
+
+
 @pytest.mark.parametrize("refiner", ["lifelong", pytest.param("afm", marks=pytest.mark.slow)])
 def test_a_life_that_was_killed_goes_on_to_the_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refiner: str
 ) -> None:
     monkeypatch.setattr(stage, "STRETCH", 50)
     whole = lived(settings(tmp_path, "checkpoint.seconds=0", refiner=refiner, name="whole"))
-    steps, step = 0, stage.LifeStage._step
-
-    def killed(self: Any, *arguments: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == 120:
-            raise Killed
-        step(self, *arguments)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(stage.LifeStage, "_step", killed)
-        with pytest.raises(Killed):
-            lived(settings(tmp_path, "checkpoint.seconds=0", refiner=refiner))
+    killed(settings(tmp_path, "checkpoint.seconds=0", refiner=refiner), 120, monkeypatch)
     assert not (tmp_path / "run" / "results.json").exists()
     monkeypatch.setattr("crl.training.runner.Progress", lambda *_: tiny.quiet()[0])
     record = {key: value for key, value in resume(tmp_path / "run")["life"].items() if key not in TIMES}
