@@ -94,9 +94,9 @@ def page(found: dict[str, Any]) -> str:
             "# Online learning alone, tuned",
             "",
             f"`refiner=none` on {len(GAINS)} of the published gain pairs of `{ENV}`, clipped, development seeds 1 to "
-            f"{found['seeds']}, one fit, at most {STEPS} steps. The point that completes most missions is taken; then the one that reaches most "
-            "waypoints. These seeds, faults and this map are those of development: the numbers are for choosing alone. "
-            "Made by `python scripts/tune_online.py`.",
+            f"{found['seeds']}, one fit, at most {STEPS} steps. The point that completes most missions is taken; then "
+            "the one that reaches most waypoints. These seeds, faults and this map are those of development: the "
+            "numbers are for choosing alone. Made by `python scripts/tune_online.py`.",
             "",
             verdict,
             "",
@@ -135,7 +135,7 @@ def main() -> None:
     planned = [one for share in SHARES for rate in RATES for one in trials(share, rate, chosen.seeds)]
     for done, count, said in () if chosen.collect else run_trials(planned, chosen.folder, chosen.workers):
         print(f"{done} of {count}: {said}", flush=True)
-        if done % (len(planned) // (len(SHARES) * len(RATES))) == 0:
+        if done and done % (len(planned) // (len(SHARES) * len(RATES))) == 0:
             write(collect(chosen.folder, chosen.seeds))
     write(collect(chosen.folder, chosen.seeds))
 
