@@ -1,4 +1,4 @@
-"""Does a composition of strategies transfer more than `hypercrl`, at equal forgetting? A section of the strategies' page.
+"""Does a composition transfer more than `hypercrl`, at equal forgetting? A section of the strategies' page.
 
 The criteria are those of ``scripts/measure_compositions.py``, which states them before the runs.
 """
@@ -77,17 +77,18 @@ def section(found: Mapping[str, Any], zero: Mapping[str, float], groups: Groups)
     kept, problems = comparable(groups)
     made = table(kept, zero)
     winners = [f"`{row[0]}`" for row in made.rows if row[-1] == "yes"]
-    seeds = np.unique([run.seed for runs in kept.values() for run in runs])
+    runs = [run for each in kept.values() for run in each]
+    seeds = np.unique([run.seed for run in runs])
     verdict = f"{', '.join(winners)} did." if winners else "None did."
     return [
         "",
         "## Compositions by hand against HyperCRL",
         "",
-        f"Does a composition transfer forward more than `{RIVAL}`, at equal forgetting? Criteria, fixed before the runs: "
-        "the 95 % interval of the difference of forward transfer lies above 0, and forgetting is at most "
+        f"Does a composition transfer forward more than `{RIVAL}`, at equal forgetting? Criteria, fixed before the "
+        "runs: the 95 % interval of the difference of forward transfer lies above 0, and forgetting is at most "
         f"{FORGETS_AS_LITTLE:g} higher. **{verdict}** Written from `compositions.json`, which "
         f"`scripts/measure_compositions.py FOLDER` makes: four lengths, `{' '.join(found['settings'])}`, seeds "
-        f"{seeds[0]} to {seeds[-1]}, which development did not use, {commits([run for runs in kept.values() for run in runs])}.",
+        f"{seeds[0]} to {seeds[-1]}, which development did not use, {commits(runs)}.",
         "",
         *markdown(made),
         *(f"- {problem}" for problem in problems),
