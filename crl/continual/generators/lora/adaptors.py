@@ -41,6 +41,7 @@ class Adaptors(Apart):
     """
 
     SETTINGS = GENERATORS["adaptors"]
+    HEADS = True
     OPTIONS: ClassVar[dict[str, Any]] = {**Apart.OPTIONS, "adaptors_similarity": 0.65}
     kept_once = (*Apart.kept_once, "first_head", "code")
 
@@ -50,10 +51,6 @@ class Adaptors(Apart):
         self.code = torch.zeros(SIZE, dtype=torch.int8, device=self.device)
         trunk, self.first_head = super()._fresh()
         return trunk, self.first_head
-
-    def head_per_task(self) -> bool:
-        """Always: it is what a task learns that shares an adaptor."""
-        return True
 
     def step(self, loss: Loss) -> dict[str, Tensor]:
         """Decide, if nothing was decided yet, and take one gradient step."""
