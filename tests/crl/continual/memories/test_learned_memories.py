@@ -64,6 +64,8 @@ def test_distilled_inputs_have_the_moments_of_all_in_networks_that_they_never_sa
     [
         ("distilled", {}),
         ("hypercrl+distilled", {}),
+        ("self_distilled", {}),
+        ("selected", {}),
         ("perturbed", {}),
         ("mixing", {"mixing_every": 10}),
         ("generative", {"generative_strength": 3.0}),
