@@ -10,9 +10,9 @@ derivative of the loss), r_k and q_k random signs. The product binds what was re
 batch: it is the derivative by the head. If mean_k c_k c'_k >= adaptors_similarity for a known code c', the task reads
 the adaptor of the nearest, which rests, and learns a copy of its head; if not, an adaptor is added. Deviations: codes
 of inputs alone can't tell bodies apart, whose inputs are normalised task by task, so what followed is bound in; all
-adaptors have one shape; routes belong to a task (told, or inferred without labels: a body that gets a second label
-reads its old adaptor) and not to an input, because a task's weights are one vector; the first task has no code, its own
-network leaves noise; a task that comes back learns in its head alone.
+adaptors have one shape; routes belong to a task (told, or inferred without labels) and not to an input, because a
+task's weights are one vector; the first task has no code, its own network leaves noise; a task that comes back learns
+in its head alone. Codes are of a body and of how its data came about: bodies share where both began to explore alike.
 """
 
 from __future__ import annotations
