@@ -28,9 +28,7 @@ def test_without_it_the_extra_is_named(missing: str, monkeypatch: pytest.MonkeyP
         load_sequence(BALANCE).spec(0)
 
 
-@pytest.mark.parametrize(
-    ("env", "size", "actions"), [(BALANCE, 5, 1), ("gym:dm_control/cheetah-run-v0", 17, 6)]
-)
+@pytest.mark.parametrize(("env", "size", "actions"), [(BALANCE, 5, 1), ("gym:dm_control/cheetah-run-v0", 17, 6)])
 def test_bodies_are_described_and_an_episode_can_be_repeated(env: str, size: int, actions: int) -> None:
     pytest.importorskip("shimmy", reason="needs the extra dmc")
     pytest.importorskip("dm_control", reason="needs the extra dmc")
