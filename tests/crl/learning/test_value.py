@@ -53,15 +53,12 @@ def test_it_keeps_to_the_range_of_rewards() -> None:
 
 
 def test_of_several_networks_the_least_counts() -> None:
-    """Each is a value by itself: on what was seen they agree with what is exact; elsewhere they differ."""
-    value, _ = fitted(1000, members=2)
-    seen = torch.arange(PLACES, dtype=torch.float32).unsqueeze(-1)
-    np.testing.assert_allclose(value(seen).numpy(), exact(), rtol=0.15)
+    """Each is a value by itself; what they say of places far from all that was seen differs."""
+    value, _ = fitted(100, members=3)
     far = torch.tensor([[[-40.0], [40.0]], [[60.0], [-60.0]]])
     alone = []
-    for member in range(2):
-        single = Value(1, DISCOUNT, torch.device("cpu"))
-        state = value.state_dict()
+    for member in range(3):
+        single, state = Value(1, DISCOUNT, torch.device("cpu")), value.state_dict()
         for part in ("parameters", "copy"):
             for name, found in state[part].items():  # matrices [V, N, O], biases [V, 1, O]
                 state[part][name] = found[member] if name.startswith("matrix") else found[member, 0]
