@@ -112,7 +112,7 @@ class Value:
 
     def __call__(self, features: Tensor) -> Tensor:
         """Discounted sums of rewards [...] that are expected from observations with features [..., F] on."""
-        found = self._mean(self.parameters, features.flatten(0, -2)) / (1 - self.discount)
+        found = self._mean(self.parameters, features.reshape(-1, features.shape[-1])) / (1 - self.discount)
         return (found.amin(dim=0) if self._several else found).view(features.shape[:-1])
 
     def _mean(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:

@@ -65,6 +65,7 @@ def test_of_several_networks_the_least_counts() -> None:
         single.load_state_dict(state)
         alone.append(single(far))
     assert value(far).shape == (2, 2)
+    torch.testing.assert_close(value(far[0, 1]), value(far)[0, 1])
     torch.testing.assert_close(value(far), torch.stack(alone).amin(dim=0))
     assert (torch.stack(alone).amax(dim=0) - value(far)).max() > 0.1
 
