@@ -37,10 +37,12 @@ GENERATORS: Mapping[str, Settings] = {
     "finetune": _STRATEGY,
     "finetune_heads": (*_STRATEGY, *_START),
     **dict.fromkeys(
-        ("low_rank", "olora", "codyra", "lae", "conpet", "experts"), (*_STRATEGY, *_START, "continual.heads")
+        ("low_rank", "olora", "codyra", "lae", "conpet", "experts", "adaptors"),
+        (*_STRATEGY, *_START, "continual.heads"),
     ),
     "ilora": (*_STRATEGY, *_START, *_REPLAY, "continual.heads"),
     "grown": (*_STRATEGY, *_START),
+    "adaptors": (*_STRATEGY, *_START),
     "sparse": (*_STRATEGY, *_START, "continual.heads"),
     "snapshot": (*_STRATEGY, *_START),
     "single": (*_STRATEGY, *_START),
@@ -57,6 +59,8 @@ PARTS: Mapping[str, Settings] = {
     "gradient_projection": ("continual.fisher_rows", "continual.energy"),
     "mas": ("continual.fisher_rows",),
     "clonex": _REPLAY,
+    "self_distilled": _REPLAY,
+    "selected": _REPLAY,
     "perturbed": _REPLAY,
     "mixing": _REPLAY,
     "distilled": _REPLAY,
