@@ -33,6 +33,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("continual", "like"): None,
     ("learning", "every"): 0,
     ("learning", "value_discount"): 0.0,
+    ("learning", "values"): 1,
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,

@@ -111,6 +111,14 @@ class LearningConfig:
         ),
         Range(0, 0.9999),
     )
+    values: int = setting(
+        1,
+        (
+            "Networks that learn the value (``value_discount``); a state is worth what the least of them says. With "
+            "several, states that were seldom seen are worth less, since the networks differ there."
+        ),
+        FEW,
+    )
     final_steps: int = setting(
         1500, "Gradient steps of the closing session of a task, with falling learning rate.", WHOLE
     )
