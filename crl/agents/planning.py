@@ -22,6 +22,7 @@ from crl.adaptation.refiners.base import Refiner
 from crl.agents.base import Agent, Deciding
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
+from crl.agents.recalling import RecalledTasks
 from crl.agents.stopwatch import Stopwatch
 from crl.config import Config
 from crl.config.declared.agents import PILOT, kind_of
@@ -82,6 +83,7 @@ class PlanningAgent(Agent):
         self.exploration = exploration
         self.adaptation = adaptation
         self._action = action
+        self._recalled = RecalledTasks(config, knowledge)
         self.outcomes = Outcomes(config.learning, knowledge.model.features, action.size, config.seed, knowledge.device)
         self._nominal = -1
         self.kind = kind_of(config)
@@ -104,12 +106,16 @@ class PlanningAgent(Agent):
         # Training episodes are there to find out what the members don't know yet, so they don't shun it.
         self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
         self._score()
+        acting: int | None = None
         if explore:
-            self.exploration.begin(task, episode, known=self.knowledge.learned_before(task.index))
+            acting = self._recalled.begin()
+            known = acting is not None or self.knowledge.learned_before(task.index)
+            self.exploration.begin(task, episode, known=known)
         else:
+            self._recalled.end()
             self.exploration.rest()
         self._watch.reset()
-        self._in_force(task.index)
+        self._in_force(task.index if acting is None else acting)
 
     def _score(self) -> None:
         """Plan by the task's reward and ends from now on, given or learned."""
@@ -123,6 +129,10 @@ class PlanningAgent(Agent):
         self.knowledge.begin_task(task)
         self.outcomes.begin_task(task)
         self.exploration.begin_task()
+
+    def random_episodes(self, most: int) -> int:
+        """None in a task in which what is known of others acts (``continual.start=recalled``)."""
+        return 0 if self._recalled.applies else most
 
     def tell(self, task: int) -> None:
         """Say which learned task is in force from now on; it plans on that task's model."""
@@ -175,6 +185,9 @@ class PlanningAgent(Agent):
                 self.outcomes.observe(transition)
             if bool(self.task.success(transition.next_observation)):
                 self.exploration.succeeded()
+            acting = self._recalled.update(transition)
+            if acting is not None:
+                self._in_force(acting)
 
     def learn(self, budget: LearnBudget) -> LearnReport:
         """Spend gradient steps on the current task, or, online, on what the present episode showed.
