@@ -20,7 +20,7 @@ from crl.config import Config
 from crl.continual.generators.hypercrl import HyperCRL
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
-from crl.memory.models.regime import Standing
+from crl.memory.models.regime import Regime, Standing
 from crl.memory.models.relative import GOOD, NO_CONTEXTS, RelativeContexts
 from crl.memory.models.steps import Steps
 from crl.memory.models.units import Units

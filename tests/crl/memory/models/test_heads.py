@@ -9,7 +9,7 @@ from crl.memory.models.heads import HeadMemory
 from crl.memory.models.steps import Steps
 from crl.memory.recall.coverage import add
 from crl.restoring import UnfitStateError
-from tests.crl.memory.unicycle import drive, gains, make_bridge, squared, units
+from tests.crl.memory.unicycle import drive, make_bridge, squared, units
 
 SPREAD = 0.15
 INPUTS = 8
