@@ -3,7 +3,8 @@
 A finished run of several lengths learns one more, by different starts, and a fresh network learns it alone. Every 100
 steps a copy of the agent is given the closing session that would end its task there, and is evaluated. The score of a
 length is the mean return of the two known lengths beside it at the end of the run. An arm is done with a length once it
-has reached 0.8 of that, but every arm goes on to the steps that all are compared at. Writes docs/results/transfer.json and the page beside it; what is there is kept.
+has reached 0.8 of that, but every arm goes on to the steps that all are compared at. Writes
+docs/results/transfer.json and the page beside it; what is there is kept.
 
 usage: python scripts/measure_transfer.py RUN [--snapshots RUN] [--lengths 0.55 0.75] [--arms scratch recalled]
 """

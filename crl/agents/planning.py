@@ -106,13 +106,11 @@ class PlanningAgent(Agent):
         # Training episodes are there to find out what the members don't know yet, so they don't shun it.
         self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
         self._score()
-        acting: int | None = None
+        acting = self._recalled.begin(explore=explore)
         if explore:
-            acting = self._recalled.begin()
             known = acting is not None or self.knowledge.learned_before(task.index)
             self.exploration.begin(task, episode, known=known)
         else:
-            self._recalled.end()
             self.exploration.rest()
         self._watch.reset()
         self._in_force(task.index if acting is None else acting)
@@ -129,6 +127,7 @@ class PlanningAgent(Agent):
         self.knowledge.begin_task(task)
         self.outcomes.begin_task(task)
         self.exploration.begin_task()
+        self._recalled.begin_task()
 
     def random_episodes(self, most: int) -> int:
         """None in a task in which what is known of others acts (``continual.start=recalled``)."""
@@ -185,8 +184,7 @@ class PlanningAgent(Agent):
                 self.outcomes.observe(transition)
             if bool(self.task.success(transition.next_observation)):
                 self.exploration.succeeded()
-            acting = self._recalled.update(transition)
-            if acting is not None:
+            if (acting := self._recalled.update(transition)) is not None:
                 self._in_force(acting)
 
     def learn(self, budget: LearnBudget) -> LearnReport:
@@ -374,6 +372,7 @@ class PlanningAgent(Agent):
             **self.exploration.state_dict(),
             **({"outcomes": outcomes} if (outcomes := self.outcomes.state_dict()) else {}),
             "nominal": self._nominal,
+            "recalled": self._recalled.state_dict(),
             "adaptation": self.adaptation.state_dict(),
         }
 
@@ -395,6 +394,7 @@ class PlanningAgent(Agent):
     def _load_knowledge(self, state: Mapping[str, Any]) -> None:
         self.knowledge.load_state_dict(state)
         self.exploration.load_state_dict(state)
+        self._recalled.load_state_dict(state.get("recalled", {}))
         with restoring.part("outcomes"):
             self.outcomes.load_state_dict(state.get("outcomes", {}))
         self._nominal = int(state.get("nominal", min(state["scales"], default=-1)))

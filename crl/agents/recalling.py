@@ -4,14 +4,23 @@ A task that resembles a known one needs no random episodes: the known one's mode
 tasks that is, is inferred from the newest transitions of the episode, step by step (:mod:`crl.memory.recall.labels`).
 Once the new task's own model was learned it is one of them, and acts where it predicts as well as the best of the
 others; transitions are judged before they are learned from.
+
+A task that no known one resembles shows in its first episode: none explains enough of what happened. Then its random
+episodes follow.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from crl.config import Config
 from crl.learning.knowledge import Knowledge
 from crl.memory.recall.labels import TaskInference
 from crl.types import Transition
+
+UNLIKE = 0.25
+"""Share of the squared changes of the first episode, in deviations, that the best known task may leave unexplained."""
 
 
 class RecalledTasks:
@@ -25,18 +34,29 @@ class RecalledTasks:
     def __init__(self, config: Config, knowledge: Knowledge) -> None:
         self._config, self._knowledge = config, knowledge
         self._inference: TaskInference | None = None
+        self.begin_task()
+
+    def begin_task(self) -> None:
+        """Another task is the current one."""
+        self._unexplained = 0.0
 
     @property
     def applies(self) -> bool:
         """Whether the current task is new, and others are known that it may resemble."""
         known = self._knowledge
-        recalls = self._config.continual.start == "recalled" and known.strategy.STARTS_LIKE
-        return recalls and not known.learned_before(known.task) and len(known.normalisers) > 1
+        if self._config.continual.start != "recalled" or not known.strategy.STARTS_LIKE:
+            return False
+        new = not known.learned_before(known.task) and len(known.normalisers) > 1
+        return new and self._unexplained <= UNLIKE
 
-    def begin(self) -> int | None:
-        """A training episode begins; returns the task to act by, ``None`` for the current one throughout."""
+    def begin(self, *, explore: bool) -> int | None:
+        """An episode begins; returns the task to act by, ``None`` for the current one throughout.
+
+        Args:
+            explore: Whether it is a training episode; others are never acted in by another task.
+        """
         self._inference = None
-        if not self.applies:
+        if not explore or not self.applies:
             return None
         known, like = self._knowledge, self._config.continual.like
         others = [task for task in known.normalisers if task != known.task]
@@ -46,10 +66,19 @@ class RecalledTasks:
         self._inference = TaskInference(known, [*others, *own])
         return self._inference.believed
 
-    def end(self) -> None:
-        """The next episode is no training episode."""
-        self._inference = None
-
     def update(self, transition: Transition) -> int | None:
         """Take note of a transition; returns the task to act by from now on, ``None`` if nothing is inferred."""
-        return None if self._inference is None else self._inference.update(transition)
+        if self._inference is None:
+            return None
+        believed = self._inference.update(transition)
+        if not self._knowledge.has_learned(self._knowledge.task):
+            self._unexplained = self._inference.unexplained
+        return believed
+
+    def state_dict(self) -> dict[str, float]:
+        """What the first episode of the current task showed."""
+        return {"unexplained": self._unexplained}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`state_dict` returned; states of before tasks were recalled have nothing."""
+        self._unexplained = float(state.get("unexplained", 0.0))
