@@ -70,7 +70,7 @@ class Regime:
 
     def kept_bytes(self) -> int:
         """Bytes of the tensors, and 4 for its number and for each of its four counts."""
-        return COUNTS * 4 + sum(part.nbytes for part in (self.scale, *(self.seen or ())))
+        return COUNTS * 4 + sum(int(part.nbytes) for part in (self.scale, *(self.seen or ())))
 
     def state_dict(self) -> dict[str, Any]:
         """The entry as plain data."""

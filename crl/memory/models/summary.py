@@ -58,11 +58,13 @@ def outputs(every: Tensor, few: Tensor, layer: Tensor, noise: Tensor) -> Tensor:
     gram, across = few @ few.T, every @ few.T
     both = across.T @ across + _SLACK * gram + 1e-9 * torch.eye(len(few), dtype=few.dtype)
     weights = torch.linalg.solve(both, across.T @ (every @ layer))
-    return gram @ weights + noise * weights
+    told: Tensor = gram @ weights + noise * weights
+    return told
 
 
 def solved(few: Tensor, told: Tensor, noise: Tensor) -> Tensor:
     """How the most probable layer differs from its prior, [F, D], given outputs [n, D] for features [n, F]."""
     eye = torch.eye(len(few), dtype=few.dtype)
     gram = few @ few.T + noise.view(-1, 1, 1) * eye
-    return few.T @ torch.linalg.solve(gram, told.T.unsqueeze(-1))[..., 0].T
+    layer: Tensor = few.T @ torch.linalg.solve(gram, told.T.unsqueeze(-1))[..., 0].T
+    return layer
