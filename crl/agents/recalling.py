@@ -44,7 +44,7 @@ class RecalledTasks:
     def applies(self) -> bool:
         """Whether the current task is new, and others are known that it may resemble."""
         known = self._knowledge
-        if self._config.continual.start != "recalled" or not known.strategy.STARTS_LIKE:
+        if not known.strategy.STARTS_LIKE or self._config.continual.start != "recalled":
             return False
         new = not known.learned_before(known.task) and len(known.normalisers) > 1
         return new and self._unexplained <= UNLIKE
