@@ -43,7 +43,9 @@ LENGTHS = (0.55, 0.75, 0.95, 1.15, 1.25)
 """Lengths between those of cartpole_length."""
 EVERY, MOST, EPISODES, SHARE = 100, 1400, 5, 0.8
 """Steps between evaluations and at most, episodes of each, and the share of the score that is to be reached."""
-COMPARED = (200, 400)
+BOUND = 0.5
+"""Greatest share of a fresh network's steps that may be needed beside known lengths."""
+COMPARED = (200, 400, 800)
 """Steps after which all arms are evaluated."""
 ARMS = {
     "scratch": "a fresh network alone",
@@ -150,6 +152,22 @@ def spent(row: dict[str, Any]) -> int:
     return MOST if row["reached"] is None else int(row["reached"])
 
 
+def share(rows: list[dict[str, Any]], arm: str) -> float | None:
+    """An arm's steps over those of a fresh network on the same lengths; ``None`` where that was not measured."""
+    alone = {(row["seed"], row["length"]): spent(row) for row in rows if row["arm"] == "scratch"}
+    mine = [row for row in rows if row["arm"] == arm and (row["seed"], row["length"]) in alone]
+    fresh = sum(alone[row["seed"], row["length"]] for row in mine)
+    return sum(map(spent, mine)) / fresh if fresh else None
+
+
+def verdict(rows: list[dict[str, Any]]) -> str:
+    """What came of the bound."""
+    found = share(rows, "recalled")
+    if found is None:
+        return "Not measured beside a fresh network yet."
+    return f"It needs {found:.2f}: **{'pass' if found <= BOUND else 'fail'}**."
+
+
 def estimated(returns: list[float]) -> Interval | None:
     """Their mean with its interval; ``None`` without any."""
     return interval(np.array(returns)) if returns else None
@@ -162,19 +180,15 @@ def table(rows: list[dict[str, Any]]) -> Table:
         *(Column("steps until 0.8 of the score", Estimate(0)), Column("share of a fresh network's", Number(".2f"))),
         *(Column(f"return after {steps}", Estimate(1)) for steps in (0, *COMPARED)),
     ]
-    alone = {(row["seed"], row["length"]): spent(row) for row in rows if row["arm"] == "scratch"}
     lines = []
     for arm, about in ARMS.items():
         mine = [row for row in rows if row["arm"] == arm]
         if not mine:
             continue
         steps = np.array([spent(row) for row in mine], dtype=float)
-        both = [(spent(row), alone.get((row["seed"], row["length"]))) for row in mine]
-        pairs = [(own, other) for own, other in both if other is not None]
-        share = sum(own for own, _ in pairs) / sum(other for _, other in pairs) if pairs else None
         returns = [[found for row in mine for at, found in row["returns"] if at == steps] for steps in (0, *COMPARED)]
         reached = sum(row["reached"] is not None for row in mine)
-        lines.append((about, len(mine), reached, interval(steps), share, *map(estimated, returns)))
+        lines.append((about, len(mine), reached, interval(steps), share(rows, arm), *map(estimated, returns)))
     return Table.of(columns, lines)
 
 
@@ -198,6 +212,8 @@ def page(rows: list[dict[str, Any]]) -> str:
             "",
             "Where a known length acts, there is a return after 0 steps: which one is nearest is inferred from the",
             "transitions of the episode itself.",
+            "",
+            f"Written down before: `recalled` needs at most {BOUND} of a fresh network's steps. {verdict(rows)}",
             "",
             "Made by `python scripts/measure_transfer.py RUN --snapshots RUN`.",
             "",
