@@ -195,7 +195,7 @@ def table(rows: list[dict[str, Any]]) -> Table:
 def page(rows: list[dict[str, Any]]) -> str:
     """The page."""
     lengths, seeds, known, commits = (
-        ", ".join(map(str, sorted({row[key] for row in rows}))) for key in ("length", "seed", "known", "commit")
+        ", ".join(sorted({str(row[key]) for row in rows})) for key in ("length", "seed", "known", "commit")
     )
     return "\n".join(
         [
