@@ -7,7 +7,7 @@ learning rate has to fit: a regime whose changes are nearly those of the nominal
 known after a few transitions. What the features do not span is never learned.
 
 What is kept of a regime that is left is a few transitions (:mod:`crl.memory.models.summary`), from which its last layer
-is solved for again. That takes an eighth of the bytes of the layer and of all inputs at which it was seen.
+is solved for again. Eight of them take an eighth of the bytes of the layer and of all inputs at which it was seen.
 """
 
 from __future__ import annotations
