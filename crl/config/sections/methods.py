@@ -207,12 +207,15 @@ class ContinualConfig:
         "fresh",
         (
             "What a new task starts from once it has transitions: ``fresh``, as the strategy itself says; ``nearest``, "
-            "what was learned of the task whose model predicts them best (its embedding, head or copy)."
+            "what was learned of the task whose model predicts them best (its embedding, head or copy); ``recalled``, "
+            "as nearest, and models of known tasks act, without random episodes, until the new one predicts as well."
         ),
-        choices=("fresh", "nearest"),
+        choices=("fresh", "nearest", "recalled"),
     )
     like: int | None = setting(
-        None, "Index of the learned task that new tasks start from, in place of the nearest (start: nearest).", WHOLE
+        None,
+        "Index of the learned task that new tasks start from, in place of the nearest (start: nearest, recalled).",
+        WHOLE,
     )
     options: dict[str, Any] = setting({}, "Options of the parts of a strategy, or of a plug-in.")
 
