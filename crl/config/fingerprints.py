@@ -45,6 +45,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("life", "combine"): 0.0,
     ("memory", "spread"): 0.15,
     ("dynamics", "kernel"): "auto",
+    ("dynamics", "precision"): "float32",
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was
 done before."""
