@@ -72,8 +72,7 @@ def rival(found: Mapping[str, Any]) -> list[str]:
     return [
         "## Beside pytorch-mppi",
         f"One update against one of pytorch-mppi {found['version']}, with the same network and as many samples and "
-        "steps. It takes a step of the network by PyTorch; above 1, ours takes less time."
-        + _apart(found),
+        "steps. It takes a step of the network by PyTorch; above 1, ours takes less time." + _apart(found),
         block(rival_table({"rival": found})),
     ]
 
