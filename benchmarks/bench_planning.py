@@ -28,7 +28,7 @@ from crl.types import LearnBudget
 
 
 def measure(env_name: str, planner: str, decisions: int) -> dict[str, float | int | str]:
-    """CPU times of decisions with one planner, in float32 and, in turn with it, in bfloat16 (``dynamics.precision``)."""
+    """CPU times of decisions with one planner: in float32, and in turn with it in bfloat16."""
     config = compose([f"env={env_name}", f"planner={planner}"])
     sequence = load_sequence(env_name)
     task, env = sequence.spec(0), sequence.make(0)

@@ -81,10 +81,10 @@ def precision(found: Mapping[str, Any]) -> list[str]:
     """Rollouts in bfloat16 against float32."""
     return [
         "## In bfloat16",
-        "`dynamics.precision=bfloat16` rounds the weights of the hidden layers, and what these read, to bfloat16 (8 bits "
-        "of precision in place of 24). Sums, activations, the first and the last layer stay in float32. The kernel has "
-        "instructions for it where the processor has AVX512_BF16; elsewhere it rounds, and saves no time. The "
-        "deviation is the mean distance of the states from those in float32, as a share of how far they move."
+        "`dynamics.precision=bfloat16` rounds the weights of the hidden layers, and what these read, to bfloat16 (8 "
+        "bits of precision in place of 24). Sums, activations, the first and the last layer stay in float32. The "
+        "kernel has instructions for it where the processor has AVX512_BF16; elsewhere it rounds, and saves no time. "
+        "The deviation is the mean distance of the states from those in float32, as a share of how far they move."
         + _apart(found["precisions"]),
         block(precisions_table({"precisions": found["precisions"]["rows"]})),
     ]
