@@ -123,8 +123,9 @@ def lifelong(found: Mapping[str, Any]) -> list[str]:
         "With `protect=0` all tasks are summed; from about 45 tasks on the sum is computed in Gram form, which costs "
         "the same for any number.",
         f"A checkpoint grows by {grown:.1f} kB a task; the rest is Theta, its snapshot and the moments of its "
-        "optimiser. Each checkpoint is written whole: all but the snapshot change with every step, so that writing "
-        "changes only would save a quarter, and make checkpoints depend on each other.",
+        "optimiser. The first checkpoint of a process is written whole, and later ones write what changed "
+        "([run folder](reference/run_folder.md#checkpoints)). All but the snapshot change with every gradient step, so "
+        "that a quarter is saved between steps, and nearly all while nothing is learned.",
         "![Cost against the number of tasks](results/lifelong.png)",
     ]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
-import importlib.util
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -36,11 +36,13 @@ def measure_rival(repeats: int = 7) -> dict[str, Any]:
     Returns:
         ``version`` and ``rows``; or ``missing``, what to do to have it.
     """
-    if importlib.util.find_spec(MODULE) is None:
-        return {"missing": MISSING}
+    try:
+        module = importlib.import_module(MODULE)
+    except ImportError as error:
+        return {"missing": f"{MISSING} ({error})"}
     rows = []
     for size in SIZES:
-        works: dict[str, Callable[[], object]] = {RIVAL: _theirs(size)}
+        works: dict[str, Callable[[], object]] = {RIVAL: _theirs(module, size)}
         works |= {f"{name} {path}": _ours(size, name, path) for name in UPDATED for path in PATHS}
         with torch.inference_mode():
             taken = {name: median(times) for name, times in interleaved(works, repeats).items()}
@@ -50,14 +52,14 @@ def measure_rival(repeats: int = 7) -> dict[str, Any]:
     return {"version": importlib.metadata.version(PACKAGE), "rows": rows}
 
 
-def _theirs(size: Size) -> Callable[[], object]:
+def _theirs(module: ModuleType, size: Size) -> Callable[[], object]:
     rollout, start, _ = rollout_of(size, "torch")
 
     def cost(state: Tensor, action: Tensor) -> Tensor:
         del action
         return state.square().sum(dim=-1)
 
-    made = importlib.import_module(MODULE).MPPI(
+    made = module.MPPI(
         rollout.step,
         cost,
         len(start),

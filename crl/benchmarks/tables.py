@@ -181,18 +181,21 @@ def lifelong_table(found: Mapping[str, Any]) -> Table:
         *(Column(f"memory, protect={kind}", Number(".0f"), "MB") for kind in kinds),
         Column("checkpoint", Number(".1f"), "MB"),
         Column("write", Number(".0f"), "ms"),
+        Column("of it changed", Number(".1f"), "MB"),
+        Column("write changes", Number(".0f"), "ms"),
         Column("read", Number(".0f"), "ms"),
         Column("evaluated", Number(",d")),
         Column("evaluation", Number(".2f", 1e-3), "s"),
         Column("of all, computed", Number(".1f", 1e-3), "s"),
     ]
-    names = ("checkpoint_mb", "save_ms", "load_ms", "evaluated", "evaluation_ms", "evaluation_of_all_ms")
+    saved = ("checkpoint_mb", "save_ms", "changed_mb", "change_ms", "load_ms")
+    names = (*saved, "evaluated", "evaluation_ms", "evaluation_of_all_ms")
     rows = [
         [
             mark["tasks"],
             *(mark["step_ms"][kind] for kind in kinds),
             *(mark["memory_beyond_mb"][kind] for kind in kinds),
-            *(mark[name] for name in names),
+            *(mark.get(name) for name in names),
         ]
         for mark in found["marks"]
     ]
