@@ -34,8 +34,13 @@ in turn in one process, so that all of it sees the same machine. Other computers
 move less."""
 
 
-def speed(found: Mapping[str, Any]) -> list[str]:
-    """Limits, learning steps, rollouts, decisions and deadlines."""
+def speed(found: Mapping[str, Any], scores: Mapping[str, Any] | None) -> list[str]:
+    """Limits, learning steps, rollouts, decisions and deadlines.
+
+    Args:
+        found: The figures.
+        scores: Success in either precision; ``None``: it was not measured.
+    """
     return [
         f"{found['processor']}, torch {found['torch']}, crl {found['version']}, commit {found['commit'] or 'unknown'}."
         + (" A quick measurement, with few repeats: the figures are rough." if found.get("quick") else ""),
@@ -55,6 +60,7 @@ def speed(found: Mapping[str, Any]) -> list[str]:
         block(updates_table(found)),
         *(rival(found["rival"]) if "rival" in found else []),
         *(precision(found) if "precisions" in found else []),
+        *(success(scores) if scores is not None else []),
         "## A decision",
         block(decisions_table(found)),
         "## Deadlines",
@@ -132,12 +138,16 @@ def lifelong(found: Mapping[str, Any]) -> list[str]:
 
 def page(results: Path) -> str:
     """The page."""
-    parts = [HEAD, *speed(json.loads((results / "performance.json").read_text(encoding="utf-8")))]
-    if (results / "precision.json").is_file():
-        parts += success(json.loads((results / "precision.json").read_text(encoding="utf-8")))
-    if (results / "lifelong.json").is_file():
-        parts += lifelong(json.loads((results / "lifelong.json").read_text(encoding="utf-8")))
+    figures, scores, long = (_read(results / f"{name}.json") for name in ("performance", "precision", "lifelong"))
+    assert figures is not None, f"{results} has no performance.json: make bench writes it"
+    parts = [HEAD, *speed(figures, scores), *(lifelong(long) if long is not None else [])]
     return "\n\n".join(parts) + "\n"
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What a file has; ``None``: there is none."""
+    found: dict[str, Any] | None = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    return found
 
 
 def main() -> None:
