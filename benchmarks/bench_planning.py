@@ -17,7 +17,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import torch
 
+from crl.agents.base import Agent
 from crl.agents.factory import make_agent
+from crl.benchmarks.precision import PRECISIONS
 from crl.config.asking.composing import compose, names
 from crl.sequences import load_sequence
 from crl.training.clock import Clock
@@ -26,29 +28,36 @@ from crl.types import LearnBudget
 
 
 def measure(env_name: str, planner: str, decisions: int) -> dict[str, float | int | str]:
-    """CPU times of decisions with one planner."""
+    """CPU times of decisions with one planner: in float32, and in turn with it in bfloat16."""
     config = compose([f"env={env_name}", f"planner={planner}"])
     sequence = load_sequence(env_name)
     task, env = sequence.spec(0), sequence.make(0)
-    agent = make_agent(config, task)
-    for episode in range(2):
-        play(agent, env, task, episode=episode, seed=episode, explore=True, clock=Clock())
-    agent.learn(LearnBudget(20))
+    agents: list[Agent] = []
+    for precision in PRECISIONS:
+        agents.append(
+            make_agent(compose([f"env={env_name}", f"planner={planner}", f"dynamics.precision={precision}"]), task)
+        )
+        for episode in range(2):
+            play(agents[-1], env, task, episode=episode, seed=episode, explore=True, clock=Clock())
+        agents[-1].learn(LearnBudget(20))
     times: list[float] = []
+    halved: list[float] = []
     episode = 0
     while len(times) <= decisions:
         observation, _ = env.reset(seed=episode)
-        agent.begin(task, episode, explore=False)
+        for agent in agents:
+            agent.begin(task, episode, explore=False)
         for _ in range(min(task.episode_steps, decisions)):
-            started = time.process_time()
-            decision = agent.act(observation)
-            times.append(1e3 * (time.process_time() - started))
+            for agent, taken in zip(reversed(agents), (halved, times), strict=True):
+                started = time.process_time()
+                decision = agent.act(observation)
+                taken.append(1e3 * (time.process_time() - started))
             observation, _, terminated, truncated, _ = env.step(decision.action)
             if terminated or truncated:
                 break
         episode += 1
     env.close()
-    times = times[1:]  # the first one folds the weights
+    times, halved = times[1:], halved[1:]  # the first one folds the weights
     plan = config.planner
     return {
         "planner": planner,
@@ -57,6 +66,7 @@ def measure(env_name: str, planner: str, decisions: int) -> dict[str, float | in
         "rounds": plan.rounds,
         "median_ms": round(statistics.median(times), 2),
         "p95_ms": round(statistics.quantiles(times, n=20)[-1], 2),
+        "bfloat16_ms": round(statistics.median(halved), 2),
     }
 
 

@@ -25,6 +25,8 @@ import torch
 
 from crl.benchmarks.limits import measure_limits
 from crl.benchmarks.planning import measure_deadlines, measure_rollouts, measure_updates
+from crl.benchmarks.precision import measure_precisions
+from crl.benchmarks.rivals import measure_rival
 from crl.training.runs.provenance import commit
 from crl.version import __version__
 
@@ -53,6 +55,8 @@ def measure(quick: bool) -> dict[str, Any]:
         "limits": {**asdict(limits), "product": limits.product},
         "rollouts": measure_rollouts(limits, 3 if quick else 15),
         "updates": measure_updates(3 if quick else 9),
+        "precisions": {"rows": measure_precisions(3 if quick else 15)},
+        "rival": measure_rival(3 if quick else 7),
         "deadlines": measure_deadlines(10 if quick else 100),
     }
     found["steps"] = [

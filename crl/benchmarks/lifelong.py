@@ -73,7 +73,9 @@ class Mark:
         step_ms: CPU milliseconds of a learning step, by ``continual.protect``; medians.
         peak: Memory while learning, likewise.
         checkpoint_mb: Size of a checkpoint (MB).
-        save_ms: Wall milliseconds of writing one.
+        save_ms: Wall milliseconds of writing one whole, as the first one of a process is.
+        changed_mb: What one writes that comes after a gradient step (MB).
+        change_ms: Wall milliseconds of that.
         load_ms: Of reading it, with the agent's state restored.
         evaluated: Tasks that the evaluation after this task played.
         evaluation_ms: CPU milliseconds of that evaluation.
@@ -84,6 +86,8 @@ class Mark:
     peak: dict[int, Peak | None] = field(default_factory=dict)
     checkpoint_mb: float = 0.0
     save_ms: float = 0.0
+    changed_mb: float = 0.0
+    change_ms: float = 0.0
     load_ms: float = 0.0
     evaluated: int = 0
     evaluation_ms: float = 0.0
@@ -182,14 +186,24 @@ def _place(folder: Path, mark: Mark) -> Path:
 def _save(loop: TrainingLoop, folder: Path, mark: Mark) -> None:
     """Save while the newest task is still the current one, and read it again."""
     store = CheckpointStore(_place(folder, mark))
-    started = time.perf_counter()
-    path = store.save(loop.state.env_steps, loop.state_dict())
-    mark.save_ms = round(1e3 * (time.perf_counter() - started), 1)
+    mark.save_ms = _saved(store, loop)
+    for _ in range(2):  # what does not change gets its own file with the second one
+        loop.agent.learn(LearnBudget(1))
+        mark.change_ms = _saved(store, loop)
+    mark.changed_mb = round(store.written / 1e6, 3)
+    path = store.list()[-1]
     mark.checkpoint_mb = round(sum(file.stat().st_size for file in path.iterdir()) / 1e6, 3)
     started = time.perf_counter()
     fresh = make_agent(loop.config, loop.sequence.spec(0))
     fresh.load_state_dict(store.load_latest().state["agent"])
     mark.load_ms = round(1e3 * (time.perf_counter() - started), 1)
+
+
+def _saved(store: CheckpointStore, loop: TrainingLoop) -> float:
+    """Save; returns wall milliseconds."""
+    started = time.perf_counter()
+    store.save(loop.state.env_steps, loop.state_dict())
+    return round(1e3 * (time.perf_counter() - started), 1)
 
 
 def _time_steps(settings: list[str], kind: int, folder: Path, marks: Sequence[Mark], repeats: int) -> None:
@@ -221,6 +235,8 @@ def _plain(mark: Mark, kinds: Sequence[int]) -> dict[str, Any]:
         "theta_snapshot_optimiser_mb": once,
         "checkpoint_mb": mark.checkpoint_mb,
         "save_ms": mark.save_ms,
+        "changed_mb": mark.changed_mb,
+        "change_ms": mark.change_ms,
         "load_ms": mark.load_ms,
         "evaluated": mark.evaluated,
         "evaluation_ms": mark.evaluation_ms,

@@ -56,17 +56,24 @@ SIZES = (
 )
 
 
-def rollout_of(size: Size, kernel: str = "auto") -> tuple[Rollout, Tensor, int]:
+def rollout_of(size: Size, kernel: str = "auto", precision: str = "float32") -> tuple[Rollout, Tensor, int]:
     """A rollout of a size with fresh weights, an observation [S], and floating point operations of its products.
 
     Args:
         size: The size.
         kernel: ``dynamics.kernel``.
+        precision: ``dynamics.precision``.
     """
     fields = [ObservationField(f"x{i}", "1") for i in range(size.linear)]
     fields += [ObservationField(f"angle{i}", "rad", kind="angle") for i in range(size.angles)]
-    action = _action(size.actions)
-    config = DynamicsConfig(hidden=list(size.hidden), activation=size.activation, ensemble=size.members, kernel=kernel)
+    action = action_of(size.actions)
+    config = DynamicsConfig(
+        hidden=list(size.hidden),
+        activation=size.activation,
+        ensemble=size.members,
+        kernel=kernel,
+        precision=precision,
+    )
     model = DynamicsModel(config, ObservationSpec(tuple(fields)), action)
     weights = model.network.initial(torch.Generator().manual_seed(0))
     per_row = sum(2 * size.members * fan_in * fan_out for fan_in, fan_out in model.network.layers)
@@ -102,14 +109,14 @@ def measure_updates(repeats: int = 5) -> list[dict[str, Any]]:
     """Milliseconds of one round of a planner, by PyTorch and as it comes: samples, rollout, returns and refit."""
     rows = []
     for size in SIZES:
-        action = _action(size.actions)
+        action = action_of(size.actions)
         for name in UPDATED:
             config = PlannerConfig(name=name, samples=size.samples, horizon=size.horizon, rounds=1)
             works: dict[str, Callable[[], object]] = {}
             for path in PATHS:
                 rollout, start, _ = rollout_of(size, path)
                 planner, generator = make_planner(config, action), torch.Generator().manual_seed(0)
-                works[path] = functools.partial(planner.plan, rollout, _reward, start, generator)
+                works[path] = functools.partial(planner.plan, rollout, reward, start, generator)
             with torch.inference_mode():
                 rows.append({"name": size.name, "planner": name, **_compared(works, repeats)})
     return rows
@@ -121,7 +128,7 @@ def measure_deadlines(plans: int = 100) -> list[dict[str, Any]]:
     By CPU time, as if nothing else ran; and by wall time, with whatever else the machine does.
     """
     rollout, start, _ = rollout_of(SIZES[1])
-    action = _action(SIZES[1].actions)
+    action = action_of(SIZES[1].actions)
     config = PlannerConfig(samples=2000, horizon=SIZES[1].horizon, rounds=4)
     rows = []
     for rate in RATES:
@@ -133,7 +140,7 @@ def measure_deadlines(plans: int = 100) -> list[dict[str, Any]]:
             for _ in range(plans):
                 began = clock()
                 with torch.inference_mode():
-                    plan = planner.plan(rollout, _reward, start, generator, deadline=SHARE / rate)
+                    plan = planner.plan(rollout, reward, start, generator, deadline=SHARE / rate)
                 late.append(1e3 * (clock() - began - SHARE / rate))
                 scored.append(plan.samples)
             median_late, p99 = (round(float(np.percentile(late, share)), 2) for share in (50, 99))
@@ -149,9 +156,11 @@ def _compared(works: Mapping[str, Callable[[], object]], repeats: int) -> dict[s
     return {"torch_ms": in_torch, "ms": taken, "ratio": round(in_torch / taken, 2)}
 
 
-def _action(size: int) -> ActionSpec:
+def action_of(size: int) -> ActionSpec:
+    """Actions of so many elements in [-1, 1]."""
     return ActionSpec(tuple(f"u{i}" for i in range(size)), ("1",) * size, (-1.0,) * size, (1.0,) * size)
 
 
-def _reward(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
+def reward(observation: Tensor, action: Tensor, next_observation: Tensor) -> Tensor:
+    """Minus the squared length of the next observation [..., S]."""
     return -(next_observation**2).sum(-1)

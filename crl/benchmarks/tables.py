@@ -70,6 +70,50 @@ def updates_table(found: Mapping[str, Any]) -> Table:
     return Table.of(columns, [[row[name] for name in names] for row in found["updates"]])
 
 
+def precisions_table(found: Mapping[str, Any]) -> Table:
+    """Rollouts in bfloat16 against float32."""
+    columns = [Column("rollout")]
+    for path in ("kernel", "PyTorch"):
+        columns += [
+            Column(f"{path}, float32", Number(".2f"), "ms"),
+            Column(f"{path}, bfloat16", Number(".2f"), "ms"),
+            Column("ratio", Number(".2f")),
+        ]
+    columns.append(Column("deviation", Number(".2f", 100.0, " %")))
+    rows = []
+    for row in found["precisions"]:
+        told = [
+            value
+            for path in ("auto", "torch")
+            for value in (row["ms"][path]["float32"], row["ms"][path]["bfloat16"], row["ratio"][path])
+        ]
+        rows.append([row["name"], *told, row["deviation"]])
+    return Table.of(columns, rows)
+
+
+def rival_table(found: Mapping[str, Any]) -> Table:
+    """One update of our planners against one of pytorch-mppi."""
+    rows = found["rival"]["rows"]
+    names = list(rows[0]["ms"])
+    columns = [Column("size"), Column("pytorch-mppi", Number(".2f"), "ms")]
+    for name in names:
+        said = name.replace("auto", "as it comes").replace("torch", "PyTorch")
+        columns += [Column(said, Number(".2f"), "ms"), Column("ratio", Number(".2f"))]
+    told = [[value for name in names for value in (row["ms"][name], row["ratio"][name])] for row in rows]
+    return Table.of(columns, [[row["name"], row["theirs_ms"], *own] for row, own in zip(rows, told, strict=True)])
+
+
+def success_table(found: Mapping[str, Any]) -> Table:
+    """Success of trained runs that are evaluated with either precision."""
+    columns = [
+        *(Column("run"), Column("task"), Column("episodes", Number("d"))),
+        *(Column("float32", Number(".0f", 100.0, " %")), Column("bfloat16", Number(".0f", 100.0, " %"))),
+        *(Column("return, float32", Number(".1f")), Column("return, bfloat16", Number(".1f"))),
+    ]
+    names = ("run", "task", "episodes", "success", "success_bfloat16", "mean_return", "mean_return_bfloat16")
+    return Table.of(columns, [[row[name] for name in names] for row in found["rows"]])
+
+
 def decisions_table(found: Mapping[str, Any]) -> Table:
     """Decisions with the default settings of sequences."""
     columns = [
@@ -78,6 +122,7 @@ def decisions_table(found: Mapping[str, Any]) -> Table:
         Column("samples x horizon x rounds"),
         Column("median", Number(".1f"), "ms"),
         Column("95 %", Number(".1f"), "ms"),
+        Column("median in bfloat16", Number(".1f"), "ms"),
     ]
     rows = [
         [
@@ -86,6 +131,7 @@ def decisions_table(found: Mapping[str, Any]) -> Table:
             f"{row['samples']} x {row['horizon']} x {row['rounds']}",
             row["median_ms"],
             row["p95_ms"],
+            row.get("bfloat16_ms"),
         ]
         for row in found["decisions"]
     ]
@@ -135,18 +181,21 @@ def lifelong_table(found: Mapping[str, Any]) -> Table:
         *(Column(f"memory, protect={kind}", Number(".0f"), "MB") for kind in kinds),
         Column("checkpoint", Number(".1f"), "MB"),
         Column("write", Number(".0f"), "ms"),
+        Column("of it changed", Number(".1f"), "MB"),
+        Column("write changes", Number(".0f"), "ms"),
         Column("read", Number(".0f"), "ms"),
         Column("evaluated", Number(",d")),
         Column("evaluation", Number(".2f", 1e-3), "s"),
         Column("of all, computed", Number(".1f", 1e-3), "s"),
     ]
-    names = ("checkpoint_mb", "save_ms", "load_ms", "evaluated", "evaluation_ms", "evaluation_of_all_ms")
+    saved = ("checkpoint_mb", "save_ms", "changed_mb", "change_ms", "load_ms")
+    names = (*saved, "evaluated", "evaluation_ms", "evaluation_of_all_ms")
     rows = [
         [
             mark["tasks"],
             *(mark["step_ms"][kind] for kind in kinds),
             *(mark["memory_beyond_mb"][kind] for kind in kinds),
-            *(mark[name] for name in names),
+            *(mark.get(name) for name in names),
         ]
         for mark in found["marks"]
     ]

@@ -47,6 +47,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("memory", "spread"): 0.15,
     ("memory", "inputs"): 32,
     ("dynamics", "kernel"): "auto",
+    ("dynamics", "precision"): "float32",
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was
 done before."""

@@ -34,13 +34,17 @@ _FLAGS = [
     "-fno-trapping-math",
     "-ffp-contract=fast",
 ]
+_AVX512 = ["-mavx512f", "-mavx512dq", "-mavx2", "-mfma", "-mprefer-vector-width=512"]
 _SETS = {
     "portable": (4, 6, []),
     "avx2": (8, 6, ["-mavx2", "-mfma"]),
-    "avx512": (16, 12, ["-mavx512f", "-mavx512dq", "-mavx2", "-mfma", "-mprefer-vector-width=512"]),
+    "avx512": (16, 12, _AVX512),
+    "avx512_bf16": (16, 12, [*_AVX512, "-mavx512bf16"]),
 }
 """Instruction sets: floats in a register, outputs in a block of weights (two vectors of sums each must fit into the
 registers), and what the compiler is told."""
+_NEWEST = "avx512_bf16"
+"""What compilers before GCC 10 and Clang 9 don't know."""
 _ROWS = 32
 
 
@@ -67,16 +71,24 @@ def build(target: Path = LIBRARY) -> Path:
         NotBuilt: There is no compiler, or it fails.
     """
     compiler = _compiler()
-    x86 = platform.machine().lower() in ("x86_64", "amd64")
+    sets = [name for name in _SETS if name == "portable" or platform.machine().lower() in ("x86_64", "amd64")]
+    try:
+        return _build(target, compiler, sets)
+    except NotBuilt:
+        if _NEWEST not in sets:
+            raise
+    return _build(target, compiler, [name for name in sets if name != _NEWEST])
+
+
+def _build(target: Path, compiler: list[str], sets: list[str]) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         objects = []
-        for name, (width, block, flags) in _SETS.items():
-            if name != "portable" and not x86:
-                continue
+        for name in sets:
+            width, block, flags = _SETS[name]
             sizes = [f"-DCRL_SET={name}", f"-DCRL_WIDTH={width}", f"-DCRL_BLOCK={block}", f"-DCRL_ROWS={_ROWS}"]
             objects.append(Path(folder) / f"{name}.o")
             _run([*compiler, *_FLAGS, *flags, *sizes, "-c", str(SOURCES / "rollout.c"), "-o", str(objects[-1])])
-        told = [f'-DCRL_SOURCES="{digest()}"', *(["-DCRL_X86"] if x86 else [])]
+        told = [f'-DCRL_SOURCES="{digest()}"', *(f"-DCRL_HAS_{name}" for name in sets)]
         objects.append(Path(folder) / "dispatch.o")
         _run([*compiler, *_FLAGS, *told, "-c", str(SOURCES / "dispatch.c"), "-o", str(objects[-1])])
         made = Path(folder) / LIBRARY.name

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from crl.kernel.building import LIBRARY, digest
 
-SETS = ("portable", "avx2", "avx512")
-"""Instruction sets, in the library's order. AVX2 includes FMA."""
+SETS = ("portable", "avx2", "avx512", "avx512_bf16")
+"""Instruction sets, in the library's order. AVX2 includes FMA; the last one multiplies bfloat16 numbers."""
 BUILD = "python -m crl.kernel.building"
 
 
@@ -61,7 +61,7 @@ def library(path: Path = LIBRARY) -> Library:
         return Library(None, trouble=f"{path} was built from other sources than those that lie here")
     pointer, long, small = ctypes.c_void_p, ctypes.c_int64, ctypes.c_int
     loaded.crl_unroll.argtypes = [small, pointer, pointer]
-    loaded.crl_pack.argtypes = [small, small, pointer, pointer, pointer]
+    loaded.crl_pack.argtypes = [small, small, pointer, small, pointer, pointer]
     loaded.crl_multiply.argtypes = [small, long]
     loaded.crl_multiply.restype = long
     return Library(loaded, SETS[: loaded.crl_best() + 1])

@@ -21,6 +21,7 @@ class Model(ctypes.Structure):
         ("drives", _INT),
         ("changes", _INT),
         ("first_change", _INT),
+        ("halves", _INT),
         ("widths", _POINTER),
         ("kinds", _POINTER),
         ("low", _POINTER),

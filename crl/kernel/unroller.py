@@ -30,7 +30,8 @@ class Unroller:
     Args:
         layout: How a state is read and moved.
         layers: Matrix [E, in, out] and bias [E, 1, out] of every layer, float32 on the CPU. The first one reads the
-            features of the state (:class:`~crl.kernel.layout.Layout`) and then the A drives.
+            features of the state (:class:`~crl.kernel.layout.Layout`) and then the A drives. The matrices between the
+            first and the last may all be bfloat16: then what they read is rounded to it, too, and sums are float32.
         activation: Of all layers but the last: ``silu``, ``relu``, ``elu`` or ``tanh``.
         instructions: One of the processor's instruction sets (:attr:`~crl.kernel.library.Library.sets`); the best
             one by default.
@@ -55,6 +56,10 @@ class Unroller:
             raise KernelError(
                 f"this processor has no instruction set {chosen!r}", f"use one of {', '.join(found.sets)}"
             )
+        middle = layers[1:-1]
+        halves = bool(middle) and all(matrix.dtype == torch.bfloat16 for matrix, _ in middle)
+        if halves:  # exact
+            layers = [layers[0], *((matrix.float(), bias) for matrix, bias in middle), layers[-1]]
         widths = _widths(layout, layers)
         self._library, self._set = found.loaded, SETS.index(chosen)
         self._states, self._changes = layout.numbers, layout.changes
@@ -63,7 +68,7 @@ class Unroller:
         self._kinds = torch.tensor([KINDS[kind] for kind in layout.kinds], dtype=torch.int32)
         self._low, self._high = layout.low.float().contiguous(), layout.high.float().contiguous()
         members = len(layers[0][0])
-        self._weights = self._packed(layers, members)
+        self._weights = self._packed(layers, members, halves)
         self._model = Model(
             members,
             len(layers),
@@ -73,15 +78,16 @@ class Unroller:
             self._drives,
             self._changes,
             layout.first_change,
+            halves,
             *(part.data_ptr() for part in (self._widths, self._kinds, self._low, self._high, self._weights)),
         )
 
-    def _packed(self, layers: Sequence[tuple[Tensor, Tensor]], members: int) -> Tensor:
+    def _packed(self, layers: Sequence[tuple[Tensor, Tensor]], members: int, halves: bool) -> Tensor:
         flat = torch.cat([part.detach().reshape(members, -1) for layer in layers for part in layer], dim=1)
         packed, bytes_each = torch.empty_like(flat), flat.shape[1] * flat.element_size()
         for at in range(0, members * bytes_each, bytes_each):
             self._library.crl_pack(
-                self._set, len(layers), self._widths.data_ptr(), flat.data_ptr() + at, packed.data_ptr() + at
+                self._set, len(layers), self._widths.data_ptr(), halves, flat.data_ptr() + at, packed.data_ptr() + at
             )
         return packed
 

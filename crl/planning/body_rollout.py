@@ -17,7 +17,7 @@ from torch import Tensor
 from crl.dynamics.body import Body
 from crl.dynamics.task_model import TaskModel
 from crl.planning.compiling import compiled
-from crl.planning.folding import Folded, fold
+from crl.planning.folding import Folded, affine, affine_of_one, fold
 
 
 class BodyRollout:
@@ -117,11 +117,11 @@ class BodyRollout:
         x = self._act(x)
         if self._members == 1:
             for matrix, bias in self._middle:
-                x = self._act(torch.addmm(bias[0, 0], x, matrix[0]))
+                x = self._act(affine_of_one(bias[0, 0], x, matrix[0]))
             return torch.addmm(self._last_bias[0], x, self._last[0])
         x = x.view(x.shape[0], self._members, -1).transpose(0, 1)
         for matrix, bias in self._middle:
-            x = self._act(torch.baddbmm(bias, x, matrix))
+            x = self._act(affine(bias, x, matrix))
         return torch.bmm(x, self._last).sum(dim=0) + self._last_bias
 
 

@@ -22,7 +22,8 @@ class Folded:
     Attributes:
         first: Matrix of the first layer, [E, in, hidden].
         first_bias: Its bias, [E, 1, hidden].
-        middle: Matrices [E, hidden, hidden] and biases [E, 1, hidden].
+        middle: Matrices [E, hidden, hidden], in the precision in which they are multiplied
+            (``dynamics.precision``), and biases [E, 1, hidden].
         last: Matrix of the last layer, [E, hidden, D].
         last_bias: Its bias, [E, 1, D].
         members: Members E.
@@ -69,6 +70,26 @@ class Folded:
         return matrix, self.first_bias.reshape(-1).contiguous()
 
 
+def affine(bias: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
+    """Sums [E, K, out] of a layer in the precision of its matrix, which may be lower than that of the rest.
+
+    Args:
+        bias: [E, 1, out].
+        x: What is read, [E, K, in].
+        matrix: [E, in, out].
+    """
+    if matrix.dtype == x.dtype:
+        return torch.baddbmm(bias, x, matrix)
+    return torch.bmm(x.to(matrix.dtype), matrix).to(x.dtype) + bias
+
+
+def affine_of_one(bias: Tensor, x: Tensor, matrix: Tensor) -> Tensor:
+    """Sums [K, out] of a network's layer, as :func:`affine`, for a bias [out], reads [K, in] and a matrix [in, out]."""
+    if matrix.dtype == x.dtype:
+        return torch.addmm(bias, x, matrix)
+    return torch.mm(x.to(matrix.dtype), matrix).to(x.dtype) + bias
+
+
 def fold(
     model: DynamicsModel,
     weights: Tensor,
@@ -95,6 +116,8 @@ def fold(
     first = first / std.unsqueeze(-1)
     bias = bias - mean @ first if members == 1 else bias - (mean @ first).unsqueeze(1)
     middle = [(matrix.contiguous(), part.contiguous()) for matrix, part in layers[1:-1]]
+    if model.config.precision == "bfloat16":
+        middle = [(matrix.bfloat16(), part) for matrix, part in middle]
     last, last_bias = layers[-1]
     outputs = model.features.changes  # a log-variance, if there is one, is not needed to unroll the mean
     scale = normalisers.changes.std / (1 if apart else members)

@@ -13,7 +13,7 @@ from torch import Tensor
 from crl.dynamics.model import DynamicsModel, Normalisers
 from crl.dynamics.network import TargetNetwork
 from crl.planning.compiling import compiled
-from crl.planning.folding import fold
+from crl.planning.folding import affine, affine_of_one, fold
 
 
 class Rollout:
@@ -64,12 +64,12 @@ class Rollout:
         x = self._act(torch.addmm(self._first_bias, inputs, self._first))
         if self._members == 1:
             for matrix, bias in self._middle:
-                x = self._act(torch.addmm(bias[0, 0], x, matrix[0]))
+                x = self._act(affine_of_one(bias[0, 0], x, matrix[0]))
             change = torch.addmm(self._last_bias[0, 0], x, self._last[0])
         else:
             x = x.view(x.shape[0], self._members, -1).transpose(0, 1)
             for matrix, bias in self._middle:
-                x = self._act(torch.baddbmm(bias, x, matrix))
+                x = self._act(affine(bias, x, matrix))
             change = torch.baddbmm(self._last_bias, x, self._last).sum(dim=0)
         return self.features.apply(observation, change, action)
 
@@ -79,7 +79,7 @@ class Rollout:
         first, bias = self._own
         x = self._act(torch.baddbmm(bias, inputs, first))
         for matrix, bias in self._middle:
-            x = self._act(torch.baddbmm(bias, x, matrix))
+            x = self._act(affine(bias, x, matrix))
         return self.features.apply(observation, torch.baddbmm(self._last_bias, x, self._last), action)
 
     def __call__(self, observation: Tensor, actions: Tensor) -> Tensor:

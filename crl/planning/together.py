@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from crl.planning.folding import affine
 from crl.planning.rollout import Rollout
 
 
@@ -55,7 +56,7 @@ class RolloutsTogether:
         if self._members > 1:
             x = x.view(models, samples, self._members, -1).transpose(1, 2).flatten(0, 1)
         for matrix, bias in self._middle:
-            x = self._act(torch.baddbmm(bias, x, matrix))
+            x = self._act(affine(bias, x, matrix))
         change = torch.baddbmm(self._last_bias, x, self._last)
         if self._members > 1:
             change = change.view(models, self._members, samples, -1).sum(dim=1)

@@ -58,6 +58,7 @@ MPC = AgentKind(
         "dynamics.loss",
         "dynamics.rollout",
         "dynamics.kernel",
+        "dynamics.precision",
         "learning.batch",
         "learning.clip",
         "learning.lr_embedding",

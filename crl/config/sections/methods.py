@@ -67,6 +67,13 @@ class DynamicsConfig:
         "the CPU, else PyTorch; ``torch``: always PyTorch. The two differ by float32's rounding.",
         choices=("auto", "torch"),
     )
+    precision: str = setting(
+        "float32",
+        "Precision in which planners multiply in the model's hidden layers. ``bfloat16``: weights and what they read "
+        "are rounded to it; sums, activations, and the first and the last layer stay in float32. Learning does not "
+        "change.",
+        choices=("float32", "bfloat16"),
+    )
     hypernetwork: HypernetworkConfig = field(default_factory=HypernetworkConfig)
 
 

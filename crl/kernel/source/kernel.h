@@ -18,6 +18,7 @@ typedef struct {
     int32_t drives;        /* A: numbers that are read beside the state */
     int32_t changes;       /* D: outputs */
     int32_t first_change;  /* where in the changes those of the state begin */
+    int32_t halves;        /* whether layers between the first and the last multiply in bfloat16 */
     const int32_t *widths; /* [layers + 1]: inputs, hidden layers, D */
     const int32_t *kinds;  /* [fields] */
     const float *low;      /* [N]: bounds of the state */

@@ -106,11 +106,13 @@ static void predict(const crl_model *model, int vectors, const float *read, floa
     for (int member = 0; member < model->members; member++) {
         const float *in = read;
         for (int l = 0; l < last; l++) {
-            weights = layer(weights, model->widths[l], model->widths[l + 1], vectors, model->activation, in,
-                            hidden[l % 2]);
+            int reads = model->halves && l > 0, gives = model->halves && l + 1 < last;
+            weights = layer(weights, model->widths[l], model->widths[l + 1], vectors, model->activation, reads, gives,
+                            in, hidden[l % 2]);
             in = hidden[l % 2];
         }
-        weights = layer(weights, model->widths[last], model->changes, vectors, CRL_NONE, in, member ? own : change);
+        weights = layer(weights, model->widths[last], model->changes, vectors, CRL_NONE, 0, 0, in,
+                        member ? own : change);
         if (member)
             for (int n = 0; n < model->changes; n++)
                 for (int v = 0; v < vectors; v++) AT(change, n) += AT(own, n);
@@ -176,15 +178,25 @@ int NAMED(crl_unroll)(const crl_model *model, const crl_paths *paths) {
     return 0;
 }
 
-/* Packs a matrix [inputs, outputs], row after row, and its bias; returns where the next ones go. */
-float *NAMED(crl_pack)(const float *matrix, const float *bias, int64_t inputs, int64_t outputs, float *to) {
+/* Packs a matrix [inputs, outputs], row after row, and its bias; returns where the next ones go. With `halves`, weights
+ * that share places fill the first part of the matrix's place. */
+float *NAMED(crl_pack)(const float *matrix, const float *bias, int64_t inputs, int64_t outputs, int halves, float *to) {
+    float *after = to + inputs * outputs;
     for (int64_t from = 0; from < outputs; from += BLOCK) {
         int64_t count = outputs - from < BLOCK ? outputs - from : BLOCK;
+#if defined(__AVX512BF16__)
+        for (int64_t i = 0; halves && i < inputs; i += 2, to += count)
+            for (int64_t j = from; j < from + count; j++)
+                to[j - from] = pair(matrix[i * outputs + j], i + 1 < inputs ? matrix[(i + 1) * outputs + j] : 0.0f);
+        if (halves) continue;
+#else
+        (void)halves;
+#endif
         for (int64_t i = 0; i < inputs; i++, to += count)
             memcpy(to, matrix + i * outputs + from, (size_t)count * sizeof(float));
     }
-    memcpy(to, bias, (size_t)outputs * sizeof(float));
-    return to + outputs;
+    memcpy(after, bias, (size_t)outputs * sizeof(float));
+    return after + outputs;
 }
 
 /* Multiplies and adds `repeats` times in 12 registers: 2 * 12 * W * repeats operations. What the units can do. */

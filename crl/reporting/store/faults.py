@@ -10,7 +10,7 @@ from typing import Any
 
 from crl.reading.plain import require_plain
 from crl.reporting.store.entry import Finding
-from crl.training.checkpoints.manifest import ARRAYS, TREE, ManifestError, read_manifest
+from crl.training.checkpoints.manifest import ManifestError, read_manifest
 from crl.training.checkpoints.names import FORMAT, checkpoint_folders
 from crl.training.runs.results_file import NEEDED
 from crl.training.runs.settings import CHANGED, RESTORE
@@ -145,8 +145,8 @@ def _checkpoint_fault(path: Path) -> str | None:
                 f"{path.name} has format {manifest['format']}, this crl reads up to {FORMAT}: "
                 f"install crl {manifest.get('crl_version')}"
             )
-        for name in (ARRAYS, TREE):
-            record, size = manifest["files"][name], require_plain(path / name)
+        for name, record in manifest["files"].items():
+            size = require_plain(path / name)
             if size != record["bytes"]:
                 return f"{path.name}/{name} has {size} bytes of {record['bytes']}"
     except FileNotFoundError as error:

@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from crl.reading.json_text import read_json
-from crl.reading.schema import count, mapping, text
+from crl.reading.schema import count, mapping, named, shown, text
 from crl.training.checkpoints.names import FORMAT
 from crl.training.files.durable import FileRecord
 from crl.version import __version__
 
 ARRAYS, TREE, MANIFEST = "arrays.safetensors", "state.json", "manifest.json"
-MOST = 1 << 20
-"""Bytes of a manifest that are read; one has a few hundred."""
+KEPT = re.compile(r"kept-([0-9a-f]{64})\.safetensors")
+"""Files of single arrays; the digits are the SHA-256 of the content."""
+MOST = 1 << 24
+"""Bytes of a manifest that are read; one has a few hundred, and two hundred more per file of a single array."""
 
 _FILE = mapping({"bytes": count, "sha256": text}, ("bytes", "sha256"))
+_NEEDED = mapping({}, (ARRAYS, TREE))
+
+
+def _files(value: Any) -> str | None:
+    """The two files that every checkpoint has, and those of single arrays; no other name is ever opened."""
+    if (wrong := _NEEDED(value) or named(_FILE)(value)) is not None:
+        return wrong
+    others = [name for name in value if name not in (ARRAYS, TREE) and not KEPT.fullmatch(name)]
+    return f"has the file {shown(others[0])}" if others else None
+
+
 _SCHEMA = mapping(
     {
         "format": count,
         "step": count,
         "crl_version": text,
         "sha256": text,
-        "files": mapping({ARRAYS: _FILE, TREE: _FILE}, (ARRAYS, TREE)),
+        "files": _files,
     },
     ("format", "step", "crl_version", "sha256", "files"),
 )

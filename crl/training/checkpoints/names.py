@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-FORMAT = 2
+FORMAT = 3
 """Version of the format that is written. A change that older code can't read, or that older checkpoints don't follow,
 raises it and adds a migration."""
 

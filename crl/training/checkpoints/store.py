@@ -1,7 +1,8 @@
 """Checkpoints that survive a kill, a full disk and a flipped byte.
 
 A checkpoint is a folder ``step_000012345`` with ``arrays.safetensors``, ``state.json`` (see
-:mod:`crl.training.checkpoints.format`) and ``manifest.json``: format version, step, package version, and size and
+:mod:`crl.training.checkpoints.format`), files of large arrays that did not change since the checkpoint before
+(:mod:`crl.training.checkpoints.parts`) and ``manifest.json``: format version, step, package version, and size and
 SHA-256 of the other files. It is written under a temporary name in the same folder, flushed, renamed and flushed again;
 only then are older ones removed. A process killed at any instant leaves every earlier checkpoint as it was.
 """
@@ -34,14 +35,16 @@ from crl.training.checkpoints.format import (
 )
 from crl.training.checkpoints.manifest import ARRAYS, MANIFEST, TREE, ManifestError, read_manifest, write_manifest
 from crl.training.checkpoints.names import FORMAT, checkpoint_folders, step_and_revision
+from crl.training.checkpoints.parts import Parts, Unchanged
 from crl.training.files.durable import NO_PERMISSION, NO_SPACE, fsync_folder, write_hashed
 from crl.version import __version__
 
 State = dict[str, Any]
 Fitted = TypeVar("Fitted")
-Parts = Sequence[bytes | memoryview]
-
-MIGRATIONS: dict[int, Callable[[State], State]] = {1: lambda state: state}  # its arrays were all entries of their own
+MIGRATIONS: dict[int, Callable[[State], State]] = {
+    1: lambda state: state,  # its arrays were all entries of their own
+    2: lambda state: state,  # its arrays were all in one file
+}
 """From each older format version, the function that makes its state one of the next version."""
 
 FORMAT_ERRORS = (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError, struct.error)
@@ -89,10 +92,15 @@ class CheckpointStore:
     Args:
         folder: Folder of the checkpoints; made at the first save.
         keep: Checkpoints that are kept, at least 1.
+
+    Attributes:
+        written: Bytes that the last save wrote: those of what changed, and the small manifest.
     """
 
     folder: Path
     keep: int = 2
+    written: int = field(default=0, init=False)
+    _before: Unchanged = field(default_factory=Unchanged, repr=False)
     _damaged: set[Path] = field(default_factory=set, repr=False)
 
     def __post_init__(self) -> None:
@@ -140,17 +148,19 @@ class CheckpointStore:
                 f"checkpoint of step {step} not written: the state is nested too deeply to be read again",
                 "have state_dict() return flatter dicts and lists",
             ) from error
+        changed, kept, digests = self._before.split(arrays)
         files: dict[str, Parts] = {
-            ARRAYS: safetensors_parts(arrays),
+            ARRAYS: safetensors_parts(changed),
             TREE: [json.dumps(tree, allow_nan=False, separators=(",", ":")).encode()],
         }
         needed = sum(memoryview(part).nbytes for parts in files.values() for part in parts)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._remove_leftovers()
-            path = self._write(step, files, revision)
+            path = self._write(step, files, kept, revision)
         except OSError as error:
             raise self._explain(error, step, needed) from error
+        self._before = Unchanged(path, digests)
         self._prune(path)
         return path
 
@@ -194,13 +204,14 @@ class CheckpointStore:
         try:
             manifest = read_manifest(path)
             version = _checked_version(path, manifest)
-            data = {name: _read_verified(path / name, manifest["files"][name]) for name in (ARRAYS, TREE)}
+            data = {name: _read_verified(path / name, record) for name, record in manifest["files"].items()}
         except ManifestError as error:
             raise DamagedCheckpointError(str(error)) from error
         except OSError as error:
             raise DamagedCheckpointError(f"{path}: {error.filename or path} can't be read: {error.strerror}") from error
         try:
-            state = decode(read_tree(data[TREE]), read_safetensors(data[ARRAYS]))
+            tree = read_tree(data.pop(TREE))
+            state = decode(tree, {name: one for file in data.values() for name, one in read_safetensors(file).items()})
         except FORMAT_ERRORS as error:
             raise DamagedCheckpointError(f"{path}: the content does not follow the format: {error!r}") from error
         if not isinstance(state, dict):
@@ -209,14 +220,16 @@ class CheckpointStore:
             state = MIGRATIONS[older](state)
         return LoadedCheckpoint(manifest["step"], state, [], path)
 
-    def _write(self, step: int, files: Mapping[str, Parts], revision: int | None) -> Path:
-        """Write beside, flush, rename, flush."""
+    def _write(self, step: int, files: Mapping[str, Parts], kept: Mapping[str, Parts], revision: int | None) -> Path:
+        """Write or link beside, flush, rename, flush."""
         name = self._name(step, revision)
         beside = self.folder / f"{_WRITING}{name}-{os.getpid()}"
         try:
             beside.mkdir()
+            linked, written = self._before.put(beside, kept)
             records = {file: write_hashed(beside / file, parts) for file, parts in files.items()}
-            write_hashed(beside / MANIFEST, [write_manifest(step, records)])
+            sealed = write_hashed(beside / MANIFEST, [write_manifest(step, {**records, **linked})])
+            self.written = written + sum(record.size for record in (*records.values(), sealed))
             fsync_folder(beside)
             if (self.folder / name).exists():  # a damaged one: the one before it was gone on from
                 self._discard(self.folder / name)

@@ -49,9 +49,26 @@ def test_trajectories_are_equal_but_for_rounding(name: str, ensemble: int, apart
 
 
 @BUILT
+@pytest.mark.parametrize(("ensemble", "apart"), [(1, False), (3, False), (3, True)])
+def test_in_bfloat16_they_are_equal_but_for_its_rounding(ensemble: int, apart: bool) -> None:
+    about = {"apart": apart, "ensemble": ensemble, "hidden": [9, 7, 5]}
+    compiled, plain = both(precision="bfloat16", **about)
+    exact, _ = both(**about)
+    actions = torch.rand(9, 4, 2, generator=torch.Generator().manual_seed(6)) * 2 - 1
+    start = observations("mixed", seed=5).float()
+    found, wanted, reference = (one(start, actions) for one in (compiled, plain, exact))
+    moved = (reference - start).norm()
+    assert not torch.equal(found, wanted), "the two took the same path"
+    for one in (found, wanted):
+        assert 1e-5 < float((one - reference).norm() / moved) < 1e-2
+
+
+@BUILT
 @pytest.mark.parametrize("kind", KINDS)
-def test_bodies_too(kind: str) -> None:
+@pytest.mark.parametrize(("precision", "error"), [("float32", 2e-5), ("bfloat16", 2e-2)])
+def test_bodies_too(kind: str, precision: str, error: float) -> None:
     body, model = made(kind, 2)
+    model.model.config = replace(model.model.config, precision=precision)
     rollout = BodyRollout(body, model)
     source = torch.Generator().manual_seed(3)
     observation, actions = torch.randn(fields(*KINDS[kind]).size, generator=source), torch.rand(5, 4, 2)
@@ -62,7 +79,7 @@ def test_bodies_too(kind: str) -> None:
         one.effect = lambda wanted: 0.7 * wanted
     found, wanted = rollout(observation, actions), plain(observation, actions)
     assert not torch.equal(found, wanted), "the two took the same path"
-    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=2e-5)
+    torch.testing.assert_close(found, wanted, rtol=error / 2, atol=error)
 
 
 @BUILT

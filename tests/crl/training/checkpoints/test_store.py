@@ -329,7 +329,7 @@ def test_a_newer_format_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         newer.setattr(checkpoint_manifest, "FORMAT", checkpoint.FORMAT + 1)
         newer.setattr(checkpoint_manifest, "__version__", "99.0")
         store.save(2, {"x": 2})
-    with pytest.raises(CheckpointVersionError, match=r"format 3, written by crl 99\.0.*\ninstall crl 99\.0 or newer"):
+    with pytest.raises(CheckpointVersionError, match=r"format 4, written by crl 99\.0.*\ninstall crl 99\.0 or newer"):
         store.load_latest()
 
 
