@@ -17,7 +17,7 @@ from crl.continual.strategy import GROUP, Strategy
 from crl.dynamics.network import TargetNetwork
 from crl.errors import SettingsError
 from crl.matching import nearest
-from crl.plugins import PluginError, import_path, is_path, load_plugin, points
+from crl.plugins import PluginError, import_path, is_path, load_maker, points
 
 ONE = (Kind.AVERAGE,)
 """Kinds of which a strategy can have one part only."""
@@ -60,6 +60,16 @@ def make_strategy(
     return made
 
 
+def check_composition(config: Config) -> None:
+    """Refuse a composition, or options of it, that can't be made: before there is a task, with a network of any size.
+
+    Raises:
+        PluginError: There is no such strategy, or it can't be loaded.
+        SettingsError: The parts can't be put together, or need more than the settings allow; the message says why.
+    """
+    make_strategy(config, TargetNetwork(2, [4], 1), torch.Generator())
+
+
 def _of_a_plugin(name: str) -> Any:
     """What another package, or a path, gives under a name."""
     installed = points(GROUP)
@@ -68,7 +78,7 @@ def _of_a_plugin(name: str) -> Any:
             f"unknown strategy {name!r}{nearest(name, [*compositions(), *installed])}",
             "a strategy of your own that is not installed is named package.module:Name",
         )
-    return load_plugin(GROUP, name, "strategy")
+    return load_maker(GROUP, name, "strategy")
 
 
 def _label(name: str) -> str:

@@ -49,7 +49,7 @@ class SparCL(Gradient[SharedNetwork]):
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
         self.density, self.share = self.number("sparcl_density", most=1), self.number("sparcl_learning", most=1)
-        self.moving, self.every = self.number("sparcl_moved", most=1), int(self.number("sparcl_every", least=1))
+        self.moving, self.every = self.number("sparcl_moved", most=1), self.whole("sparcl_every", least=1)
         self.weight = self.number("sparcl_gradient")
         self.counted, self._gradient = 0, torch.zeros_like(host.trunk.detach())
         self.matrices = matrices(host.network, host.trunk)

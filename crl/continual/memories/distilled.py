@@ -40,7 +40,7 @@ class Distilled(Replaying[HostT]):
 
     def __init__(self, host: HostT, name: str) -> None:
         super().__init__(host, name)
-        self.steps = int(self.number("distilled_steps"))
+        self.steps = self.whole("distilled_steps")
         self.rate = self.number("distilled_rate")
         self.inputs: dict[int, Tensor] = {}
         self.outputs: dict[int, Tensor] = {}
