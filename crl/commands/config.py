@@ -41,17 +41,13 @@ def print_config(
     """
     from crl.config.asking.composing import compose, given_keys, to_yaml
     from crl.config.asking.plugins import check_options
-    from crl.config.declared.agents import kind_of
+    from crl.continual.trying import check_composition
     from crl.sequences import load_sequence
     from crl.training.order import step_budgets, task_order
 
     config = compose(settings or [])
-    keys = given_keys(settings or [])
-    check_options(config, keys)
-    if "continual" in kind_of(config).components and any(key.partition(".")[0] == "continual" for key in keys):
-        from crl.continual.composing import check_composition
-
-        check_composition(config)
+    check_options(config, given_keys(settings or []))
+    check_composition(config)
     step_budgets(config, len(task_order(config, load_sequence(config.env.name))))
     if changed or (out.is_terminal if table is None else table):
         from crl.config.limits import leaves

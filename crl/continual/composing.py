@@ -60,16 +60,6 @@ def make_strategy(
     return made
 
 
-def check_composition(config: Config) -> None:
-    """Refuse a composition, or options of it, that can't be made: before there is a task, with a network of any size.
-
-    Raises:
-        PluginError: There is no such strategy, or it can't be loaded.
-        SettingsError: The parts can't be put together, or need more than the settings allow; the message says why.
-    """
-    make_strategy(config, TargetNetwork(2, [4], 1), torch.Generator())
-
-
 def _of_a_plugin(name: str) -> Any:
     """What another package, or a path, gives under a name."""
     installed = points(GROUP)

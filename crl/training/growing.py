@@ -17,6 +17,7 @@ from crl.config.asking.composing import changed, given_keys
 from crl.config.declared.agents import kind_of
 from crl.config.reading import settings_read
 from crl.errors import CrlError
+from crl.foreign.names import parts_of
 from crl.sequences import TaskSequence, load_sequence
 from crl.training.deriving import derived
 from crl.training.load import LoadedRun, load_run
@@ -84,7 +85,7 @@ def _joined(known: str, env: str | None) -> tuple[str, int]:
     """Name of the sequence of old and new tasks, and where the new one's begin."""
     if env is None:
         return known, 0
-    parts, offset = known.split("+"), 0
+    parts, offset = parts_of(known), 0
     for part in parts:
         if part == env:
             return known, offset
