@@ -28,7 +28,7 @@ def test_steps_are_those_of_the_life_and_the_default_refiner_remembers(tmp_path:
 def test_a_run_to_begin_with_may_be_named_as_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     RunFolder.create(tmp_path / "runs", "fit", "0" * 64).write_text(tmp_path / "runs/fit/config.yaml", "seed: 1\n")
-    assert composed([*WORDS, "run=fit"]).life.run == "runs/fit"
+    assert composed([*WORDS, "run=fit"]).life.run == str((tmp_path / "runs/fit").resolve())
     with pytest.raises(CrlError, match="there is no run folder runs/nowhere"):
         composed([*WORDS, "run=nowhere"])
 
