@@ -64,7 +64,7 @@ class TestNames:
             (["env=tests.tiny:SMALL"], "the task sequence 'tests.tiny:SMALL' must be a dictionary"),
             (["env=my_module"], "one of your own that is not installed is named package.module:Name"),
             (["cartpole_length"], "it is no key=value\ndid you mean env=cartpole_length?"),
-            (["hallo"], "it is no key=value\nsettings are written key=value"),
+            (["hallo"], "it is no key=value\nSettings are written key=value"),
             (["env=tests.tiny:SLIDES", "continual=tests.tiny:SLIDES"], "is dict: it can't be called"),
             (["env=tests.tiny:SLIDES", "agent=tests.tiny:SLIDES"], "is dict: it can't be called"),
             (["env=tests.tiny:SLIDES", "planner=tests.tiny:SLIDES"], "is dict: it can't be called"),

@@ -56,7 +56,7 @@ def _meant(word: str) -> str:
     """What somebody means who writes a word without a key: a file of settings has that name, or nothing does."""
     groups = [group for group in NAMED if (config_dir() / group / f"{word}.yaml").is_file()]
     if not groups:
-        return "settings are written key=value, for instance env=cartpole_length seed=1"
+        return "Settings are written key=value, for instance env=cartpole_length seed=1"
     return f"did you mean {' or '.join(f'{group}={word}' for group in groups)}?"
 
 
