@@ -163,7 +163,7 @@ def test_numbers_of_numpy_are_numbers() -> None:
         "videos": np.False_,
     }
     config = compose(overrides({"env": "cartpole_length", **given}))
-    assert (config.seed, config.learning.lr, config.budget.steps, config.videos) == (3, 2e-3, [9, 8], False)
+    assert (config.seed, config.learning.lr, config.budget.steps, config.videos) == (3, 2e-3, [100, 200], False)
 
 
 def test_angles_deviate_on_the_circle() -> None:
