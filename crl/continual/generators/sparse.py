@@ -1,12 +1,11 @@
 """Continual learning with dynamic sparse training: Yildirim et al., CPAL 2024 (arXiv 2308.14831).
 
 A task begins with sparse_density of the free weights, drawn at random: with ``sparse_start=uniform`` that share of
-every matrix, with ``er`` (Erdos-Renyi) a share in proportion to (in + out) / (in * out) of a matrix, so that narrow
-layers keep more. Every sparse_every steps the sparse_moved share of its connections with the smallest sizes is dropped,
-and as many grow at free places drawn at random, from zero. When the task ends its connections are its own for ever, and
-later tasks read them. Deviations: biases belong to the first task; growth is random alone, which the paper finds best
-where connections are few; the share that moves is not lowered in the course of a task, because a robot does not know
-how long it will be.
+every matrix, with ``er`` (Erdos-Renyi) in proportion to (in + out) / (in * out), so that narrow layers keep more. Every
+sparse_every steps the sparse_moved share of its connections with the smallest sizes is dropped, and as many grow at
+random free places, from zero. When the task ends its connections are its own for ever, and later tasks read them.
+Deviations: biases belong to the first task; growth is random alone, which the paper finds best where connections are
+few; the share that moves is not lowered in the course of a task, whose length a robot does not know.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ class Sparse(Owned):
     Attributes:
         mine: The connections of the current task, which are not owned yet: a mask [trunk].
         moves: Gradient steps of the current task that moved something.
-        matrices: The places of every matrix in the trunk.
     """
 
     SETTINGS = GENERATORS["sparse"]
@@ -52,12 +50,11 @@ class Sparse(Owned):
         self.start = self.config.continual.options.get("sparse_start", self.OPTIONS["sparse_start"])
         if self.share == 1 or self.start not in ("er", "uniform"):
             raise SettingsError(
-                f"sparse_moved is {self.share:g} and sparse_start is {self.start}: the first must be below 1, the "
-                "second er or uniform",
-                f"the defaults are {self.OPTIONS['sparse_moved']} and {self.OPTIONS['sparse_start']}",
+                f"sparse_moved is {self.share:g} and sparse_start is {self.start}",
+                "sparse_moved must be below 1, and sparse_start er or uniform",
             )
         self.mine, self.moves = torch.zeros(len(trunk), dtype=torch.bool, device=self.device), 0
-        self.matrices = matrices(self.network, trunk)
+        self.matrices = matrices(self.network, trunk)  # the places of every one in the trunk
         return trunk, head
 
     def learnable(self) -> Tensor:
@@ -67,8 +64,7 @@ class Sparse(Owned):
     def begin_task(self, task: int) -> None:
         """Draw the connections of a new task."""
         if task not in self.order and task not in self.heads:
-            self.moves = 0
-            self.mine = self._drawn()
+            self.moves, self.mine = 0, self._drawn()
         super().begin_task(task)
 
     def _drawn(self) -> Tensor:
@@ -99,9 +95,8 @@ class Sparse(Owned):
             if count == 0:
                 continue
             dropped = mine[self.trunk.detach()[mine].abs().topk(count, largest=False).indices]
-            grown = drawn(free, count, self.generator)
             changed = torch.zeros_like(self.mine)
-            changed[dropped], changed[grown] = True, True
+            changed[torch.cat([dropped, drawn(free, count, self.generator)])] = True
             self.mine = self.mine ^ changed
             with torch.no_grad():
                 self.trunk.masked_fill_(changed, 0.0)
