@@ -50,8 +50,7 @@ class Sparse(Owned):
         self.start = self.config.continual.options.get("sparse_start", self.OPTIONS["sparse_start"])
         if self.share == 1 or self.start not in ("er", "uniform"):
             raise SettingsError(
-                f"sparse_moved is {self.share:g} and sparse_start is {self.start}",
-                "sparse_moved must be below 1, and sparse_start er or uniform",
+                f"sparse_moved={self.share:g} must be below 1, and sparse_start={self.start} er or uniform"
             )
         self.mine, self.moves = torch.zeros(len(trunk), dtype=torch.bool, device=self.device), 0
         self.matrices = matrices(self.network, trunk)  # the places of every one in the trunk
