@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import Any, cast
 
 from crl.errors import CrlError
 from crl.matching import nearest
@@ -48,6 +49,21 @@ def load_plugin(group: str, name: str, what: str) -> Any:
         return found[name].load()
     except (ImportError, AttributeError) as error:
         raise PluginError(f"the {what} {name!r} ({found[name].value}) can't be loaded: {error}") from error
+
+
+def load_maker(group: str, name: str, what: str) -> Callable[..., Any]:
+    """The class or function that a name stands for; arguments as for :func:`load_plugin`.
+
+    Raises:
+        PluginError: As there, or it is neither a class nor a function.
+    """
+    found = load_plugin(group, name, what)
+    if not callable(found):
+        raise PluginError(
+            f"the {what} {shown(name)!r} is {type(found).__name__}: it can't be called",
+            f"a {what} is a class, or a function that makes one",
+        )
+    return cast("Callable[..., Any]", found)
 
 
 def split_path(path: str, what: str) -> tuple[str, str]:

@@ -25,7 +25,7 @@ from gymnasium.envs.registration import namespace
 from crl.environment import TaskEnvironment, described_layer
 from crl.errors import CrlError, raised
 from crl.foreign.making import HERE, lent_tasks, make_lent, make_varied, register, tasks_of
-from crl.foreign.names import ForeignError, is_foreign
+from crl.foreign.names import ForeignError, is_foreign, parts_of
 from crl.matching import nearest
 from crl.plugins import PluginError, import_path
 from crl.task_functions import TaskFunction
@@ -52,11 +52,20 @@ class SequenceError(CrlError, ValueError):
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """One task of a sequence: its name, the registered environment, and its keyword arguments."""
+    """One task of a sequence.
+
+    Attributes:
+        name: Its name.
+        id: The registered environment.
+        kwargs: The environment's keyword arguments.
+        varied: Whether it is a Gymnasium environment by its id, of which nobody wrote a description; then arguments
+            may be paths in its simulated body, too.
+    """
 
     name: str
     id: str
     kwargs: Mapping[str, Any]
+    varied: bool = False
 
 
 @dataclass(frozen=True)
@@ -117,13 +126,13 @@ class TaskSequence:
         where = f"task {index} ({entry.name!r}) of the sequence {self.name!r}"
         options = dict(entry.kwargs) if render_mode is None else {**entry.kwargs, "render_mode": render_mode}
         try:
-            if is_foreign(self.name):
+            if entry.varied:
                 register(entry.id)
             if not self.name.startswith(HERE):
                 _find_environment(entry.id)
             if self.name.startswith(HERE):
                 return make_lent(self.name, index, entry.name, render_mode)
-            if is_foreign(self.name):
+            if entry.varied:
                 return make_varied(entry.id, entry.kwargs, entry.name, render_mode)
             # Every step would pass Gymnasium's passive checker; check_task_sequence looks once instead.
             return gymnasium.make(entry.id, disable_env_checker=True, **options)
@@ -216,10 +225,10 @@ def load_sequence(name: str) -> TaskSequence:
     Raises:
         SequenceError: There is none of that name (the nearest one is suggested), or it is malformed.
     """
+    if len(parts_of(name)) > 1:
+        return _joined(name)
     if is_foreign(name) or name.startswith(HERE):
         return _foreign(name)
-    if "+" in name:
-        return _joined(name)
     if ":" in name:
         return _parse(_import(name), name)
     found = _entry_points()
@@ -237,7 +246,13 @@ def _joined(name: str) -> TaskSequence:
     Raises:
         SequenceError: Two different tasks have the same name.
     """
-    parts = [load_sequence(part) for part in name.split("+")]
+    named = parts_of(name)
+    if any(part.startswith(HERE) for part in named):
+        raise SequenceError(
+            f"{name}: environments that were given as Python objects can't be joined with others",
+            "register them, and name a sequence of them as package.module:TASKS",
+        )
+    parts = [load_sequence(part) for part in named]
     tasks = tuple(task for part in parts for task in part.tasks)
     known: dict[str, TaskEntry] = {}
     for task in tasks:
@@ -253,7 +268,7 @@ def _foreign(name: str) -> TaskSequence:
     """A sequence that is named by an id and what varies, or that was given as Python objects."""
     try:
         if is_foreign(name):
-            entries = [TaskEntry(task, env, arguments) for task, env, arguments in tasks_of(name)]
+            entries = [TaskEntry(task, env, arguments, varied=True) for task, env, arguments in tasks_of(name)]
         else:
             entries = [TaskEntry(task, env, {}) for task, env in lent_tasks(name)]
     except ForeignError as error:

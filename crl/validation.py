@@ -33,6 +33,14 @@ from crl.types import (
 )
 
 _TASK = ("name", "control_period", "episode_steps", "observation", "action", "safe_action", "exploration")
+_EXAMPLES = {
+    "control_period": "0.1",
+    "episode_steps": "200",
+    "safe_action": "[0.0]",
+    "exploration": '{"beta": 1.0, "std": [0.5]}',
+    "unit": '"1"',
+}
+"""How an entry may look, for a robot with one action element."""
 _TASK_OPTIONS = ("has_success", "has_terminated", "learned_reward", "learned_terminated", "choice")
 _FIELD = ("name", "unit")
 _FIELD_OPTIONS = ("kind", "low", "high", "scale_floor", "event", "role")
@@ -223,7 +231,10 @@ def _keys(entry: Any, required: Sequence[str], optional: Sequence[str], at: str)
             raise SpecError(f"{at} has the unknown key {key!r}{nearest(str(key), known)}")
     missing = [key for key in required if key not in entry]
     if missing:
-        raise SpecError(f"{at} lacks {', '.join(map(repr, missing))}: add it")
+        example = ", ".join(f'"{key}": {_EXAMPLES[key]}' for key in missing if key in _EXAMPLES)
+        raise SpecError(
+            f"{at} lacks {', '.join(map(repr, missing))}: add {f'for instance {example}' if example else 'it'}"
+        )
 
 
 def _text(value: Any, at: str) -> str:

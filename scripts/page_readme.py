@@ -182,6 +182,7 @@ def _confirmed(kind: Kind, quantities: Sequence[str], columns: Sequence[Column])
         records = found.get(kind.records, [])
         for method in dict.fromkeys(record["method"] for record in records):
             rows.append((suite, method, *(estimate(records, method, what, kind=kind) for what in quantities)))
+            suite = ""  # it stands at its first method
     return text([Column("Suite"), Column("method"), *columns], rows) if rows else ""
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
+import importlib.metadata
 import re
 import shutil
 import subprocess
@@ -16,6 +16,7 @@ import pytest
 
 import crl
 from crl.config.declared.compositions import compositions, elements
+from tests.scripts_by_path import load_script
 
 
 @pytest.fixture
@@ -60,11 +61,7 @@ def test_a_wheels_platform_is_what_its_kernel_needs(
     library: bytes, platform: str, expected: str, repository: Path
 ) -> None:
     pytest.importorskip("hatchling")
-    spec = importlib.util.spec_from_file_location("hatch_build", repository / "hatch_build.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script("hatch_build.py")
     assert module.platform_of(library, platform) == expected
 
 

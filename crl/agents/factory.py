@@ -7,7 +7,7 @@ import torch
 from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import SettingsError
-from crl.plugins import load_plugin
+from crl.plugins import load_maker
 from crl.types import TaskSpec
 
 GROUP = "crl.agents"
@@ -39,5 +39,5 @@ def make_agent(config: Config, task: TaskSpec) -> Agent:
         PluginError: There is no such agent, or it can't be loaded.
     """
     device = device_of(config.device)
-    agent: Agent = load_plugin(GROUP, config.agent.name, "agent")(config, task.observation, task.action, device)
+    agent: Agent = load_maker(GROUP, config.agent.name, "agent")(config, task.observation, task.action, device)
     return agent

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from os import PathLike
 from typing import Any
 
+import numpy as np
+
 from crl.errors import SettingsError
 
 _QUOTE = re.compile(r"(\\*)('|\Z)")
@@ -22,7 +24,7 @@ def overrides(settings: Mapping[str, Any], prefix: str = "") -> list[str]:
         prefix: Put before every key.
 
     Raises:
-        SettingsError: A value is neither plain data nor a path.
+        SettingsError: A value is neither plain data, of Python or NumPy, nor a path.
     """
     return [f"{key}={_text(key, value)}" for key, value in _leaves(settings, prefix)]
 
@@ -43,6 +45,8 @@ def _escape(found: re.Match[str]) -> str:
 
 def _text(key: str, value: Any) -> str:
     """A value in the grammar of the command line."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     if value is None:
         return "null"
     if isinstance(value, bool):

@@ -47,16 +47,37 @@ def plan(
     Raises:
         SettingsError: A setting is unknown or out of range.
         PlanningFailed: No sampled sequence has a finite return.
-        ValueError: The action space is not a finite box with one dimension.
+        ValueError: The action space is not a finite box with one dimension, or the model or the reward returns
+            something of another shape.
     """
     spec = action_spec(action_space)
     config = compose(overrides({"planner": planner, **{f"planner.{key}": value for key, value in settings.items()}}))
     made = make_planner(config.planner, spec)
     start = torch.as_tensor(observation, dtype=torch.float32)
+    if start.ndim != 1:
+        raise ValueError(f"an observation has one dimension, not the shape {tuple(start.shape)}")
     with torch.inference_mode():
-        found = made.plan(_unrolled(model), reward, start, torch.Generator().manual_seed(seed))
+        found = made.plan(_unrolled(model), _judged(reward), start, torch.Generator().manual_seed(seed))
     result: Array = found.actions.numpy().copy()
     return result
+
+
+def _judged(reward: Reward) -> Reward:
+    """The reward, refused where it is of another shape than the steps that it judges."""
+
+    def judge(observation: Any, action: Any, after: Any) -> Any:
+        paid, steps = reward(observation, action, after), after.shape[:-1]
+        if not isinstance(paid, Tensor) or paid.shape != steps:
+            raise ValueError(f"reward must return a tensor of shape {tuple(steps)}, not {_shape(paid)}")
+        return paid
+
+    return judge
+
+
+def _shape(value: object) -> str:
+    if isinstance(value, Tensor):
+        return f"a tensor of shape {tuple(value.shape)}"
+    return f"a {type(value).__name__}"
 
 
 def _unrolled(model: Step) -> Step:
@@ -65,7 +86,10 @@ def _unrolled(model: Step) -> Step:
     def rollout(observation: Tensor, actions: Tensor) -> Tensor:
         states = [observation.expand(len(actions), -1)]
         for step in range(actions.shape[1]):
-            states.append(model(states[-1], actions[:, step]))
+            after = model(states[-1], actions[:, step])
+            if not isinstance(after, Tensor) or after.shape != states[-1].shape:
+                raise ValueError(f"model must return {_shape(states[-1])}, not {_shape(after)}")
+            states.append(after)
         return torch.stack(states, dim=1)
 
     return rollout

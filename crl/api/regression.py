@@ -93,9 +93,11 @@ class TaskRegression:
             Mean squared error over the data after learning, in the units of y.
 
         Raises:
-            ValueError: The data have another shape, or hold a number that is not finite.
+            ValueError: The data have another shape, or hold a number that is not finite; or a number is negative.
         """
         x, y = self._checked(data)
+        if task < 0 or steps < 0:
+            raise ValueError(f"task is {task} and steps is {steps}: neither can be negative")
         if task != self._current:
             self.finish()
             self._begin(task, x, y)
@@ -120,11 +122,15 @@ class TaskRegression:
 
         Raises:
             CrlError: The task was not learned.
+            ValueError: x has another shape.
         """
         if task not in self._normalisers:
             raise CrlError(f"task {task} was not learned", f"learned so far: {self.tasks or 'none'}")
         of_x, of_y = self._normalisers[task]
-        read = (torch.as_tensor(x, dtype=torch.float32) - of_x.mean) / of_x.std
+        given = torch.as_tensor(x, dtype=torch.float32)
+        if given.ndim != 2 or given.shape[1] != self._sizes[0]:
+            raise ValueError(f"x is (N, {self._sizes[0]}), not {tuple(given.shape)}")
+        read = (given - of_x.mean) / of_x.std
         with torch.inference_mode():
             out = self.strategy.network_of(task).forward(self.strategy.weights(task), read.unsqueeze(0))
             found: Array = (out.mean(dim=0) * of_y.std + of_y.mean).numpy()

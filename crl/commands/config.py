@@ -41,11 +41,13 @@ def print_config(
     """
     from crl.config.asking.composing import compose, given_keys, to_yaml
     from crl.config.asking.plugins import check_options
+    from crl.continual.trying import check_composition
     from crl.sequences import load_sequence
     from crl.training.order import step_budgets, task_order
 
     config = compose(settings or [])
     check_options(config, given_keys(settings or []))
+    check_composition(config)
     step_budgets(config, len(task_order(config, load_sequence(config.env.name))))
     if changed or (out.is_terminal if table is None else table):
         from crl.config.limits import leaves

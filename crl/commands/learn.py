@@ -45,11 +45,14 @@ def _parted(words: list[str]) -> tuple[str | None, list[int] | None, list[str]]:
     from crl.config.asking.request import read_request
 
     env, tasks, others = None, None, []
+    named = [word for word in words if word.partition("=")[0] in ("env", "env.name", "vary")]
+    if named:
+        env = read_request(named).choices["env"]
     for word in words:
         key = word.partition("=")[0]
-        if key in ("env", "env.name"):
-            env = read_request([word]).choices["env"]
-        elif key in ("tasks", "env.tasks"):
+        if word in named:
+            continue
+        if key in ("tasks", "env.tasks"):
             ((_, tasks),) = read_request([word]).values
             if not isinstance(tasks, list) or any(type(task) is not int for task in tasks):
                 raise SettingsError(f"tasks={tasks!r} is no list of numbers", "write for instance tasks=[3,4]")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from crl.commands.arguments import Settings, Trust, out, say
+from crl.commands.arguments import Settings, Trust, find_run, out, say
 from crl.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -76,5 +76,8 @@ def composed(words: list[str]) -> Config:
 
 
 def _own(word: str) -> str:
+    """A setting with its whole key; a run may be named as everywhere, by its name in ``runs`` or as ``latest``."""
     key, equals, value = word.partition("=")
+    if key == "run" and value and len(Path(value).parts) == 1 and not Path(value).exists():
+        value = str(find_run(value))
     return f"{OWN.get(key, key)}{equals}{value}"

@@ -256,7 +256,9 @@ def _readers(key: str, kind: AgentKind) -> list[str]:
             found.append("agent=mpc")
     if covers(frozenset(agent_kinds.MPC.settings or ()), key):
         found.append("agent=mpc")
-    if section in OF_MISSIONS or covers(frozenset(agent_kinds.PILOT.settings or ()), key):
+    if section in OF_LIVES:
+        found.append("crl live, env=ugv_life or another env of lives, and refiner=lifelong")
+    elif section in OF_MISSIONS or covers(frozenset(agent_kinds.PILOT.settings or ()), key):
         found.append("another refiner" if kind.flies_missions else "refiner=afm and an env of missions")
     if covers(frozenset(agent_kinds.SB3.settings or ()), key):
         found.append("agent=sb3_sac")

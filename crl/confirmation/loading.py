@@ -35,7 +35,7 @@ def load_suite(name: str) -> Suite:
         CrlError: There is none of that name, or it is malformed; the message says where.
     """
     if name not in suites():
-        raise CrlError(f"there is no suite {name!r}{nearest(name, suites())}", f"there are: {', '.join(suites())}")
+        raise CrlError(f"there is no suite {name!r}{nearest(name, suites())}")
     path = _folder() / f"{name}.yaml"
     try:
         text = read_yaml(path)

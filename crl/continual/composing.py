@@ -17,7 +17,7 @@ from crl.continual.strategy import GROUP, Strategy
 from crl.dynamics.network import TargetNetwork
 from crl.errors import SettingsError
 from crl.matching import nearest
-from crl.plugins import PluginError, import_path, is_path, load_plugin, points
+from crl.plugins import PluginError, import_path, is_path, load_maker, points
 
 ONE = (Kind.AVERAGE,)
 """Kinds of which a strategy can have one part only."""
@@ -68,7 +68,7 @@ def _of_a_plugin(name: str) -> Any:
             f"unknown strategy {name!r}{nearest(name, [*compositions(), *installed])}",
             "a strategy of your own that is not installed is named package.module:Name",
         )
-    return load_plugin(GROUP, name, "strategy")
+    return load_maker(GROUP, name, "strategy")
 
 
 def _label(name: str) -> str:

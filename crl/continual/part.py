@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 import torch
 from torch import Tensor
 
+from crl.continual import options
 from crl.dynamics.windows import Windows
-from crl.errors import SettingsError
 
 if TYPE_CHECKING:
     from crl.continual.composable import Composable
@@ -99,16 +99,21 @@ class Part(Generic[HostT]):
             most: Largest one.
 
         Raises:
-            SettingsError: It is no number of that range.
+            SettingsError: It is no finite number of that range.
         """
-        value = self.config.continual.options.get(option, self.OPTIONS[option])
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= most:
-            upper = "" if most == float("inf") else f" and at most {most:g}"
-            raise SettingsError(
-                f"continual.options.{option} is {value!r}: it must be a number of at least {least:g}{upper}",
-                f"the default is {self.OPTIONS[option]!r}",
-            )
-        return float(value)
+        return options.number(self.config, self.OPTIONS, option, least=least, most=most)
+
+    def whole(self, option: str, *, least: int = 0) -> int:
+        """The value of an option that is a whole number.
+
+        Args:
+            option: Its name, one of :attr:`OPTIONS`.
+            least: Smallest value that has a meaning.
+
+        Raises:
+            SettingsError: It is no whole number of that range.
+        """
+        return options.whole(self.config, self.OPTIONS, option, least=least)
 
     # ------------------------------------------------------------------ hooks
     def begin_task(self, task: int) -> None:

@@ -55,7 +55,7 @@ class MemoryBeside(Beside):
     ) -> None:
         self._agent, self._adaptation, self._clock = agent, adaptation, clock
         self._folder = folder
-        self._store = MemoryFolder(folder, robot_of(task.observation, task.action))
+        self._store = MemoryFolder(folder, robot_of(task))
         self._exported = deepcopy(agent.remembered())
         self._steps = 0
         self._saved = clock()

@@ -26,6 +26,11 @@ def is_foreign(name: str) -> bool:
     return name.startswith(PREFIX)
 
 
+def parts_of(name: str) -> list[str]:
+    """The names in ``A+B``, which has the tasks of both sequences; a ``+`` in what varies joins nothing."""
+    return re.findall(r"(?:[^+{]|\{.*?\}(?=\+|$))+", name)
+
+
 def with_variations(name: str, vary: Mapping[str, Any]) -> str:
     """The name of the sequence that varies an environment.
 

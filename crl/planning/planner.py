@@ -17,7 +17,7 @@ from torch import Tensor
 from crl.config import PlannerConfig
 from crl.errors import CrlError
 from crl.planning.deadline import Deadline
-from crl.plugins import load_plugin
+from crl.plugins import load_maker
 from crl.types import ActionSpec, Reward, Success, Terminated
 
 Model = Callable[[Tensor, Tensor], Tensor]
@@ -278,5 +278,5 @@ def make_planner(config: PlannerConfig, action: ActionSpec, device: torch.device
     Raises:
         PluginError: There is no such planner, or it can't be loaded.
     """
-    planner: Planner = load_plugin(GROUP, config.name, "planner")(config, action, device)
+    planner: Planner = load_maker(GROUP, config.name, "planner")(config, action, device)
     return planner

@@ -13,10 +13,11 @@ from copy import deepcopy
 from pathlib import Path
 
 from crl.config import Config
-from crl.config.asking.composing import changed
+from crl.config.asking.composing import changed, given_keys
 from crl.config.declared.agents import kind_of
 from crl.config.reading import settings_read
 from crl.errors import CrlError
+from crl.foreign.names import parts_of
 from crl.sequences import TaskSequence, load_sequence
 from crl.training.deriving import derived
 from crl.training.load import LoadedRun, load_run
@@ -55,15 +56,16 @@ def grow(path: Path, env: str | None, tasks: Sequence[int] | None, overrides: Se
     config.env.name, offset = _joined(run.config.env.name, env)
     sequence = load_sequence(config.env.name)
     new = _new_tasks(sequence, offset, env, tasks)
+    _check_like(config, old, sequence)
     for index in (*old, *new):
         sequence.spec(index)  # says where the new tasks differ in their spaces
-    asked = any(word.partition("=")[0] == "budget.steps" for word in overrides)
-    given = list(config.budget.steps) if asked else [max(spent)]
+    keys = given_keys(overrides)
+    given = list(config.budget.steps) if "budget.steps" in keys else [max(spent)]
     if len(given) not in (1, len(new)):
         raise CrlError(
             f"budget.steps has {len(given)} entries for {len(new)} new tasks", "give one number, or each its own"
         )
-    if START not in {word.partition("=")[0] for word in overrides} and START in settings_read(config):
+    if START not in keys and START in settings_read(config):
         config.continual.start = "recalled"  # measured: docs/results/transfer.md
     config.env.tasks = [*old, *new]
     config.budget.steps = [*spent, *(given * len(new) if len(given) == 1 else given)]
@@ -83,12 +85,20 @@ def _joined(known: str, env: str | None) -> tuple[str, int]:
     """Name of the sequence of old and new tasks, and where the new one's begin."""
     if env is None:
         return known, 0
-    parts, offset = known.split("+"), 0
+    parts, offset = parts_of(known), 0
     for part in parts:
         if part == env:
             return known, offset
         offset += len(load_sequence(part))
     return f"{known}+{env}", offset
+
+
+def _check_like(config: Config, old: Sequence[int], sequence: TaskSequence) -> None:
+    """Refuse to start new tasks from one that the run has not learned."""
+    like = config.continual.like
+    if like is not None and like not in old:
+        known = ", ".join(f"{task} {sequence.spec(task).name}" for task in sorted(set(old)))
+        raise CrlError(f"continual.like={like}: the run has not learned a task {like}", f"its tasks are: {known}")
 
 
 def _new_tasks(sequence: TaskSequence, offset: int, env: str | None, tasks: Sequence[int] | None) -> list[int]:

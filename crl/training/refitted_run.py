@@ -47,6 +47,8 @@ def merge_runs(first: Path, second: Path, out: Path) -> tuple[RunFolder, list[st
     Raises:
         CrlError: They don't fit together, a task is in both, or ``out`` is taken.
     """
+    if first.resolve() == second.resolve():
+        raise CrlError(f"{first} and {second} are one run", "name two runs that learned different tasks")
     runs = [load_run(first), load_run(second)]
     for run in runs:
         run.require_told()

@@ -161,7 +161,7 @@ UGV_MISSION: dict[str, Any] = {
 def _vehicle_life(env: str, steps: int) -> dict[str, Any]:
     """The nominal body in episodes of so many steps, and a life of twelve regimes, four of them not affine."""
     nominal = {"name": "nominal", "id": env, "kwargs": {"regimes": 1, "others": 0, "episode_steps": steps}}
-    return {"tasks": [nominal], "life": {"regimes": 12, "others": 4, "episode_steps": 1_000_000}}
+    return {"tasks": [nominal], "life": {"regimes": 12, "others": None, "episode_steps": 1_000_000}}
 
 
 UGV_LIFE: dict[str, Any] = {

@@ -62,6 +62,12 @@ class TestNames:
             (["env=no.such.module:THING"], "'no.such.module:THING' can't be loaded: No module named 'no'"),
             (["env=tests.tiny:NOTHING"], "module 'tests.tiny' has no attribute 'NOTHING'"),
             (["env=tests.tiny:SMALL"], "the task sequence 'tests.tiny:SMALL' must be a dictionary"),
+            (["env=my_module"], "one of your own that is not installed is named package.module:Name"),
+            (["cartpole_length"], "it is no key=value\ndid you mean env=cartpole_length?"),
+            (["hallo"], "it is no key=value\nSettings are written key=value"),
+            (["env=tests.tiny:SLIDES", "continual=tests.tiny:SLIDES"], "is dict: it can't be called"),
+            (["env=tests.tiny:SLIDES", "agent=tests.tiny:SLIDES"], "is dict: it can't be called"),
+            (["env=tests.tiny:SLIDES", "planner=tests.tiny:SLIDES"], "is dict: it can't be called"),
             (["device=cdua"], "device cannot be 'cdua': did you mean 'cuda'?"),
         ],
     )

@@ -104,6 +104,7 @@ def test_numpy_numbers_and_arrays_are_taken() -> None:
     ("path", "value", "expected"),
     [
         (["control_period"], ..., "lacks 'control_period'"),
+        (["exploration"], ..., """lacks 'exploration': add for instance "exploration": {"beta": 1.0, "std": [0.5]}"""),
         (["controll_period"], 0.1, "unknown key 'controll_period': did you mean 'control_period'?"),
         (["name"], "", "name is ''"),
         (["control_period"], 0.0, "control_period is 0.0, a number greater than 0"),

@@ -159,6 +159,15 @@ def test_it_goes_on_to_the_bit() -> None:
         assert one[4]["regime"] == two[4]["regime"]
 
 
+@pytest.mark.parametrize(("regimes", "others"), [(12, 4), (5, 4), (4, 3), (2, 1), (1, 0)])
+def test_a_life_of_few_regimes_has_fewer_that_are_not_affine(regimes: int, others: int) -> None:
+    env, told = make(regimes=regimes), make(regimes=regimes, others=others)
+    for each in (env, told):
+        each.reset(seed=3)
+    for action in ACTIONS[:20]:
+        assert np.array_equal(env.step(action)[0], told.step(action)[0])
+
+
 @pytest.mark.parametrize(
     "wrong", [{"regimes": 3, "others": 3}, {"lengths": (5, 2)}, {"fresh": 0.0}, {"regimes": 0, "others": -1}]
 )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+
+from tests.scripts_by_path import load_script
 
 SPEED: dict[str, Any] = {
     "version": "1.2.3", "commit": None, "torch": "9.9", "processor": "Abacus",
@@ -56,13 +57,7 @@ LIFELONG = {
 
 @pytest.fixture
 def script() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "scripts" / "page_performance.py"
-    spec = importlib.util.spec_from_file_location("page_performance", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("scripts/page_performance.py")
 
 
 def test_every_figure_is_on_the_page(script: ModuleType, tmp_path: Path) -> None:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
+from tests.scripts_by_path import load_script
+
 
 @pytest.fixture
 def script() -> ModuleType:
-    path = Path(__file__).resolve().parents[2] / "scripts" / "page_ros.py"
-    spec = importlib.util.spec_from_file_location("page_ros", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("scripts/page_ros.py")
 
 
 TIMING = {

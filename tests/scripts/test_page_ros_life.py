@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from pathlib import Path
+
+from tests.scripts_by_path import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_the_page_is_what_the_file_says() -> None:
-    spec = importlib.util.spec_from_file_location("page_ros_life", ROOT / "scripts" / "page_ros_life.py")
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script("scripts/page_ros_life.py")
     found = json.loads((ROOT / "docs/results/ros_life.json").read_text(encoding="utf-8"))
     page = script.page(found)
     assert page == (ROOT / "docs/results/ros_life.md").read_text(encoding="utf-8")

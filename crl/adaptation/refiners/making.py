@@ -19,7 +19,7 @@ from crl.adaptation.refiners.replan import ReplanRefiner
 from crl.adaptation.refiners.tracking import TrackingRefiner
 from crl.config import Config
 from crl.errors import CrlError
-from crl.plugins import is_path, load_plugin, points
+from crl.plugins import is_path, load_maker, points
 from crl.types import ActionSpec
 
 GROUP = "crl.refiners"
@@ -80,7 +80,7 @@ def make_refiner(config: Config, fitted: Fitted, action: ActionSpec) -> Refiner:
     """
     name = config.refiner.name
     if is_path(name) or (name in points(GROUP)):
-        own: Refiner = load_plugin(GROUP, name, "refiner")(config, fitted, action)
+        own: Refiner = load_maker(GROUP, name, "refiner")(config, fitted, action)
         return own
     if config.refiner.kind in TRACKING and fitted.flow is not None:
         return TRACKING[config.refiner.kind](

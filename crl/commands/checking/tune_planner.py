@@ -41,10 +41,14 @@ def tune_planner(
     folder = find_run(run)
     from crl.benchmarks.tables import choices_table
     from crl.benchmarks.tuning import tune
+    from crl.deployment.files import read_folder
+    from crl.deployment.load import config_of
     from crl.deployment.retuning import retune
     from crl.reporting.tables.terminal import terminal
     from crl.training.runs.trust import asking
 
+    if into is not None:
+        config_of(read_folder(into))  # what can't be written into is said before the search
     with asking(trust):
         choices, best = tune(folder, rate, share, task)
     out.print(terminal(choices_table(choices, best)))

@@ -71,7 +71,7 @@ def export(
 
     names = [known.value for known in Format]
     if kind not in names:
-        raise ExportError(f"there is no format {kind!r}{nearest(kind, names)}", f"use one of {', '.join(names)}")
+        raise ExportError(f"there is no format {kind!r}{nearest(kind, names)}")
     chosen = Format(kind)
     if reader_of(Path(run)) is not None:
         target = out or default_name(chosen, Path(run).resolve().stem, None)

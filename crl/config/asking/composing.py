@@ -153,7 +153,10 @@ def _refuse_unknown(chosen: Mapping[str, str]) -> None:
             raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
         for each in _parts(group, name):
             if each not in names(group) and not is_path(each):
-                raise SettingsError(f"unknown {group} {shown(each)!r}{nearest(each, names(group))}")
+                raise SettingsError(
+                    f"unknown {group} {shown(each)!r}{nearest(each, names(group))}",
+                    "one of your own that is not installed is named package.module:Name",
+                )
 
 
 def given_keys(overrides: Sequence[str]) -> list[str]:

@@ -14,11 +14,14 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, Quote, QuotedString
 from hydra.errors import HydraException
 
+from crl.config.declared.compositions import config_dir
 from crl.errors import SettingsError
 from crl.text import SHOWN, shown
 
 _BEGINNINGS = ("'", '"', "[", "{")
 """A value that begins so is meant in Hydra's grammar."""
+NAMED = ("env", "agent", "continual", "planner", "refiner", "profile")
+"""Groups whose names somebody may write without the group."""
 _INSIDE = set("'\"[]{}()")
 """Characters that keep commas together, where they separate values."""
 
@@ -35,6 +38,8 @@ def parse_override(text: str, is_text: Callable[[str], bool], *, several: bool =
         SettingsError: It can't be read.
     """
     key, equals, value = text.partition("=")
+    if not equals and not text.startswith("~"):
+        raise SettingsError(f"cannot read {shown(text)!r}: it is no key=value", _meant(text))
     plain = bool(equals) and is_text(key) and bool(value)
     try:
         parsed = _parse(text, plain)
@@ -45,6 +50,14 @@ def parse_override(text: str, is_text: Callable[[str], bool], *, several: bool =
     if plain and not parsed.is_sweep_override() and isinstance(parsed.value(), (bool, int, float)):
         return _parse(f"{key}={_quoted(value, several)}", plain)  # a folder may be called 007, 1e3 or true
     return parsed
+
+
+def _meant(word: str) -> str:
+    """What somebody means who writes a word without a key: a file of settings has that name, or nothing does."""
+    groups = [group for group in NAMED if (config_dir() / group / f"{word}.yaml").is_file()]
+    if not groups:
+        return "Settings are written key=value, for instance env=cartpole_length seed=1"
+    return f"did you mean {' or '.join(f'{group}={word}' for group in groups)}?"
 
 
 def at_home(path: str) -> str:

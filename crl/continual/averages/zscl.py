@@ -57,7 +57,7 @@ class WeightEnsemble(AveragePart[SharedNetwork]):
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
-        self.average = PlainMean(int(self.number("zscl_every", least=1)), lambda: host.still)
+        self.average = PlainMean(self.whole("zscl_every", least=1), lambda: host.still)
         self.learned = False
 
     def begin_task(self, task: int) -> None:

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor
 
 from crl.config.declared.components import GENERATORS
+from crl.continual import options
 from crl.continual.generators.owned import Owned
 from crl.continual.optimiser import Adam
 from crl.dynamics.windows import Windows
-from crl.errors import SettingsError
 
 
 class PackNet(Owned):
@@ -31,14 +31,8 @@ class PackNet(Owned):
 
     def _fresh(self) -> tuple[Tensor, Tensor]:
         trunk, head = super()._fresh()
-        options = {**self.OPTIONS, **self.config.continual.options}
-        self.keep, self.retrain = float(options["packnet_keep"]), int(options["packnet_steps"])
-        if not 0 < self.keep <= 1 or self.retrain < 0:
-            raise SettingsError(
-                f"packnet_keep is {self.keep} and packnet_steps is {self.retrain}: the first must be above 0 and at "
-                "most 1, the second at least 0",
-                "the defaults are 0.25 and 500",
-            )
+        self.keep = options.number(self.config, self.OPTIONS, "packnet_keep", most=1, above=True)
+        self.retrain = options.whole(self.config, self.OPTIONS, "packnet_steps")
         return trunk, head
 
     def end_task(self, rows: Windows) -> None:

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config.declared.components import GENERATORS
+from crl.continual import options
 from crl.continual.connections import drawn, erdos_renyi, matrices
 from crl.continual.generators.owned import Owned
 from crl.dynamics.windows import Windows
@@ -43,14 +44,13 @@ class Sparse(Owned):
 
     def _fresh(self) -> tuple[Tensor, Tensor]:
         trunk, head = super()._fresh()
-        options = {**self.OPTIONS, **self.config.continual.options}
-        self.density, self.share = float(options["sparse_density"]), float(options["sparse_moved"])
-        self.start, self.every = str(options["sparse_start"]), int(options["sparse_every"])
-        if not (0 < self.density <= 1 and 0 <= self.share < 1 and self.every >= 1 and self.start in ("er", "uniform")):
+        self.density = options.number(self.config, self.OPTIONS, "sparse_density", most=1, above=True)
+        self.share = options.number(self.config, self.OPTIONS, "sparse_moved", most=1)
+        self.every = options.whole(self.config, self.OPTIONS, "sparse_every", least=1)
+        self.start = self.config.continual.options.get("sparse_start", self.OPTIONS["sparse_start"])
+        if self.share == 1 or self.start not in ("er", "uniform"):
             raise SettingsError(
-                f"sparse_density is {self.density}, sparse_moved {self.share}, sparse_every {self.every} and "
-                f"sparse_start {self.start}: what fits is above 0 to 1, 0 to below 1, 1 or more, and er or uniform",
-                f"the defaults are {', '.join(f'{key}={value}' for key, value in self.OPTIONS.items())}",
+                f"sparse_moved={self.share:g} must be below 1, and sparse_start={self.start} er or uniform"
             )
         self.mine, self.moves = torch.zeros(len(trunk), dtype=torch.bool, device=self.device), 0
         self.matrices = matrices(self.network, trunk)  # the places of every one in the trunk

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config.declared.components import GENERATORS
+from crl.continual import options
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.strategy import Labels, Loss
 from crl.dynamics.windows import Windows
-from crl.errors import SettingsError
 
 
 class VCL(SharedNetwork):
@@ -39,13 +39,8 @@ class VCL(SharedNetwork):
 
     def _fresh(self) -> tuple[Tensor, Tensor]:
         trunk, head = super()._fresh()
-        options = {**self.OPTIONS, **self.config.continual.options}
-        self.strength, std = float(options["vcl_strength"]), float(options["vcl_std"])
-        if self.strength < 0 or std <= 0:
-            raise SettingsError(
-                f"vcl_strength is {self.strength} and vcl_std is {std}: the first must be at least 0, the second above",
-                "the defaults are 1e-4 and 0.02",
-            )
+        self.strength = options.number(self.config, self.OPTIONS, "vcl_strength")
+        std = options.number(self.config, self.OPTIONS, "vcl_std", above=True)
         self.log_std = torch.full_like(trunk.detach(), math.log(std))
         self.prior = torch.zeros(2, len(trunk), device=self.device)
         self._noise: Tensor | None = None

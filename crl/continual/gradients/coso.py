@@ -41,8 +41,8 @@ class CoSO(Projected):
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
-        self.rank = int(self.number("coso_rank", least=1))
-        self.every = int(self.number("coso_every", least=1))
+        self.rank = self.whole("coso_rank", least=1)
+        self.every = self.whole("coso_every", least=1)
         self.energy = self.number("coso_energy", most=1)
         self.finished: list[int] = []
         self.bases = self.columns()

@@ -26,7 +26,7 @@ class FewShot(Gradient[HyperCRL]):
 
     def __init__(self, host: HyperCRL, name: str) -> None:
         super().__init__(host, name)
-        self.tasks = int(self.number("few_shot_tasks", least=1))
+        self.tasks = self.whole("few_shot_tasks", least=1)
 
     def rests(self) -> bool:
         """Whether the current task is none of the first ones."""

@@ -42,7 +42,7 @@ class FPF(Keeping[SharedNetwork], Gradient[SharedNetwork]):
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
         self.share = self.number("fpf_share", most=1)
-        self.steps = int(self.number("fpf_steps"))
+        self.steps = self.whole("fpf_steps")
         sizes, total = host.network.tensor_sizes, len(host.trunk)
         self.sizes = [size for at, size in enumerate(sizes) if sum(sizes[: at + 1]) <= total]
         self.sensitivity = torch.zeros(len(self.sizes), device=host.device)

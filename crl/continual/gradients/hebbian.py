@@ -36,7 +36,7 @@ class Hebbian(Projected):
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
-        self.units = int(self.number("hebbian_units", least=1))
+        self.units = self.whole("hebbian_units", least=1)
         self.rate = self.number("hebbian_rate", most=1)
         self.finished: list[int] = []
         self.old, self.new = self.columns(), self.columns()

@@ -29,7 +29,7 @@ class KFPF(FPF):
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
-        self.every = int(self.number("kfpf_every", least=1))
+        self.every = self.whole("kfpf_every", least=1)
         self.counted = 0
 
     def after_step(self, before: Mapping[str, Tensor]) -> None:

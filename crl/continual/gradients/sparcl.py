@@ -47,7 +47,7 @@ class SparCL(Gradient[SharedNetwork]):
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
         self.density, self.share = self.number("sparcl_density", most=1), self.number("sparcl_learning", most=1)
-        self.moving, self.every = self.number("sparcl_moved", most=1), int(self.number("sparcl_every", least=1))
+        self.moving, self.every = self.number("sparcl_moved", most=1), self.whole("sparcl_every", least=1)
         self.weight, self.counted = self.number("sparcl_gradient"), 0
         self._gradient = torch.zeros_like(host.trunk.detach())
         self.matrices = matrices(host.network, host.trunk)

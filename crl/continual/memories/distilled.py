@@ -40,7 +40,7 @@ class Distilled(Replaying[HostT]):
 
     def __init__(self, host: HostT, name: str) -> None:
         super().__init__(host, name)
-        self.steps, self.rate = int(self.number("distilled_steps")), self.number("distilled_rate")
+        self.steps, self.rate = self.whole("distilled_steps"), self.number("distilled_rate")
         self.inputs, self.outputs = dict[int, Tensor](), dict[int, Tensor]()
 
     def replay(self) -> Tensor | None:

@@ -38,7 +38,7 @@ class Mixing(Memory[HostT]):
 
     def __init__(self, host: HostT, name: str) -> None:
         super().__init__(host, name)
-        self.every = int(self.number("mixing_every", least=1))
+        self.every = self.whole("mixing_every", least=1)
         self.rate = self.number("mixing_rate")
         self.reference: dict[int, float] = {}
         self.logs: dict[int, float] = {}

@@ -36,7 +36,7 @@ class ReDo(Plasticity):
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
-        self.every = int(self.number("redo_every", least=1))
+        self.every = self.whole("redo_every", least=1)
         self.threshold = self.number("redo_threshold")
         self._clear()
 

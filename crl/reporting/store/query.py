@@ -68,6 +68,8 @@ def parse(text: str) -> Filter:
     match = _FILTER.fullmatch(text)
     if match is None:
         raise CrlError(f"{text!r} is no filter", "filters look like env=pusher seed=0,1 success>=0.9 status=finished")
+    if not match[3].strip() and match[2] not in ("=", "!="):
+        raise CrlError(f"{text!r} has no value to compare with", f"write for instance {match[1]}{match[2]}0.9")
     key = ALIASES.get(match[1], match[1])
     found = _value(match[3])
     if isinstance(found, list):

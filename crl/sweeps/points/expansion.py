@@ -13,6 +13,7 @@ from crl.config import Config
 from crl.config.asking.composing import compose, fingerprints, given_keys, to_yaml
 from crl.config.asking.plugins import check_options
 from crl.config.reading import refuse_unread, unread_of
+from crl.continual.trying import check_composition
 from crl.errors import CrlError, SettingsError
 from crl.sequences import load_sequence
 from crl.sweeps.points.grammar import MOST, values
@@ -133,6 +134,7 @@ def _check(settings: Sequence[str]) -> tuple[Config, int]:
     quiet = () if any(item.startswith("videos=") for item in settings) else ("videos=false",)
     config = compose([*settings, *quiet], unread=True)
     check_options(config)  # what a plug-in reads is no fault of a point: see plan
+    check_composition(config)
     if config.agent.run:  # workers can't ask
         require_trusted_run(Path(config.agent.run))
     return config, sum(step_budgets(config, len(task_order(config, load_sequence(config.env.name)))))

@@ -11,6 +11,7 @@ from crl.config.declared.agents import kind_of
 from crl.errors import CrlError
 from crl.sequences import TaskSequence
 from crl.training.lives.stage import life_sequence
+from crl.training.lives.storage import MemoryFolder, robot_of
 from crl.training.load import LoadedRun, load_run
 from crl.training.loop import TrainingLoop
 from crl.types import TaskSpec
@@ -23,8 +24,8 @@ def check_life(config: Config, sequence: TaskSequence) -> None:
     """Find out what is wrong with a life before anything runs.
 
     Raises:
-        CrlError: The sequence has no life, nobody can tell an oracle of it, or ``life.run`` is no finished run of the
-            same body.
+        CrlError: The sequence has no life, nobody can tell an oracle of it, ``life.run`` is no finished run of the
+            same body, or ``life.memory`` holds no memory of it.
     """
     with closing(life_sequence(sequence, config).make(0)) as env:
         described: Any = env.unwrapped
@@ -35,6 +36,8 @@ def check_life(config: Config, sequence: TaskSequence) -> None:
             )
     if config.life.run is not None:
         _learned(config, sequence.spec(0))
+    if config.life.memory is not None and not config.resume:
+        MemoryFolder(Path(config.life.memory), robot_of(sequence.spec(0))).load(lambda _: None)
 
 
 def begin(config: Config, sequence: TaskSequence, loop: TrainingLoop) -> None:

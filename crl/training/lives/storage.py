@@ -18,28 +18,30 @@ from crl.agents.base import Agent
 from crl.errors import CrlError
 from crl.training.checkpoints.names import step_and_revision
 from crl.training.checkpoints.store import CheckpointStore
-from crl.types import ActionSpec, ObservationSpec, TaskSpec
+from crl.types import TaskSpec
 
 VERSION, READ = 2, (1, 2)
 """Version of what is in the folder, and those that are read. 1: last layers are kept as they are."""
 MEMORY = "memory"
 """Name of the folder in a run that holds the memory."""
+PERIOD = "control period"
+"""What memories of before did not say of their robot; they are read."""
 
 
 class MemoryFolderError(CrlError, ValueError):
     """A memory's folder is of another robot or version, or holds nothing that can be read."""
 
 
-def robot_of(observation: ObservationSpec, action: ActionSpec) -> dict[str, str]:
-    """What a memory is of: the fields of the observation, and the action.
+def robot_of(task: TaskSpec) -> dict[str, str]:
+    """What a memory is of: the fields of the observation, the action, and the time between two actions.
 
     The model of the nominal body is not part of it: a memory brings its own along.
 
     Args:
-        observation: Fields.
-        action: Elements.
+        task: Any task of the robot.
     """
-    parts = {"observation": asdict(observation), "action": asdict(action)}
+    period = f"{task.control_period:.9g}"
+    parts = {"observation": asdict(task.observation), "action": asdict(task.action), PERIOD: period}
     marks = {name: json.dumps(part, sort_keys=True).encode() for name, part in parts.items()}
     return {name: hashlib.sha256(data).hexdigest()[:16] for name, data in marks.items()}
 
@@ -77,9 +79,14 @@ class MemoryFolder:
         """Give the newest state that is whole to ``take``; returns what is wrong with later ones.
 
         Raises:
-            MemoryFolderError: It is of another robot or version.
+            MemoryFolderError: It holds no memory, or one of another robot or version.
             CheckpointError: Nothing can be read; the folder is left as it is.
         """
+        if not self._store.list():
+            raise MemoryFolderError(
+                f"there is no memory in {self._store.folder}",
+                f"a life leaves one in the folder {MEMORY} of its run, and a robot in DEPLOYMENT_{MEMORY}",
+            )
         loaded = self._store.load_latest()
         with restoring.part("memory"):
             version, robot, state = loaded.state["version"], loaded.state["robot"], loaded.state["state"]
@@ -88,10 +95,12 @@ class MemoryFolder:
                 f"the memory in {loaded.path} has version {version}, this crl reads {' and '.join(map(str, READ))}",
                 "install the crl that wrote it, or begin a new memory in another folder",
             )
-        other = [name for name, mark in self._robot.items() if robot.get(name) != mark]
+        known = {PERIOD: self._robot.get(PERIOD), **robot}
+        other = [name for name, mark in self._robot.items() if known.get(name) != mark]
         if other:
             raise MemoryFolderError(
-                f"the memory in {loaded.path} is of another robot: its {' and its '.join(other)} differ",
+                f"the memory in {loaded.path} is of another robot: its {' and its '.join(other)} "
+                f"{'differs' if len(other) == 1 else 'differ'}",
                 "name the folder of this robot's memory, or begin a new memory in another folder",
             )
         take(state)
@@ -109,7 +118,7 @@ def keep(run: Path, task: TaskSpec, agent: Agent, now: int) -> None:
     """
     remembered = agent.remembered()
     if remembered is not None:
-        MemoryFolder(run / MEMORY, robot_of(task.observation, task.action)).save(now, remembered)
+        MemoryFolder(run / MEMORY, robot_of(task)).save(now, remembered)
 
 
 def recollect(folder: Path, task: TaskSpec, agent: Agent) -> list[str]:
@@ -118,4 +127,4 @@ def recollect(folder: Path, task: TaskSpec, agent: Agent) -> list[str]:
     Raises:
         CrlError: It is of another robot, nothing of it can be read, or the agent remembers nothing.
     """
-    return MemoryFolder(folder, robot_of(task.observation, task.action)).load(agent.recollect)
+    return MemoryFolder(folder, robot_of(task)).load(agent.recollect)

@@ -36,7 +36,7 @@ from crl.config import Config
 from crl.config.declared.compositions import own_code
 from crl.config.limits import leaves
 from crl.errors import CrlError
-from crl.foreign.names import code_of, is_foreign
+from crl.foreign.names import code_of, is_foreign, parts_of
 from crl.plugins import is_path
 from crl.reading.plain import read_bytes, read_text
 from crl.training.files.durable import replace_file
@@ -80,7 +80,7 @@ def named_code(config: Config) -> tuple[str, ...]:
     that reads them. Where a run lies is none of them, and changes when it is moved.
     """
     given = [value for key, value in leaves(config) if key not in _PLACE]
-    named = {text for value in given for text in _texts(value) if is_path(text)}
+    named = {part for value in given for text in _texts(value) for part in parts_of(text) if is_path(part)}
     # A Gymnasium id imports nothing but what is installed, unless it names a module itself.
     imported = {code_of(text) if is_foreign(text) else text for text in named}
     own = own_code(dict(leaves(config))["continual.name"])  # which may be one among several names

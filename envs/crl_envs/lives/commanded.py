@@ -23,13 +23,15 @@ class Commanded(Protocol):
 
 
 C = TypeVar("C", bound=Commanded)
+OTHERS = 4
+"""Regimes of a life that are not affine, if nobody says how many."""
 
 
 class Drawn(TypedDict, total=False):
     """What of a life is drawn, as :class:`CommandedLifeEnv` explains it."""
 
     regimes: int
-    others: int
+    others: int | None
     regime_seed: int | None
     lengths: tuple[int, int]
     fresh: float
@@ -44,7 +46,8 @@ class CommandedLifeEnv(LifeEnv[C]):
         task: The task as plain data.
         way: Its waypoints.
         regimes: Number of regimes, the nominal one among them.
-        others: How many of them are not affine in the command.
+        others: How many of them are not affine in the command; ``None``: four, or all but the nominal one where there
+            are fewer.
         regime_seed: Seed of the regimes themselves; ``None``: they are drawn with the life.
         lengths: Least and greatest number of steps of a visit.
         fresh: Probability that a visit is one of a regime not yet met, while there are any.
@@ -64,13 +67,14 @@ class CommandedLifeEnv(LifeEnv[C]):
         way: EndlessWay,
         *,
         regimes: int = 12,
-        others: int = 4,
+        others: int | None = None,
         regime_seed: int | None = None,
         lengths: tuple[int, int] = (60, 120),
         fresh: float = 0.5,
         drift: float = 0.0,
         combine: float = 0.0,
     ) -> None:
+        others = min(OTHERS, max(regimes - 1, 0)) if others is None else others
         if not 0 <= others < regimes:
             raise MissionError(
                 f"{others} of {regimes} regimes that are not affine are impossible",

@@ -42,5 +42,13 @@ def test_bad_input_is_named() -> None:
         crl.plan(step, near_origin, np.zeros(2), action_space=gymnasium.spaces.Discrete(3))  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="samples"):
         crl.plan(step, near_origin, np.zeros(2), action_space=SPACE, samples=0)
+    with pytest.raises(ValueError, match=r"model must return a tensor of shape \(\d+, 2\), not a .* \(\d+, 4\)"):
+        crl.plan(lambda o, a: torch.cat([o, o], -1), near_origin, np.zeros(2), action_space=SPACE)
+    with pytest.raises(ValueError, match=r"reward must return a tensor of shape \(\d+, \d+\), not a tensor"):
+        crl.plan(step, lambda o, a, after: after, np.zeros(2), action_space=SPACE)
+    with pytest.raises(ValueError, match="not a ndarray"):
+        crl.plan(lambda o, a: o.numpy(), near_origin, np.zeros(2), action_space=SPACE)  # type: ignore[arg-type, return-value]
+    with pytest.raises(ValueError, match="an observation has one dimension"):
+        crl.plan(step, near_origin, np.zeros((1, 2)), action_space=SPACE)
     with pytest.raises(crl.errors.CrlError, match="finite predicted return"):
         crl.plan(lambda o, a: o * torch.nan, near_origin, np.zeros(2), action_space=SPACE)

@@ -70,6 +70,13 @@ def test_bad_data_are_named() -> None:
         learner.fit(0, (x[:0], y[:0]))
     with pytest.raises(ValueError, match="not finite"):
         learner.fit(0, (x, y * np.nan))
+    with pytest.raises(ValueError, match="neither can be negative"):
+        learner.fit(-1, (x, y))
+    with pytest.raises(ValueError, match="neither can be negative"):
+        learner.fit(0, (x, y), steps=-1)
+    learner.fit(0, (x.tolist(), y.tolist()), steps=1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"x is \(N, 2\), not \(4, 1\)"):
+        learner.predict(0, x[:4, :1])
     with pytest.raises(CrlError, match="task 3 was not learned"):
         learner.predict(3, x)
     with pytest.raises(CrlError, match="did you mean 'hypercrl'"):

@@ -155,6 +155,17 @@ def test_nested_settings_are_dotted_ones() -> None:
     assert to_plain(nested) == to_plain(dotted)
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    given = {
+        "seed": np.int64(3),
+        "learning.lr": np.float64(2e-3),
+        "budget.steps": np.array([100, 200]),
+        "videos": np.False_,
+    }
+    config = compose(overrides({"env": "cartpole_length", **given}))
+    assert (config.seed, config.learning.lr, config.budget.steps, config.videos) == (3, 2e-3, [100, 200], False)
+
+
 def test_angles_deviate_on_the_circle() -> None:
     fields = tuple(ObservationField(name, "rad", kind) for name, kind in (("angle", "angle"), ("x", "linear")))  # type: ignore[arg-type]
     apart = np.zeros((2, 1, 1, 2), np.float32)

@@ -55,6 +55,20 @@ def test_what_nothing_reads_is_marked(narrow: Console) -> None:
     assert any(line.startswith(" elites ") for line in lines)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["continual=[ewc,pnn]"], "pnn makes the weights by itself"),
+        (["continual=hypercrl", "+memory=ewc"], "ewc does not fit"),
+        (["continual=l2", "continual.options.l2_strength=-1"], "l2_strength is -1"),
+        (["continual=coreset", "continual.revisits=false"], "looks at transitions of finished tasks again"),
+    ],
+)
+def test_a_strategy_that_training_refuses_is_refused(words: list[str], said: str) -> None:
+    done = crl("env=cartpole_length", *words)
+    assert (done.exit_code, said in done.stderr) == (2, True), done.output
+
+
 def test_a_table_where_there_is_no_terminal() -> None:
     done = crl("--table")
     assert done.exit_code == 0

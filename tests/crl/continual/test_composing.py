@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -79,6 +79,27 @@ def test_a_part_given_by_its_path_acts(name: str) -> None:
 def test_options_of_parts_are_checked() -> None:
     with pytest.raises(SettingsError, match="redo_every is 0: it must be a number of at least 1"):
         strategy_of("redo", options={"redo_every": 0})
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("l2", {"l2_strength": float("inf")}),
+        ("l2", {"l2_strength": float("nan")}),
+        ("coso", {"coso_rank": 2.5}),
+        ("packnet", {"packnet_steps": 2.5}),
+        ("packnet", {"packnet_keep": "all"}),
+        ("sparse", {"sparse_every": "often"}),
+        ("vcl", {"vcl_std": float("nan")}),
+        ("hyperinterval", {"interval_radius": "wide"}),
+        ("lae", {"lora_rank": 1.5}),
+        ("olora", {"olora_strength": float("nan")}),
+    ],
+)
+def test_an_option_that_is_no_fitting_number_is_named(name: str, options: dict[str, Any]) -> None:
+    ((option, _),) = options.items()
+    with pytest.raises(SettingsError, match=rf"continual\.options\.{option} is .*: it must be a (whole )?number"):
+        strategy_of(name, options=options)
 
 
 @pytest.mark.parametrize(

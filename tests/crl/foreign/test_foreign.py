@@ -13,11 +13,12 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 
 import crl
 from crl.checks.states import differences
+from crl.commands.learn import _parted
 from crl.config import Config
 from crl.config.asking.composing import compose
 from crl.errors import CrlError, SettingsError
 from crl.foreign import making as foreign_making
-from crl.foreign.names import ForeignError, recipe_of, variations, with_variations
+from crl.foreign.names import ForeignError, parts_of, recipe_of, variations, with_variations
 from crl.foreign.wrapper import Described
 from crl.sequences import SequenceError, load_sequence
 from tests import tiny
@@ -74,6 +75,17 @@ def test_the_command_line_puts_both_together() -> None:
     assert [task.kwargs for task in load_sequence(config.env.name).tasks] == [{"g": 10}, {"g": 5}]
     dotted = compose(["env=gym:InvertedPendulum-v5", "vary={body.pole.mass: [1, 8]}"])
     assert load_sequence(dotted.env.name).tasks[1].kwargs == {"body.pole.mass": 8}
+
+
+def test_more_variations_are_learned_by_a_finished_run() -> None:
+    env, tasks, others = _parted(["env=gym:Pendulum-v1", "vary={g: [20, 1e+5]}", "steps=40"])
+    assert (env, tasks, others) == ('gym:Pendulum-v1?{"g":[20,100000.0]}', None, ["steps=40"])
+    assert parts_of(f"{env}+a.b:C") == [env, "a.b:C"] and parts_of('gym:A?{"g":1e+5}') == ['gym:A?{"g":1e+5}']
+    joined = load_sequence(f'gym:Pendulum-v1?{{"g":[10]}}+{env}')
+    assert [task.name for task in joined.tasks] == ["g_10", "g_20", "g_100000.0"]
+    assert joined.spec(1).observation == joined.spec(0).observation
+    with pytest.raises(CrlError, match="can't be joined"):
+        load_sequence("python:abc+gym:Pendulum-v1")
 
 
 def test_spaces_limits_and_period_are_read_from_the_environment() -> None:

@@ -130,6 +130,8 @@ class TestRefused:
             (None, [2], ("dynamics.hidden=[8]",), "can't be changed"),
             (None, [2], ("continual.ewc_lambda=3",), "can't be changed"),
             (None, [2], ("budget.steps=[1,2]",), "2 entries for 1 new"),
+            (None, [2], ("steps=[1,2]",), "2 entries for 1 new"),
+            (None, [2], ("continual.like=2",), "not learned a task 2"),
             ("tests.crl.training.test_growing:OTHER", None, (), "observation"),
             ("tests.tiny:PUSHED", None, (), "two different tasks are called"),
         ],

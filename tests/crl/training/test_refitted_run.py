@@ -78,6 +78,8 @@ def test_what_does_not_fit_is_refused_with_the_reason(tmp_path: Path) -> None:
     with pytest.raises(CrlError, match="both runs have learned task 0") as caught:
         merge_runs(first, run_of(tmp_path, "same", "[0]"), out)
     assert "crl forget" in str(caught.value)
+    with pytest.raises(CrlError, match="are one run"):
+        merge_runs(first, first, out)
     with pytest.raises(CrlError, match="of two task sequences"):
         merge_runs(first, run_of(tmp_path, "other", "[1]", env="PUSHED"), out)
     with pytest.raises(CrlError, match=r"dynamics\.hidden is"):

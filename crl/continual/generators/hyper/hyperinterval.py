@@ -21,6 +21,7 @@ from torch import Tensor
 
 from crl.config import Config
 from crl.config.declared.components import GENERATORS
+from crl.continual import options
 from crl.continual.generators.hypercrl import HyperCRL
 from crl.continual.strategy import Loss
 from crl.continual.watching import WatchedNetwork
@@ -40,14 +41,8 @@ class HyperInterval(HyperCRL):
         self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
     ) -> None:
         super().__init__(config, network, generator, device)
-        options = {**self.OPTIONS, **config.continual.options}
-        self.radius, self.strength = float(options["interval_radius"]), float(options["interval_strength"])
-        if self.radius <= 0 or self.strength < 0:
-            raise SettingsError(
-                f"interval_radius is {self.radius} and interval_strength is {self.strength}: the first must be above "
-                "0, the second at least 0",
-                "the defaults are 0.01 and 0.1",
-            )
+        self.radius = options.number(config, self.OPTIONS, "interval_radius", above=True)
+        self.strength = options.number(config, self.OPTIONS, "interval_strength")
         if not isinstance(self.hypernetwork, FullHypernetwork):
             raise SettingsError(
                 f"hyperinterval takes intervals through a full hypernetwork, and this one is "

@@ -18,10 +18,10 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config.declared.components import GENERATORS
+from crl.continual import options
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.part import Host
 from crl.dynamics.windows import Windows
-from crl.errors import SettingsError
 
 
 class LowRank(SharedNetwork):
@@ -41,27 +41,20 @@ class LowRank(SharedNetwork):
 
     def _fresh(self) -> tuple[Tensor, Tensor]:
         trunk, head = super()._fresh()
-        self.rank = int(self.option("lora_rank", least=1))
+        self.rank = options.whole(self.config, self.OPTIONS, "lora_rank", least=1)
         layers = self.network.layers
         self.matrices = layers[:-1] if self.head_per_task() else layers
         self.based = False
         self.adapter = self.fresh_adapter()
         return trunk, head
 
-    def option(self, name: str, *, least: float = 0.0) -> float:
-        """The value of an option that is a number.
+    def option(self, name: str) -> float:
+        """The value of an option that is a number of at least 0.
 
         Raises:
-            SettingsError: It is no number, or smaller than ``least``.
+            SettingsError: It is not.
         """
-        default = self.OPTIONS[name]
-        value = self.config.continual.options.get(name, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
-            raise SettingsError(
-                f"continual.options.{name} is {value!r}: it must be a number of at least {least:g}",
-                f"the default is {default!r}",
-            )
-        return float(value)
+        return options.number(self.config, self.OPTIONS, name)
 
     def fresh_adapter(self) -> Tensor:
         """A ~ U(-1/sqrt(in), 1/sqrt(in)), B = 0, for every matrix and member of the ensemble, flat."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from crl.config.asking.composing import compose, names, profiles
 from crl.config.limits import RANGES, leaves
 from crl.reporting.explaining.settings_meaning import allowed, meanings, sections
 from crl.reporting.explaining.settings_sources import COMMAND_LINE, DEFAULT, set_by, sources
+from tests.scripts_by_path import load_script
 
 ROOT = Path(__file__).parents[4]
 
@@ -69,10 +69,7 @@ def test_ranges_and_choices() -> None:
 
 def test_the_page_of_settings_is_as_it_would_be_written() -> None:
     """If not: python scripts/page_settings.py."""
-    spec = importlib.util.spec_from_file_location("page_settings", ROOT / "scripts" / "page_settings.py")
-    assert spec is not None and spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script("scripts/page_settings.py")
     written = script.PAGE.read_text(encoding="utf-8")
     assert script.page(written) == written
     assert written.count("| `") >= len(meanings())

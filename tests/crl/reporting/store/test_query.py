@@ -58,6 +58,8 @@ def test_a_filter_that_no_run_can_meet_is_refused_with_the_nearest_name() -> Non
         select(RUNS, [parse("planner.sample=64")])
     with pytest.raises(CrlError, match="is no filter"):
         parse("pusher")
+    with pytest.raises(CrlError, match=r"'success>=' has no value"):
+        parse("success>=")
     assert is_filter("a.b>=1") and not is_filter("runs/pusher") and not is_filter("=1")
 
 

@@ -80,6 +80,10 @@ class TestRefused:
         with pytest.raises(SettingsError, match="sweep_dir=DIR"):
             options.read([given])
 
+    def test_a_strategy_that_can_t_be_put_together_is_found_before_anything_runs(self) -> None:
+        with pytest.raises(SettingsError, match="pnn makes the weights by itself"):
+            points("env=cartpole_length", "continual=ewc+coreset,ewc+pnn")
+
     def test_impossible_points_are_listed_with_their_error_and_nothing_else_is(self) -> None:
         with pytest.raises(SettingsError) as caught:
             points("env=cartpole_length", "continual=ewc,ewcc", "tasks=[0],[99]")

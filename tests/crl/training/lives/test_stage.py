@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import pytest
 from crl.config import Config
 from crl.config.asking.composing import compose
 from crl.errors import CrlError
+from crl.sequences import load_sequence
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.lives import stage
+from crl.training.lives.beginning import check_life
+from crl.training.lives.storage import MemoryFolder, robot_of
 from crl.training.runner import resume, train
 from tests import tiny, tiny_missions
 from tests.crl.training.checkpoints.test_store import same
@@ -118,6 +122,24 @@ def test_a_life_begins_with_a_finished_run_and_with_its_memory(tmp_path: Path) -
     memory = f"life.memory={tmp_path / 'first' / 'memory'}"
     lived(settings(tmp_path, f"life.run={tmp_path / 'other'}", memory, "life.steps=20", name="fourth"))
     assert opened(tmp_path / "fourth") >= opened(tmp_path / "first")
+
+
+def test_a_memory_that_can_t_be_read_is_named_before_anything_is_learned(tmp_path: Path) -> None:
+    config = settings(tmp_path, f"life.memory={tmp_path / 'nowhere'}")
+    with pytest.raises(CrlError, match=r"there is no memory in .*nowhere"):
+        train(config, tiny.quiet()[0])
+    assert not (tmp_path / "run").exists()
+    slow = robot_of(replace(load_sequence(config.env.name).spec(0), control_period=9.0))
+    MemoryFolder(tmp_path / "slow", slow).save(1, {})
+    with pytest.raises(CrlError, match="another robot: its control period differs"):
+        train(settings(tmp_path, f"life.memory={tmp_path / 'slow'}"), tiny.quiet()[0])
+    assert not (tmp_path / "run").exists()
+
+
+def test_fewer_regimes_can_be_asked_of_every_life() -> None:
+    for name in ("ugv_life", "cartpole_life"):
+        config = compose([f"env={name}", "refiner=lifelong", "life.steps=10", "life.regimes=4"])
+        check_life(config, load_sequence(name))
 
 
 def test_what_can_not_be_lived_is_named(tmp_path: Path) -> None:

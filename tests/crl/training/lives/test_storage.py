@@ -24,7 +24,7 @@ from tests.crl.memory.unicycle import TASK, belief_of, gains, live, memory_of
 
 def robot(action: ActionSpec = TASK.action) -> dict[str, str]:
     """What the tests' memory is of."""
-    return robot_of(TASK.observation, action)
+    return robot_of(replace(TASK, action=action))
 
 
 def learned() -> dict[str, Any]:
@@ -60,6 +60,16 @@ def test_a_memory_of_another_robot_is_named(tmp_path: Path) -> None:
         read(MemoryFolder(tmp_path, robot(replace(TASK.action, high=(2.0, 2.0)))))
     found, _ = read(MemoryFolder(tmp_path, robot()))
     assert found == {"memory": 1}
+
+
+def test_a_memory_of_another_rate_is_named_and_one_that_does_not_say_is_read(tmp_path: Path) -> None:
+    slow = robot_of(replace(TASK, control_period=2 * TASK.control_period))
+    MemoryFolder(tmp_path / "slow", slow).save(1, {"memory": 1})
+    with pytest.raises(MemoryFolderError, match="another robot: its control period differs"):
+        read(MemoryFolder(tmp_path / "slow", robot()))
+    before = {name: mark for name, mark in robot().items() if name != storage.PERIOD}
+    MemoryFolder(tmp_path / "before", before).save(1, {"memory": 2})
+    assert read(MemoryFolder(tmp_path / "before", robot()))[0] == {"memory": 2}
 
 
 def test_a_memory_of_another_version_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

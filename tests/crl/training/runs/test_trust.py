@@ -127,6 +127,7 @@ def test_a_strangers_run_is_asked_about(
 
 NAMED = {
     "env": lambda config: setattr(config.env, "name", f"{MODULE}:SLIDES"),
+    "env, joined": lambda config: setattr(config.env, "name", f"tests.tiny:SLIDES+{MODULE}:SLIDES"),
     "continual": lambda config: setattr(config.continual, "name", f"{MODULE}:Name"),
     "planner": lambda config: setattr(config.planner, "name", f"{MODULE}:Name"),
     "agent": lambda config: setattr(config.agent, "name", f"{MODULE}:Name"),
