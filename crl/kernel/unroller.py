@@ -160,7 +160,7 @@ def _widths(layout: Layout, layers: Sequence[tuple[Tensor, Tensor]]) -> list[int
         raise KernelError(
             f"a network of {read} inputs and {widths[-1]} outputs does not fit a state of {layout.features} features "
             f"and {layout.changes} changes",
-            "the first layer reads features, drives and what is fed back, in this order; the last one gives the changes",
+            "the first layer reads features, drives and what is fed back, in this order; the last gives the changes",
         )
     return widths
 
