@@ -44,6 +44,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("life", "drift"): 0.0,
     ("life", "combine"): 0.0,
     ("memory", "spread"): 0.15,
+    ("memory", "resolution"): 0.02,
+    ("memory", "belief.forgiven"): None,
     ("dynamics", "kernel"): "auto",
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was
