@@ -172,6 +172,12 @@ class Lived:
     criteria: Criteria = CRITERIA
 
 
+SERVED: Criteria = (
+    ("returns recalled, or served as well by another regime's entry", lambda life, _: life.get("served"), ">=", 0.95),
+)
+"""What regimes that a context expresses equally well may share, as on the page of poles."""
+
+
 def _slower(criteria: Criteria, median: float) -> Criteria:
     """The same with other bounds of the steps until a known regime is in force: a median, and three times as many."""
     bounds = {"steps until a known regime is in force, median": median, "the same, 90 %": 3 * median}
@@ -187,9 +193,11 @@ BODIES = {
         "A quadrotor's lives",
         "A quadrotor flies through waypoints for ever. Its body",
         "contexts",
-        _slower(CRITERIA, 15),
+        (*_slower(CRITERIA, 15), *SERVED),
     ),
-    "husky_life": Lived("A husky's lives", "A husky follows waypoints for ever. Its body", "contexts"),
+    "husky_life": Lived(
+        "A husky's lives", "A husky follows waypoints for ever. Its body", "contexts", (*CRITERIA, *SERVED)
+    ),
 }
 """Whose lives there are pages of, by sequence."""
 
