@@ -2,7 +2,7 @@
 
 The runs, resumable by the same command:
 
-    crl sweep env=cartpole_length profile=full continual.protect=4,0,1 'seed=range(0,5)' sweep_dir=runs/protect
+    crl sweep env=cartpole_length profile=full continual.protect=2,0 'seed=range(0,5)' sweep_dir=runs/protect
 
 usage: python scripts/page_protect.py [FOLDER OF RUNS] [FOLDER OF THE PAGE]
 Without runs, the page is written anew from its JSON file.

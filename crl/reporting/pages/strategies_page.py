@@ -12,6 +12,7 @@ import numpy as np
 
 from crl.config.declared.compositions import elements
 from crl.reporting.measures import REFERENCE, Measures, Scale, comparable, finals, gather, measure, scale
+from crl.reporting.pages.compositions_section import section
 from crl.reporting.pages.parts import commits
 from crl.reporting.pages.sequence_tables import estimate, ordered
 from crl.reporting.runs import Groups, RunRecord
@@ -114,7 +115,9 @@ def search_table(methods: Mapping[str, Any]) -> Table:
 
 
 def strategies_page(target: Path, *, remarks: Path) -> Path:
-    """Write ``strategies.md`` from ``strategies.json``, ``cartpole_length.json`` and ``zeros.json`` beside it.
+    """Write ``strategies.md`` from the JSON files beside it.
+
+    They are ``strategies.json``, ``cartpole_length.json``, ``zeros.json`` and, if it is there, ``compositions.json``.
 
     Args:
         target: Folder of the page and of these files.
@@ -163,6 +166,10 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
         lines += ["", f"No run on ten lengths yet: {', '.join(f'`{name}`' for name in lacking)}.", ""]
     if four:
         lines += _four(four, zero, new)
+    composed = target / "compositions.json"
+    if composed.is_file():
+        by_hand = json.loads(composed.read_text(encoding="utf-8"))
+        lines += section(by_hand, zero, {name: kept(runs) for name, runs in by_hand["methods"].items()})
     searched = search_table(new["methods"])
     nothing = ["No search with these settings is finished yet."]
     lines += ["", "## Search of strengths", "", *(markdown(searched) if searched.rows else nothing)]

@@ -72,16 +72,19 @@ class DoorOpenEnv(MujocoTaskEnv):
 
     Args:
         door: Which door.
+        script: Whether random episodes follow a script that brings the hand to the handle and closes it.
+        holding: Whether the reward pays for holding the handle; without, it pays for turning it alone.
         **render: ``render_mode``, ``width``, ``height``, ``camera`` of :class:`MujocoTaskEnv`.
     """
 
     _TWIST = False  # whether all three rotations are commanded
     _COMMANDS = 5
 
-    def __init__(self, door: Door = "pull", **render: Any) -> None:
+    def __init__(self, door: Door = "pull", *, script: bool = True, holding: bool = True, **render: Any) -> None:
         if door not in door_model.HANDLES:
             raise ValueError(f"door={door!r} is not offered: use one of {', '.join(get_args(Door))}")
         self.handle = door_model.HANDLES[door]
+        self._script, self._holding = script, holding
         model = door_model.compile_model(door, twist=self._TWIST)
         super().__init__(
             model,
@@ -190,16 +193,20 @@ class DoorOpenEnv(MujocoTaskEnv):
             - 4 clip(1 - s / 0.08, 0, 1) (1 - G) - 0.02 |a|^2
 
         The handle pays only while it is held where it should be: otherwise closed fingers press on its front and
-        turn it by friction, for ever. 3 G c makes holding it worth while, the next term keeps the hand
-        open until it is there. Only turning in this door's direction counts.
+        turn it by friction, for ever. 3 G c makes holding it worth while (without ``holding`` it is left out), the
+        next term keeps the hand open until it is there. Only turning in this door's direction counts.
         """
         del observation
         xp = array_namespace(next_observation, action)
         position, opening, handle, door = self._terms(next_observation)
         square = xp.sum(position * position, axis=-1)
         near = xp.exp(square * (-0.5 / 0.012**2))
-        held = 3.0 * near * _unit((_OPEN - opening) * (1.0 / (_OPEN - self.handle.thickness)))
-        if self.handle.direction:
+        closed = _unit((_OPEN - opening) * (1.0 / (_OPEN - self.handle.thickness)))
+        held = 3.0 * near * closed
+        if not self._holding:
+            turned = _unit(handle * (self.handle.direction / 0.8))
+            held = 8.0 * near * closed * turned
+        elif self.handle.direction:
             turned = _unit(handle * (self.handle.direction / 0.8))
             held = held * (1.0 + (8.0 / 3.0) * turned)
         early = _unit(1.0 - opening * (1.0 / 0.08)) * (4.0 - 4.0 * near)
@@ -230,7 +237,7 @@ class DoorOpenEnv(MujocoTaskEnv):
             *handle_and_door_fields(self.handle),
         ]
         action = [*velocity_fields(), contract.action_field("gripper", "m", scale=door_arm.FINGER_OPEN)]
-        return plain_task(door, observation, action, exploration(self.handle))
+        return plain_task(door, observation, action, exploration(self.handle, script=self._script))
 
 
 def _unit(value: Any) -> Any:
@@ -283,8 +290,15 @@ def plain_task(
     }
 
 
-def exploration(handle: door_model.Handle) -> contract.Plain:
-    """Random episodes that sometimes reach and hold the handle: go ahead, close, then anything."""
+def exploration(handle: door_model.Handle, *, script: bool = True) -> contract.Plain:
+    """Random episodes that sometimes reach and hold the handle: go ahead, close, then anything.
+
+    Args:
+        handle: The door's handle.
+        script: Whether the hand is led to the handle; if not, all of an episode is coloured noise.
+    """
+    if not script:
+        return contract.exploration_prior(beta=1.5, std=[0.7] * 5)
     ahead = {"mean": [1.0, 0.0, 0.0, 0.0, -1.0], "std": [0.1, 0.1, 0.1, 0.3, 0.2]}
     closing = {"mean": [0.0, 0.0, 0.0, 0.0, 1.0], "std": [0.1, 0.1, 0.1, 0.3, 0.2]}
     if handle.shape == "round":

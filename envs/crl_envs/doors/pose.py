@@ -104,7 +104,7 @@ class DoorOpenPoseEnv(DoorOpenEnv):
             *(element(name, "rad/s", scale=door_arm.ROLL_SPEED) for name in ("pitch_rate", "yaw_rate")),
             element("gripper", "m", scale=door_arm.FINGER_OPEN),
         ]
-        prior = exploration(self.handle)
+        prior = exploration(self.handle, script=self._script)
         for part in (prior, *prior["phases"]):
             # Little pitch and yaw: a tilted hand does not reach the handle.
             part["std"] = [*part["std"][:4], 0.1, 0.1, part["std"][4]]
