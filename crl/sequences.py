@@ -24,7 +24,7 @@ from gymnasium.envs.registration import namespace
 
 from crl.environment import TaskEnvironment, described_layer
 from crl.errors import CrlError, raised
-from crl.foreign.making import HERE, lent_tasks, make_lent, make_varied, tasks_of
+from crl.foreign.making import HERE, lent_tasks, make_lent, make_varied, register, tasks_of
 from crl.foreign.names import ForeignError, is_foreign
 from crl.matching import nearest
 from crl.plugins import PluginError, import_path
@@ -40,6 +40,7 @@ _HINTS = {
     "pybullet": "it has wheels up to Python 3.11, and this is Python "
     f"{sys.version_info.major}.{sys.version_info.minor}: use Python 3.11, where it is installed with this package, or "
     "build it (`pip install pybullet` with a C++ compiler)",
+    **dict.fromkeys(("dm_control", "shimmy"), "install it with `pip install 'crl[dmc]'`"),
     "metaworld": "install it with `pip install 'crl[metaworld]'`",
     "mujoco": "install it with `pip install mujoco`",
 }
@@ -114,10 +115,12 @@ class TaskSequence:
     def _make(self, index: int, render_mode: str | None) -> gymnasium.Env[Any, Any]:
         entry = self._entry(index)
         where = f"task {index} ({entry.name!r}) of the sequence {self.name!r}"
-        if not self.name.startswith(HERE):
-            _find_environment(entry.id)
         options = dict(entry.kwargs) if render_mode is None else {**entry.kwargs, "render_mode": render_mode}
         try:
+            if is_foreign(self.name):
+                register(entry.id)
+            if not self.name.startswith(HERE):
+                _find_environment(entry.id)
             if self.name.startswith(HERE):
                 return make_lent(self.name, index, entry.name, render_mode)
             if is_foreign(self.name):

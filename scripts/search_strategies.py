@@ -69,6 +69,9 @@ STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "kfpf": ("continual.options.kfpf_every", (100, 200, 500, 1000, 2000)),
     "sparcl": ("continual.options.sparcl_density", SHARES),
     "generative_kernel": ("continual.options.generative_kernel_strength", (0.1, 0.3, 1, 3, 10)),
+    "adaptors": ("continual.options.adaptors_similarity", (0.4, 0.55, 0.65, 0.75, 0.9)),
+    "self_distilled": ("continual.options.self_distilled_limit", (0, 1, 3, 10, 30)),
+    "selected": ("continual.options.selected_gate", (0, 0.03, 0.1, 0.3, 1)),
 }
 """The setting of each method that is searched, and its five values. A-GEM has no strength: its memory is searched."""
 CONTROLS = ("single", "finetune_heads", "hypercrl", "coreset")

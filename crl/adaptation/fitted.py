@@ -13,6 +13,7 @@ from torch import Tensor
 from crl import restoring
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import Calibration
+from crl.adaptation.contextual import Contextual, restored_rows
 from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.flow_matching.persistence import load_flow, save_flow
 from crl.adaptation.flow_matching.published_flow import PublishedFlow
@@ -34,12 +35,13 @@ class Fitted:
 
     Attributes:
         one_step: The model of one control step that regimes are identified with; it never learns again.
-        rows: Nominal rows of the planner's model, which learning during a mission rehearses.
+        rows: Nominal rows of the planner's model.
         spread: Deviation of the nominal residuals, [D].
         body: What is read and predicted.
         measured: For every element of an action, where in an observation its counterpart is, -1 for none.
         flow: The fitted flow, if the refiner has one.
         published: The flow conditioned as published, if the refiner is that one.
+        contextual: The planner's model that reads the context, if the refiner has one.
     """
 
     one_step: TaskModel
@@ -49,6 +51,16 @@ class Fitted:
     measured: tuple[int, ...] = ()
     flow: ActionFlow | None = None
     published: PublishedFlow | None = None
+    contextual: Contextual | None = None
+
+    @property
+    def rehearsed(self) -> Rows:
+        """The rows that learning during a mission rehearses."""
+        return self.rows if self.contextual is None else self.contextual.rows
+
+    def mission_model(self, nominal: TaskModel) -> TaskModel:
+        """The model that missions are planned with, as each begins, given the planner's model of the nominal body."""
+        return nominal if self.contextual is None else self.contextual.model
 
     @property
     def nominal(self) -> NominalModel:
@@ -82,6 +94,7 @@ class Fitted:
             "spread": self.spread,
             "flow": None if self.flow is None else self.flow.state_dict(),
             "published": None if self.published is None else self.published.state_dict(),
+            **({} if self.contextual is None else {"contextual": self.contextual.state_dict()}),
         }
 
     @classmethod
@@ -109,15 +122,12 @@ class Fitted:
                 published = PublishedFlow.from_state(config.flow, action, state["published"], body.changes)
         like = one_step.weights.new_empty(body.changes)
         spread = restoring.tensor(state["spread"], "spread", like)
-        inputs, commands, changes = state["rows"]
-        widths = (body.features, action.size, body.changes)
-        rows = Rows(
-            *(
-                restoring.tensor(part, f"rows[{i}]", like, (len(inputs), width))
-                for i, (part, width) in enumerate(zip((inputs, commands, changes), widths, strict=True))
-            )
-        )
-        return cls(one_step, rows, spread, body, measured, flow, published)
+        rows = restored_rows(state["rows"], (body.features, action.size, body.changes), one_step)
+        contextual = None
+        if "contextual" in state and config.refiner.contextual:
+            with restoring.part("contextual"):
+                contextual = Contextual.from_state(config, observation, action, state["contextual"])
+        return cls(one_step, rows, spread, body, measured, flow, published, contextual)
 
 
 def lagged(one_step: TaskModel, body: Body, measured: tuple[int, ...]) -> NominalModel:

@@ -12,12 +12,12 @@ import torch
 
 from crl.adaptation.box import Box
 from crl.adaptation.calibration import calibrate
+from crl.adaptation.contextual import Contextual, contextual_dynamics
 from crl.adaptation.fitted import Fitted, measured_fields, one_step_dynamics
 from crl.adaptation.flow_matching.action_flow import fit_flow
 from crl.adaptation.flow_matching.published_flow import PublishedFlow
 from crl.adaptation.identification.making import make_simulator
-from crl.adaptation.identification.simulator import ChannelRegimes
-from crl.adaptation.nominal_model import NominalModel
+from crl.adaptation.random_bodies import with_contexts
 from crl.config import Config
 from crl.continual.generators.single import Single
 from crl.dynamics.body import Body
@@ -112,7 +112,10 @@ def fit_fitted(
                 seed=config.seed,
                 told=told,
             )
-    return fitted, {"one_step": loss}
+    losses = {"one_step": loss}
+    if config.refiner.contextual:
+        fitted.contextual, losses["contextual"] = fit_contextual(config, observation, action, strides, steps, told)
+    return fitted, losses
 
 
 def fit_alone(
@@ -163,24 +166,23 @@ def fit_alone(
     return TaskModel(model, strategy.weights(0), normalisers), report.losses.get("task", math.nan)
 
 
-def randomised(config: Config, body: Body, action: ActionSpec, steps: Buffer) -> Buffer:
-    """Steps as bodies with random regimes would have made them: the same change, by the command that causes it there.
+def fit_contextual(
+    config: Config, observation: ObservationSpec, action: ActionSpec, steps: Buffer, updates: int, told: Told = untold
+) -> tuple[Contextual, float]:
+    """A planner's model that reads the context, trained on bodies with random ones; returns it with its loss.
 
-    A body that executes M a + b makes, on the command that solves M a + b = u, the change which the nominal body makes
-    on u; steps whose command would lie outside the box are left out.
+    Args:
+        config: Settings.
+        observation: Fields of the observation.
+        action: Elements of the action.
+        steps: Steps of the nominal body, of as many control steps as the planner's.
+        updates: Gradient steps.
+        told: Is told how far it is.
     """
-    generator = torch_generator(config.seed, "randomised")
-    box = Box.of(action)
-    seen, commands, _ = steps.tensors()
-    nothing = NominalModel(lambda _, a: a)
-    regimes = ChannelRegimes(config.flow, nothing, box, body.encode(seen), body.scale_floor)
-    kept, found = [], []
-    for _ in range(8):
-        drawn = regimes.regimes(len(steps), generator)
-        matrix, bias = regimes.channels.matrix(drawn), regimes.channels.bias(drawn)
-        wanted = commands / box.half - bias
-        command = torch.linalg.solve(matrix, wanted.unsqueeze(-1))[..., 0] * box.half
-        inside = (torch.isfinite(command) & (command >= box.low) & (command <= box.high)).all(dim=-1)
-        kept.append(torch.nonzero(inside)[:, 0])
-        found.append(command[inside])
-    return steps.under(torch.cat(kept).numpy(), torch.cat(found).numpy())
+    every = with_contexts(config, Body(observation, action), action, steps)
+    model = contextual_dynamics(config, observation, action)
+    about = "model that reads the context"
+    fitted, loss = fit_alone(config, model, every, len(every), updates, told, name="contextual", about=about)
+    seen, commands, after = every.tensors()
+    rows = Rows(fitted.body.encode(seen), commands, fitted.body.change(seen, after))
+    return Contextual(fitted, rows[:: -(-len(every) // len(steps))]), loss  # not more than are kept of one body

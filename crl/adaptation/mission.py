@@ -7,7 +7,8 @@ order:
 1. The disturbance as estimated so far is subtracted from the change.
 2. The regime: the refiner identifies the context from the rest.
 3. The disturbance: what the regime leaves corrects its estimate.
-4. The planner's model learns the rest, under the command that the context says the body executed.
+4. The planner's model learns the rest, under the command that the context says the body executed. A model that reads
+   the context learns all of it, under that context and the command as it was.
 """
 
 from __future__ import annotations
@@ -24,9 +25,10 @@ from crl import restoring
 from crl.adaptation.base import Adaptation, Belief
 from crl.adaptation.box import Box
 from crl.adaptation.fitted import Fitted, measured_fields
-from crl.adaptation.fitting import fit_fitted, randomised
+from crl.adaptation.fitting import fit_fitted
 from crl.adaptation.nominal_model import replaced
 from crl.adaptation.online_learner import Online, OnlineLearner
+from crl.adaptation.random_bodies import randomised
 from crl.adaptation.refiners.base import NoRefiner
 from crl.adaptation.refiners.making import check_refiner, make_refiner
 from crl.adaptation.tracking.disturbance import Disturbance
@@ -114,13 +116,13 @@ class MissionAdaptation(Adaptation):
         """Begin a mission with the nominal body, and nothing learned of another."""
         assert self.fitted is not None
         config, fitted = self.config, self.fitted
-        self._model = model
+        self._model, rows = fitted.mission_model(model), fitted.rehearsed
         self.refiner = make_refiner(config, fitted, self._action)
         generator = torch_generator(config.seed, "online", task.index, episode)
-        self.online = self.make_learner(config.body, model, fitted.rows, generator, clip=config.learning.clip)
+        self.online = self.make_learner(config.body, self._model, rows, generator, clip=config.learning.clip)
         self.disturbance = Disturbance(self.body, config.body.disturbance, task.control_period, fitted.spread)
         self._rollout: BodyRollout | None = None
-        self._history: list[tuple[Tensor, Tensor]] = []
+        self._history: list[tuple[Tensor, Tensor]] = []  # observations and commands as the planner's model reads them
         self._before: Tensor | None = None
         self.refiner.plans_with(self._predicted)
 
@@ -130,14 +132,16 @@ class MissionAdaptation(Adaptation):
         if self.refiner.motion is not None:
             return planner.plan(MotionRollout(self.refiner.motion), task.reward, observation, generator)
         if self._rollout is None:
-            self._rollout = BodyRollout(self.body, self._model, self.online.weights)
+            self._rollout = BodyRollout(self.body, self._model, self.online.weights, self.refiner.context())
         if self.config.refiner.authority:
             planner.limit(self.refiner.authority())
             self._rollout.reach = self.refiner.reach()
             self._rollout.effect = self.refiner.effect
         if self.disturbance.on and self.body.heading is not None:
             self._rollout.offset = self.stride * self.disturbance.offset(observation[self.body.heading])
-        plan = planner.plan(self._rollout, task.reward, self._as_nominal(observation), generator)
+        if self.refiner.context() is None:
+            observation = self._as_nominal(observation)
+        plan = planner.plan(self._rollout, task.reward, observation, generator)
         reach = self._rollout.reach
         return plan if reach is None else replace(plan, actions=reach(plan.actions))
 
@@ -148,6 +152,13 @@ class MissionAdaptation(Adaptation):
             return observation
         command = self.refiner.nominal_command(observation[at])
         return replaced(observation, at, self.box.clip(command))
+
+    def _as_read(self, observation: Tensor, executed: Tensor) -> tuple[Tensor, Tensor]:
+        """An observation [S] and a command [A] as the planner's model reads them."""
+        context = self.refiner.context()
+        if context is None:
+            return self._as_nominal(observation), self.refiner.nominal_command(executed)
+        return torch.cat([observation, context]), executed
 
     def observe(self, transition: Transition) -> None:
         """Attribute the residual of a transition; see the module's text."""
@@ -167,17 +178,18 @@ class MissionAdaptation(Adaptation):
             if seen is not None:
                 self.refiner.observe(seen, executed, change)
             alarmed = self.refiner.regime.changes != alarms
-            command = self.refiner.nominal_command(executed)
-            nominal = self._as_nominal(before)
+            read = self._as_read(before, executed)
             if self.disturbance.on and seen is not None:
-                told = self._as_nominal(seen)
+                told, command = self._as_nominal(seen), self.refiner.nominal_command(executed)
                 residual = change - self.fitted.one_step.predict(told.unsqueeze(0), command.unsqueeze(0))[0]
                 self.disturbance.observe(residual, heading)
             self._before = change
         if alarmed:
             self.online.alarm()
             self._history.clear()
-        self._history.append((nominal, command))
+        if self.refiner.context() is not None:
+            self._rollout = None  # it holds the context that was
+        self._history.append(read)
         del self._history[: -self.stride]
         if len(self._history) < self.stride:
             return
@@ -212,13 +224,13 @@ class MissionAdaptation(Adaptation):
         return LearnReport(len(taken), {"online": sum(taken) / len(taken)})
 
     def expected(self, observation: Array, executed: Array) -> Tensor:
-        """What the planner's model makes of the nominal command that an action amounts to, per control step."""
+        """What the planner's model expects of an action, per control step."""
         seen = torch.from_numpy(observation)
         if self.refiner.motion is not None:
             after = self.refiner.motion(seen, torch.from_numpy(executed))
             return self.body.change(seen, after)
-        command = self.refiner.nominal_command(torch.from_numpy(executed))
-        change = self._predicted(self._as_nominal(seen).unsqueeze(0), command.unsqueeze(0))[0]
+        read, command = self._as_read(seen, torch.from_numpy(executed))
+        change = self._predicted(read.unsqueeze(0), command.unsqueeze(0))[0]
         return change + self.disturbance.offset(self._heading(seen)) if self.disturbance.on else change
 
     def _predicted(self, observation: Tensor, command: Tensor) -> Tensor:
@@ -226,8 +238,11 @@ class MissionAdaptation(Adaptation):
         assert self.online is not None
         model, weights = self._model, self.online.weights
         now = TaskModel(model.model, weights, model.normalisers, model.network)
-        size = self._observation.size  # what a memory appends, the planner's model does not read
-        return now.predict(observation[..., :size], command) / self.stride
+        read = observation[..., : self._observation.size]  # what a memory appends, the planner's model does not read
+        context = self.refiner.context()
+        if context is not None:
+            read = torch.cat([read, context.expand(len(read), -1)], dim=-1)
+        return now.predict(read, command) / self.stride
 
     # ------------------------------------------------------------------ what is measured
     def belief(self) -> Belief:
@@ -245,11 +260,12 @@ class MissionAdaptation(Adaptation):
         return [flow, now, self.refiner.state_dict()]
 
     def kept_bytes(self) -> int:
-        """The nominal rows that online learning rehearses."""
+        """The rows that online learning rehearses, and the model that reads the context, if there is one."""
         if self.fitted is None:
             return 0
-        rows = self.fitted.rows
-        return sum(part.numel() * part.element_size() for part in (rows.inputs, rows.action, rows.change))
+        rows, contextual = self.fitted.rehearsed, self.fitted.contextual
+        kept = [rows.inputs, rows.action, rows.change] + ([] if contextual is None else [contextual.model.weights])
+        return sum(part.numel() * part.element_size() for part in kept)
 
     def old_rows_read(self) -> int:
         """Nominal rows that online learning looked at again during the present mission."""

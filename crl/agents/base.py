@@ -132,6 +132,10 @@ class Agent(ABC):
             "let it be told: continual.labels=told",
         )
 
+    def random_episodes(self, most: int) -> int:
+        """How many random episodes the current task begins with; ``most``: what the settings say."""
+        return most
+
     def belief(self) -> Belief:
         """What it believes of its body now."""
         return Belief()

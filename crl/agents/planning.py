@@ -22,6 +22,7 @@ from crl.adaptation.refiners.base import Refiner
 from crl.agents.base import Agent, Deciding
 from crl.agents.exploration import Exploration
 from crl.agents.fingerprint import fingerprint_of
+from crl.agents.recalling import RecalledTasks
 from crl.agents.stopwatch import Stopwatch
 from crl.config import Config
 from crl.config.declared.agents import PILOT, kind_of
@@ -82,6 +83,7 @@ class PlanningAgent(Agent):
         self.exploration = exploration
         self.adaptation = adaptation
         self._action = action
+        self._recalled = RecalledTasks(config, knowledge)
         self.outcomes = Outcomes(config.learning, knowledge.model.features, action.size, config.seed, knowledge.device)
         self._nominal = -1
         self.kind = kind_of(config)
@@ -104,12 +106,14 @@ class PlanningAgent(Agent):
         # Training episodes are there to find out what the members don't know yet, so they don't shun it.
         self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
         self._score()
+        acting = self._recalled.begin(explore=explore)
         if explore:
-            self.exploration.begin(task, episode, known=self.knowledge.learned_before(task.index))
+            known = acting is not None or self.knowledge.learned_before(task.index)
+            self.exploration.begin(task, episode, known=known)
         else:
             self.exploration.rest()
         self._watch.reset()
-        self._in_force(task.index)
+        self._in_force(task.index if acting is None else acting)
 
     def _score(self) -> None:
         """Plan by the task's reward and ends from now on, given or learned."""
@@ -123,6 +127,11 @@ class PlanningAgent(Agent):
         self.knowledge.begin_task(task)
         self.outcomes.begin_task(task)
         self.exploration.begin_task()
+        self._recalled.begin_task()
+
+    def random_episodes(self, most: int) -> int:
+        """None in a task in which what is known of others acts (``continual.start=recalled``)."""
+        return 0 if self._recalled.applies else most
 
     def tell(self, task: int) -> None:
         """Say which learned task is in force from now on; it plans on that task's model."""
@@ -175,6 +184,8 @@ class PlanningAgent(Agent):
                 self.outcomes.observe(transition)
             if bool(self.task.success(transition.next_observation)):
                 self.exploration.succeeded()
+            if (acting := self._recalled.update(transition)) is not None:
+                self._in_force(acting)
 
     def learn(self, budget: LearnBudget) -> LearnReport:
         """Spend gradient steps on the current task, or, online, on what the present episode showed.
@@ -361,6 +372,7 @@ class PlanningAgent(Agent):
             **self.exploration.state_dict(),
             **({"outcomes": outcomes} if (outcomes := self.outcomes.state_dict()) else {}),
             "nominal": self._nominal,
+            "recalled": self._recalled.state_dict(),
             "adaptation": self.adaptation.state_dict(),
         }
 
@@ -382,6 +394,7 @@ class PlanningAgent(Agent):
     def _load_knowledge(self, state: Mapping[str, Any]) -> None:
         self.knowledge.load_state_dict(state)
         self.exploration.load_state_dict(state)
+        self._recalled.load_state_dict(state.get("recalled", {}))
         with restoring.part("outcomes"):
             self.outcomes.load_state_dict(state.get("outcomes", {}))
         self._nominal = int(state.get("nominal", min(state["scales"], default=-1)))

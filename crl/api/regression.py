@@ -145,10 +145,14 @@ class TaskRegression:
         of_x, _ = self._normalisers[task]
         return (rows.observation - of_x.mean) / of_x.std
 
+    def targets(self, task: int, rows: Windows) -> Tensor:
+        """What the network should say, normalised, [N, outputs]."""
+        _, of_y = self._normalisers[task]
+        return (rows.next_observations[0] - of_y.mean) / of_y.std
+
     def _loss(self, task: int, rows: Windows) -> Loss:
-        network, (_, of_y) = self.strategy.network_of(task), self._normalisers[task]
-        read = self.inputs(task, rows)
-        target = (rows.next_observations[0] - of_y.mean) / of_y.std
+        network = self.strategy.network_of(task)
+        read, target = self.inputs(task, rows), self.targets(task, rows)
         judge: Callable[[Tensor, Tensor], Tensor] = functional.mse_loss
         if self.config.dynamics.loss == "smooth_l1":
             judge = functional.smooth_l1_loss

@@ -19,7 +19,8 @@ def learn(run: Run, settings: Settings = None, trust: Trust = False) -> None:
     """Give a finished run more tasks: `crl learn RUN tasks=[5]`, or `env=my_module:TASKS` for a new sequence.
 
     The run keeps what it knows, and its folder stays as it is: a new folder begins with it. Each new task starts from
-    the known one that predicts it best; `continual.like=2` starts it from task 2, `continual.start=fresh` anew.
+    the known one that predicts it best, which also acts at first; `continual.like=2` starts it from task 2,
+    `continual.start=nearest` with random episodes, `continual.start=fresh` anew.
     `budget.steps` is that of the new tasks.
     """
     folder = find_run(run)

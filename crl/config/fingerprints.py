@@ -33,6 +33,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("continual", "like"): None,
     ("learning", "every"): 0,
     ("learning", "value_discount"): 0.0,
+    ("learning", "values"): 1,
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,
@@ -46,6 +47,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("memory", "spread"): 0.15,
     ("memory", "resolution"): 0.02,
     ("memory", "belief.forgiven"): None,
+    ("memory", "inputs"): 32,
     ("dynamics", "kernel"): "auto",
 }
 """Settings that came after the first runs, by the names that fingerprints are taken of. Their defaults do what was

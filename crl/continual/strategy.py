@@ -57,6 +57,10 @@ class LossEvaluator(Protocol):
         """What the target network reads in the first step of every window, normalised: [N, in]."""
         ...
 
+    def targets(self, task: int, rows: Windows) -> Tensor:
+        """What it should say about that step, normalised: [N, D]; these are the first D of its outputs."""
+        ...
+
 
 class Strategy(ABC):
     """Base of the retention strategies.

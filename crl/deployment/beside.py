@@ -116,12 +116,14 @@ class ProcessBeside(Beside):
             return
         if self._process is not None:
             self._process.close()
-        body, deployment = self._adaptation.body, self._deployment
+        deployment, fitted = self._deployment, self._adaptation.fitted
+        assert fitted is not None
+        model = fitted.mission_model(self._agent.knowledge.task_model(deployment.task.index))
         self._process = LearnerProcess(
             deployment.folder,
             str(deployment.manifest["sha256"]),
-            weights=len(self._agent.knowledge.task_model(deployment.task.index).weights),
-            numbers=body.features + deployment.task.action.size + body.changes,
+            weights=len(model.weights),
+            numbers=model.body.features + deployment.task.action.size + model.body.changes,
             rate=self._rate,
             seed=self._seed,
             gently=self._mission > 0,

@@ -213,9 +213,9 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
         agent, made = restored(config, task, state_of(contents))
         adaptation = cast("MissionAdaptation", made)  # a memory of regimes learns in the pilot's own process
         assert adaptation.fitted is not None
-        model = agent.knowledge.task_model(task.index)
+        model = adaptation.fitted.mission_model(agent.knowledge.task_model(task.index))
     shared = SharedWeights(memory, len(model.weights))
-    return Learner(config, model, adaptation.fitted.rows, task.action.size, shared, seed)
+    return Learner(config, model, adaptation.fitted.rehearsed, task.action.size, shared, seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -27,12 +27,14 @@ class Body:
         spec: Fields of the observation.
         action: Elements of the action.
         memory: Whether observations come with the changes of the step before at their end, [S + D], to be read, too.
+        context: Numbers P that describe the body, at the end of observations, [S + P], to be read, too.
 
     Attributes:
         size: Number S of elements of an observation.
         dimensions: Coordinates of the position: 1 (on a rail), 2 or 3.
         features: Number F of what a model reads beside the action.
-        remembered: How many of these, the last, are changes of the step before: D with a memory, else 0.
+        remembered: How many of these are changes of the step before: D with a memory, else 0.
+        context: How many of these, the last, describe the body.
         state_features: How many of these the velocities and the state give; the command before follows.
         changes: Number D of what it predicts: displacement (m), turn (rad), changes of velocities and state.
         commands: Number of elements of the command before: A, or 0 if it is not observed.
@@ -47,7 +49,7 @@ class Body:
         SpecError: The observation has no position in one to three coordinates, or its fields are of no use for it.
     """
 
-    def __init__(self, spec: ObservationSpec, action: ActionSpec, *, memory: bool = False) -> None:
+    def __init__(self, spec: ObservationSpec, action: ActionSpec, *, memory: bool = False, context: int = 0) -> None:
         self.where = {field.name: at for field, at in zip(spec.fields, spec.offsets(), strict=True)}
         where: dict[str, list[int]] = {}
         for field, at in zip(spec.fields, spec.offsets(), strict=True):
@@ -91,7 +93,8 @@ class Body:
         self.scale_floor = torch.tensor([fields[at].scale_floor for at in [*self.position, *turn, *self.state]])
         self.changes = len(self.scale_floor)
         self.remembered = self.changes if memory else 0
-        self.features = self.state_features + self.commands + self.remembered
+        self.context = context
+        self.features = self.state_features + self.commands + self.remembered + context
         self.feature_floor = torch.full((self.features,), 1e-6)
         self.event = torch.full((self.changes,), math.inf)
         speeds = where.get("velocity", [])
@@ -119,7 +122,7 @@ class Body:
         return torch.cat([state[..., ~self._mask], angles.cos(), angles.sin()], dim=-1)
 
     def encode(self, observation: Tensor) -> Tensor:
-        """What a model reads beside the action, [..., F], of observations [..., S], or [..., S + D] with a memory."""
+        """What a model reads beside the action, [..., F], of observations [..., S] and what they end with."""
         parts = [self.read(observation[..., self.state]), observation[..., self.command]]
         return torch.cat([*parts, observation[..., self.size :]], dim=-1)
 

@@ -103,6 +103,17 @@ class Buffer:
         rest = {name: self.column(name)[index] for name in ("action", "reward")}
         return self._of(observation=seen, next_observation=after, **rest)
 
+    @classmethod
+    def apart(
+        cls,
+        observation: NDArray[np.float32],
+        action: NDArray[np.float32],
+        after: NDArray[np.float32],
+        reward: NDArray[np.float32],
+    ) -> Buffer:
+        """Transitions from [N, S] by [N, A] to [N, S] for rewards [N], each an episode of its own."""
+        return cls._of(observation=observation, action=action, next_observation=after, reward=reward)
+
     def first(self, count: int) -> Buffer:
         """The first ``count`` transitions, in their episodes."""
         made = self._of(**{name: self.column(name)[:count] for name in _COLUMNS if name != "episode"})

@@ -41,6 +41,11 @@ class Normalisers:
         """The normalisers by name."""
         return {"features": self.features, "actions": self.actions, "changes": self.changes}
 
+    def begin_at(self, others: Normalisers, weight: float) -> None:
+        """Begin at those of another task, which count as ``weight`` rows."""
+        for name, part in others.parts().items():
+            self.parts()[name].begin_at(part, weight)
+
     def freeze(self) -> None:
         """Keep all three as they are."""
         for part in self.parts().values():

@@ -102,6 +102,17 @@ class TargetNetwork:
             self.layers[0][0], hidden, self.layers[-1][1], activation=self.activation, ensemble=self.ensemble
         )
 
+    def deepened(self) -> TargetNetwork:
+        """The same network with one more hidden layer, as wide as the last one."""
+        hidden = [out for _, out in self.layers[:-1]]
+        return TargetNetwork(
+            self.layers[0][0],
+            [*hidden, hidden[-1]],
+            self.layers[-1][1],
+            activation=self.activation,
+            ensemble=self.ensemble,
+        )
+
     @property
     def head_size(self) -> int:
         """Weights of the last layer (matrix and bias, all members), which are the last ones of w."""

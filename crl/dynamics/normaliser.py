@@ -49,6 +49,14 @@ class Normaliser:
         self.count = total
         self._kept = None
 
+    def begin_at(self, other: Normaliser, weight: float) -> None:
+        """Have the mean and deviation of another one of the same size, as if from ``weight`` rows."""
+        if other.count <= 0 or weight <= 0:
+            return
+        self.count = weight
+        self._mean, self._squares = other._mean.clone(), other._squares * (weight / other.count)
+        self._kept = None
+
     def freeze(self) -> None:
         """Keep mean and deviation as they are from now on."""
         self.frozen = True

@@ -10,7 +10,7 @@ import gymnasium
 
 from crl.foreign.names import ForeignError, environment_id, variations
 from crl.foreign.wrapper import Described, Lent
-from crl.plugins import load_plugin
+from crl.plugins import load_plugin, points
 
 Env = gymnasium.Env[Any, Any]
 Given = Env | str | Callable[[], Env]
@@ -18,6 +18,8 @@ Given = Env | str | Callable[[], Env]
 
 VARIATIONS = "crl.variations"
 """Entry points that vary a simulated body: functions of (environment, path, value) that change it in place."""
+NAMESPACES = "crl.namespaces"
+"""Entry points by a namespace of Gymnasium's ids: functions without arguments that register its environments."""
 BODY = ("body", "joint", "geom", "actuator", "option")
 """First parts of the paths of what a simulated body has: ``body.pole.mass``."""
 HERE = "python:"
@@ -30,6 +32,17 @@ def tasks_of(name: str) -> list[tuple[str, str, dict[str, Any]]]:
     """(Task, id, arguments) of every task that ``gym:ID?...`` stands for."""
     found = variations(name)
     return [(_task_name(arguments), environment_id(name), arguments) for arguments in found]
+
+
+def register(env_id: str) -> None:
+    """Have the environments of an id's namespace registered, where a package says how (:data:`NAMESPACES`).
+
+    Raises:
+        ModuleNotFoundError: What the environments need is not installed.
+    """
+    found = points(NAMESPACES).get(env_id.rpartition("/")[0])
+    if found is not None:
+        found.load()()
 
 
 def make_varied(env_id: str, arguments: Mapping[str, Any], name: str, render_mode: str | None) -> Env:

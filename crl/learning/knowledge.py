@@ -127,6 +127,10 @@ class Knowledge:
         """Whether a task was learned, and another one after it."""
         return task in self._learned_once
 
+    def has_learned(self, task: int) -> bool:
+        """Whether anything was learned of a task."""
+        return task in self.normalisers and self.normalisers[task].features.count > 0
+
     # ------------------------------------------------------------------ learning
     def observe(self, transition: Transition) -> None:
         """Keep a transition of the current task to learn from."""
@@ -155,10 +159,12 @@ class Knowledge:
         own = self.rows()
         normalisers = self.normalisers[self.task]
         rate = self.config.learning.lr_decay**self._sessions
-        new = normalisers.features.count == 0
+        start = self._start(own) if normalisers.features.count == 0 else None
+        if start is not None and self.config.continual.start == "recalled":
+            normalisers.begin_at(self.normalisers[start], rate * len(own))
         self._normalise(own, normalisers, rate)
-        if new and self.strategy.STARTS_LIKE and self.config.continual.start == "nearest":
-            self._start_like_another(own)
+        if start is not None:
+            self.strategy.start_like(self.task, start)
         report = self.learner.session(
             own if rows is None else rows,
             normalisers,
@@ -174,13 +180,13 @@ class Knowledge:
         self._forget()
         return report
 
-    def _start_like_another(self, rows: Buffer) -> None:
-        """Start the current task from what was learned of the task that is named, or that predicts its rows best."""
+    def _start(self, rows: Buffer) -> int | None:
+        """The task that the current one starts like: the one that is named, or that predicts its rows best."""
         others = [task for task in self.normalisers if task != self.task]
-        if not others:
-            return
+        if not others or not self.strategy.STARTS_LIKE or self.config.continual.start == "fresh":
+            return None
         like = self.config.continual.like
-        self.strategy.start_like(self.task, like if like in others else self.nearest(rows, others))
+        return like if like in others else self.nearest(rows, others)
 
     def nearest(self, rows: Buffer, tasks: Sequence[int]) -> int:
         """The task whose model predicts transitions best, by the median error in deviations of their changes.

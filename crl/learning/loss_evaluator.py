@@ -46,3 +46,8 @@ class TaskLossEvaluator:
     def inputs(self, task: int, rows: Windows) -> Tensor:
         """What the target network reads in the first step of every window, normalised: [N, in]."""
         return self._model.inputs(self._normalisers[task], rows.observation, rows.actions[0])
+
+    def targets(self, task: int, rows: Windows) -> Tensor:
+        """The change in the first step of every window, normalised: [N, D]."""
+        change = self._model.features.change(rows.observation, rows.next_observations[0])
+        return change / self._normalisers[task].changes.std

@@ -92,12 +92,15 @@ class Value:
         features: Number F of features of an observation.
         discount: What the next step counts, in (0, 1).
         device: Where tensors live.
+        members: Number V of networks, which differ in their first weights and in the transitions that they draw. A
+            state is worth what the least of them says.
     """
 
-    def __init__(self, features: int, discount: float, device: torch.device) -> None:
+    def __init__(self, features: int, discount: float, device: torch.device, members: int = 1) -> None:
         self.discount = discount
-        self.parameters = empty(features, 1, device)
-        self._copy = empty(features, 1, device)
+        self._several = (members,) if members > 1 else ()
+        self.parameters = empty(features, 1, device, members)
+        self._copy = empty(features, 1, device, members)
         self._inputs = torch.zeros(2, features, device=device)
         self._range = torch.zeros(2, device=device)  # least and greatest reward, and 0, which comes after an end
 
@@ -109,13 +112,15 @@ class Value:
 
     def __call__(self, features: Tensor) -> Tensor:
         """Discounted sums of rewards [...] that are expected from observations with features [..., F] on."""
-        return self._mean(self.parameters, features) / (1 - self.discount)
+        found = self._mean(self.parameters, features.reshape(-1, features.shape[-1])) / (1 - self.discount)
+        return (found.amin(dim=0) if self._several else found).view(features.shape[:-1])
 
     def _mean(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:
-        """(1 - discount) v, inside the range of rewards."""
+        """(1 - discount) v of every member, [V, B] (of a single one, [B]), inside the range of rewards."""
         return torch.clamp(self._raw(parameters, features), self._range[0], self._range[1])
 
     def _raw(self, parameters: Mapping[str, Tensor], features: Tensor) -> Tensor:
+        """Of features [B, F], or [V, B, F] for every member its own."""
         return forward(parameters, (features - self._inputs[0]) / self._inputs[1])[..., 0] * self._spread()
 
     def _spread(self) -> Tensor:
@@ -139,13 +144,14 @@ class Value:
         for parameter in self.parameters.values():
             parameter.requires_grad_()
         for _ in range(count):
-            index = torch.randint(len(steps.reward), (batch,), generator=generator).to(steps.reward.device)
+            index = torch.randint(len(steps.reward), (*self._several, batch), generator=generator)
+            index = index.to(steps.reward.device)
             with torch.no_grad():
                 later = torch.where(seen.ended[index], 0.0, self._mean(self._copy, steps.after[seen.last[index]]))
                 target = (1 - self.discount) * seen.total[index] + seen.weight[index] * later
             apart = (self._raw(self.parameters, steps.before[index]) - target) / self._spread()
             optimiser.zero()
-            apart.square().mean().backward()
+            apart.square().mean(dim=-1).sum().backward()
             optimiser.step()
             for name, parameter in self.parameters.items():
                 self._copy[name].lerp_(parameter.detach(), FOLLOW)

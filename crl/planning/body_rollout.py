@@ -27,12 +27,17 @@ class BodyRollout:
         body: What is read and predicted.
         model: The ensemble; its mean is unrolled.
         weights: Weights [P]; the model's own by default.
+        context: What a model with a context is told of the body, for all steps.
     """
 
-    def __init__(self, body: Body, model: TaskModel, weights: Tensor | None = None) -> None:
+    def __init__(
+        self, body: Body, model: TaskModel, weights: Tensor | None = None, context: Tensor | None = None
+    ) -> None:
         self._body = body
         used = model.weights if weights is None else weights
         folded = fold(model.model, used, model.normalisers, model.network)
+        if context is not None:
+            folded = folded.held(body.state_features + body.commands + body.remembered, context)
         self._members, self._act = folded.members, folded.act
         first, self._bias = folded.flat_first()
         sizes = [body.state_features, body.commands, body.remembered]

@@ -6,7 +6,7 @@ Normalisation goes into the first layer, the scale of the changes and the mean o
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -51,6 +51,17 @@ class Folded:
         """One member alone."""
         layers = [(matrix[index : index + 1], bias[index : index + 1]) for matrix, bias in self.layers()]
         return Folded(*layers[0], layers[1:-1], *layers[-1], 1, self.activation)
+
+    def held(self, start: int, values: Tensor) -> Folded:
+        """The same networks where some inputs always have the same values, and are read no more.
+
+        Args:
+            start: The first of these inputs.
+            values: Their values, [n].
+        """
+        left, told, right = self.first.split([start, len(values), self.first.shape[1] - start - len(values)], dim=1)
+        bias = self.first_bias + (values @ told).unsqueeze(1)
+        return replace(self, first=torch.cat([left, right], dim=1), first_bias=bias)
 
     def flat_first(self) -> tuple[Tensor, Tensor]:
         """The first layers of all members, which read the same, as one matrix [in, E * hidden] with one bias."""

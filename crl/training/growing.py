@@ -38,7 +38,7 @@ def grow(path: Path, env: str | None, tasks: Sequence[int] | None, overrides: Se
         env: The sequence of the new tasks; the run's own by default.
         tasks: Their indices in that sequence; all of it by default, where ``env`` is given.
         overrides: Settings of the new tasks, ``key=value``. ``budget.steps`` is that of the new tasks alone. New tasks
-            start from the nearest known one, unless ``continual.start`` says otherwise.
+            start from the nearest known one, which acts first, unless ``continual.start`` says otherwise.
 
     Returns:
         The settings to train with.
@@ -64,7 +64,7 @@ def grow(path: Path, env: str | None, tasks: Sequence[int] | None, overrides: Se
             f"budget.steps has {len(given)} entries for {len(new)} new tasks", "give one number, or each its own"
         )
     if START not in {word.partition("=")[0] for word in overrides} and START in settings_read(config):
-        config.continual.start = "nearest"  # measured: docs/results/transfer.md
+        config.continual.start = "recalled"  # measured: docs/results/transfer.md
     config.env.tasks = [*old, *new]
     config.budget.steps = [*spent, *(given * len(new) if len(given) == 1 else given)]
     return _folder(run, config)

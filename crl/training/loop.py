@@ -149,8 +149,8 @@ class TrainingLoop:
         self._log_episode("episode", task, result)
         self.show(episode_return=result.total, success=result.judged(task))
         self._assign(task)
-        random = config.exploration.random_episodes
-        if self.labels.begins(state, random):
+        random = self.agent.random_episodes(config.exploration.random_episodes)
+        if self.labels.begins(state, max(1, random)):
             self._learn(config.learning.initial_steps)
         elif self.labels.episodes(state) >= random:
             self._learn_after(result.steps - inside.learned)

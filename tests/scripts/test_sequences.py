@@ -204,6 +204,11 @@ class TestReproduce:
         assert script.run("reproduce_half_cheetah_body.sh").returncode == 0
         assert seeds(script, "half_cheetah_body") == {"hypercrl": 1, "finetune": 1, "single": 1}
 
+    def test_continual_world(self, script: Script) -> None:
+        assert script.run("reproduce_continual_world.sh", PAGES="pages").returncode == 0
+        assert seeds(script, "cw10") == {"hypercrl": 1, "snapshot": 1, "finetune": 1}
+        assert "profile=full" in (script.runs / "cw10/snapshot_s500/asked").read_text()
+
     def test_door_open(self, script: Script) -> None:
         assert script.run("reproduce_door_open.sh").returncode == 0
         assert seeds(script, "door_open") == {"hypercrl": 5, "finetune": 5, "single": 5}

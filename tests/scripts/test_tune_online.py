@@ -20,13 +20,20 @@ def record(mission: str, completed: bool, reached: float = 0.5) -> dict[str, Any
     return {"mission": mission, "completed": completed, "reached_fraction": reached, "steps": 700, "commit": "1234567"}
 
 
-def test_a_point_flies_the_published_gains_with_seeds_of_development(script: dict[str, Any]) -> None:
+def test_a_point_flies_published_gains_with_seeds_of_development(script: dict[str, Any]) -> None:
     planned = script["trials"](0.0, 1e-3, 2)
-    assert len(planned) == 2 * 11
+    assert len(planned) == 2 * 8 == 2 * len(script["GAINS"])
     assert {trial.seed for trial in planned} == {1, 2}
     config = planned[0].method.config()
     assert (config.body.nominal, config.body.online_lr, config.refiner.name) == (0.0, 1e-3, "none")
     assert {tuple(trial.mission.fault["gain"]) for trial in planned} >= {(-1, -1), (1, -0.5)}
+
+
+def test_points_share_a_fit_and_nothing_else(script: dict[str, Any]) -> None:
+    one, other = (script["trials"](share, 1e-3, 1)[0] for share in (0.0, 0.5))
+    assert one.method.fit == other.method.fit
+    assert one.method.fit_config() == other.method.fit_config()
+    assert one.file != other.file
 
 
 def test_the_point_that_completes_most_is_taken_then_the_one_that_reaches_most(script: dict[str, Any]) -> None:

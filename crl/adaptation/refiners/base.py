@@ -107,6 +107,10 @@ class Refiner(ABC):
         """The command [A] with which the nominal body does what it did with an executed one, as far as known."""
         return executed
 
+    def context(self) -> Tensor | None:
+        """What the planner's model reads of the body now, [P]; ``None``: it reads nominal commands, and no context."""
+        return None
+
     def authority(self) -> ActionSpec:
         """The range of planned actions that can be attained now, for the planner; the whole range by default."""
         return self.action

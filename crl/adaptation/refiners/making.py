@@ -8,6 +8,7 @@ from crl.adaptation.fitted import Fitted
 from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.adaptation.refiners.box_inverse import BoxInverseRefiner
 from crl.adaptation.refiners.compensation import CompensatingRefiner
+from crl.adaptation.refiners.context import ContextRefiner
 from crl.adaptation.refiners.flow import FlowRefiner
 from crl.adaptation.refiners.indi import IndiRefiner
 from crl.adaptation.refiners.inverse import InverseRefiner
@@ -27,6 +28,7 @@ TRACKING: Mapping[str, type[TrackingRefiner]] = {
     "inverse": InverseRefiner,
     "box": BoxInverseRefiner,
     "replan": ReplanRefiner,
+    "context": ContextRefiner,
 }
 """Refiners that follow the regime, by ``refiner.kind``."""
 COMPENSATING: Mapping[str, type[CompensatingRefiner]] = {"l1": L1Refiner, "indi": IndiRefiner}
@@ -41,9 +43,15 @@ def check_refiner(config: Config, measured: Sequence[int]) -> None:
         measured: For every element of an action, where in an observation its measurement is, -1 for none.
 
     Raises:
-        CrlError: Its commands are of another kind than the refiner is for.
+        CrlError: Its commands are of another kind than the refiner is for, or the refiner can't do with the identifier.
     """
     kind = config.refiner.kind
+    if config.refiner.contextual and config.refiner.identifier != "structured":
+        raise CrlError(
+            f"the model of refiner.kind=context reads gains and biases, which refiner.identifier="
+            f"{config.refiner.identifier} does not give",
+            "use refiner.identifier=structured",
+        )
     if kind not in COMPENSATING:
         return
     follows_late = any(at >= 0 for at in measured)

@@ -44,10 +44,10 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
     """Fly missions with several refiners and compare them: in parallel, resumable, with a table at the end.
 
     Lists are separated by commas. Refiners: afm, afm_learned, afm_published, oracle, none (online fine-tuning), frozen,
-    randomised; rivals of the flow: inverse, inverse_gentle, box, replan, regression, afm_unguided, l1, indi. Maps
-    (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (or those of one of
-    its other suites, with `suite`; of some `classes` only, if given), or `gains` or `faults` of your own; `seeds` is a
-    number, or one for each class.
+    none_context, randomised; rivals of the flow: inverse, inverse_gentle, box, replan, regression, afm_unguided, l1,
+    indi. Maps (`waypoints`) are names of those that ship or CSV files with x,y[,z]. Faults are the sequence's (or those
+    of one of its other suites, with `suite`; of some `classes` only, if given), or `gains` or `faults` of your own;
+    `seeds` is a number, or one for each class.
     Everything goes to `out`: results.json, table.md, paths.png, and a file per mission; the same command again goes on
     where it stopped. With `flow`, a folder that `crl fit-flow` wrote, that flow is flown with, and none is fitted.
     """

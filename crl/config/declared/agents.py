@@ -67,6 +67,7 @@ MPC = AgentKind(
         "learning.recent_window",
         "learning.events",
         "learning.value_discount",
+        "learning.values",
     ),
 )
 PILOT = AgentKind(

@@ -37,10 +37,12 @@ GENERATORS: Mapping[str, Settings] = {
     "finetune": _STRATEGY,
     "finetune_heads": (*_STRATEGY, *_START),
     **dict.fromkeys(
-        ("low_rank", "olora", "codyra", "lae", "conpet", "experts"), (*_STRATEGY, *_START, "continual.heads")
+        ("low_rank", "olora", "codyra", "lae", "conpet", "experts", "adaptors"),
+        (*_STRATEGY, *_START, "continual.heads"),
     ),
     "ilora": (*_STRATEGY, *_START, *_REPLAY, "continual.heads"),
     "grown": (*_STRATEGY, *_START),
+    "adaptors": (*_STRATEGY, *_START),
     "sparse": (*_STRATEGY, *_START, "continual.heads"),
     "snapshot": (*_STRATEGY, *_START),
     "single": (*_STRATEGY, *_START),
@@ -57,6 +59,8 @@ PARTS: Mapping[str, Settings] = {
     "gradient_projection": ("continual.fisher_rows", "continual.energy"),
     "mas": ("continual.fisher_rows",),
     "clonex": _REPLAY,
+    "self_distilled": _REPLAY,
+    "selected": _REPLAY,
     "perturbed": _REPLAY,
     "mixing": _REPLAY,
     "distilled": _REPLAY,
@@ -91,7 +95,8 @@ PLANNERS: Mapping[str, Settings] = {
 
 REFINERS = (
     "off", "none", "frozen", "randomised", "oracle", "afm", "afm_learned", "afm_unstructured", "afm_published",
-    "afm_unguided", "regression", "box", "inverse", "inverse_gentle", "replan", "l1", "indi", "lifelong",
+    "afm_unguided", "regression", "box", "inverse", "inverse_gentle", "replan", "none_context", "l1", "indi",
+    "lifelong",
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
@@ -127,13 +132,13 @@ def refiner_settings(setting: Callable[[str], Any]) -> Settings:
     if kind == "lifelong":
         return (*_LIFELONG, *(_HYPER if setting("memory.kind") == "hypercrl" else ()))
     read: list[str] = [*_REFINER]
-    if setting("refiner.randomised"):
+    if setting("refiner.randomised") or kind == "context":
         read += _SIMULATED
     if not setting("refiner.clipped"):
         read += ["flow.field.box_scale"]
     if kind in ("l1", "indi"):
         read += ["refiner.filter", "flow.tracking.max_correction"]
-    if kind not in ("flow", "inverse", "box", "replan"):  # looks for no regimes
+    if kind not in ("flow", "inverse", "box", "replan", "context"):  # looks for no regimes
         return tuple(read)
     read += ["refiner.identifier"]
     if kind == "flow":

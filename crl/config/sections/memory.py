@@ -78,6 +78,9 @@ class MemoryConfig:
     spread: float = setting(
         0.15, "Deviation by which a regime's last layer is expected to differ (``heads``).", POSITIVE
     )
+    inputs: int = setting(
+        32, "Transitions kept of a regime, from which its last layer is solved for again (``heads``).", COUNT
+    )
     lr_hyper: float = setting(1e-3, "Learning rate of the hypernetwork and of its embeddings (``hypercrl``).", POSITIVE)
     batch: int = setting(64, "Transitions per learning step.", BATCH)
     beta: float = setting(5.0, "Weight of what protects the other regimes (``hypercrl``).", NOT_NEGATIVE)

@@ -111,6 +111,14 @@ class LearningConfig:
         ),
         Range(0, 0.9999),
     )
+    values: int = setting(
+        1,
+        (
+            "Networks that learn the value (``value_discount``); a state is worth what the least of them says. With "
+            "several, states that were seldom seen are worth less, since the networks differ there."
+        ),
+        FEW,
+    )
     final_steps: int = setting(
         1500, "Gradient steps of the closing session of a task, with falling learning rate.", WHOLE
     )
@@ -199,12 +207,15 @@ class ContinualConfig:
         "fresh",
         (
             "What a new task starts from once it has transitions: ``fresh``, as the strategy itself says; ``nearest``, "
-            "what was learned of the task whose model predicts them best (its embedding, head or copy)."
+            "what was learned of the task whose model predicts them best (its embedding, head or copy); ``recalled``, "
+            "as nearest, and models of known tasks act, without random episodes, until the new one predicts as well."
         ),
-        choices=("fresh", "nearest"),
+        choices=("fresh", "nearest", "recalled"),
     )
     like: int | None = setting(
-        None, "Index of the learned task that new tasks start from, in place of the nearest (start: nearest).", WHOLE
+        None,
+        "Index of the learned task that new tasks start from, in place of the nearest (start: nearest, recalled).",
+        WHOLE,
     )
     options: dict[str, Any] = setting({}, "Options of the parts of a strategy, or of a plug-in.")
 

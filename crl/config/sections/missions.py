@@ -62,11 +62,12 @@ class RefinerConfig:
             "``none``: planned actions are executed. While the body is off nominal, ``flow``: a fitted flow "
             "corrects them; ``inverse``: the identified context's analytic inverse does; ``box``: its least- "
             "squares inverse inside the limits; ``replan``: nothing does, and plans are made on the identified "
-            "dynamics. ``l1``, ``indi``: classical adaptive control subtracts an estimated, filtered offset. "
+            "dynamics; ``context``: nothing does, and the planner's model reads the identified context. ``l1``, "
+            "``indi``: classical adaptive control subtracts an estimated, filtered offset. "
             "``lifelong``: regimes are remembered, recalled and learned (``memory``). ``oracle``: told what the body "
             "makes of its commands, which no robot is."
         ),
-        choices=("none", "flow", "inverse", "box", "replan", "l1", "indi", "lifelong", "oracle"),
+        choices=("none", "flow", "inverse", "box", "replan", "context", "l1", "indi", "lifelong", "oracle"),
     )
     identifier: str = setting(
         "structured",
@@ -98,7 +99,12 @@ class RefinerConfig:
     @property
     def identifies(self) -> bool:
         """Whether the refiner looks for regimes, and so needs an identifier and a calibration."""
-        return self.kind in ("flow", "inverse", "box", "replan")
+        return self.kind in ("flow", "inverse", "box", "replan", "context")
+
+    @property
+    def contextual(self) -> bool:
+        """Whether the planner's model reads the identified context."""
+        return self.kind == "context"
 
 
 @dataclass

@@ -13,8 +13,5 @@ class Finetune(SharedNetwork):
     """One set of target weights for all tasks."""
 
     STARTS_LIKE = False
+    HEADS = False  # nothing is protected, no head either
     SETTINGS = GENERATORS["finetune"]
-
-    def head_per_task(self) -> bool:
-        """Never: nothing is protected, no head either."""
-        return False

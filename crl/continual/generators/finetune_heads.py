@@ -13,8 +13,5 @@ from crl.continual.generators.shared import SharedNetwork
 class FinetuneHeads(SharedNetwork):
     """An unprotected trunk with a head per task."""
 
+    HEADS = True
     SETTINGS = GENERATORS["finetune_heads"]
-
-    def head_per_task(self) -> bool:
-        """Always."""
-        return True

@@ -1,11 +1,11 @@
 """Growing depth: Kozal and Wozniak 2022 (arXiv 2202.10821): new layers on top of a network that rests.
 
 The first task learns an ordinary network. After it, its hidden layers rest, and each later task stacks a hidden layer
-of its own on them, with a head of its own. Nothing that a finished task reads ever changes, and a task costs one layer
-in place of a network. The stacked matrix starts as the identity with zero bias, and the head as a copy of the first
-task's; with ReLU the new task therefore starts with exactly the first task's function. Deviation: all tasks stack on
-the first one's layers and not in a tree, whose node the paper finds by comparing tasks; ``continual.start=nearest``
-starts a stack as a copy of the nearest task's.
+and a head of its own on them: nothing that a finished task reads ever changes, and a task costs a layer in place of a
+network. The stacked matrix starts as the identity with zero bias, and the head as a copy of the first task's; with ReLU
+the new task therefore starts with exactly the first task's function. Deviation: all tasks stack on the first one's
+layers and not in a tree, whose node the paper finds by comparing tasks; ``continual.start=nearest`` starts a stack as a
+copy of the nearest task's.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.config import Config
 from crl.config.declared.components import GENERATORS
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.part import Host
@@ -30,45 +29,28 @@ class Grown(SharedNetwork):
     """A stacked layer and a head per task on the layers of the first one.
 
     Attributes:
-        first: The task whose layers all read; -1 before it has begun.
-        based: Whether it has ended, so that its layers rest.
+        first: The task whose layers all read, -1 before it has begun; they rest once it has ended (``based``).
         stacks: The stacked layer of every later task, flat.
         deep: The network of these tasks.
     """
 
     HOST = Host.FROZEN
     LABELS = Labels.TOLD
+    HEADS = True
     SETTINGS = GENERATORS["grown"]
 
-    def __init__(
-        self, config: Config, network: TargetNetwork, generator: torch.Generator, device: torch.device | str = "cpu"
-    ) -> None:
-        self.first, self.based = -1, False
-        self.stacks: dict[int, Tensor] = {}
-        hidden = [out for _, out in network.layers[:-1]]
-        self.deep = TargetNetwork(
-            network.layers[0][0],
-            [*hidden, hidden[-1]],
-            network.layers[-1][1],
-            activation=network.activation,
-            ensemble=network.ensemble,
-        )
-        super().__init__(config, network, generator, device)
-
-    def head_per_task(self) -> bool:
-        """Always."""
-        return True
+    def _fresh(self) -> tuple[Tensor, Tensor]:
+        self.first, self.based, self.stacks, self.deep = -1, False, dict[int, Tensor](), self.network.deepened()
+        return super()._fresh()
 
     def fresh_stack(self) -> Tensor:
         """The identity and a zero bias for every member, flat."""
         members, width = self.network.ensemble, self.network.layers[-1][0]
-        matrix = torch.eye(width).expand(members, -1, -1).flatten()
-        return torch.cat([matrix, torch.zeros(members * width)]).to(self.device)
+        return torch.cat([torch.eye(width).repeat(members, 1).flatten(), torch.zeros(members * width)]).to(self.device)
 
     def begin_task(self, task: int) -> None:
         """Stack a layer for a new task; every head starts as the first task's."""
-        if self.first < 0:
-            self.first = task
+        self.first = task if self.first < 0 else self.first
         if task not in self.heads and task != self.first:
             self.stacks[task] = self.fresh_stack()
             self._next_head = self.heads[self.first].detach().clone()

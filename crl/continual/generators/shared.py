@@ -29,6 +29,7 @@ class SharedNetwork(Composable):
     """A trunk for all tasks, and a head per task or for all.
 
     Attributes:
+        HEADS: Whether every task has a head of its own; ``None``: ``continual.heads`` says.
         trunk: What all tasks share, [P] or [P - head].
         heads: Head [head] of every task that has begun (empty tensors if the head is shared).
         task: The current task; -1 before the first.
@@ -37,6 +38,7 @@ class SharedNetwork(Composable):
     HOST = Host.NETWORK
     LABELS: ClassVar[Labels] = Labels.NONE
     STARTS_LIKE = True
+    HEADS: ClassVar[bool | None] = None
     SETTINGS: ClassVar[tuple[str, ...] | None] = GENERATORS["shared"]
     kept_once: tuple[str, ...] = ("trunk", "next_head")
 
@@ -50,7 +52,7 @@ class SharedNetwork(Composable):
 
     def head_per_task(self) -> bool:
         """Whether every task has a head of its own."""
-        return self.config.continual.heads == "task"
+        return self.config.continual.heads == "task" if self.HEADS is None else self.HEADS
 
     def own_labels(self) -> Labels:
         """Which task it is, if every task has a head of its own."""

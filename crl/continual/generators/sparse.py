@@ -1,12 +1,11 @@
 """Continual learning with dynamic sparse training: Yildirim et al., CPAL 2024 (arXiv 2308.14831).
 
 A task begins with sparse_density of the free weights, drawn at random: with ``sparse_start=uniform`` that share of
-every matrix, with ``er`` (Erdos-Renyi) a share in proportion to (in + out) / (in * out) of a matrix, so that narrow
-layers keep more. Every sparse_every steps the sparse_moved share of its connections with the smallest sizes is dropped,
-and as many grow at free places drawn at random, from zero. When the task ends its connections are its own for ever, and
-later tasks read them. Deviations: biases belong to the first task; growth is random alone, which the paper finds best
-where connections are few; the share that moves is not lowered in the course of a task, because a robot does not know
-how long it will be.
+every matrix, with ``er`` (Erdos-Renyi) in proportion to (in + out) / (in * out), so that narrow layers keep more. Every
+sparse_every steps the sparse_moved share of its connections with the smallest sizes is dropped, and as many grow at
+random free places, from zero. When the task ends its connections are its own for ever, and later tasks read them.
+Deviations: biases belong to the first task; growth is random alone, which the paper finds best where connections are
+few; the share that moves is not lowered in the course of a task, whose length a robot does not know.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ class Sparse(Owned):
     Attributes:
         mine: The connections of the current task, which are not owned yet: a mask [trunk].
         moves: Gradient steps of the current task that moved something.
-        matrices: The places of every matrix in the trunk.
     """
 
     SETTINGS = GENERATORS["sparse"]
@@ -48,16 +46,14 @@ class Sparse(Owned):
         options = {**self.OPTIONS, **self.config.continual.options}
         self.density, self.share = float(options["sparse_density"]), float(options["sparse_moved"])
         self.start, self.every = str(options["sparse_start"]), int(options["sparse_every"])
-        fits = 0 < self.density <= 1 and 0 <= self.share < 1 and self.every >= 1 and self.start in ("er", "uniform")
-        if not fits:
+        if not (0 < self.density <= 1 and 0 <= self.share < 1 and self.every >= 1 and self.start in ("er", "uniform")):
             raise SettingsError(
                 f"sparse_density is {self.density}, sparse_moved {self.share}, sparse_every {self.every} and "
-                f"sparse_start {self.start}: the first must be above 0 and at most 1, the second at least 0 and below "
-                "1, the third at least 1, the last er or uniform",
+                f"sparse_start {self.start}: what fits is above 0 to 1, 0 to below 1, 1 or more, and er or uniform",
                 f"the defaults are {', '.join(f'{key}={value}' for key, value in self.OPTIONS.items())}",
             )
         self.mine, self.moves = torch.zeros(len(trunk), dtype=torch.bool, device=self.device), 0
-        self.matrices = matrices(self.network, trunk)
+        self.matrices = matrices(self.network, trunk)  # the places of every one in the trunk
         return trunk, head
 
     def learnable(self) -> Tensor:
@@ -67,8 +63,7 @@ class Sparse(Owned):
     def begin_task(self, task: int) -> None:
         """Draw the connections of a new task."""
         if task not in self.order and task not in self.heads:
-            self.moves = 0
-            self.mine = self._drawn()
+            self.moves, self.mine = 0, self._drawn()
         super().begin_task(task)
 
     def _drawn(self) -> Tensor:
@@ -99,9 +94,8 @@ class Sparse(Owned):
             if count == 0:
                 continue
             dropped = mine[self.trunk.detach()[mine].abs().topk(count, largest=False).indices]
-            grown = drawn(free, count, self.generator)
             changed = torch.zeros_like(self.mine)
-            changed[dropped], changed[grown] = True, True
+            changed[torch.cat([dropped, drawn(free, count, self.generator)])] = True
             self.mine = self.mine ^ changed
             with torch.no_grad():
                 self.trunk.masked_fill_(changed, 0.0)

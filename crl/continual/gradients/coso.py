@@ -21,6 +21,7 @@ from crl import restoring
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.gradients.gradient_projection import extended
 from crl.continual.gradients.projected import Projected
+from crl.continual.gradients.sketching import sketched
 from crl.dynamics.windows import Windows
 
 
@@ -44,16 +45,12 @@ class CoSO(Projected):
         self.every = int(self.number("coso_every", least=1))
         self.energy = self.number("coso_energy", most=1)
         self.finished: list[int] = []
-        self.bases = {key: self._columns(key, 0) for key in self.names}
+        self.bases = self.columns()
         self._clear()
-
-    def _columns(self, key: str, count: int) -> Tensor:
-        return torch.zeros(self.network.layers[int(key.split()[0])][0] + 1, count, device=self.host.device)
 
     def _clear(self) -> None:
         self.steps = 0
-        self.subspaces = {key: self._columns(key, 0) for key in self.names}
-        self.sketches = {key: self._columns(key, 2 * self.rank) for key in self.names}
+        self.subspaces, self.sketches = self.columns(), self.columns(2 * self.rank)
         self.moments = {key: torch.zeros(0, 0, device=self.host.device) for key in self.names}
 
     def begin_task(self, task: int) -> None:
@@ -115,24 +112,8 @@ class CoSO(Projected):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         self.finished, self.steps = list(state["finished"]), int(state["steps"])
-        for name, table in (("bases", self.bases), ("subspaces", self.subspaces), ("sketches", self.sketches)):
-            for key in self.names:
-                shape = (len(self.bases[key]), None)
-                table[key] = restoring.tensor(state[name][key], f"{name}/{key}", self.host.trunk, shape)
+        self.bases, self.subspaces = self.restored(state, "bases"), self.restored(state, "subspaces")
+        self.sketches = self.restored(state, "sketches")
         for key, span in self.subspaces.items():
             square = (span.shape[1], span.shape[1])
             self.moments[key] = restoring.tensor(state["moments"][key], f"moments/{key}", self.host.trunk, square)
-
-
-def sketched(sketch: Tensor, columns: Tensor) -> Tensor:
-    """Frequent Directions: columns [D, 2 r] whose outer product stays close to that of all columns so far.
-
-    Args:
-        sketch: The columns so far, [D, 2 r].
-        columns: More of them, [D, n].
-    """
-    size = sketch.shape[1]
-    directions, lengths, _ = torch.linalg.svd(torch.cat([sketch, columns], dim=1), full_matrices=False)
-    cut = lengths[size // 2] ** 2 if len(lengths) > size // 2 else lengths.new_zeros(())
-    kept = (directions * (lengths.square() - cut).clamp(min=0).sqrt())[:, :size]
-    return torch.nn.functional.pad(kept, (0, size - kept.shape[1]))

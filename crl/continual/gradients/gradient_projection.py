@@ -15,7 +15,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crl import restoring
 from crl.config.declared.components import PARTS
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.gradients.projected import Projected, with_constant
@@ -80,10 +79,7 @@ class GradientProjection(Projected):
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
-        self.bases = {}
-        for name in self.names if state["bases"] else ():
-            reads = self.network.layers[int(name.split()[0])][0] + 1
-            self.bases[name] = restoring.tensor(state["bases"][name], f"bases/{name}", self.host.trunk, (reads, None))
+        self.bases = self.restored(state, "bases") if state["bases"] else {}
         self.finished = list(state["finished"])
         self._project_onto()
 

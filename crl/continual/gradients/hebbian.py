@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from crl import restoring
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.gradients.projected import Projected, with_constant
 from crl.dynamics.windows import Windows
@@ -40,19 +39,15 @@ class Hebbian(Projected):
         self.units = int(self.number("hebbian_units", least=1))
         self.rate = self.number("hebbian_rate", most=1)
         self.finished: list[int] = []
-        self.old = {key: torch.zeros(self._reads(key), 0, device=host.device) for key in self.names}
-        self.new = {key: torch.zeros(self._reads(key), 0, device=host.device) for key in self.names}
+        self.old, self.new = self.columns(), self.columns()
         self._seen: list[Tensor] = []
-
-    def _reads(self, key: str) -> int:
-        return self.network.layers[int(key.split()[0])][0] + 1
 
     def begin_task(self, task: int) -> None:
         """Draw new units in what the old ones leave."""
         del task
         for key, old in self.old.items():
-            count = min(self.units, self._reads(key) - old.shape[1])
-            drawn = torch.randn(self._reads(key), count, generator=self.generator).to(old)
+            count = min(self.units, self.reads(key) - old.shape[1])
+            drawn = torch.randn(self.reads(key), count, generator=self.generator).to(old)
             self.new[key] = orthonormal(drawn - old @ (old.T @ drawn))
 
     def see(self, layers: Sequence[Tensor]) -> None:
@@ -103,10 +98,7 @@ class Hebbian(Projected):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned, to the bit."""
         self.finished = list(state["finished"])
-        for name, table in (("old", self.old), ("new", self.new)):
-            for key in self.names:
-                shape = (self._reads(key), None)
-                table[key] = restoring.tensor(state[name][key], f"{name}/{key}", self.host.trunk, shape)
+        self.old, self.new = self.restored(state, "old"), self.restored(state, "new")
 
 
 def oja(units: Tensor, inputs: Tensor, rate: float) -> Tensor:

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from crl import restoring
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.gradients.gradient import Gradient
 from crl.continual.part import Host
@@ -35,6 +37,22 @@ class Projected(Gradient[SharedNetwork]):
         self.network = host.network
         self.layers = len(self.network.layers) - (1 if host.head_per_task() else 0)
         self.names = [f"{layer} {member}" for layer in range(self.layers) for member in range(self.network.ensemble)]
+
+    def reads(self, name: str) -> int:
+        """How many numbers the layer of a name reads, with the constant input."""
+        return self.network.layers[int(name.split()[0])][0] + 1
+
+    def columns(self, count: int = 0) -> dict[str, Tensor]:
+        """Columns of zeros [in + 1, count] by every name."""
+        return {name: torch.zeros(self.reads(name), count, device=self.host.device) for name in self.names}
+
+    def restored(self, saved: Mapping[str, Any], table: str) -> dict[str, Tensor]:
+        """Saved columns [in + 1, any] by every name, of a table of the state."""
+        trunk = self.host.trunk
+        return {
+            name: restoring.tensor(saved[table][name], f"{table}/{name}", trunk, (self.reads(name), None))
+            for name in self.names
+        }
 
     def active(self) -> bool:
         """Whether there is anything to take away."""

@@ -1,13 +1,12 @@
 """SparCL: Wang et al., NeurIPS 2022 (arXiv 2209.09476): sparse weights and sparse gradients.
 
-Only sparcl_density of every matrix is not zero. Every sparcl_every steps the connections are weighed: their importance
-is |w| + sparcl_gradient * |g|, g being the gradient of the current task's loss and of what a memory beside it replays.
-The least important sparcl_moved share is dropped, and as many others, drawn at random, begin at zero; a new task begins
-with that many more, which the first weighing takes away (task-aware masks). Between two weighings only the
-sparcl_learning share of the connections with the largest gradients learns (gradient masks). Biases and heads always do.
-Deviations: the gradients of the task and of the memory are weighed together; the removal of easy data is left out,
-because a part of a strategy has no say in which transitions a batch has; averaged weights (``learning.average``) hold a
-rest of what was dropped lately, until the next task begins.
+Only sparcl_density of every matrix is not zero. Every sparcl_every steps the connections are weighed by |w| +
+sparcl_gradient * |g|, g being the gradient of the current task's loss and of what a memory beside it replays. The least
+important sparcl_moved share is dropped, and as many others, drawn at random, begin at zero; a new task begins with that
+many more, which the first weighing takes away. Between two weighings only the sparcl_learning share of the connections
+with the largest gradients learns; biases and heads always do. Deviations: the gradients of task and memory are weighed
+together; easy data are not removed, because a part has no say in which transitions a batch has; averaged weights
+(``learning.average``) hold a rest of what was dropped lately, until the next task begins.
 """
 
 from __future__ import annotations
@@ -43,15 +42,14 @@ class SparCL(Gradient[SharedNetwork]):
         "sparcl_gradient": 1.0,
     }
     KEPT_ONCE = ("mask", "learns")
-    CORRECTS = True
-    FOLLOWS = True
+    CORRECTS = FOLLOWS = True
 
     def __init__(self, host: SharedNetwork, name: str) -> None:
         super().__init__(host, name)
         self.density, self.share = self.number("sparcl_density", most=1), self.number("sparcl_learning", most=1)
         self.moving, self.every = self.number("sparcl_moved", most=1), int(self.number("sparcl_every", least=1))
-        self.weight = self.number("sparcl_gradient")
-        self.counted, self._gradient = 0, torch.zeros_like(host.trunk.detach())
+        self.weight, self.counted = self.number("sparcl_gradient"), 0
+        self._gradient = torch.zeros_like(host.trunk.detach())
         self.matrices = matrices(host.network, host.trunk)
         self.mask = torch.ones_like(host.trunk, dtype=torch.bool)
         for matrix in self.matrices:
@@ -75,8 +73,7 @@ class SparCL(Gradient[SharedNetwork]):
             return
         self._apply()
         for matrix in self.matrices:
-            more = int(self.moving * self.count(matrix))
-            self.mask[drawn(matrix[~self.mask[matrix]], more, self.generator)] = True
+            self.mask[drawn(matrix[~self.mask[matrix]], int(self.moving * self.count(matrix)), self.generator)] = True
         self.learns = self.mask.clone()
 
     def transform(self, gradients: Mapping[str, Tensor]) -> None:
@@ -92,23 +89,20 @@ class SparCL(Gradient[SharedNetwork]):
     def after_step(self, before: Mapping[str, Tensor]) -> None:
         """Count the step, and weigh the connections when it is time."""
         del before
-        if self.host.moved:
-            self.counted += 1
-            if self.counted % self.every == 0:
-                self.weigh()
+        self.counted += int(self.host.moved)
+        if self.host.moved and self.counted % self.every == 0:
+            self.weigh()
 
     def weigh(self) -> None:
         """Drop what is least important, grow as much, and choose what learns until the next time."""
-        importance = self.host.trunk.detach().abs() + self.weight * self._gradient
-        old = self.mask.clone()
+        importance, old = self.host.trunk.detach().abs() + self.weight * self._gradient, self.mask.clone()
         for matrix in self.matrices:
             mine, free = matrix[old[matrix]], matrix[~old[matrix]]
             grown = drawn(free, int(self.moving * self.count(matrix)), self.generator)
             kept = mine[importance[mine].topk(min(len(mine), self.count(matrix) - len(grown))).indices]
             self.mask[matrix] = False
             self.mask[torch.cat([kept, grown])] = True
-        self.learns = self.mask.clone()
-        for matrix in self.matrices:
+            self.learns[matrix] = self.mask[matrix]
             mine = matrix[self.mask[matrix]]
             rest = len(mine) - max(1, round(self.share * len(mine)))
             self.learns[mine[self._gradient[mine].topk(rest, largest=False).indices]] = False

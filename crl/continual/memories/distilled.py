@@ -1,12 +1,12 @@
 """Distilled coreset: DataDAM, Sajedi et al., ICCV 2023 (arXiv 2310.00093), for regression: inputs that are learned.
 
 When a task ends, continual.memory of its normalised inputs are drawn, and then learned: for distilled_steps steps a
-network with new random weights reads all inputs of the task and the kept ones, and the kept ones move so that both come
-to the same, layer by layer. In DataDAM that is the mean attention of every layer, the squares of its units, and the
-mean of the last features, class by class. Here it is the matrix of second moments of (units, 1) in every layer, which
-holds both: the normal equations of regression on these units depend on the inputs through it alone. The network's own
-answers are kept with the inputs and replayed as in :mod:`crl.continual.memories.clonex`. Deviations: that; and classes
-have labels, but the target of an input that nobody saw only the model knows.
+network with new random weights reads all inputs of the task and the kept ones, which move so that both come to the
+same, layer by layer. In DataDAM that is the mean attention of every layer, the squares of its units, and the mean of
+the last features, class by class. Here it is the second moments of (units, 1) in every layer, which hold both: the
+normal equations of regression on these units depend on the inputs through them alone. The network's answers are kept
+and replayed as in :mod:`crl.continual.memories.clonex`. Deviations: that; and only the model knows the target of an
+input that nobody saw.
 """
 
 from __future__ import annotations
@@ -40,10 +40,8 @@ class Distilled(Replaying[HostT]):
 
     def __init__(self, host: HostT, name: str) -> None:
         super().__init__(host, name)
-        self.steps = int(self.number("distilled_steps"))
-        self.rate = self.number("distilled_rate")
-        self.inputs: dict[int, Tensor] = {}
-        self.outputs: dict[int, Tensor] = {}
+        self.steps, self.rate = int(self.number("distilled_steps")), self.number("distilled_rate")
+        self.inputs, self.outputs = dict[int, Tensor](), dict[int, Tensor]()
 
     def replay(self) -> Tensor | None:
         """The distance from the kept answers on a batch of an earlier task."""
@@ -81,8 +79,7 @@ class Distilled(Replaying[HostT]):
         network, like = self.host.network, torch.empty(0, device=self.host.device)
         self.inputs, self.outputs = {}, {}
         for task, value in state["inputs"].items():
-            reads = (None, network.layers[0][0])
-            self.inputs[task] = restoring.tensor(value, f"inputs[{task}]", like, reads)
+            self.inputs[task] = restoring.tensor(value, f"inputs[{task}]", like, (None, network.layers[0][0]))
             shape = (network.ensemble, len(self.inputs[task]), network.layers[-1][1])
             self.outputs[task] = restoring.tensor(state["outputs"][task], f"outputs[{task}]", like, shape)
 
@@ -118,8 +115,6 @@ def distil(
 
 def moments(network: TargetNetwork, weights: Tensor, inputs: Tensor) -> list[Tensor]:
     """Second moments [E, D + 1, D + 1] of what every layer of a network reads, and a constant, for inputs [N, in]."""
-    found = []
-    for read in network.layer_inputs(weights, inputs.unsqueeze(0))[:-1]:
-        units = torch.cat([read, torch.ones_like(read[..., :1])], dim=-1)
-        found.append(units.transpose(1, 2) @ units / units.shape[1])
-    return found
+    reads = network.layer_inputs(weights, inputs.unsqueeze(0))[:-1]
+    units = [torch.cat([read, torch.ones_like(read[..., :1])], dim=-1) for read in reads]
+    return [layer.transpose(1, 2) @ layer / layer.shape[1] for layer in units]

@@ -56,9 +56,10 @@ class Lessons:
 
     def rehearse(self, entry: Regime, memory: Memory) -> None:
         """A kept regime is learned on together with what it says of the inputs at which it was seen."""
-        if entry.standing is Standing.KEPT and entry.seen is not None and not self._learned:
-            predicted = memory.predict(*entry.seen)[memory.order.index(entry.index)]
-            self._rehearsed = Steps(*entry.seen, predicted)
+        inputs = entry.inputs
+        if entry.standing is Standing.KEPT and inputs is not None and not self._learned:
+            predicted = memory.predict(*inputs)[memory.order.index(entry.index)]
+            self._rehearsed = Steps(*inputs, predicted)
 
     @property
     def rows(self) -> list[Row]:

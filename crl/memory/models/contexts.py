@@ -11,6 +11,7 @@ from torch import Tensor
 from crl import restoring
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
+from crl.memory.models.regime import Regime
 from crl.memory.models.steps import Steps
 
 FEW = 3
@@ -78,7 +79,7 @@ class ContextMemory(Memory):
     def _state(self) -> dict[str, Any]:
         return {"contexts": {index: value.clone() for index, value in self._contexts.items()}, "fitted": self._fitted}
 
-    def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
+    def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
         contexts = restoring.tensors(state["contexts"], "contexts", self._bridge.nominal)
         if sorted(contexts) != sorted(regimes):
             raise restoring.UnfitStateError("contexts are of other regimes than those of the memory")

@@ -20,7 +20,7 @@ from crl.config import Config
 from crl.continual.generators.hypercrl import HyperCRL
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
-from crl.memory.models.regime import Standing
+from crl.memory.models.regime import Regime, Standing
 from crl.memory.models.relative import GOOD, NO_CONTEXTS, RelativeContexts
 from crl.memory.models.steps import Steps
 from crl.memory.models.units import Units
@@ -186,7 +186,7 @@ class HyperMemory(Memory):
         relative = self._relative.state_dict()
         return {"strategy": self._strategy.state_dict(), "learning": learning, "before": before, "relative": relative}
 
-    def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
+    def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
         with restoring.part("strategy"):
             self._strategy.load_state_dict(state["strategy"])
         if sorted(self._strategy.embeddings) != sorted(regimes):
@@ -194,7 +194,7 @@ class HyperMemory(Memory):
         self._before = restoring.same(state["before"], "before", self._strategy.parameters)
         with restoring.part("relative"):
             # Memories of before contexts were folded in have none.
-            self._relative.load_state_dict(state.get("relative", NO_CONTEXTS), regimes)
+            self._relative.load_state_dict(state.get("relative", NO_CONTEXTS), list(regimes))
         with restoring.part("learning"):
             learning = state["learning"]
             self._own = restoring.tensor(learning["own"], "own", self._own)

@@ -166,13 +166,22 @@ class Memory(ABC):
         """Bytes that it takes, without caches and optimisers.
 
         ``per_regime``: mean over the regimes beside the nominal one, of which ``prediction`` is what they are predicted
-        by, and ``record`` what is noted of them beside; ``once``: whatever there is of regimes.
+        by, and ``record`` what is noted of them beside; ``once``: whatever there is of regimes, with the one that is
+        in force or being opened, if its entry is only made when it is left.
         """
         others = [entry for entry in self.regimes.values() if entry.index != NOMINAL]
-        count = max(1, len(others))
-        predicts = sum(self._own_bytes(entry.index) for entry in others) / count
-        notes = sum(entry.kept_bytes() for entry in others) / count
-        return {"per_regime": predicts + notes, "prediction": predicts, "record": notes, "once": self._once_bytes()}
+        made = [entry for entry in others if not self._at_work(entry.index)]
+        count = max(1, len(made))
+        predicts = sum(self._own_bytes(entry.index) for entry in made) / count
+        notes = sum(entry.kept_bytes() for entry in made) / count
+        work = sum(self._own_bytes(entry.index) + entry.kept_bytes() for entry in others if self._at_work(entry.index))
+        once = self._once_bytes() + work
+        return {"per_regime": predicts + notes, "prediction": predicts, "record": notes, "once": once}
+
+    def _at_work(self, regime: int) -> bool:
+        """Whether what is kept of a regime is still to be made of what it was learned from."""
+        del regime
+        return False
 
     @abstractmethod
     def _own_bytes(self, regime: int) -> int:
@@ -214,10 +223,11 @@ class Memory(ABC):
                 f"the memory holds {len(entries)} regimes, this one at most {self.most}",
                 f"set memory.most={len(entries)} or more",
             )
-        self._load(state["predicts"], [entry.index for entry in entries])
-        self.regimes = {entry.index: entry for entry in entries}
+        known = {entry.index: entry for entry in entries}
+        self._load(state["predicts"], known)
+        self.regimes = known
         self.opened = int(state["opened"])
 
     @abstractmethod
-    def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
-        """Restore what :meth:`_state` returned, for regimes of these numbers."""
+    def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
+        """Restore what :meth:`_state` returned, for these regimes by number."""

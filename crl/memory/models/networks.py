@@ -12,6 +12,7 @@ from torch import Tensor
 from crl import restoring
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL
+from crl.memory.models.regime import Regime
 from crl.memory.models.steps import Steps
 from crl.memory.models.under_contexts import UnderContexts
 from crl.memory.models.units import Units
@@ -77,8 +78,8 @@ class NetworkMemory(UnderContexts):
             learning |= {"moving": self._moving.detach().clone(), "taken": self._taken}
         return {**self._shared_state("weights"), "learning": learning}
 
-    def _load(self, state: Mapping[str, Any], regimes: list[int]) -> None:
-        self._load_shared(state, regimes, "weights", "weights")
+    def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
+        self._load_shared(state, list(regimes), "weights", "weights")
         with restoring.part("learning"):
             self._learning = int(state["learning"]["regime"])
             if self._learning != NOMINAL:

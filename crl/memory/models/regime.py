@@ -12,6 +12,8 @@ from torch import Tensor
 
 from crl import restoring
 
+COUNTS = 5
+"""Whole numbers that an entry has: its own, visits, transitions, first and last step."""
 CONSISTENT = 1.4826
 """Median absolute deviation times this is the standard deviation of normal residuals."""
 
@@ -38,7 +40,8 @@ class Regime:
         last: Step at which it was met last.
         standing: Whether it is kept.
         scale: Robust deviation (MAD) of its residuals in common units, [D], zero before any is known.
-        seen: Where it was seen: a few observations [K, S] and actions [K, A] that cover what it was learned from.
+        seen: Where it was seen: a few observations [K, S] and actions [K, A] that cover what it was learned from. As
+            16-bit numbers once a memory has made them few.
     """
 
     index: int
@@ -60,14 +63,21 @@ class Regime:
         """Set the robust deviation by residuals in common units [N, D]; rare ones (stops, spins) must not widen it."""
         self.scale = robust_scale(residuals)
 
+    @property
+    def inputs(self) -> tuple[Tensor, Tensor] | None:
+        """:attr:`seen` as what models read."""
+        return None if self.seen is None else (self.seen[0].float(), self.seen[1].float())
+
     def kept_bytes(self) -> int:
-        """Bytes of the tensors."""
-        return sum(part.numel() * part.element_size() for part in (self.scale, *(self.seen or ())))
+        """Bytes of the tensors, and 4 for its number and for each of its four counts."""
+        return COUNTS * 4 + sum(int(part.nbytes) for part in (self.scale, *(self.seen or ())))
 
     def state_dict(self) -> dict[str, Any]:
         """The entry as plain data."""
         seen = None if self.seen is None else [part.clone() for part in self.seen]
-        return {**vars(self), "standing": self.standing.value, "scale": self.scale.clone(), "seen": seen}
+        half = seen is not None and seen[0].dtype is torch.float16
+        own = {"standing": self.standing.value, "scale": self.scale.clone(), "seen": seen, "half": half}
+        return {**vars(self), **own}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], size: int) -> Regime:
@@ -82,7 +92,7 @@ class Regime:
             name = None if state["name"] is None else str(state["name"])
             seen = None
             if state["seen"] is not None:
-                like = torch.zeros(0)
+                like = torch.zeros(0, dtype=torch.float16 if state.get("half", False) else torch.float32)
                 first, second = (restoring.tensor(part, "seen", like, (None, None)) for part in state["seen"])
                 seen = (first, second)
             return cls(size=size, name=name, standing=Standing(state["standing"]), scale=scale, seen=seen, **counts)

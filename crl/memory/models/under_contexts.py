@@ -96,11 +96,19 @@ class UnderContexts(Memory):
 
     def _load_shared(self, state: Mapping[str, Any], regimes: list[int], name: str, about: str) -> None:
         """Restore what :meth:`_shared_state` gave; ``about`` says what it is."""
+        kept = self._read_kept(state, regimes, name, about)
+        self._load_contexts(state, regimes)
+        for index in regimes:
+            self._set(index, kept[index])
+
+    def _read_kept(self, state: Mapping[str, Any], regimes: list[int], name: str, about: str) -> dict[int, Tensor]:
         kept = restoring.tensors(state[name], name, self._kept[NOMINAL])
         if sorted(kept) != sorted(regimes):
             raise restoring.UnfitStateError(f"{about} are of other regimes than those of the memory")
+        return kept
+
+    def _load_contexts(self, state: Mapping[str, Any], regimes: list[int]) -> None:
+        """Restore the contexts of :meth:`_shared_state`."""
         with restoring.part("relative"):
             # Memories of before contexts were folded in have none.
             self._relative.load_state_dict(state.get("relative", NO_CONTEXTS), regimes)
-        for index in regimes:
-            self._set(index, kept[index])

@@ -25,21 +25,22 @@ WIDER = 0.5
 
 def add(regime: Regime, base: BaseModel, observation: Tensor, action: Tensor) -> None:
     """Note an input ([S] and [A]) that was learned, if none is near it and there is room."""
-    row = (observation.unsqueeze(0), action.unsqueeze(0))
-    if regime.seen is None:
+    row, inputs = (observation.unsqueeze(0), action.unsqueeze(0)), regime.inputs
+    if inputs is None:
         regime.seen = (row[0].clone(), row[1].clone())
-    elif len(regime.seen[1]) < MOST and float(distance(regime.seen, base, *row)) > SPACING:
-        regime.seen = (torch.cat([regime.seen[0], row[0]]), torch.cat([regime.seen[1], row[1]]))
+    elif len(inputs[1]) < MOST and float(distance(inputs, base, *row)) > SPACING:
+        regime.seen = (torch.cat([inputs[0], row[0]]), torch.cat([inputs[1], row[1]]))
 
 
 def widening(memory: Memory, regime: Regime, base: BaseModel, observation: Tensor, action: Tensor) -> Tensor:
     """What to add to the deviations of residuals, [N, D], at inputs [N, S] and [N, A]; 0 for a regime without any."""
-    if regime.seen is None:
+    inputs = regime.inputs
+    if inputs is None:
         return action.new_zeros(len(action), base.size)
     doubted = memory.doubt(regime.index, observation, action)
     if doubted is not None:
         return doubted
-    beyond = (distance(regime.seen, base, observation, action) - SPACING).clamp_min(0.0)
+    beyond = (distance(inputs, base, observation, action) - SPACING).clamp_min(0.0)
     return WIDER * beyond.unsqueeze(-1) * base.scale
 
 

@@ -45,12 +45,14 @@ class TaskInference:
         self._first = self._tasks.index(knowledge.task) if knowledge.task in self._tasks else len(tasks) - 1
         self._features = knowledge.model.features
         self._device = knowledge.device
+        self._spread = torch.stack([model.scale for model in self._models]).median(dim=0).values
         self._units = Units(self._common_unit(knowledge))
         self.begin()
 
     def begin(self) -> int:
         """Forget the last episode; returns the task that is believed before anything is seen: the newest."""
         self._sums = torch.zeros(len(self._tasks), dtype=torch.float64)
+        self._missed, self._moved = self._sums.clone(), 0.0
         self._believed = self._first
         return self.believed
 
@@ -64,6 +66,11 @@ class TaskInference:
         """Probability of every task, in the order of ``tasks``; equal priors."""
         return torch.softmax(self._sums, dim=0).tolist()
 
+    @property
+    def unexplained(self) -> float:
+        """Share of the squared changes since the episode began, in deviations, that the best of the tasks misses."""
+        return float(self._missed.min()) / self._moved if self._moved else 0.0
+
     def update(self, transition: Transition) -> int:
         """Take note of a transition; returns the task that is believed now."""
         before, action, after = (
@@ -76,6 +83,8 @@ class TaskInference:
         residuals = torch.stack([change - model.predict(before, action) for model in self._models])
         found = log_likelihood(self._units.scaled(residuals, change)).squeeze(-1)
         self._sums = KEPT * self._sums + found.double().cpu()
+        self._missed += (residuals / self._spread).square().sum(dim=(1, 2)).double().cpu()
+        self._moved += float((change / self._spread).square().sum())
         best = int(self._sums.argmax())
         if float(self._sums[best] - self._sums[self._believed]) > SURE:
             self._believed = best
@@ -83,8 +92,7 @@ class TaskInference:
 
     def _common_unit(self, knowledge: Knowledge) -> Tensor:
         """Robust deviation of the residuals of the task whose transitions are there, [D]."""
-        spread = torch.stack([model.scale for model in self._models]).median(dim=0).values
-        buffer = knowledge.buffer
+        spread, buffer = self._spread, knowledge.buffer
         if knowledge.task not in self._tasks or not len(buffer):
             return FINEST * spread
         rows = torch.linspace(0, len(buffer) - 1, min(len(buffer), SAMPLE)).long()

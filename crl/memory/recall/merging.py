@@ -85,7 +85,7 @@ def where_seen(memory: Memory, pair: tuple[int, int], base: BaseModel, units: Un
         neutral: The action [A] that effects of commands are measured from.
     """
     entries = [memory.regimes[index] for index in pair]
-    inputs = [entry.seen for entry in entries if entry.seen is not None]
+    inputs = [seen for entry in entries if (seen := entry.inputs) is not None]
     if not inputs:
         return 0.0
     observation, action = (torch.cat(parts) for parts in zip(*inputs, strict=True))

@@ -37,6 +37,7 @@ class Environment:
         return max((len(values) for values in self.vary.values()), default=1)
 
 
+BOUND = "the most that an episode can give"
 ZOO = "RL Baselines3 Zoo"
 ENVIRONMENTS: Mapping[str, Environment] = {
     "pendulum": Environment("gym:Pendulum-v1", 10, -157.0, f"SAC, 20,000 steps ({ZOO})"),
@@ -51,6 +52,8 @@ ENVIRONMENTS: Mapping[str, Environment] = {
     "swimmer": Environment("gym:Swimmer-v5", 2, 345.6, f"SAC, 1,000,000 steps, v3 ({ZOO})"),
     "hopper": Environment("gym:Hopper-v5", 3, 2325.5, f"SAC, 1,000,000 steps, v3 ({ZOO})"),
     "half_cheetah": Environment("gym:HalfCheetah-v5", 2, 9535.5, f"SAC, 1,000,000 steps, v3 ({ZOO})"),
+    "cartpole_balance": Environment("gym:dm_control/cartpole-balance-v0", 2, 1000.0, BOUND),
+    "cheetah_run": Environment("gym:dm_control/cheetah-run-v0", 2, 1000.0, BOUND),
 }
 """By preset (``configs/recipes``)."""
 

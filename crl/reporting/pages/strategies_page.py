@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from crl.config.declared.compositions import elements
+from crl.config.declared.compositions import compositions, elements
 from crl.reporting.measures import REFERENCE, Measures, Scale, comparable, finals, gather, measure, scale
 from crl.reporting.pages.compositions_section import section
 from crl.reporting.pages.parts import commits
@@ -134,7 +134,8 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
     singles = groups[REFERENCE]
     curved = [run for run in singles if run.results.get("episodes")]
     four = {name: kept(found["defaults"]) for name, found in new["methods"].items() if found["defaults"]}
-    lacking = [name for name, found in new["methods"].items() if not found["runs"] and name not in ten]
+    lacking = [name for name in compositions() if name not in ten]
+    without = [name for name in lacking if name not in four]
     lines = [
         "# All retention strategies on pole lengths",
         "",
@@ -163,7 +164,9 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
         *(f"- {problem}" for problem in problems),
     ]
     if lacking:
-        lines += ["", f"No run on ten lengths yet: {', '.join(f'`{name}`' for name in lacking)}.", ""]
+        lines += ["", f"No run on ten lengths yet: {_listed(lacking)}.", ""]
+    if without:
+        lines += [f"Of these, no run on four lengths either: {_listed(without)}.", ""]
     if four:
         lines += _four(four, zero, new)
     composed = target / "compositions.json"
@@ -176,6 +179,10 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
     page = target / "strategies.md"
     page.write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
     return page
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _four(four: Groups, zero: Mapping[str, float], new: Mapping[str, Any]) -> list[str]:

@@ -20,8 +20,8 @@ from crl.training.checkpoints.names import step_and_revision
 from crl.training.checkpoints.store import CheckpointStore
 from crl.types import ActionSpec, ObservationSpec, TaskSpec
 
-VERSION = 1
-"""Version of what is in the folder."""
+VERSION, READ = 2, (1, 2)
+"""Version of what is in the folder, and those that are read. 1: last layers are kept as they are."""
 MEMORY = "memory"
 """Name of the folder in a run that holds the memory."""
 
@@ -83,9 +83,9 @@ class MemoryFolder:
         loaded = self._store.load_latest()
         with restoring.part("memory"):
             version, robot, state = loaded.state["version"], loaded.state["robot"], loaded.state["state"]
-        if version != VERSION:
+        if version not in READ:
             raise MemoryFolderError(
-                f"the memory in {loaded.path} has version {version}, this crl reads {VERSION}",
+                f"the memory in {loaded.path} has version {version}, this crl reads {' and '.join(map(str, READ))}",
                 "install the crl that wrote it, or begin a new memory in another folder",
             )
         other = [name for name, mark in self._robot.items() if robot.get(name) != mark]

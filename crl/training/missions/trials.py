@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from multiprocessing import get_context
 from pathlib import Path
@@ -58,10 +58,18 @@ class Method:
     """Folder of a flow that `crl fit-flow` wrote, to fly with in place of a new one."""
     fit_seed: int | None = None
     """Seed of the run that the method is fitted in, where there are several as replicates; ``None``: the settings'."""
+    flown: tuple[str, ...] = ()
+    """More settings, which no fit reads: missions are flown with them, and methods that differ in them share a fit."""
+    label: str = ""
+    """Name to tell it from another one of the same refiner; empty: the refiner says enough."""
 
     @property
     def name(self) -> str:
         """Name of the method's folders and rows."""
+        return self.label or self._unlabelled
+
+    @property
+    def _unlabelled(self) -> str:
         return self.refiner if self.clipped else f"{self.refiner}_unclipped"
 
     @property
@@ -74,13 +82,13 @@ class Method:
         """Name of the run that the method is fitted in; kept, since composing settings takes a tenth of a second."""
         refiner = self.config().refiner
         own = self.flow is None and (refiner.identifies or refiner.randomised)
-        name = self.name if own else "nominal"
+        name = self._unlabelled if own else "nominal"
         return name if self.fit_seed is None else f"{name}-{self.fit_seed}"
 
     def fit_config(self) -> Config:
         """Configuration of the run that the method is fitted in."""
         if not self.fit.startswith("nominal"):
-            return self.config()
+            return replace(self, flown=()).config()
         return Method("none", True, self.settings, fit_seed=self.fit_seed).config()
 
     def config(self) -> Config:
@@ -88,7 +96,9 @@ class Method:
         extra = [f"refiner={self.refiner}", "missions.seeds=0", "videos=false"]
         if not self.clipped:
             extra += ["refiner.clipped=false", f"flow.field.box_scale={UNCLIPPED_BOX}"]
-        config = compose([*self.settings, *extra], unread=True)  # what another method reads is given to all
+        config = compose(
+            [*self.settings, *self.flown, *extra], unread=True
+        )  # what another method reads is given to all
         if self.fit_seed is not None:
             config.seed = self.fit_seed
         return config

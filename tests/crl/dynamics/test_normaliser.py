@@ -114,3 +114,20 @@ def test_a_weighted_batch_counts_as_often_as_its_weight_says() -> None:
     mean = weighted.mean
     weighted.update(first + 100, weight=0.0)
     assert torch.equal(weighted.mean, mean)
+
+
+def test_one_that_begins_at_another_has_its_moments_as_if_from_so_many_rows() -> None:
+    rows = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 2.0, 3.0]) + 5
+    more = torch.randn(40, 3, generator=torch.Generator().manual_seed(1))
+    other, one = Normaliser(torch.full((3,), 1e-6)), Normaliser(torch.full((3,), 1e-6))
+    other.update(rows.repeat(10, 1))
+    other.freeze()
+    one.begin_at(other, 40)
+    torch.testing.assert_close(one.mean, other.mean)
+    torch.testing.assert_close(one.std, other.std)
+    one.update(more)
+    both = Normaliser(torch.full((3,), 1e-6))
+    both.update(torch.cat([rows, more]))
+    torch.testing.assert_close(one.mean, both.mean)
+    torch.testing.assert_close(one.std, both.std)
+    torch.testing.assert_close(other.mean, rows.mean(dim=0))

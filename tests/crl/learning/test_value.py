@@ -31,8 +31,8 @@ def walk() -> Steps:
     return Steps(first, torch.ones(len(before)), second, torch.tensor((after < 0) | (after >= PLACES)))
 
 
-def fitted(steps: int = 3000) -> tuple[Value, Adam]:
-    value = Value(1, DISCOUNT, torch.device("cpu"))
+def fitted(steps: int = 3000, members: int = 1) -> tuple[Value, Adam]:
+    value = Value(1, DISCOUNT, torch.device("cpu"), members)
     value.start(torch.Generator().manual_seed(0))
     optimiser = Adam(value.parameters, 1e-3, 5.0)
     value.fit(walk(), steps, 512, optimiser, torch.Generator().manual_seed(1))
@@ -52,9 +52,28 @@ def test_it_keeps_to_the_range_of_rewards() -> None:
     assert ((far >= 0) & (far <= 1 / (1 - DISCOUNT) + 1e-5)).all()
 
 
-def test_it_goes_on_to_the_bit() -> None:
-    whole, optimiser = fitted(100)
-    again = Value(1, DISCOUNT, torch.device("cpu"))
+def test_of_several_networks_the_least_counts() -> None:
+    """Each is a value by itself; what they say of places far from all that was seen differs."""
+    value, _ = fitted(100, members=3)
+    far = torch.tensor([[[-40.0], [40.0]], [[60.0], [-60.0]]])
+    alone = []
+    for member in range(3):
+        single, state = Value(1, DISCOUNT, torch.device("cpu")), value.state_dict()
+        for part in ("parameters", "copy"):
+            for name, found in state[part].items():  # matrices [V, N, O], biases [V, 1, O]
+                state[part][name] = found[member] if name.startswith("matrix") else found[member, 0]
+        single.load_state_dict(state)
+        alone.append(single(far))
+    assert value(far).shape == (2, 2)
+    torch.testing.assert_close(value(far[0, 1]), value(far)[0, 1])
+    torch.testing.assert_close(value(far), torch.stack(alone).amin(dim=0))
+    assert (torch.stack(alone).amax(dim=0) - value(far)).max() > 0.1
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_it_goes_on_to_the_bit(members: int) -> None:
+    whole, optimiser = fitted(100, members)
+    again = Value(1, DISCOUNT, torch.device("cpu"), members)
     again.load_state_dict(whole.state_dict())
     resumed = Adam(again.parameters, 1e-3, 5.0)
     resumed.load_state_dict(optimiser.state_dict())
@@ -63,7 +82,7 @@ def test_it_goes_on_to_the_bit() -> None:
     seen = torch.linspace(-1, 5, 7).unsqueeze(-1)
     assert torch.equal(whole(seen), again(seen))
     with pytest.raises(Exception, match="matrix0"):
-        Value(2, DISCOUNT, torch.device("cpu")).load_state_dict(whole.state_dict())
+        Value(2, DISCOUNT, torch.device("cpu"), members).load_state_dict(whole.state_dict())
 
 
 @pytest.mark.parametrize("most", [1, 4])

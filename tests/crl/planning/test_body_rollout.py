@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -132,6 +133,30 @@ def test_actions_are_unrolled_as_what_the_body_is_able_to_do() -> None:
         assert not torch.equal(rollout(observation, actions), expected)
         rollout.reach = lambda wanted: 0.5 * wanted.clamp(-1, 1)
         assert torch.equal(rollout(observation, actions), expected)
+
+
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+@pytest.mark.parametrize("kind", ["pose alone", "all"])
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_context_is_held_over_all_steps(kind: str, ensemble: int, kernel: Literal["auto", "torch"]) -> None:
+    spec = fields(*KINDS[kind])
+    body, plain = Body(spec, ACTION, context=3), Body(spec, ACTION)
+    source = torch.Generator().manual_seed(3)
+    given = torch.randn(50, body.features, generator=source), torch.randn(50, 2, generator=source)
+    rows = Rows(*given, torch.randn(50, body.changes, generator=source))
+    model = task_model(body, spec, ACTION, rows, hidden=(9, 8), ensemble=ensemble)
+    model.model.config.kernel = kernel
+    observation, actions = torch.randn(spec.size, generator=source), torch.rand(4, 5, 2, generator=source)
+    context = torch.tensor([0.5, -1.0, 2.0])
+    found = BodyRollout(plain, model, None, context)(observation, actions)
+
+    class Told(TaskModel):
+        def predict(self, observation: Tensor, action: Tensor) -> Tensor:
+            return super().predict(torch.cat([observation, context.expand(len(observation), -1)], dim=-1), action)
+
+    known = Told(model.model, model.weights, model.normalisers)
+    close(found, torch.stack([slow(plain, known, spec, observation, one, None) for one in actions]), spec)
+    assert float((BodyRollout(plain, model, None, 0 * context)(observation, actions) - found).abs().max()) > 1e-2
 
 
 @pytest.mark.parametrize("hidden", [(9,), (9, 8, 7)])

@@ -83,7 +83,7 @@ def test_new_tasks_have_their_own_budget(old: Path) -> None:
     assert [visit["steps"] for visit in tiny.lines(Path(results["run"]), "visit")] == [64, 64, 32]
 
 
-@pytest.mark.parametrize(("strategy", "start"), [("hypercrl", "nearest"), ("finetune", "fresh")])
+@pytest.mark.parametrize(("strategy", "start"), [("hypercrl", "recalled"), ("finetune", "fresh")])
 def test_new_tasks_start_from_the_nearest_where_the_strategy_can(strategy: str, start: str, tmp_path: Path) -> None:
     train(tiny.settings(tmp_path, f"continual={strategy}"), tiny.quiet()[0])
     assert grow(tmp_path / "run", None, [2]).continual.start == start

@@ -133,6 +133,19 @@ def test_the_long_term_adapter_answers_and_holds_the_working_one() -> None:
     assert away[30.0] < 0.5 * away[0.0]
 
 
+def test_replay_keeps_what_one_adapter_for_all_tasks_loses() -> None:
+    lost = {}
+    for name in ("conpet_static", "crl.continual.generators.lora.low_rank:LowRank"):
+        strategy = adapted(name)
+        learn(strategy, 1, 60)
+        learn(strategy, 0, 150)
+        before = error(strategy, 0)
+        learn(strategy, 2, 150)
+        lost[name] = error(strategy, 0) - before
+    kept, without = lost.values()
+    assert kept < 0.4 * without
+
+
 def test_the_selector_starts_from_the_adapter_that_knows_the_data() -> None:
     strategy = adapted("conpet")
     assert isinstance(strategy, ConPET)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
-from crl.continual.gradients.coso import CoSO, sketched
+from crl.continual.gradients.coso import CoSO
 from crl.continual.gradients.hebbian import Hebbian, oja, orthonormal
 from crl.continual.gradients.projected import with_constant
 from crl.continual.gradients.sculpting import Sculpting, large
+from crl.continual.gradients.sketching import sketched
 from crl.dynamics.network import TargetNetwork
 from crl.errors import SettingsError
 from tests.crl.continual.trials import error, learn, network_of, part_of, strategy_of

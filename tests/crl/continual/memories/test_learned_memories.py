@@ -64,6 +64,8 @@ def test_distilled_inputs_have_the_moments_of_all_in_networks_that_they_never_sa
     [
         ("distilled", {}),
         ("hypercrl+distilled", {}),
+        ("self_distilled", {}),
+        ("selected", {}),
         ("perturbed", {}),
         ("mixing", {"mixing_every": 10}),
         ("generative", {"generative_strength": 3.0}),
@@ -140,12 +142,15 @@ def test_the_network_before_the_task_answers(name: str, kind: type[Any]) -> None
 
 def test_generated_inputs_have_the_mean_and_covariance_of_the_task() -> None:
     strategy = strategy_of("generative")
-    learn(strategy, 0, 2, rows=400)
+    learn(strategy, 0, 2, end=False)
+    rows = rows_of(0, 500, count=400)
+    real = rows.observation @ torch.tensor([[2.0, 1.0], [0.0, 0.5]]) + torch.tensor([1.0, -1.0])
+    strategy.end_task(Windows(real, rows.actions, rows.next_observations))
     part: Generative = part_of(strategy, Generative)
-    drawn, real = part.inputs(0, 20000), rows_of(0, 500, count=400).observation
+    drawn = part.inputs(0, 20000)
     assert drawn is not None
-    torch.testing.assert_close(drawn.mean(dim=0), real.mean(dim=0), atol=0.03, rtol=0)
-    torch.testing.assert_close(torch.cov(drawn.T), torch.cov(real.T), atol=0.05, rtol=0)
+    torch.testing.assert_close(drawn.mean(dim=0), real.mean(dim=0), atol=0.05, rtol=0)
+    torch.testing.assert_close(torch.cov(drawn.T), torch.cov(real.T), atol=0.1, rtol=0.05)
 
 
 def test_the_weights_of_zscl_are_the_plain_mean_from_the_task_before_on() -> None:

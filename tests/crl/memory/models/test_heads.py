@@ -8,14 +8,16 @@ import torch
 from crl.memory.models.heads import HeadMemory
 from crl.memory.models.steps import Steps
 from crl.memory.recall.coverage import add
-from tests.crl.memory.unicycle import drive, gains, make_bridge, squared, units
+from crl.restoring import UnfitStateError
+from tests.crl.memory.unicycle import drive, make_bridge, squared, units
 
 SPREAD = 0.15
+INPUTS = 8
 
 
 def memory() -> HeadMemory:
     """An empty memory."""
-    return HeadMemory(make_bridge(), units(), 8, spread=SPREAD)
+    return HeadMemory(make_bridge(), units(), 8, spread=SPREAD, inputs=INPUTS)
 
 
 def part(steps: Steps, start: int, end: int) -> Steps:
@@ -65,17 +67,87 @@ def test_a_regime_is_predicted_better_than_its_context_can() -> None:
     assert error() < 0.5 * before
 
 
-def test_no_more_is_kept_of_a_regime_than_a_layer_and_a_context() -> None:
-    heads = memory()
-    for seed, effect in enumerate((gains(1, -1), squared)):
-        steps = drive(effect, 20, seed)
-        index, _ = heads.open(0, steps, 0)
-        heads.learn(index, steps, 1, torch.Generator())
+def learned(count: int = 60) -> tuple[HeadMemory, int]:
+    """A memory that has learned a regime, and noted where it was seen."""
+    heads, steps = memory(), drive(squared, count, 2)
+    index, _ = heads.open(0, part(steps, 0, 6), 0)
+    heads.learn(index, steps, 1, torch.Generator())
+    for observation, action in zip(steps.observation, steps.action, strict=True):
+        add(heads.regimes[index], heads.base, observation, action)
+    return heads, index
+
+
+def predicted(heads: HeadMemory, index: int, steps: Steps) -> torch.Tensor:
+    return heads.predict(steps.observation, steps.action)[heads.order.index(index)]
+
+
+def test_a_few_transitions_are_kept_of_a_regime_that_is_left() -> None:
+    heads, index = learned()
+    once, size = heads.kept_bytes()["once"], 4 * (heads.base.network.head_size + len(make_bridge().nominal))
+    assert once == 4 * heads.base.network.size + size + heads.regimes[index].kept_bytes()  # the one at work
+    assert heads.kept_bytes()["per_regime"] == 0
+    heads.rest()
     kept = heads.kept_bytes()
-    size = 4 * (heads.base.network.head_size + len(make_bridge().nominal))
-    assert kept["prediction"] == size
-    assert kept["per_regime"] == pytest.approx(size + kept["record"])
+    reads, changes = heads.base.reads + 2, heads.base.size
+    assert kept["prediction"] == 2 * INPUTS * changes + 4 * len(make_bridge().nominal)
+    assert kept["record"] == 2 * INPUTS * reads + 4 * changes + 20
+    assert kept["per_regime"] == kept["prediction"] + kept["record"]
     assert kept["once"] == 4 * heads.base.network.size
+
+
+@pytest.mark.parametrize(("inputs", "share"), [(8, 0.5), (32, 0.1)])
+def test_a_regime_that_is_left_is_predicted_nearly_as_before(inputs: int, share: float) -> None:
+    heads, index = learned()
+    heads._inputs = inputs
+    later = drive(squared, 64, 3)
+    known, nominal = predicted(heads, index, later), predicted(heads, 0, later)
+    context = heads.base.predict(heads._relative.weights(index, heads.base.weights).unsqueeze(0), *later.parts[:2])[0]
+    heads.rest()
+    after = predicted(heads, index, later)
+    assert not torch.equal(after, known)
+    lost = (after - known).square().mean().sqrt()
+    assert float(lost) < share * float((context - known).square().mean().sqrt())
+    assert torch.equal(predicted(heads, 0, later), nominal)
+    heads.rest()
+    assert torch.equal(predicted(heads, index, later), after)  # nothing wears away by resting again
+
+
+def test_what_is_used_of_a_regime_that_was_left_is_what_was_kept() -> None:
+    heads, index = learned()
+    heads.rest()
+    add(heads.regimes[index], heads.base, torch.zeros(heads.base.reads), 0.3 * torch.ones(2))
+    for _ in range(2):  # once with an input seen since, once without
+        other, later = memory(), drive(squared, 20, 7)
+        other.load_state_dict(heads.state_dict())
+        assert torch.equal(other.weights(index), heads.weights(index))
+        assert other.kept_bytes() == heads.kept_bytes()
+        for one in (heads, other):
+            one.rest()
+        assert torch.equal(other.weights(index), heads.weights(index))
+        doubts = [one.doubt(index, later.observation, later.action) for one in (heads, other)]
+        assert doubts[0] is not None
+        assert doubts[1] is not None
+        assert torch.equal(doubts[0], doubts[1])
+
+
+def test_a_memory_of_before_is_read_with_its_layers() -> None:
+    heads, index = learned()
+    state = heads.state_dict()
+    assert not state["predicts"].pop("outputs")
+    for entry in state["regimes"]:
+        del entry["half"]
+    other = memory()
+    other.load_state_dict(state)
+    assert torch.equal(other.weights(index), heads.weights(index))
+
+
+def test_outputs_of_other_inputs_are_refused() -> None:
+    heads, index = learned()
+    heads.rest()
+    state = heads.state_dict()
+    state["predicts"]["outputs"][index] = state["predicts"]["outputs"][index][1:]
+    with pytest.raises(UnfitStateError, match="other inputs"):
+        memory().load_state_dict(state)
 
 
 def test_what_is_not_finite_changes_nothing() -> None:

@@ -153,6 +153,19 @@ def test_methods_that_need_the_nominal_model_alone_share_its_fit() -> None:
     assert Method("oracle", False, SETTINGS).fit_config().refiner.clipped
 
 
+@pytest.mark.parametrize("refiner", ["none", "afm"])
+def test_methods_that_differ_in_what_is_flown_alone_share_a_fit(refiner: str) -> None:
+    plain = Method(refiner, True, SETTINGS)
+    slow, fast = (
+        Method(refiner, True, SETTINGS, flown=(f"body.online_lr={rate}",), label=name)
+        for name, rate in (("slow", 1e-4), ("fast", 1e-2))
+    )
+    assert slow.fit == fast.fit == plain.fit
+    assert slow.fit_config() == fast.fit_config() == plain.fit_config()
+    assert (slow.name, slow.config().body.online_lr) == ("slow", 1e-4)
+    assert (fast.name, fast.config().body.online_lr) == ("fast", 1e-2)
+
+
 def test_every_mission_is_flown_once_and_said(one: tuple[Path, list[tuple[int, int, str]]], bend: Path) -> None:
     folder, said = one
     trials = planned(bend)
