@@ -45,6 +45,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("life", "drift"): 0.0,
     ("life", "combine"): 0.0,
     ("memory", "spread"): 0.15,
+    ("memory", "resolution"): 0.02,
+    ("memory", "belief.forgiven"): None,
     ("memory", "inputs"): 32,
     ("dynamics", "kernel"): "auto",
     ("dynamics", "precision"): "float32",

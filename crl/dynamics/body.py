@@ -112,7 +112,7 @@ class Body:
     def state_layout(self) -> Layout:
         """How the compiled kernel reads and moves velocities and state; angles are not wrapped."""
         kinds = ["free_angle" if index in self.angles else "linear" for index in range(len(self.state))]
-        return Layout(kinds, self.low, self.high, self._first)
+        return Layout(kinds, self.low, self.high, self._first, bool(self.remembered))
 
     def read(self, state: Tensor) -> Tensor:
         """Features [..., F] of the velocities and the state [..., N]: angles as cosine and sine."""

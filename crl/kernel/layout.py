@@ -25,12 +25,14 @@ class Layout:
         low: Least values of the state's numbers, [N].
         high: Greatest values, [N].
         first_change: How many changes come before those of the state.
+        fed_back: Whether the changes of the step before are read, after everything else.
     """
 
     kinds: Sequence[str]
     low: Tensor
     high: Tensor
     first_change: int = 0
+    fed_back: bool = False
 
     @property
     def numbers(self) -> int:

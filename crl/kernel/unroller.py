@@ -30,8 +30,9 @@ class Unroller:
     Args:
         layout: How a state is read and moved.
         layers: Matrix [E, in, out] and bias [E, 1, out] of every layer, float32 on the CPU. The first one reads the
-            features of the state (:class:`~crl.kernel.layout.Layout`) and then the A drives. The matrices between the
-            first and the last may all be bfloat16: then what they read is rounded to it, too, and sums are float32.
+            features of the state (:class:`~crl.kernel.layout.Layout`), then the A drives, and then the changes of the
+            step before, if the layout says so. The matrices between the first and the last may all be bfloat16: then
+            what they read is rounded to it, too, and sums are float32.
         activation: Of all layers but the last: ``silu``, ``relu``, ``elu`` or ``tanh``.
         instructions: One of the processor's instruction sets (:attr:`~crl.kernel.library.Library.sets`); the best
             one by default.
@@ -63,7 +64,8 @@ class Unroller:
         widths = _widths(layout, layers)
         self._library, self._set = found.loaded, SETS.index(chosen)
         self._states, self._changes = layout.numbers, layout.changes
-        self._drives = widths[0] - layout.features
+        fed_back = layout.changes if layout.fed_back else 0
+        self._drives = widths[0] - layout.features - fed_back
         self._widths = torch.tensor(widths, dtype=torch.int32)
         self._kinds = torch.tensor([KINDS[kind] for kind in layout.kinds], dtype=torch.int32)
         self._low, self._high = layout.low.float().contiguous(), layout.high.float().contiguous()
@@ -77,6 +79,7 @@ class Unroller:
             self._states,
             self._drives,
             self._changes,
+            fed_back,
             layout.first_change,
             halves,
             *(part.data_ptr() for part in (self._widths, self._kinds, self._low, self._high, self._weights)),
@@ -91,7 +94,9 @@ class Unroller:
             )
         return packed
 
-    def __call__(self, start: Tensor, drives: Tensor, offset: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, start: Tensor, drives: Tensor, offset: Tensor | None = None, before: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """States and changes under drives, float32 on the CPU; no gradients are recorded.
 
         With more than one PyTorch thread, the paths are shared among as many; the result is the same to the bit.
@@ -100,6 +105,7 @@ class Unroller:
             start: Where all paths begin, [N], or each of them, [K, N].
             drives: What is read beside the state in each step, [K, H, A].
             offset: Added to the changes of every step, [D].
+            before: Changes of the step before the first, [D], for networks that read them; ``None``: zeros.
 
         Returns:
             States [K, H + 1, N], the first of which are the start, and changes [K, H, D].
@@ -113,6 +119,8 @@ class Unroller:
         drives = _checked("the drives", drives, (samples, horizon, self._drives))
         if offset is not None:
             offset = _checked("the offset", offset, (self._changes,))
+        if before is not None:
+            before = _checked("the changes before", before, (self._changes,))
         states = torch.empty(samples, horizon + 1, self._states)
         changes = torch.empty(samples, horizon, self._changes)
 
@@ -123,6 +131,7 @@ class Unroller:
                 (start[first:] if start.dim() == 2 else start).data_ptr(),
                 self._states if start.dim() == 2 else 0,
                 None if offset is None else offset.data_ptr(),
+                None if before is None else before.data_ptr(),
                 drives[first:].data_ptr(),
                 states[first:].data_ptr(),
                 changes[first:].data_ptr(),
@@ -152,11 +161,12 @@ def _widths(layout: Layout, layers: Sequence[tuple[Tensor, Tensor]]) -> list[int
         _checked(f"the matrix of layer {index}", matrix, (members, widths[-1], outputs))
         _checked(f"the bias of layer {index}", bias, (members, 1, outputs))
         widths.append(outputs)
-    if read < layout.features or widths[-1] != layout.changes:
+    least = layout.features + (layout.changes if layout.fed_back else 0)
+    if read < least or widths[-1] != layout.changes:
         raise KernelError(
             f"a network of {read} inputs and {widths[-1]} outputs does not fit a state of {layout.features} features "
             f"and {layout.changes} changes",
-            "the first layer reads the features, then the drives; the last one gives the changes",
+            "the first layer reads features, drives and what is fed back, in this order; the last gives the changes",
         )
     return widths
 

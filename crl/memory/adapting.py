@@ -89,7 +89,7 @@ class LifelongAdaptation(Adaptation):
         assert self.known is not None
         planner.limit(self.known.limits())
         model = self.known.rollout()
-        plan = planner.plan(model, task.reward, observation, generator)
+        plan = planner.plan(model, task.reward, self.known.perceived(observation), generator)
         return plan if model.reach is None else replace(plan, actions=model.reach(plan.actions))
 
     def observe(self, transition: Transition) -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from crl.adaptation.authority import reachable_spec
+from crl.adaptation.nominal_model import replaced
 from crl.config.sections.memory import MemoryConfig
 from crl.dynamics.body import Body
 from crl.dynamics.task_model import TaskModel
@@ -65,6 +66,13 @@ class Lifelong:
         if force.context is not None:
             rollout.reach = self._bridge.reach(force.context)
         return rollout
+
+    def perceived(self, observation: Tensor) -> Tensor:
+        """An observation [S] as what is unrolled reads it: the command before as what it amounts to under a bridge."""
+        context, at = self.belief.force.context, list(self._body.command)
+        if context is None or not at:
+            return observation
+        return replaced(observation, at, self._bridge.box.clip(self._bridge.effective(context, observation[at])))
 
     def limits(self) -> ActionSpec:
         """The range of planned actions that can be attained."""

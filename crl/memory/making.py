@@ -115,7 +115,7 @@ def fit_ground(
     residuals = model.body.change(seen, after)[cut:] - model.predict(seen[cut:], executed[cut:])
     floor = FLOOR * model.scale
     calibration = calibrate(residuals, floor, rate=config.flow.tracking.false_alarms)
-    return Ground(model, calibration, robust_scale(residuals).maximum(floor)), loss
+    return Ground(model, calibration, robust_scale(residuals).maximum(config.memory.resolution * model.scale)), loss
 
 
 def make_lifelong(

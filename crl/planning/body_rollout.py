@@ -51,9 +51,7 @@ class BodyRollout:
         self._middle = folded.middle
         self._last = folded.last
         self._last_bias = folded.last_bias.sum(dim=0)
-        self._compiled = None  # the kernel does not feed changes back
-        if not body.remembered:
-            self._compiled = compiled(_by_field(folded, body), body.state_layout(), model.model.config.kernel)
+        self._compiled = compiled(_by_field(folded, body), body.state_layout(), model.model.config.kernel)
         self.offset: Tensor | None = None
         """Added to the changes of every step, [D], in axes of the present heading: an estimated disturbance."""
         self.reach: Callable[[Tensor], Tensor] | None = None
@@ -84,7 +82,7 @@ class BodyRollout:
             before = torch.cat([observation[body.command].expand(samples, 1, -1), actions[:, :-1]], dim=1)
             driven = torch.cat([actions, before], dim=-1)
         if self._compiled is not None and not (driven.requires_grad or observation.requires_grad):
-            after, moves = self._compiled(observation[body.state], driven, self.offset)
+            after, moves = self._compiled(observation[body.state], driven, self.offset, self.before)
             return body.assemble(observation, body.wrapped(after[:, 1:]), moves, actions)
         state = observation[body.state].expand(samples, -1)
         if not body.state and not body.remembered:
@@ -128,7 +126,8 @@ class BodyRollout:
 def _by_field(folded: Folded, body: Body) -> Folded:
     """The networks with inputs as the kernel gives them: those of one element of the state after the other.
 
-    Then actions and the command before, as in the rollout; as a model reads them, the command comes first.
+    Then actions, the command before and the changes of the step before, as in the rollout; as a model reads them, the
+    command comes first, and the actions last.
     """
     levels = len(body.state) - len(body.angles)
     order: list[int] = []
@@ -138,6 +137,7 @@ def _by_field(folded: Folded, body: Body) -> Folded:
             order += [angle, angle + len(body.angles)]
         else:
             order.append(at - sum(other < at for other in body.angles))
-    of_action = range(body.state_features + body.commands, folded.first.shape[1])
-    of_command = range(body.state_features, body.state_features + body.commands)
-    return replace(folded, first=folded.first[:, [*order, *of_action, *of_command]])
+    ends = [body.state_features, body.state_features + body.commands, body.features]
+    of_command, of_before = range(*ends[:2]), range(*ends[1:])
+    of_action = range(body.features, folded.first.shape[1])
+    return replace(folded, first=folded.first[:, [*order, *of_action, *of_command, *of_before]])

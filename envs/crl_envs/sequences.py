@@ -179,7 +179,7 @@ HUSKY_LIFE: dict[str, Any] = {
 QUADROTOR_LIFE: dict[str, Any] = {
     "name": "quadrotor_life",
     "description": "a quadrotor flies through waypoints for ever while its autopilot changes, unannounced (MuJoCo)",
-    **_vehicle_life("crl/QuadrotorLife-v0", 300),
+    **_vehicle_life("crl/QuadrotorLife-v0", 150),
 }
 
 CARTPOLE_LIFE: dict[str, Any] = {

@@ -82,7 +82,7 @@ def test_the_executed_command_is_what_the_regime_makes_of_it() -> None:
         assert not terminated
         regime = env.unwrapped.regimes[info["regime"]]  # type: ignore[attr-defined]
         assert info["effect"] == pytest.approx(regime.effect(action / HALF) * HALF, abs=1e-6)
-        assert observation[10:14] == pytest.approx(action)  # as it was sent
+        assert observation[12:16] == pytest.approx(action)  # as it was sent
         met.add(info["regime"])
     assert len(met) > 2
 
@@ -99,7 +99,7 @@ def test_a_robot_that_touches_the_ground_has_crashed_and_its_life_goes_on() -> N
     assert info["cross_track"] < LOST
     observation, info = env.reset()
     assert info["crashes"] == 1
-    assert np.abs(observation[20:23]).max() < 1e-6  # at the waypoint before
+    assert np.abs(observation[22:25]).max() < 1e-6  # at the waypoint before
 
 
 def test_it_goes_on_to_the_bit() -> None:

@@ -30,6 +30,15 @@ class BeliefConfig:
         "A regime that explains a window but for commands at which it was never seen may leave so many times as much.",
         POSITIVE,
     )
+    forgiven: float | None = setting(
+        None,
+        (
+            "The regime in force may err by so much more where it was never seen, as a share of the effect of a "
+            "command; ``None``: without a limit. A body that reads much is nearly always somewhere new, and would "
+            "keep a regime through others."
+        ),
+        NOT_NEGATIVE,
+    )
     again: int = setting(8, "Transitions of a visit after which a kept regime is learned on.", COUNT, unit=STEPS)
     good: float = setting(1.0, "Mean squared residual up to which a kept regime is not learned on.", NOT_NEGATIVE)
 
@@ -56,6 +65,11 @@ class MemoryConfig:
             "with its commands is all but linear in them; wider first weights keep features that bend, from which "
             "kinks are learned."
         ),
+        POSITIVE,
+    )
+    resolution: float = setting(
+        0.02,
+        "Residuals below this share of the deviation of the changes do not matter: the least common unit.",
         POSITIVE,
     )
     base_steps: int = setting(3000, "Gradient steps on the nominal body, in the closing session.", COUNT)

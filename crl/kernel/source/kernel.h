@@ -17,6 +17,7 @@ typedef struct {
     int32_t states;        /* N: numbers of a state */
     int32_t drives;        /* A: numbers that are read beside the state */
     int32_t changes;       /* D: outputs */
+    int32_t fed_back;      /* D or 0: changes of the step before, read last */
     int32_t first_change;  /* where in the changes those of the state begin */
     int32_t halves;        /* whether layers between the first and the last multiply in bfloat16 */
     const int32_t *widths; /* [layers + 1]: inputs, hidden layers, D */
@@ -32,6 +33,7 @@ typedef struct {
     const float *start;   /* [N], or [K, N] */
     int64_t start_step;   /* 0, or N */
     const float *offset;  /* [D], added to the changes of every step; may be NULL */
+    const float *before;  /* [D], changes of the step before the first, if they are read; NULL: zeros */
     const float *drives;  /* [K, H, A] */
     float *states;        /* [K, H + 1, N]: the start, then the state after each step */
     float *changes;       /* [K, H, D]; may be NULL */

@@ -132,11 +132,14 @@ static void scatter(const float *block, int64_t step, int rows, int numbers, flo
 
 static void unroll(const crl_model *model, const crl_paths *paths, int64_t first, int rows, float *state, float *read,
                    float *hidden[2], float *own, float *change) {
-    int vectors = (rows + W - 1) / W, features = model->widths[0] - model->drives;
+    int vectors = (rows + W - 1) / W, features = model->widths[0] - model->drives - model->fed_back;
     int64_t horizon = paths->horizon, step = (horizon + 1) * model->states;
     float *states = paths->states + first * step;
+    float *fed = read + (int64_t)(features + model->drives) * ROWS;
     gather(paths->start + first * paths->start_step, paths->start_step, rows, model->states, state);
     scatter(state, step, rows, model->states, states);
+    for (int n = 0; n < model->fed_back; n++)
+        for (int v = 0; v < vectors; v++) AT(fed, n) = splat(paths->before ? paths->before[n] : 0.0f);
     for (int64_t h = 0; h < horizon; h++) {
         encode(model, vectors, state, read);
         gather(paths->drives + (first * horizon + h) * model->drives, horizon * model->drives, rows, model->drives,
@@ -145,6 +148,7 @@ static void unroll(const crl_model *model, const crl_paths *paths, int64_t first
         if (paths->offset)
             for (int n = 0; n < model->changes; n++)
                 for (int v = 0; v < vectors; v++) AT(change, n) += paths->offset[n];
+        if (model->fed_back) memcpy(fed, change, (size_t)model->changes * ROWS * sizeof(float));
         move(model, vectors, state, change + (int64_t)model->first_change * ROWS);
         scatter(state, step, rows, model->states, states + (h + 1) * model->states);
         if (paths->changes)

@@ -94,8 +94,8 @@ class Belief:
         before, self._labels.told = self._labels.told, label
         if label == before or (before is None and label == NOMINAL and self.force.regime == NOMINAL):
             return
-        self._changed = self.now + 1
-        self._leave(self._changed)
+        self._changed = self.now + 1 + self._bridge.lag
+        self._leave(self.now + 1)
         entry = self._labels.entry()
         if entry is None:
             self._build(NOMINAL)
@@ -174,7 +174,7 @@ class Belief:
     # ------------------------------------------------------------------ alarms
     def _alarmed(self, alarm: Alarm) -> None:
         """Recall: which known regime explains the transitions since the sum left zero?"""
-        seen = self._evidence.since(alarm.since)
+        seen = self._evidence.since(alarm.since + self._bridge.lag) or self._evidence.since(alarm.since)
         assert seen is not None  # the sum left zero at an informative transition
         if self.phase is Phase.KNOWN and self._explaining.tolerates(self._own(), seen):
             self.watch.reset(alarm.regime)  # another one explains the window better, or none does; but it does, too
@@ -190,7 +190,7 @@ class Belief:
             self.watch.reset(alarm.regime)
             self._go_on()
             return
-        self._changed = alarm.since
+        self._changed = alarm.since + self._bridge.lag
         self.alarms += 1
         self._leave(alarm.since)
         self._note("alarm", alarm.regime)

@@ -54,6 +54,11 @@ class Bridge:
         self.contexts = self._identifier(base.weights)
         self.nominal = self.contexts.nominal
 
+    @property
+    def lag(self) -> int:
+        """Steps after a change whose transitions are of two regimes: the command before was given to another body."""
+        return int(bool(self._command))
+
     def _model(self, weights: Tensor) -> NominalModel:
         return NominalModel(partial(self._change, weights.unsqueeze(0)), self._command, self._measured)
 

@@ -34,9 +34,15 @@ class Units:
             effect: Effects of the commands.
             wider: What the deviations are widened by beside, [D].
         """
-        square = (effect / self.unit).square().mean(dim=-1, keepdim=True)
-        unit = self.unit * (1 + ALLOWED**2 * square).sqrt()
+        unit = self.unit * (1 + ALLOWED**2 * self._square(effect)).sqrt()
         return residual / (unit if wider is None else unit + wider)
+
+    def size(self, effect: Tensor) -> Tensor:
+        """Root mean squares [..., N, 1] of effects [..., N, D] in common units."""
+        return self._square(effect).sqrt()
+
+    def _square(self, effect: Tensor) -> Tensor:
+        return (effect / self.unit).square().mean(dim=-1, keepdim=True)
 
     def informative(self, effects: Tensor) -> Tensor:
         """Which transitions say something, bool [N], by effects of their commands [R, N, D], seen and predicted."""

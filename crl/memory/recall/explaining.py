@@ -57,8 +57,8 @@ class Explaining:
 
         Two more model errors are allowed beside the one in common units. A learned regime's model errs: its own
         deviation counts where it is wider, up to :attr:`crl.memory.models.memory.Memory.widest`. And it may never have
-        been seen at commands like these (:mod:`crl.memory.recall.coverage`). Only whether the regime in force is over
-        is judged so; recall compares in common units.
+        been seen at commands like these (:mod:`crl.memory.recall.coverage`); of that, ``forgiven`` of the command's
+        effect counts at most. Only whether the regime in force is over is judged so; recall compares in common units.
 
         Args:
             entry: The regime.
@@ -67,6 +67,8 @@ class Explaining:
         """
         steps = seen.steps
         wider = widening(self._memory, entry, self._bridge.base, steps.observation, steps.action)
+        if self._config.forgiven is not None:
+            wider = wider.minimum(self._config.forgiven * self._units.size(seen.effects) * self._units.unit)
         return self._units.scaled(steps.change - predicted, seen.effects, wider) / entry.scale.clamp(
             1.0, self._memory.widest
         )

@@ -7,6 +7,7 @@ their order and its own fit of the nominal body; all arms of a seed live the sam
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
@@ -23,7 +24,7 @@ AFFINE = ("nominal", "gains", "coupled", "turned")
 """Words in the names of regimes that a context expresses."""
 ARMS = {
     "oracle": "oracle: told the truth at every step",
-    "networks": "lifelong, a context and a network per regime (the default)",
+    "networks": "lifelong, a context and a network per regime",
     "heads": "lifelong, a context and a last layer per regime",
     "hypercrl": "lifelong, a context and an embedding per regime",
     "told": "lifelong, told the regime at every step",
@@ -71,6 +72,7 @@ CRITERIA: tuple[tuple[str, Callable[[Life, Life], float | None], str, float], ..
     ("crashes beyond the oracle's", lambda life, oracle: life["crashes"] - oracle["crashes"], "<=", 0),
 )
 """What the default has to reach on average over the seeds: name, quantity of a life and the oracle's, sense, bound."""
+Criteria = Sequence[tuple[str, Callable[[Life, Life], float | None], str, float]]
 
 
 def mean(values: list[float]) -> Interval | None:
@@ -78,8 +80,8 @@ def mean(values: list[float]) -> Interval | None:
     return interval(np.array(values)) if values else None
 
 
-def table(lives: dict[str, dict[int, Life]]) -> Table:
-    """One row per arm."""
+def table(lives: dict[str, dict[int, Life]], default: str = "networks") -> Table:
+    """One row per arm; the default one says so."""
     columns = (
         *(Column("arm"), Column("seeds", Number("d")), Column("waypoints", Estimate(1), "per 1,000 steps")),
         *(Column("share of the oracle's", Estimate(3)), Column("cross-track", Estimate(3), "m")),
@@ -90,7 +92,8 @@ def table(lives: dict[str, dict[int, Life]]) -> Table:
         Column("CPU", Number(".0f"), "ms per step"),
     )
     oracle, rows = lives["oracle"], []
-    for arm, about in ARMS.items():
+    for arm, name in ARMS.items():
+        about = f"{name} (the default)" if arm == default else name
         every = [(life, oracle[seed]) for seed, life in lives.get(arm, {}).items() if seed in oracle]
         if not every:
             continue
@@ -118,9 +121,6 @@ def table(lives: dict[str, dict[int, Life]]) -> Table:
 def _mean(lives: list[Life], key: str) -> float | None:
     values = [life[key] for life in lives if life[key] is not None]
     return fmean(values) if values else None
-
-
-Criteria = Sequence[tuple[str, Callable[[Life, Life], float | None], str, float]]
 
 
 def verdicts(lives: dict[str, dict[int, Life]], arm: str, criteria: Criteria = CRITERIA) -> Table:
@@ -155,15 +155,51 @@ def short_table(lives: dict[str, dict[int, Life]]) -> Table:
     return Table.of([whole.columns[at] for at in chosen], [[row[at] for at in chosen] for row in whole.rows])
 
 
+@dataclass(frozen=True)
+class Lived:
+    """Whose lives a page shows.
+
+    Attributes:
+        title: Heading of the page.
+        who: The first words about the life.
+        default: The arm that the sequence's own settings choose; the criteria are for it.
+        criteria: What it has to reach.
+    """
+
+    title: str
+    who: str
+    default: str = "networks"
+    criteria: Criteria = CRITERIA
+
+
+SERVED: Criteria = (
+    ("returns recalled, or served as well by another regime's entry", lambda life, _: life.get("served"), ">=", 0.95),
+)
+"""What regimes that a context expresses equally well may share, as on the page of poles."""
+
+
+def _slower(criteria: Criteria, median: float) -> Criteria:
+    """The same with other bounds of the steps until a known regime is in force: a median, and three times as many."""
+    bounds = {"steps until a known regime is in force, median": median, "the same, 90 %": 3 * median}
+    return [(name, quantity, sense, bounds.get(name, bound)) for name, quantity, sense, bound in criteria]
+
+
 BODIES = {
-    "ugv_life": (
-        "Lives: regimes that come and go, and nobody tells",
-        "A unicycle follows waypoints for ever. Its body",
+    "ugv_life": Lived(
+        "Lives: regimes that come and go, and nobody tells", "A unicycle follows waypoints for ever. Its body"
     ),
-    "quadrotor_life": ("A quadrotor's lives", "A quadrotor flies through waypoints for ever. Its body"),
-    "husky_life": ("A husky's lives", "A husky follows waypoints for ever. Its body"),
+    # 15 steps by velocity set-points, as was asked for.
+    "quadrotor_life": Lived(
+        "A quadrotor's lives",
+        "A quadrotor flies through waypoints for ever. Its body",
+        "contexts",
+        (*_slower(CRITERIA, 15), *SERVED),
+    ),
+    "husky_life": Lived(
+        "A husky's lives", "A husky follows waypoints for ever. Its body", "contexts", (*CRITERIA, *SERVED)
+    ),
 }
-"""Heading of the page, and who lives, by sequence."""
+"""Whose lives there are pages of, by sequence."""
 
 
 def page(rows: list[Life], name: str = "lives") -> str:
@@ -174,7 +210,7 @@ def page(rows: list[Life], name: str = "lives") -> str:
         name: Name of the file that they are in.
     """
     env = str(rows[0].get("env", "ugv_life"))  # lives of before there were other bodies do not say whose they are
-    title, who = BODIES[env]
+    about = BODIES[env]
     file = "" if name == "lives" else f" docs/results/{name}.json"
     words = "" if env == "ugv_life" else f" --env {env}"
     lives = by_arm(rows)
@@ -185,21 +221,21 @@ def page(rows: list[Life], name: str = "lives") -> str:
     made = f"python scripts/measure_lives.py FOLDER docs/results/{name}.json --seeds S --fit S{words}"
     return "\n".join(
         [
-            f"# {title}",
+            f"# {about.title}",
             "",
-            f"One uninterrupted life per seed and arm, of {lived}. {who}",
+            f"One uninterrupted life per seed and arm, of {lived}. {about.who}",
             f"changes unannounced among 12 regimes. Seeds: {', '.join(map(str, seeds))}. Each draws its own regimes,",
             "their order and its own fit of the nominal body. None of them was lived before. All arms of a seed live",
             f"the same life. Code: {', '.join(commits)}. How to read the columns: [lives](../how-to/lives.md).",
             "Brackets: 95 % intervals over seeds.",
             "",
-            *markdown(table(lives)),
+            *markdown(table(lives, about.default)),
             "",
             "## What had to be reached",
             "",
             "Written down before these lives were lived; for the default memory, on average over the seeds.",
             "",
-            *markdown(verdicts(lives, "networks")),
+            *markdown(verdicts(lives, about.default, about.criteria)),
             "",
             f"Made by `{made} --steps {steps[-1]}` for every seed S, and `python scripts/page_lives.py{file}`.",
             "",

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl_envs import physics_state
+from crl_envs import task as contract
 from crl_envs.lives.commanded import CommandedLifeEnv, Drawn
 from crl_envs.lives.endless import EndlessWay
 from crl_envs.lives.life import STEPS
@@ -21,28 +22,35 @@ from crl_envs.quadrotors.flight import advance, follow, heading, level_motion
 from crl_envs.quadrotors.quadrotor import RADIUS, START_STD
 from crl_envs.quadrotors.task import SAFE, describe
 
-SUBSTEPS = 50
+SUBSTEPS = 100
 PERIOD = SUBSTEPS * body.TIME_STEP
-"""Seconds per command. Missions command five times as often. But within 20 ms an attitude hardly answers, so that
-single steps say little of a regime; a set-point that holds for 0.1 s does."""
+"""Seconds per command. Missions command ten times as often. But within 20 ms an attitude hardly answers, so that single
+steps say little of a regime. In 0.2 s it has turned, and the velocity follows."""
+RATES = ("rate_x", "rate_y")
+"""Body rates (rad/s), which a gyroscope measures, at this place of the observation. Without them a step depends on much
+that is not seen."""
+RATES_AT = 10
+GOAL = 14 + len(RATES)
+"""Where the waypoint is in the observation."""
 HALF = 8.0
 """Half the side of the square that holds all waypoints (m)."""
 HEIGHTS = (2.0, 4.0)
 """Least and greatest height of a waypoint (m)."""
 LOST = 20.0
 """A robot that is so far beside its leg (m) is lost: that is a crash, and it is put back."""
-GREATEST = np.array([0.2, 0.2, 0.1, 0.1, 0.3, 0.3, 0.5, 0.16, 0.16, 0.6])
+GREATEST = np.array([0.4, 0.4, 0.2, 0.2, 0.6, 0.6, 1.1, 0.48, 0.48, 1.6, 2.6, 2.6])
 """Greatest usual change of a step, in the order of the model's changes: displacement (m) and turn (rad) at cruising
 speed, level velocity (m/s) at 3 m/s2. What a command decides within a step is the rest, and there it is the effect of
-the greatest one: climb (m/s), roll and pitch (rad), yaw rate (rad/s)."""
+the greatest one while hovering: climb (m/s), roll and pitch (rad), yaw rate, roll and pitch rate (rad/s)."""
 
 
 class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
     """Fly through waypoints for ever by velocity set-points, in one of many regimes (:mod:`.regimes.airs`).
 
     Body, action, observation and reward are those of :class:`crl_envs.quadrotors.quadrotor.QuadrotorEnv` with the
-    interface ``velocity``, but commands come at 10 Hz; the share of waypoints reached is 0. A regime lasts 60 to 120
-    steps (6 to 12 s), is not announced, and comes back. A robot that touches the ground, or is
+    interface ``velocity``, but commands come at 5 Hz, and the observation has the rates about the body's x and y
+    (rad/s) behind the yaw rate, too; the share of waypoints reached is 0. A regime lasts 60 to 120
+    steps (12 to 24 s), is not announced, and comes back. A robot that touches the ground, or is
     more than 20 m beside its leg, has crashed; it then hovers at the waypoint before.
 
     For evaluators only, ``info`` says ``regime`` (number), ``regime_name``, ``visits`` (of regimes so far),
@@ -63,6 +71,8 @@ class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
             "has_terminated": False,
             "has_success": False,
         }
+        rates = [contract.observation_field(name, "rad/s", scale_floor=0.05) for name in RATES]
+        task["observation"] = [*task["observation"][:RATES_AT], *rates, *task["observation"][RATES_AT:]]
         super().__init__(
             task,
             EndlessWay(HALF, RADIUS, HEIGHTS),
@@ -116,7 +126,8 @@ class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
     def _observe(self) -> NDArray[np.float32]:
         position = tuple(self._data.qpos[:3].tolist())
         yaw, _, _ = heading(*self._data.qpos[3:7].tolist())
-        seen = [*position, yaw, *level_motion(self._data), *self._last, *self.way.observe(position)]
+        rates = self._data.qvel[3:5].tolist()
+        seen = [*position, yaw, *level_motion(self._data), *rates, *self._last, *self.way.observe(position)]
         return np.array(seen, dtype=np.float32)
 
     def _tell(self) -> dict[str, Any]:
@@ -124,7 +135,7 @@ class QuadrotorLifeEnv(CommandedLifeEnv[AirRegime]):
 
     def reward(self, observation: Any, action: Any, next_observation: Any) -> Any:
         """Way towards the waypoint less costs of speeding, tilt and way beside the leg, as in missions; -> [...]."""
-        return air_reward(observation, next_observation, goal=14, period=PERIOD)
+        return air_reward(observation, next_observation, goal=GOAL, period=PERIOD)
 
     def _body_state(self) -> dict[str, Any]:
         return {

@@ -49,12 +49,13 @@ def case(
     drives: int = 2,
     first_change: int = 0,
     scale: float = 1.0,
+    fed_back: bool = False,
 ) -> Case:
     numbers = sum(NUMBERS[kind] for kind in kinds)
     low, high = torch.full((numbers,), -math.inf), torch.full((numbers,), math.inf)
-    layout = Layout(kinds, low, high, first_change)
+    layout = Layout(kinds, low, high, first_change, fed_back)
     source = torch.Generator().manual_seed(len(hidden) + members + drives)
-    widths = [layout.features + drives, *hidden, layout.changes]
+    widths = [layout.features + drives + fed_back * layout.changes, *hidden, layout.changes]
     layers = [
         (
             scale * torch.randn(members, fan_in, out, generator=source) / math.sqrt(fan_in),
@@ -114,7 +115,9 @@ def moved(layout: Layout, state: Any, change: Any) -> Any:
     return np.clip(after, layout.low.numpy(), layout.high.numpy())
 
 
-def oracle(made: Case, start: Tensor, drives: Tensor, offset: Tensor | None = None) -> tuple[Any, Any]:
+def oracle(
+    made: Case, start: Tensor, drives: Tensor, offset: Tensor | None = None, before: Tensor | None = None
+) -> tuple[Any, Any]:
     """States and changes, one path, one step and one member at a time, in float64."""
     act = ACTIVATIONS[made.activation]
     layers = [(matrix.double().numpy(), bias.double().numpy()) for matrix, bias in made.layers]
@@ -122,16 +125,17 @@ def oracle(made: Case, start: Tensor, drives: Tensor, offset: Tensor | None = No
     for row, path in enumerate(drives.double().numpy()):
         state = (start if start.dim() == 1 else start[row]).double().numpy()
         states, changes = [state], []
+        last = np.zeros(made.layout.changes) if before is None else before.double().numpy()
         for drive in path:
             change = np.zeros(made.layout.changes)
             for member in range(len(layers[0][0])):
-                x = np.array([*seen(tuple(made.layout.kinds), state), *drive])
+                x = np.array([*seen(tuple(made.layout.kinds), state), *drive, *(last if made.layout.fed_back else [])])
                 for index, (matrix, bias) in enumerate(layers):
                     x = x @ matrix[member] + bias[member, 0]
                     x = x if index + 1 == len(layers) else act(x)
                 change = change + x
             change = change if offset is None else change + offset.double().numpy()
-            state = moved(made.layout, state, change)
+            state, last = moved(made.layout, state, change), change
             states.append(state)
             changes.append(change)
         all_states.append(states)
@@ -139,7 +143,14 @@ def oracle(made: Case, start: Tensor, drives: Tensor, offset: Tensor | None = No
     return np.array(all_states), np.array(all_changes)
 
 
-def agrees(made: Case, samples: int, horizon: int, instructions: str, offset: Tensor | None = None) -> None:
+def agrees(
+    made: Case,
+    samples: int,
+    horizon: int,
+    instructions: str,
+    offset: Tensor | None = None,
+    before: Tensor | None = None,
+) -> None:
     source = torch.Generator().manual_seed(7)
     start = torch.randn(made.layout.numbers, generator=source)
     at = 0
@@ -148,8 +159,8 @@ def agrees(made: Case, samples: int, horizon: int, instructions: str, offset: Te
             start[at : at + 4] /= start[at : at + 4].norm()
         at += NUMBERS[kind]
     drives = torch.randn(samples, horizon, made.drives, generator=source)
-    states, changes = made.unroller(instructions)(start, drives, offset)
-    wanted, wanted_changes = oracle(made, start, drives, offset)
+    states, changes = made.unroller(instructions)(start, drives, offset, before)
+    wanted, wanted_changes = oracle(made, start, drives, offset, before)
     np.testing.assert_allclose(states.numpy(), wanted, rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(changes.numpy(), wanted_changes, rtol=1e-5, atol=1e-5)
 
@@ -178,6 +189,14 @@ def test_every_kind_of_field_with_members_bounds_and_an_offset(instructions: str
     made.layout.low[0], made.layout.high[-1] = -0.1, 0.2
     offset = torch.linspace(-0.2, 0.2, made.layout.changes)
     agrees(made, 3, 5, instructions, offset)
+
+
+@pytest.mark.parametrize("instructions", HERE)
+@pytest.mark.parametrize("before", [False, True])
+def test_changes_of_the_step_before_are_fed_back(before: bool, instructions: str) -> None:
+    made = case(("linear", "free_angle"), (9, 8), members=2, first_change=2, fed_back=True)
+    changes = made.layout.changes
+    agrees(made, 37, 4, instructions, torch.linspace(-0.2, 0.2, changes), torch.ones(changes) if before else None)
 
 
 @pytest.mark.parametrize("instructions", HERE)

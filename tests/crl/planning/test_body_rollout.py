@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -193,7 +194,9 @@ def test_the_general_rollout_of_a_body_is_the_same(kind: str) -> None:
     close(general(observation, actions), BodyRollout(body, model)(observation, actions), spec)
 
 
-def test_a_remembered_change_is_fed_back_and_actions_are_held() -> None:
+@pytest.mark.parametrize("kernel", ["auto", "torch"])
+@pytest.mark.parametrize("ensemble", [1, 2])
+def test_a_remembered_change_is_fed_back_and_actions_are_held(ensemble: int, kernel: str) -> None:
     spec = fields(*KINDS["all"])
     body = Body(spec, ACTION, memory=True)
     source = torch.Generator().manual_seed(3)
@@ -202,8 +205,9 @@ def test_a_remembered_change_is_fed_back_and_actions_are_held() -> None:
         torch.randn(60, ACTION.size, generator=source),
         0.3 * torch.randn(60, body.changes, generator=source),
     )
-    model = task_model(body, spec, ACTION, rows, hidden=(10, 8), ensemble=1)
+    model = task_model(body, spec, ACTION, rows, hidden=(10, 8), ensemble=ensemble)
     model.weights = model.weights + 0.3 * torch.randn(model.weights.shape, generator=source)
+    model.model.config = replace(model.model.config, kernel=kernel)
     rollout = BodyRollout(body, model)
     rollout.before, rollout.hold = 0.2 * torch.randn(body.changes, generator=source), 2
     observation = 0.3 * torch.randn(spec.size, generator=source)

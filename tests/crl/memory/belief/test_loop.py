@@ -7,6 +7,7 @@ import torch
 
 from crl.config.sections.memory import KINDS
 from crl.memory.belief.loop import Belief
+from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL
 from crl.memory.models.regime import Standing
 from crl.memory.recall.phase import Phase
@@ -135,3 +136,20 @@ def test_the_state_goes_on_to_the_bit(kind: str) -> None:
     assert found[0] == found[1]
     at = (torch.zeros(10), BOX.high)
     assert torch.equal(belief.predict(*at), other.predict(*at))
+
+
+def test_the_transition_of_two_regimes_is_left_out_where_the_command_before_is_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The first one after a change reads a command that the body before the change was given: it fits neither."""
+    assert belief_of("contexts")._bridge.lag == 0
+    found = []
+    for lag in (0, 1):
+        monkeypatch.setattr(Bridge, "lag", lag)
+        belief = belief_of("contexts")
+        live(belief, NOMINAL_BODY, 20, 1)
+        show(belief, gains(-1, 3), torch.tensor([0.8, 1.2]), 1)
+        live(belief, FLIPPED, 4, 2)
+        found.append(error(belief, FLIPPED, 3))
+        assert belief.alarms == 1
+    assert found[1] < 0.05 < found[0]

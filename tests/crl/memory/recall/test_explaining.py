@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 
 from crl.memory.models.memory import NOMINAL
@@ -40,3 +42,21 @@ def test_a_small_deviation_makes_no_regime_stricter_than_common_units() -> None:
     strict = explaining.tolerated(entry, seen, predicted)
     entry.judge(torch.full((8, 3), 1e-3))
     assert torch.equal(explaining.tolerated(entry, seen, predicted), strict)
+
+
+def test_of_what_was_never_seen_no_more_is_forgiven_than_a_share_of_the_effect() -> None:
+    """Far from everything that it was seen at, a regime explains another body, unless that is bounded."""
+    explaining, seen, predicted = asked()
+    entry = explaining._memory.regimes[NOMINAL]
+    strict = explaining.tolerated(entry, seen, predicted)
+    entry.seen = (seen.steps.observation[:1].clone(), seen.steps.action[:1] + 100.0)
+    assert explaining.tolerates(entry, seen)
+    explaining._config = replace(explaining._config, forgiven=0.01)
+    assert not explaining.tolerates(entry, seen)
+    bounded = explaining.tolerated(entry, seen, predicted)
+    unit = units().unit
+    allowed = (seen.steps.change - predicted) / strict  # what one of the scaled residuals was divided by
+    effect = (seen.effects / unit).square().mean(dim=-1, keepdim=True).sqrt()
+    assert torch.allclose(bounded, (seen.steps.change - predicted) / (allowed + 0.01 * effect * unit), atol=1e-5)
+    explaining._config = replace(explaining._config, forgiven=0.0)
+    assert torch.allclose(explaining.tolerated(entry, seen, predicted), strict)

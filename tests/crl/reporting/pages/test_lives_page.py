@@ -83,3 +83,14 @@ def test_a_run_without_labels_must_return_as_much_and_be_right(inferred: float, 
 def test_the_page_is_that_of_its_results(name: str, made: Any) -> None:
     rows = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     assert made(rows) == (RESULTS / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("env", "median", "verdict"), [("quadrotor_life", 15, "pass"), ("husky_life", 3.5, "fail")])
+def test_each_body_has_its_default_memory_and_its_bounds(env: str, median: float, verdict: str) -> None:
+    slow = life("contexts", 1, env=env, returns={"median": median, "p90": 9.0})
+    text = lives_page.page([life("oracle", 1, env=env), slow], env)
+    assert "a context per regime (the default)" in text
+    (line,) = (
+        one for one in text.splitlines() if "in force, median |" in one and "bound" not in one and "CPU" not in one
+    )
+    assert f"**{verdict}**" in line

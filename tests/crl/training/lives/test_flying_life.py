@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from crl.config import Config
 from crl.config.asking.composing import compose
 from crl.errors import CrlError
+from crl.memory.lifelong import Lifelong
+from crl.memory.models.memory import NOMINAL
+from crl.memory.recall.phase import InForce
 from crl.sequences import TaskSequence, load_sequence
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.lives import stage
 from crl.training.lives.beginning import check_life
+from crl.training.load import load_run
 from crl.training.runner import resume, train
 from tests import tiny, tiny_missions
 from tests.crl.training.checkpoints.test_store import same
@@ -65,6 +70,29 @@ def test_a_flight_that_was_killed_goes_on_to_the_bit(
     assert same(ends[0]["agent"], ends[1]["agent"])
     assert len(whole["by_regime"]) >= 2
     assert len(whole["timeline"]) > len(whole["by_regime"])  # something was believed about it
+
+
+def test_a_bridge_turns_the_command_before_too(fitted: Path) -> None:
+    """What is unrolled from a planned command is what the bridge predicts of the executed one."""
+    agent: Any = load_run(fitted).agent
+    known: Lifelong = agent.adaptation.known
+    source = torch.Generator().manual_seed(1)
+    observation = 0.5 * torch.randn(known._body.size, generator=source)
+    command = 0.5 * torch.randn(4, generator=source)
+    assert torch.equal(known.perceived(observation), observation)
+    context = known._bridge.contexts.context_of(torch.diag(torch.tensor([-1.0, 0.5, 1.0, 1.0])))
+    known.belief.force = InForce(NOMINAL, context)
+    planned = known._bridge.effective(context, command)
+    with torch.no_grad():
+        found = known.rollout()(known.perceived(observation), planned.view(1, 1, -1))[0, 1]
+        as_it_is = known.rollout()(observation, planned.view(1, 1, -1))[0, 1]
+        weights, now = known.memory.weights(NOMINAL), known._read(observation)
+        for _ in range(2):  # plans hold a command for two steps
+            change = known._bridge.predict(weights, context.unsqueeze(0), now.unsqueeze(0), command.unsqueeze(0))[0, 0]
+            now = torch.cat([known._body.apply(now, change, command), change])
+    state = known._body.state
+    assert found[state] == pytest.approx(now[state], abs=1e-4)
+    assert as_it_is[state] != pytest.approx(now[state], abs=1e-2)
 
 
 def test_a_run_of_another_control_period_can_not_begin_a_life(
