@@ -47,11 +47,11 @@ def merge_runs(first: Path, second: Path, out: Path) -> tuple[RunFolder, list[st
     Raises:
         CrlError: They don't fit together, a task is in both, or ``out`` is taken.
     """
-    if first.resolve() == second.resolve():
-        raise CrlError(f"{first} and {second} are one run", "name two runs that learned different tasks")
     runs = [load_run(first), load_run(second)]
     for run in runs:
         run.require_told()
+    if first.resolve() == second.resolve():
+        raise CrlError(f"{first} and {second} are one run", "name two runs that learned different tasks")
     _refuse_unlike(*runs)
     both = [task for task in runs[0].tasks if task in runs[1].tasks]
     if both:

@@ -95,7 +95,7 @@ def test_what_comes_with_the_package_is_covered() -> None:
         "hyper.hyperinterval:HyperInterval",
         "sparse:Sparse",
         *("lora.low_rank:LowRank", "lora.olora:OLoRA", "lora.codyra:CoDyRA", "lora.lae:LAE", "lora.ilora:ILoRA"),
-        "lora.experts:Experts",
+        *("lora.experts:Experts", "lora.adaptors:Adaptors"),
     }
     assert generators - run_here == {f"crl.continual.generators.{path}" for path in alike}, "test new ones here"
 

@@ -15,7 +15,6 @@ import pytest
 import torch
 
 from crl.errors import CrlError
-from crl.training.checkpoints.store import CheckpointError
 from crl.training.lives import storage
 from crl.training.lives.storage import MemoryFolder, MemoryFolderError, robot_of
 from crl.types import ActionSpec
@@ -96,7 +95,7 @@ def test_a_flipped_byte_is_named_and_the_save_before_is_read(tmp_path: Path, nam
 
 
 def test_nothing_whole_is_an_error_with_a_hint(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError) as caught:
+    with pytest.raises(MemoryFolderError, match="there is no memory") as caught:
         read(MemoryFolder(tmp_path / "nothing", robot()))
     assert caught.value.hint is not None
 
