@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import gymnasium
 import mujoco
-from dm_control.mujoco.wrapper.mjbindings import sizes
-from shimmy.registration import register_gymnasium_envs
 
 STRUCTURES = {"mjmodel": mujoco.MjModel, "mjdata": mujoco.MjData}
 """MuJoCo's structures, by the names that dm_control has for them."""
@@ -20,7 +18,14 @@ def register() -> None:
 
     dm_control 1.0.50 has a list of all arrays of MuJoCo's structures, and reads each when it makes a body. MuJoCo 4.0.0
     has dropped nine of them, all of flexible bodies, which the suite does not have. They leave the list here.
+
+    Raises:
+        ModuleNotFoundError: The extra is not installed.
     """
+    # Not above: the entry point must load without the extra, or `crl doctor` calls the installation broken.
+    from dm_control.mujoco.wrapper.mjbindings import sizes
+    from shimmy.registration import register_gymnasium_envs
+
     for name, structure in STRUCTURES.items():
         for dropped in sizes.array_sizes[name].keys() - set(dir(structure)):
             del sizes.array_sizes[name][dropped]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import closing
+from importlib.metadata import entry_points
 
 import numpy as np
 import pytest
@@ -51,3 +52,12 @@ def test_bodies_are_described_and_an_episode_can_be_repeated(env: str, size: int
         np.testing.assert_array_equal(episodes[0][0], episodes[1][0])
         assert all(0 <= reward <= 1 for reward in episodes[0][1])  # a bound of 1,000, as the page of presets has it
         assert made.reset(seed=4)[0].tolist() != episodes[0][0][0].tolist()
+
+
+def test_its_entry_point_loads_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("dm_control", "shimmy"):
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.delitem(sys.modules, "crl_envs.control_suite", raising=False)
+    (point,) = entry_points(group="crl.namespaces", name="dm_control")
+    with pytest.raises(ModuleNotFoundError):
+        point.load()()
