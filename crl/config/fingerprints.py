@@ -47,7 +47,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("memory", "spread"): 0.15,
     ("memory", "resolution"): 0.02,
     ("memory", "belief.forgiven"): None,
-    ("memory", "inputs"): 32,
+    ("memory", "inputs"): 0,
     ("dynamics", "kernel"): "auto",
     ("dynamics", "precision"): "float32",
 }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from crl.config.ranges import BATCH, COUNT, NOT_NEGATIVE, POSITIVE, SHARE, WIDTH, Range, setting
+from crl.config.ranges import BATCH, COUNT, NOT_NEGATIVE, POSITIVE, SHARE, WHOLE, WIDTH, Range, setting
 
 KINDS = ("contexts", "networks", "heads", "hypercrl")
 """Kinds of memory."""
@@ -79,7 +79,9 @@ class MemoryConfig:
         0.15, "Deviation by which a regime's last layer is expected to differ (``heads``).", POSITIVE
     )
     inputs: int = setting(
-        32, "Transitions kept of a regime, from which its last layer is solved for again (``heads``).", COUNT
+        0,
+        "Transitions kept of a regime, from which its last layer is solved for again (``heads``); 0: the layer itself.",
+        WHOLE,
     )
     lr_hyper: float = setting(1e-3, "Learning rate of the hypernetwork and of its embeddings (``hypercrl``).", POSITIVE)
     batch: int = setting(64, "Transitions per learning step.", BATCH)

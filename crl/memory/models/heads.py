@@ -6,8 +6,9 @@ common unit as their deviation. So the best weights are the solution of linear e
 learning rate has to fit: a regime whose changes are nearly those of the nominal body, differently mixed and scaled, is
 known after a few transitions. What the features do not span is never learned.
 
-What is kept of a regime that is left is a few transitions (:mod:`crl.memory.models.summary`), from which its last layer
-is solved for again. Eight of them take an eighth of the bytes of the layer and of all inputs at which it was seen.
+Where bytes are few, what is kept of a regime that is left is a few transitions (:mod:`crl.memory.models.summary`), from
+which its last layer is solved for again. Eight of them take an eighth of the bytes of the layer and of all inputs at
+which it was seen; some lives do worse with them (docs/decisions/017-memory-of-regimes.md).
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class HeadMemory(UnderContexts):
         units: Common units of residuals.
         most: See :class:`Memory`.
         spread: Deviation of the prior of every weight, in units of normalised changes.
-        inputs: Transitions that are kept of a regime.
+        inputs: Transitions that are kept of a regime; 0: its last layer is kept, and all inputs at which it was seen.
     """
 
     kind = "heads"
@@ -120,8 +121,11 @@ class HeadMemory(UnderContexts):
         super().rest()
 
     def _at_work(self, regime: int) -> bool:
+        return self._inputs > 0 and not self._summarised(regime)
+
+    def _summarised(self, regime: int) -> bool:
         seen = self.regimes[regime].seen
-        return regime not in self._outputs or seen is None or seen[0].dtype is not torch.float16
+        return regime in self._outputs and seen is not None and seen[0].dtype is torch.float16
 
     def _summarise(self, entry: Regime) -> None:
         inputs = entry.inputs
@@ -144,7 +148,7 @@ class HeadMemory(UnderContexts):
         return self._features(self._relative.inner(regime, Steps(*inputs, inputs[1].new_zeros(0, self.size))))
 
     def _own_bytes(self, regime: int) -> int:
-        kept = self._kept if self._at_work(regime) else self._outputs
+        kept = self._outputs if self._summarised(regime) else self._kept
         return kept[regime].nbytes + self._relative.kept_bytes(regime)
 
     def _drop(self, regime: int) -> None:
@@ -153,7 +157,7 @@ class HeadMemory(UnderContexts):
 
     def _state(self) -> dict[str, Any]:
         """Last layers as they are of what is at work, and the outputs of what is kept; inputs are in the entries."""
-        made = {index: told.clone() for index, told in self._outputs.items() if not self._at_work(index)}
+        made = {index: told.clone() for index, told in self._outputs.items() if self._summarised(index)}
         layers = {index: layer.clone() for index, layer in self._kept.items() if index not in made}
         learning = {"regime": self._learning, "prior": self._prior.clone()}
         return {"heads": layers, "outputs": made, "relative": self._relative.state_dict(), "learning": learning}

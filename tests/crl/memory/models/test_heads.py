@@ -112,6 +112,24 @@ def test_a_regime_that_is_left_is_predicted_nearly_as_before(inputs: int, share:
     assert torch.equal(predicted(heads, index, later), after)  # nothing wears away by resting again
 
 
+def test_with_no_transitions_the_layer_itself_is_kept() -> None:
+    heads, index = learned()
+    heads._inputs = 0
+    known, later = heads._kept[index].clone(), drive(squared, 20, 7)
+    heads.rest()
+    assert torch.equal(heads._kept[index], known)
+    kept = heads.kept_bytes()
+    assert kept["prediction"] == 4 * (heads.base.network.head_size + len(make_bridge().nominal))
+    assert kept["once"] == 4 * heads.base.network.size
+    other = memory()
+    other._inputs = 0
+    other.load_state_dict(heads.state_dict())
+    assert torch.equal(predicted(other, index, later), predicted(heads, index, later))
+    other._inputs = INPUTS
+    other.rest()  # asked for now, it becomes a few transitions
+    assert other.kept_bytes()["prediction"] < kept["prediction"]
+
+
 def test_what_is_used_of_a_regime_that_was_left_is_what_was_kept() -> None:
     heads, index = learned()
     heads.rest()
