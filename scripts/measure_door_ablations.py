@@ -113,10 +113,10 @@ def main() -> None:
     chosen.folder.mkdir(parents=True, exist_ok=True)
     for variant in () if chosen.collect else chosen.variants:
         if variant == SIMULATOR:
-            for seed in chosen.seeds[:1]:  # nothing is learned: its episodes are replicates enough
-                done = chosen.folder / f"{SIMULATOR}_{seed}.json"
-                if not done.is_file():
-                    done.write_text(json.dumps(simulated(seed)), encoding="utf-8")
+            seed = chosen.seeds[0]  # nothing is learned: its episodes are replicates enough
+            done = chosen.folder / f"{SIMULATOR}_{seed}.json"
+            if not done.is_file():
+                done.write_text(json.dumps(simulated(seed)), encoding="utf-8")
         else:
             env, settings = SETTINGS[variant]
             seeds = f"seed={','.join(map(str, chosen.seeds))}"

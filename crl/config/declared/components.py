@@ -37,8 +37,7 @@ GENERATORS: Mapping[str, Settings] = {
     "finetune": _STRATEGY,
     "finetune_heads": (*_STRATEGY, *_START),
     **dict.fromkeys(
-        ("low_rank", "olora", "codyra", "lae", "conpet", "experts", "adaptors"),
-        (*_STRATEGY, *_START, "continual.heads"),
+        ("low_rank", "olora", "codyra", "lae", "conpet", "experts"), (*_STRATEGY, *_START, "continual.heads")
     ),
     "ilora": (*_STRATEGY, *_START, *_REPLAY, "continual.heads"),
     "grown": (*_STRATEGY, *_START),

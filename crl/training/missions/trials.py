@@ -96,9 +96,8 @@ class Method:
         extra = [f"refiner={self.refiner}", "missions.seeds=0", "videos=false"]
         if not self.clipped:
             extra += ["refiner.clipped=false", f"flow.field.box_scale={UNCLIPPED_BOX}"]
-        config = compose(
-            [*self.settings, *self.flown, *extra], unread=True
-        )  # what another method reads is given to all
+        # What another method reads is given to all.
+        config = compose([*self.settings, *self.flown, *extra], unread=True)
         if self.fit_seed is not None:
             config.seed = self.fit_seed
         return config

@@ -201,14 +201,10 @@ class DoorOpenEnv(MujocoTaskEnv):
         position, opening, handle, door = self._terms(next_observation)
         square = xp.sum(position * position, axis=-1)
         near = xp.exp(square * (-0.5 / 0.012**2))
-        closed = _unit((_OPEN - opening) * (1.0 / (_OPEN - self.handle.thickness)))
-        held = 3.0 * near * closed
-        if not self._holding:
+        held = 3.0 * near * _unit((_OPEN - opening) * (1.0 / (_OPEN - self.handle.thickness)))
+        if self.handle.direction or not self._holding:
             turned = _unit(handle * (self.handle.direction / 0.8))
-            held = 8.0 * near * closed * turned
-        elif self.handle.direction:
-            turned = _unit(handle * (self.handle.direction / 0.8))
-            held = held * (1.0 + (8.0 / 3.0) * turned)
+            held = held * (float(self._holding) + (8.0 / 3.0) * turned)
         early = _unit(1.0 - opening * (1.0 / 0.08)) * (4.0 - 4.0 * near)
         opened = 50.0 * (door + abs(door))
         cost = xp.sum(action * action, axis=-1)
