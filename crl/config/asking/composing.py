@@ -18,7 +18,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,7 +43,7 @@ from crl.errors import SettingsError
 from crl.foreign.names import is_foreign, recipe_of
 from crl.made_by import of_another_version
 from crl.matching import nearest
-from crl.plugins import is_path
+from crl.plugins import entry_points, is_path
 from crl.reading.yaml_text import read_yaml
 from crl.text import shown
 
