@@ -242,7 +242,8 @@ def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
 @cache
 def _schema() -> DictConfig:
     """All settings with their types and defaults; what is merged onto it leaves it as it is."""
-    return OmegaConf.structured(Config)
+    schema: DictConfig = OmegaConf.structured(Config)
+    return schema
 
 
 def fingerprint(config: Config) -> str:
