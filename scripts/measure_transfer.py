@@ -7,6 +7,8 @@ has reached 0.8 of that, but every arm goes on to the steps that all are compare
 docs/results/transfer.json and the page beside it; what is there is kept.
 
 usage: python scripts/measure_transfer.py RUN [--snapshots RUN] [--lengths 0.55 0.75] [--arms scratch recalled]
+
+With a run of `env=cartpole_100 "tasks=[0,1,...,28]"`, the thirtieth length is the new one.
 """
 
 from __future__ import annotations
@@ -38,9 +40,14 @@ from crl.training.playing.evaluation import evaluate_task
 from crl.training.playing.unlabelled import Unlabelled
 from crl.training.runs.provenance import commit
 from crl.types import LearnBudget
+from crl_envs.many import lengths
 
-LENGTHS = (0.55, 0.75, 0.95, 1.15, 1.25)
+BETWEEN = (0.55, 0.75, 0.95, 1.15, 1.25)
 """Lengths between those of cartpole_length."""
+KNOWN = 29
+"""Lengths of cartpole_100 after which the next one is new."""
+LENGTHS = (*BETWEEN, lengths()[KNOWN])
+"""All new lengths: those between ten known ones, and the thirtieth of a hundred."""
 EVERY, MOST, EPISODES, SHARE = 100, 1400, 5, 0.8
 """Steps between evaluations and at most, episodes of each, and the share of the score that is to be reached."""
 BOUND = 0.5
@@ -75,6 +82,11 @@ def score(run: LoadedRun, length: float) -> float:
     below, above = [at for at in known if at <= length], [at for at in known if at >= length]
     beside = [known[at] for at in {*([max(below)] if below else []), *([min(above)] if above else [])}]
     return float(np.mean(beside))
+
+
+def new_to(run: LoadedRun) -> tuple[float, ...]:
+    """The lengths that are measured beside a run: the thirtieth beside a run of many, else those between ten."""
+    return LENGTHS[len(BETWEEN) :] if run.config.env.name == "cartpole_100" else BETWEEN
 
 
 def beginning(arm: str, run: LoadedRun) -> tuple[Agent, Config]:
@@ -134,8 +146,7 @@ def curve(arm: str, run: LoadedRun, sequence: TaskSequence, task: int, enough: f
 
 def measured(arm: str, run: LoadedRun, length: float) -> dict[str, Any]:
     """A row: what an arm returns on a length, by steps."""
-    name = f"{run.config.env.name}+{Path(__file__).stem}:NEW"
-    sequence = load_sequence(name)
+    sequence = load_sequence(f"{run.config.env.name}+{Path(__file__).stem}:NEW")
     task = len(sequence) - len(LENGTHS) + LENGTHS.index(length)
     target = SHARE * score(run, length)
     points = []
@@ -224,9 +235,9 @@ def page(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Measure what is missing, and write after every row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("run", type=Path, help="a finished run of cartpole_length, profile=full")
+    parser.add_argument("run", type=Path, help="a finished run of cartpole_length (profile=full) or cartpole_100")
     parser.add_argument("--snapshots", type=Path, help="the same with continual=snapshot, for the arm of that name")
-    parser.add_argument("--lengths", type=float, nargs="+", choices=LENGTHS, default=list(LENGTHS))
+    parser.add_argument("--lengths", type=float, nargs="+", choices=LENGTHS, help="default: all that are new")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
@@ -234,7 +245,7 @@ def main() -> None:
     for arm in chosen.arms:
         path = chosen.snapshots if arm == "snapshot" else chosen.run
         run = None if path is None else load_run(path)
-        for length in chosen.lengths:
+        for length in chosen.lengths or ([] if run is None else new_to(run)):
             done = {(row["arm"], row["length"], row["seed"]) for row in rows}
             if run is None or (arm, length, run.config.seed) in done:
                 continue
