@@ -35,11 +35,11 @@ from crl.seeding import derive
 from crl.sequences import TaskSequence, load_sequence
 from crl.training.clock import Clock
 from crl.training.load import LoadedRun, load_run
-from crl.training.playing.episode import play
+from crl.training.playing.episode import Observer, play
 from crl.training.playing.evaluation import evaluate_task
 from crl.training.playing.unlabelled import Unlabelled
 from crl.training.runs.provenance import commit
-from crl.types import LearnBudget
+from crl.types import LearnBudget, TaskSpec
 from crl_envs.many import lengths
 
 BETWEEN = (0.55, 0.75, 0.95, 1.15, 1.25)
@@ -58,7 +58,8 @@ ARMS = {
     "scratch": "a fresh network alone",
     "fresh": "crl learn, a fresh embedding",
     "nearest": "crl learn, from the nearest known length",
-    "recalled": "crl learn, and the nearest known length acts until the new model predicts as well (the default)",
+    "recalled": "crl learn, known lengths act beside the new model, who predicts best (the default)",
+    "alone": "crl learn as by default, but the new model alone is evaluated",
     "snapshot": "a copy of the nearest known length's own network",
     "neighbour": "the nearest known length acts, and nothing is learned",
 }
@@ -89,6 +90,18 @@ def new_to(run: LoadedRun) -> tuple[float, ...]:
     return LENGTHS[len(BETWEEN) :] if run.config.env.name == "cartpole_100" else BETWEEN
 
 
+class Told(Observer):
+    """Says which task is in force, so that no other one acts in it."""
+
+    def __init__(self, agent: Agent, task: TaskSpec) -> None:
+        self._agent, self._task = agent, task
+
+    def begin(self, env: Any, info: Any) -> None:
+        """The task's own model acts from the first step on."""
+        del env, info
+        self._agent.tell(self._task.index)
+
+
 def beginning(arm: str, run: LoadedRun) -> tuple[Agent, Config]:
     """The agent of an arm before the new task."""
     config = deepcopy(run.config)
@@ -96,7 +109,7 @@ def beginning(arm: str, run: LoadedRun) -> tuple[Agent, Config]:
         alone = compose(["env=cartpole_length", "continual=single", f"seed={config.seed}"])
         config.continual = alone.continual
     else:
-        config.continual.start = {"snapshot": "nearest", "neighbour": "recalled"}.get(arm, arm)
+        config.continual.start = {"snapshot": "nearest", "neighbour": "recalled", "alone": "recalled"}.get(arm, arm)
     agent = make_agent(config, run.sequence.spec(0))
     if arm != "scratch":
         agent.load_state_dict(run.agent.state_dict())
@@ -110,13 +123,15 @@ def curve(arm: str, run: LoadedRun, sequence: TaskSequence, task: int, enough: f
     reached = False
     with closing(sequence.make(task)) as env:
 
-        def evaluated(observer: Unlabelled | None = None) -> float:
+        def evaluated(observer: Observer | None = None) -> float:
+            if observer is None and arm == "alone":
+                observer = Told(agent, spec)
             found, _ = evaluate_task(
                 agent, env, spec, episodes=EPISODES, seed=config.evaluation.seed, clock=clock, observer=observer
             )
             return found.mean_return
 
-        if arm in ("recalled", "neighbour"):  # how it acts before anything is learned
+        if arm in ("recalled", "alone", "neighbour"):  # how it acts before anything is learned
             found = evaluated(Unlabelled(agent, spec, agent.inference(run.tasks)))
             yield 0, found
             reached = found >= enough
@@ -222,7 +237,8 @@ def page(rows: list[dict[str, Any]]) -> str:
             *markdown(table(rows)),
             "",
             "Where a known length acts, there is a return after 0 steps: which one is nearest is inferred from the",
-            "transitions of the episode itself.",
+            "transitions of the episode itself. Steps and shares of one arm are over those of a fresh network with the",
+            "same seed and lengths.",
             "",
             f"Written down before: `recalled` needs at most {BOUND} of a fresh network's steps. {verdict(rows)}",
             "",
