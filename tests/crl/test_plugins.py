@@ -15,7 +15,7 @@ import pytest
 from crl.agents.factory import make_agent
 from crl.config.asking.composing import compose
 from crl.errors import CrlError
-from crl.plugins import PluginError, load_plugin
+from crl.plugins import PluginError, entry_points, load_plugin, points
 from crl.sequences import load_sequence
 from tests import tiny
 
@@ -85,6 +85,20 @@ def test_an_installed_package_adds_a_strategy(tmp_path: Path) -> None:
     done = run(*train, "continual=sleapy", plugins=plugins, cwd=tmp_path)
     assert done.returncode != 0
     assert "sleepy" in done.stdout + done.stderr, "the nearest name is the plug-in's"
+
+
+def test_what_is_installed_meanwhile_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for count in (1, 2):
+        package = tmp_path / f"robots_{count}-1.0.dist-info"
+        package.mkdir()
+        (package / "METADATA").write_text(f"Metadata-Version: 2.1\nName: robots_{count}\nVersion: 1.0\n")
+        (package / "entry_points.txt").write_text(f"[crl.test_group]\nrobot_{count} = a_module:Robot\n")
+        assert sorted(points("crl.test_group")) == [f"robot_{number}" for number in range(1, count + 1)]
+    assert entry_points(group="crl.test_group")[0].value == "a_module:Robot"
+    assert entry_points(group="crl.no_such_group") == ()
+    monkeypatch.setattr(sys, "path", [place for place in sys.path if place != str(tmp_path)])
+    assert not points("crl.test_group")
 
 
 # ---------------------------------------------------------------------- without packaging
