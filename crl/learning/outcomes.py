@@ -206,9 +206,7 @@ class Outcomes:
 
     def _no_value(self) -> Value:
         config = self._config
-        return Value(
-            self._features.features, config.value_discount, self._device, config.values, config.value_caution
-        )
+        return Value(self._features.features, config.value_discount, self._device, config.values, config.value_caution)
 
     def _learn_outcomes(self, task: int, buffer: Buffer, reward: Tensor, ended: Tensor, steps: int) -> None:
         now = self._now
