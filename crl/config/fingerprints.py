@@ -34,6 +34,8 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("learning", "every"): 0,
     ("learning", "value_discount"): 0.0,
     ("learning", "values"): 1,
+    ("learning", "value_caution"): 0.0,
+    ("budget", "solved_return"): None,
     ("data", "cmd_vel"): None,
     ("flow", "objective"): "matching",
     ("flow", "guess"): True,

@@ -66,6 +66,13 @@ class BudgetConfig:
             "compare by their successes up to there."
         ),
     )
+    solved_return: float | None = setting(
+        None,
+        (
+            "Return from which a training or validation episode counts as a success towards mastery, for tasks that "
+            "define no success. ``null``: none does."
+        ),
+    )
     carry: bool = setting(False, "What a task leaves of its steps may be spent by the tasks after it.")
     after_success: int = setting(
         -1, "End a training episode this many steps after its success; -1 plays it to its end.", Range(-1)

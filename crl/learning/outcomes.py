@@ -205,7 +205,8 @@ class Outcomes:
         value.fit(rows, steps, config.batch, now.of_value, torch_generator(self._seed, "value", task, now.sessions))
 
     def _no_value(self) -> Value:
-        return Value(self._features.features, self._config.value_discount, self._device, self._config.values)
+        config = self._config
+        return Value(self._features.features, config.value_discount, self._device, config.values, config.value_caution)
 
     def _learn_outcomes(self, task: int, buffer: Buffer, reward: Tensor, ended: Tensor, steps: int) -> None:
         now = self._now

@@ -8,6 +8,10 @@ time, what an end costs would reach states a second before it only after thousan
 corrected for the policy having been another one (as in Hessel et al. 2018, *Rainbow*). The value is added to the return
 of a plan at its last state, as in Lowrey et al. 2019 (*Plan Online, Learn Offline*). The network predicts
 (1 - discount) v, a mean of rewards, which keeps to their range.
+
+A network says anything of states that it has not seen, and a planner seeks what is valued highly. So values of states
+drawn far and wide can be pulled down to the worst there is, while those of seen states are learned: a conservative
+value (Kumar et al. 2020, *Conservative Q-Learning*; of states in place of actions, since a plan ends in any state).
 """
 
 from __future__ import annotations
@@ -27,6 +31,8 @@ FOLLOW = 0.01
 """Share by which the copy approaches the network in a gradient step."""
 AHEAD = 15
 """Most steps of an episode whose rewards are counted before the copy says what the rest is worth."""
+WIDER = 2.0
+"""Size of the box in which unseen states are drawn, over that of the seen ones."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +100,15 @@ class Value:
         device: Where tensors live.
         members: Number V of networks, which differ in their first weights and in the transitions that they draw. A
             state is worth what the least of them says.
+        caution: Weight with which values of states drawn in a box around the data are pulled down to the worst; 0:
+            not at all.
     """
 
-    def __init__(self, features: int, discount: float, device: torch.device, members: int = 1) -> None:
+    def __init__(
+        self, features: int, discount: float, device: torch.device, members: int = 1, caution: float = 0.0
+    ) -> None:
         self.discount = discount
+        self._caution = caution
         self._several = (members,) if members > 1 else ()
         self.parameters = empty(features, 1, device, members)
         self._copy = empty(features, 1, device, members)
@@ -140,7 +151,7 @@ class Value:
         self._range = torch.stack(
             [torch.minimum(self._range[0], steps.reward.min()), torch.maximum(self._range[1], steps.reward.max())]
         )
-        seen = ahead(steps, self.discount)
+        seen, box = ahead(steps, self.discount), _box(steps.after)
         for parameter in self.parameters.values():
             parameter.requires_grad_()
         for _ in range(count):
@@ -150,14 +161,24 @@ class Value:
                 later = torch.where(seen.ended[index], 0.0, self._mean(self._copy, steps.after[seen.last[index]]))
                 target = (1 - self.discount) * seen.total[index] + seen.weight[index] * later
             apart = (self._raw(self.parameters, steps.before[index]) - target) / self._spread()
+            loss = apart.square().mean(dim=-1).sum()
+            if self._caution > 0:
+                loss = loss + self._caution * self._above_worst(box, batch, generator)
             optimiser.zero()
-            apart.square().mean(dim=-1).sum().backward()
+            loss.backward()
             optimiser.step()
             for name, parameter in self.parameters.items():
                 self._copy[name].lerp_(parameter.detach(), FOLLOW)
         for parameter in self.parameters.values():
             parameter.requires_grad_(False)
             parameter.grad = None
+
+    def _above_worst(self, box: tuple[Tensor, Tensor], batch: int, generator: torch.Generator) -> Tensor:
+        """Squared distance from the worst value, in spreads of rewards, of states drawn evenly in a box."""
+        middle, half = box
+        drawn = 2 * torch.rand(*self._several, batch, len(middle), generator=generator) - 1
+        above = self._raw(self.parameters, middle + half * drawn.to(middle.device)) - self._range[0]
+        return (above / self._spread()).square().mean(dim=-1).sum()
 
     def state_dict(self) -> dict[str, Any]:
         """Both networks and their normalisation."""
@@ -175,3 +196,9 @@ class Value:
                 own[name] = restoring.tensor(saved[name], name, value)
         self._inputs = restoring.tensor(state["inputs"], "inputs", self._inputs)
         self._range = restoring.tensor(state["range"], "range", self._range)
+
+
+def _box(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Middle and half width [F] of the box around features [N, F], widened by :data:`WIDER`."""
+    low, high = features.amin(dim=0), features.amax(dim=0)
+    return (low + high) / 2, WIDER * (high - low) / 2

@@ -141,7 +141,7 @@ class TrainingLoop:
         state.episodes += 1
         state.task_steps += result.steps
         state.env_steps += result.steps
-        state.outcomes.append(result.success)
+        state.outcomes.append(self.budget.solved(result, task))
         self.decision_ms = (self.decision_ms + result.decision_ms)[-DECISIONS_KEPT:]
         state.faults = state.faults + 1 if result.fault else 0
         if result.fault:
@@ -195,7 +195,7 @@ class TrainingLoop:
             )
         state.task_steps += result.steps
         state.env_steps += result.steps
-        state.validated.append(result.success)
+        state.validated.append(self.budget.solved(result, task))
         self._log_episode("validation", task, result)
         if not self.budget.judged_enough(self.state) and self.budget.fits(self.state, self._task()):
             return

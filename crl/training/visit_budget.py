@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crl.config import Config
+from crl.training.playing.episode import EpisodeResult
 from crl.training.runs.state import RunState
 from crl.types import TaskSpec
 
@@ -43,6 +44,13 @@ class VisitBudget:
     def validates(self) -> bool:
         """Whether snapshots are validated at all."""
         return self._budget.validation_episodes > 0 and self._budget.mastery
+
+    def solved(self, result: EpisodeResult, task: TaskSpec) -> bool:
+        """Whether an episode counts as a success: as its task says, or by its return where the task says nothing."""
+        enough = self._budget.solved_return
+        if task.has_success or enough is None:
+            return result.success
+        return result.fault is None and result.total >= enough
 
     def judged_enough(self, state: RunState) -> bool:
         """Whether the validation has all its episodes, or more failures than a confirmed snapshot may have."""

@@ -72,6 +72,7 @@ MPC = AgentKind(
         "learning.events",
         "learning.value_discount",
         "learning.values",
+        "learning.value_caution",
     ),
 )
 PILOT = AgentKind(

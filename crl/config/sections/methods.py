@@ -126,6 +126,14 @@ class LearningConfig:
         ),
         FEW,
     )
+    value_caution: float = setting(
+        0.0,
+        (
+            "Weight with which the value (``value_discount``) of states far and wide around those seen is pulled down "
+            "to the worst there is, so that plans keep to states that are known to be good. 0: not at all."
+        ),
+        NOT_NEGATIVE,
+    )
     final_steps: int = setting(
         1500, "Gradient steps of the closing session of a task, with falling learning rate.", WHOLE
     )

@@ -70,6 +70,25 @@ def test_of_several_networks_the_least_counts() -> None:
     assert (torch.stack(alone).amax(dim=0) - value(far)).max() > 0.1
 
 
+def test_caution_pulls_down_what_was_not_seen_and_not_what_was() -> None:
+    """Two places that lead to each other for ever; the box around them is twice as wide."""
+    before, after = torch.tensor([[0.0], [1.0]]), torch.tensor([[1.0], [0.0]])
+    steps = Steps(before, torch.ones(2), after, torch.zeros(2, dtype=torch.bool))
+    values = []
+    for caution in (0.0, 0.2):
+        value = Value(1, DISCOUNT, torch.device("cpu"), caution=caution)
+        value.start(torch.Generator().manual_seed(0))
+        optimiser = Adam(value.parameters, 3e-3, 5.0)
+        value.fit(steps, 1500, 64, optimiser, torch.Generator().manual_seed(1))
+        values.append((value(before), value(torch.tensor([[-0.5], [1.5]]))))
+    (seen, far), (seen_too, feared) = values
+    best = 1 / (1 - DISCOUNT)
+    assert (seen > 0.9 * best).all()
+    assert (far > 0.8 * best).all()
+    assert (seen_too > 0.6 * best).all()
+    assert (feared < 0.4 * best).all()
+
+
 @pytest.mark.parametrize("members", [1, 2])
 def test_it_goes_on_to_the_bit(members: int) -> None:
     whole, optimiser = fitted(100, members)

@@ -191,6 +191,17 @@ class TestMastery:
         ]
         assert seen[:9] == [*["collect"] * 3, "close", *["validate"] * 4, "evaluate"]
 
+    @pytest.mark.parametrize(("enough", "mastered"), [(-1e9, True), (0.1, False)])
+    def test_a_return_masters_a_task_that_defines_no_success(
+        self, enough: float, mastered: bool, tmp_path: Path
+    ) -> None:
+        """Rewards of the slide are negative, so that no episode returns 0.1."""
+        wanted = f"budget.solved_return={enough}"
+        loop = tiny.finish(puppet_loop(tmp_path, Puppet(), *MASTERY, wanted, env="ENDLESS", tasks="[0]"))
+        [visit] = loop.state.spent
+        assert visit["validation"] == (4 if mastered else None)
+        assert visit["steps"] == ((3 + 4) * EPISODE_STEPS if mastered else 640)
+
     def test_not_before_there_was_something_to_learn_from(self, tmp_path: Path) -> None:
         loop = puppet_loop(tmp_path, Puppet(), *MASTERY, "budget.mastery_steps=100", env="PUSHED", tasks="[0]")
         assert stages(loop).index("validate") == 7 + 1, "seven episodes of 16 steps, and the closing session"

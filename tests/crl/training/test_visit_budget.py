@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from crl.config import Config
+from crl.training.playing.episode import EpisodeResult
 from crl.training.runs.state import RunState
 from crl.training.visit_budget import VisitBudget
+from tests.crl.point_mass import point_mass
 
 
 def config(**changes: object) -> Config:
@@ -50,3 +54,21 @@ def test_a_validation_stops_early_only_if_it_may() -> None:
     assert not VisitBudget(config(validation_stop=True), [9]).judged_enough(open_)
     assert not VisitBudget(config(validation_stop=False), [9]).judged_enough(lost)
     assert VisitBudget(config(validation_stop=False), [9]).judged_enough(RunState(validated=[True] * 5))
+
+
+@pytest.mark.parametrize(
+    ("enough", "has_success", "result", "solved"),
+    [
+        (None, False, EpisodeResult(total=1000.0), False),
+        (950.0, False, EpisodeResult(total=950.0), True),
+        (950.0, False, EpisodeResult(total=949.0), False),
+        (950.0, False, EpisodeResult(total=1000.0, fault="it broke"), False),
+        (950.0, True, EpisodeResult(total=1000.0), False),  # the task itself says what success is
+        (950.0, True, EpisodeResult(total=0.0, success=True), True),
+    ],
+)
+def test_a_return_counts_as_success_where_the_task_defines_none(
+    enough: float | None, has_success: bool, result: EpisodeResult, solved: bool
+) -> None:
+    task = replace(point_mass(), has_success=has_success)
+    assert VisitBudget(config(solved_return=enough), [9]).solved(result, task) is solved
