@@ -64,12 +64,22 @@ class _CleanErrors(TyperGroup):
         except KeyboardInterrupt as stop:
             err.print("stopped")
             raise typer.Exit(INTERRUPTED) from stop
-        except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and not any(word in str(error) for word in OUT_OF_MEMORY):
+        except Exception as error:
+            told = _of_the_machine(error)
+            if told is None:
                 raise
-            said = (str(error).strip().splitlines() or ["no more can be had"])[0]
-            _print_error(CrlError(f"out of memory: {said}", SMALLER), "error: ")
+            _print_error(told, "error: ")
             raise typer.Exit(USER_ERROR) from error
+
+
+def _of_the_machine(error: Exception) -> CrlError | None:
+    """What to say of an error that has its cause in memory or disk; ``None``: it is a bug."""
+    if isinstance(error, MemoryError) or any(word in str(error) for word in OUT_OF_MEMORY):
+        said = (str(error).strip().splitlines() or ["no more can be had"])[0]
+        return CrlError(f"out of memory: {said}", SMALLER)
+    from crl.training.files.disk_errors import disk_error
+
+    return disk_error(error)
 
 
 app = typer.Typer(

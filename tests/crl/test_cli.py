@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -196,6 +198,35 @@ class TestTrain:
         done = crl("train", "env=door_open")
         assert done.exit_code == 2
         assert done.stderr.startswith("error: out of memory: ") and "fewer planner.samples" in done.stderr
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (OSError(errno.ENOSPC, "full", "out/x.csv"), "error: out/x.csv: No space left on device\nmake room there"),
+            (OSError(errno.ENOSPC, "full", "here", None, "there"), "error: there: No space left on device\n"),
+            (OSError(errno.EROFS, "read", "x"), "error: x: Read-only file system\nchange the permissions (ls -l)"),
+            (OSError(errno.EIO, "broken", "x"), "error: x: Input/output error\nthe disk or the network fails"),
+            (sqlite3.OperationalError("database or disk is full"), "error: No space left on device\nmake room"),
+            (RuntimeError("I/O error: No space left on device (os error 28)"), "error: No space left on device\n"),
+        ],
+    )
+    def test_errors_of_the_disk_are_one_message(
+        self, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise error
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        done = crl("train", "env=door_open")
+        assert done.exit_code == 2
+        assert done.stderr.startswith(said)
+
+    def test_a_file_that_the_program_misses_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise FileNotFoundError(errno.ENOENT, "no such file", "x")
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        assert isinstance(crl("train", "env=door_open").exception, FileNotFoundError)
 
     def test_a_bug_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def train(config: Config) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import socket
 import warnings
 from collections.abc import Collection, Iterator
@@ -48,25 +49,41 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, root: Path, name: str, fingerprint: str = "") -> RunFolder:
-        """Make a new folder under ``root`` and point ``root/latest`` to it.
+    def create(cls, root: Path, name: str, fingerprint: str = "", *, latest: bool = True) -> RunFolder:
+        """Make a new folder under ``root`` and point ``root/latest`` to it; nothing is left where that fails.
 
         Args:
             root: Folder of the runs; made if need be.
             name: Name of the run (:func:`run_name`); where it is taken, ``_2``, ``_3``, ... is appended.
             fingerprint: One line, equal for runs with equal settings, by which :func:`find_unfinished` knows them.
+            latest: Whether ``latest`` points to it at once; if not, :meth:`be_latest` says when.
 
         Raises:
             RunFolderError: The folder can't be made, because it is read-only, the disk is full, or ``root`` is a file.
         """
+        path = None
         try:
             root.mkdir(parents=True, exist_ok=True)
             path = _make_unique(root, name)
             replace_file(path / "fingerprint", fingerprint.encode() + b"\n")
-            _point_latest(root, path)
+            if latest:
+                _point_latest(root, path)
         except OSError as error:
+            if path is not None:
+                shutil.rmtree(path, ignore_errors=True)
             raise explain_os_error(error, root / name) from error
         return cls(path)
+
+    def be_latest(self) -> None:
+        """Let ``latest`` beside it point to it.
+
+        Raises:
+            RunFolderError: The folder of the runs can't be written.
+        """
+        try:
+            _point_latest(self.path.parent, self.path)
+        except OSError as error:
+            raise explain_os_error(error, self.path.parent / LATEST) from error
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
