@@ -161,17 +161,26 @@ def evaluate(
 
 
 @app.command()
-def envs() -> None:
+def envs(
+    name: Annotated[
+        str | None, typer.Argument(metavar="ENV", help="Only this one, with all of its tasks, however many.")
+    ] = None,
+) -> None:
     """List the task sequences and their tasks."""
     from crl.sequences import SequenceError, available, load_sequence
 
+    if name is not None:
+        sequence = load_sequence(name)
+        tasks = [(entry.name, entry.id) for entry in sequence.tasks]
+        out.print(sequences_table([(name, sequence.description, tasks)], most=None))
+        return
     rows = []
-    for name, description in available().items():
+    for known, description in available().items():
         try:
-            tasks = [(entry.name, entry.id) for entry in load_sequence(name).tasks]
+            tasks = [(entry.name, entry.id) for entry in load_sequence(known).tasks]
         except SequenceError:  # `available` says why in the description
             tasks = []
-        rows.append((name, description, tasks))
+        rows.append((known, description, tasks))
     out.print(sequences_table(rows))
 
 

@@ -334,6 +334,23 @@ class TestEnvs:
         for expected in ("door_open", "0 pull", "4 lever_plus", "cartpole_length", "9 length_1.3"):
             assert expected in done.output
 
+    def test_long_sequences_are_shortened_until_one_is_named(self) -> None:
+        shown = crl("envs").output
+        assert "2 length_0.562" in shown and "50 length" not in shown and "(crl envs cartpole_100)" in shown
+        done = crl("envs", "cartpole_100")
+        assert done.exit_code == 0, done.output
+        assert all(f" {index} length_" in done.output for index in range(100))
+        assert "door_open" not in done.output
+
+    def test_an_unknown_one_is_named(self) -> None:
+        done = crl("envs", "dor_open")
+        assert done.exit_code == 2
+        assert "door_open" in done.stderr and "Traceback" not in done.stderr
+
+    def test_a_narrow_terminal_shows_every_column(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cli.out, "_width", 44)
+        assert "MuJoCo" in crl("envs", "cartpole_length").output
+
 
 class TestConfig:
     @pytest.mark.parametrize(
