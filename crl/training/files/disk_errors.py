@@ -15,12 +15,12 @@ _WORDS = {os.strerror(code): code for code in NO_SPACE | NO_PERMISSION} | {"data
 
 def disk_error(error: BaseException) -> CrlError | None:
     """What to tell the user of an error that a full, read-only or broken disk causes; ``None`` for any other."""
+    place = None
     if isinstance(error, OSError) and error.errno is not None:
         code, place = error.errno, error.filename2 or error.filename
     else:
-        code = next((code for words, code in _WORDS.items() if words in str(error)), None)
-        place = None
-    if code is None or code not in NO_SPACE | NO_PERMISSION | _BROKEN:
+        code = next((known for words, known in _WORDS.items() if words in str(error)), 0)
+    if code not in NO_SPACE | NO_PERMISSION | _BROKEN:
         return None
     said = os.strerror(code) if place is None else f"{place}: {os.strerror(code)}"
     if code in NO_SPACE:
