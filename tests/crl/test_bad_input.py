@@ -55,6 +55,7 @@ class TestNames:
         ("arguments", "message"),
         [
             (["env=dor_open"], "unknown env 'dor_open': did you mean 'door_open'?"),
+            (["env=Pendulum-v1"], "one of Gymnasium is env=gym:Pendulum-v1\n"),
             (["continual=hypercl"], "unknown continual 'hypercl': did you mean 'hypercrl'?"),
             (["planner=icme"], "unknown planner 'icme': did you mean 'icem'?"),
             (["profile=ful"], "unknown profile 'ful': did you mean 'full'?"),

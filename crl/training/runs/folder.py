@@ -207,7 +207,7 @@ class RunFolder:
             holder = os.read(descriptor, 1000).decode(errors="replace").strip() or "unknown"
             raise RunFolderError(
                 f"{self.path} is in use: process {holder} trains in it",
-                "wait until it ends or stop it; a run without resume=true gets a folder of its own",
+                "wait until it ends or stop it; without resume=true, or with another name=, a run gets its own folder",
             ) from error
         except OSError as error:
             # Some network file systems have no locks. To refuse to train there would help nobody.
