@@ -286,6 +286,7 @@ class Puppet(Agent):
         self.played = 0
         self.begun: list[tuple[str, int, bool]] = []
         self.seen: list[Transition] = []
+        self.followed: list[Transition] = []
         self.budgets: list[LearnBudget] = []
 
     def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
@@ -299,6 +300,9 @@ class Puppet(Agent):
 
     def observe(self, transition: Transition) -> None:
         self.seen.append(transition)
+
+    def follow(self, transition: Transition) -> None:
+        self.followed.append(transition)
 
     def learn(self, budget: LearnBudget) -> LearnReport:
         self.version += 1

@@ -102,6 +102,10 @@ class Agent(ABC):
         """The agent that decides: itself, or the one that it wraps."""
         return self
 
+    def follow(self, transition: Transition) -> None:
+        """Take note of what happened in an episode that nothing is learned from, for that episode alone."""
+        del transition
+
     def tell(self, task: int) -> None:
         """Say which task is in force from now on, by its index, where it may change within an episode."""
         del task

@@ -106,7 +106,7 @@ class PlanningAgent(Agent):
         # Training episodes are there to find out what the members don't know yet, so they don't shun it.
         self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
         self._score()
-        acting = self._recalled.begin(explore=explore)
+        acting = self._recalled.begin(task.index, explore=explore)
         if explore:
             known = acting is not None or self.knowledge.learned_before(task.index)
             self.exploration.begin(task, episode, known=known)
@@ -135,6 +135,7 @@ class PlanningAgent(Agent):
 
     def tell(self, task: int) -> None:
         """Say which learned task is in force from now on; it plans on that task's model."""
+        self._recalled.rest()
         if task != self._told and not self._explore:
             self.planner.limit(self._action)
             self._in_force(task)
@@ -184,8 +185,12 @@ class PlanningAgent(Agent):
                 self.outcomes.observe(transition)
             if bool(self.task.success(transition.next_observation)):
                 self.exploration.succeeded()
-            if (acting := self._recalled.update(transition)) is not None:
-                self._in_force(acting)
+            self.follow(transition)
+
+    def follow(self, transition: Transition) -> None:
+        """Infer who acts from now on, in a task that was begun by what is known of others."""
+        if (acting := self._recalled.update(transition)) is not None:
+            self._in_force(acting)
 
     def learn(self, budget: LearnBudget) -> LearnReport:
         """Spend gradient steps on the current task, or, online, on what the present episode showed.
