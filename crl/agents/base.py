@@ -95,7 +95,7 @@ class Agent(ABC):
             CrlError: It computes by itself.
         """
         del computing
-        raise CrlError("the agent computes by itself, and not together with other runs", "leave out batch=seeds")
+        raise CrlError(f"the agent computes by itself: {self.kind.alone}", "leave out batch=seeds")
 
     @property
     def actor(self) -> Agent:

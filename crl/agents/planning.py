@@ -29,7 +29,6 @@ from crl.config.declared.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
-from crl.errors import CrlError
 from crl.learning.computing import Computing
 from crl.learning.knowledge import Knowledge
 from crl.learning.outcomes import Outcomes
@@ -225,15 +224,9 @@ class PlanningAgent(Agent):
         return errors
 
     def compute_with(self, computing: Computing) -> None:
-        """Have losses and rollouts computed by another one.
-
-        Raises:
-            CrlError: It adapts to a body that changes, whose models are unrolled in another way.
-        """
-        if self.kind.flies_missions:
-            raise CrlError(
-                "runs that fly missions or live compute by themselves, and not together", "leave out batch=seeds"
-            )
+        """See :class:`Agent`; one that adapts to a body that changes unrolls its models in another way."""
+        if self.kind.alone:
+            super().compute_with(computing)  # which refuses
         self.knowledge.compute_with(computing)
 
     # ------------------------------------------------------------------ what it can tell
