@@ -64,12 +64,22 @@ class _CleanErrors(TyperGroup):
         except KeyboardInterrupt as stop:
             err.print("stopped")
             raise typer.Exit(INTERRUPTED) from stop
-        except (MemoryError, RuntimeError) as error:
-            if not isinstance(error, MemoryError) and not any(word in str(error) for word in OUT_OF_MEMORY):
+        except Exception as error:
+            told = _of_the_machine(error)
+            if told is None:
                 raise
-            said = (str(error).strip().splitlines() or ["no more can be had"])[0]
-            _print_error(CrlError(f"out of memory: {said}", SMALLER), "error: ")
+            _print_error(told, "error: ")
             raise typer.Exit(USER_ERROR) from error
+
+
+def _of_the_machine(error: Exception) -> CrlError | None:
+    """What to say of an error that has its cause in memory or disk; ``None``: it is a bug."""
+    if isinstance(error, MemoryError) or any(word in str(error) for word in OUT_OF_MEMORY):
+        said = (str(error).strip().splitlines() or ["no more can be had"])[0]
+        return CrlError(f"out of memory: {said}", SMALLER)
+    from crl.training.files.disk_errors import disk_error
+
+    return disk_error(error)
 
 
 app = typer.Typer(
@@ -151,17 +161,26 @@ def evaluate(
 
 
 @app.command()
-def envs() -> None:
+def envs(
+    name: Annotated[
+        str | None, typer.Argument(metavar="ENV", help="Only this one, with all of its tasks, however many.")
+    ] = None,
+) -> None:
     """List the task sequences and their tasks."""
     from crl.sequences import SequenceError, available, load_sequence
 
+    if name is not None:
+        sequence = load_sequence(name)
+        tasks = [(entry.name, entry.id) for entry in sequence.tasks]
+        out.print(sequences_table([(name, sequence.description, tasks)], most=None))
+        return
     rows = []
-    for name, description in available().items():
+    for known, description in available().items():
         try:
-            tasks = [(entry.name, entry.id) for entry in load_sequence(name).tasks]
+            tasks = [(entry.name, entry.id) for entry in load_sequence(known).tasks]
         except SequenceError:  # `available` says why in the description
             tasks = []
-        rows.append((name, description, tasks))
+        rows.append((known, description, tasks))
     out.print(sequences_table(rows))
 
 

@@ -64,7 +64,7 @@ class TaskEnvironment(gymnasium.Wrapper[Array, Array, Any, Any]):
         given = {} if options is None else {"options": options}
         try:
             returned: Any = self.env.reset(seed=seed, **given)
-        except Exception as error:  # someone else's code
+        except (Exception, SystemExit) as error:  # someone else's code, which may also leave the program
             return self._nothing(), {"fault": f"the simulator raised {raised(error)} in reset()"}
         if not isinstance(returned, tuple) or len(returned) != 2:
             return self._nothing(), {"fault": f"reset() returned {_kind(returned)}, not (observation, info)"}
@@ -77,7 +77,7 @@ class TaskEnvironment(gymnasium.Wrapper[Array, Array, Any, Any]):
         self._steps += 1
         try:
             returned: Any = self.env.step(self._sent(action))
-        except Exception as error:  # someone else's code
+        except (Exception, SystemExit) as error:  # someone else's code, which may also leave the program
             return self._failed({}, f"the simulator raised {raised(error)} in step {self._steps} of the episode")
         if not isinstance(returned, tuple) or len(returned) != 5:
             expected = "(observation, reward, terminated, truncated, info)"

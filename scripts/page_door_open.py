@@ -128,7 +128,7 @@ def page(groups: Groups, problems: Sequence[str]) -> list[str]:
         *markdown(success_table(groups)),
         "",
         "`single` trains a network per door by the same rule; `finetune` trains one network and protects nothing. "
-        "*What the strategy keeps per door; every method also keeps a door's normalisers (0.6 KB).",
+        "The bytes (\\*) are what the strategy keeps per door; every method also keeps a door's normalisers (0.6 KB).",
         "",
         "![reward matrices and final success](door_open_matrix.png)",
         "",

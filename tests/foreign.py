@@ -5,6 +5,7 @@ All are slides (:mod:`tests.tiny`) underneath, so that what is only of another k
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,7 @@ FAULTS: Mapping[str, str] = {
     "raise_step": r"the simulator raised ZeroDivisionError: no way \(foreign\.py, line \d+\) in step 3 of the episode",
     "raise_reset": r"the simulator raised KeyError: 'start' \(foreign\.py, line \d+\) in reset\(\)",
     "raise_reward": r"the simulator raised AttributeError: .*\(foreign\.py, line \d+\) in step 3",
+    "leave_step": r"the simulator raised SystemExit: 3 \(foreign\.py, line \d+\) in step 3 of the episode",
     "reward_none": r"step\(\) returned the reward None, not a number",
     "reward_text": r"step\(\) returned the reward 'much', not a number",
     "reward_array": r"step\(\) returned the reward ndarray of shape \(2,\), not a number",
@@ -76,6 +78,8 @@ class Foreign(Slide):
             action = action.astype(np.float32)
         if manner == "raise_step" and third:
             raise ZeroDivisionError("no way")
+        if manner == "leave_step" and third:
+            sys.exit(3)
         observation, reward, terminated, truncated, info = super().step(action)
         if manner == "writes":
             action[:] = np.nan

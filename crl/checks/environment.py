@@ -66,7 +66,7 @@ def passes_gymnasium(trial: Trial) -> Said:
         try:
             # Pictures need a graphics library that a training machine may lack.
             check_env(trial.env.unwrapped, skip_render_check=True, skip_close_check=True)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise CheckFailed(
                 f"fails gymnasium.utils.env_checker.check_env: {error}",
                 "if it says that observations differ, they may hold NaN, which equals nothing",
@@ -106,6 +106,12 @@ def episodes_are_sound(trial: Trial) -> Said:
         raise CheckFailed(
             f"every episode ends early, the first at step {len(faulty[0].rewards) + 1}: {faulty[0].fault}",
             "fix the environment: nothing can be learned from such steps",
+        )
+    seen = np.concatenate([part.observations for part in trial.plays])
+    if len(seen) > len(trial.plays) and not np.ptp(seen, axis=0).any():
+        raise CheckFailed(
+            f"the observation is the same at all {len(seen)} times: {np.array2string(seen[0], threshold=6)}",
+            "return what the robot senses now: nothing can be learned from an observation that never changes",
         )
     if faulty:
         return Said(

@@ -13,11 +13,20 @@ from typing import Any
 
 import numpy as np
 
-from crl.exporting.extra import ExportError
+from crl.exporting.whole import whole
 from crl.training.data.episode import Episode, describe
 from crl.training.data.extra import library
 from crl.training.data.lerobot import ABOUT
 from crl.types import TaskSpec
+
+
+def needed() -> Any:
+    """The library that writes the format.
+
+    Raises:
+        CrlError: It is missing.
+    """
+    return library("lerobot.datasets.lerobot_dataset", "lerobot", "lerobot")
 
 
 def write(episodes: Sequence[Episode], folder: Path) -> None:
@@ -28,20 +37,19 @@ def write(episodes: Sequence[Episode], folder: Path) -> None:
         folder: Where to; it must not exist.
 
     Raises:
-        ExportError: LeRobot is missing, or the folder exists.
+        ExportError: LeRobot is missing, or the folder exists or can't be written.
     """
-    module: Any = library("lerobot.datasets.lerobot_dataset", "lerobot", "lerobot")
-    if folder.exists():
-        raise ExportError(f"{folder} exists already", "give another folder with --out")
+    create = needed().LeRobotDataset.create
     task = episodes[0].task
     rate = max(1, round(1 / task.control_period))
-    made = module.LeRobotDataset.create(folder.name, fps=rate, root=folder, features=_features(task), use_videos=False)
-    for episode in episodes:
-        for step in range(len(episode)):
-            made.add_frame(_frame(episode, step))
-        made.save_episode()
-    made.finalize()
-    (folder / ABOUT).write_text(json.dumps(describe(task, episodes), indent=1) + "\n", encoding="utf-8")
+    with whole(folder) as beside:
+        made = create(folder.name, fps=rate, root=beside, features=_features(task), use_videos=False)
+        for episode in episodes:
+            for step in range(len(episode)):
+                made.add_frame(_frame(episode, step))
+            made.save_episode()
+        made.finalize()
+        (beside / ABOUT).write_text(json.dumps(describe(task, episodes), indent=1) + "\n", encoding="utf-8")
 
 
 def _features(task: TaskSpec) -> dict[str, dict[str, Any]]:

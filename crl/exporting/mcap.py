@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from crl.exporting.extra import ExportError
+from crl.exporting.whole import whole
 from crl.training.data.episode import Episode, describe
 from crl.training.data.extra import library
 from crl.training.data.mcap import ABOUT
@@ -35,6 +35,15 @@ GAP = SECOND
 """Nanoseconds between two episodes."""
 
 
+def needed() -> Any:
+    """The library that writes the format.
+
+    Raises:
+        CrlError: It is missing.
+    """
+    return library("mcap_ros2.writer", "mcap-ros2-support")
+
+
 def write(episodes: Sequence[Episode], path: Path) -> None:
     """Write a file with the topics about, episode, observation, action/(planned, refined, sent), reward and ends.
 
@@ -43,13 +52,11 @@ def write(episodes: Sequence[Episode], path: Path) -> None:
         path: The file; it must not exist.
 
     Raises:
-        ExportError: The library is missing, or the file exists.
+        ExportError: The library is missing, or the file exists or can't be written.
     """
-    writing: Any = library("mcap_ros2.writer", "mcap-ros2-support")
-    if path.exists():
-        raise ExportError(f"{path} exists already", "give another file with --out")
-    with path.open("wb") as stream:
-        writer = writing.Writer(stream)
+    module = needed()
+    with whole(path) as beside, beside.open("wb") as stream:
+        writer = module.Writer(stream)
         kinds = {
             "array": writer.register_msgdef("std_msgs/msg/Float64MultiArray", ARRAY),
             "number": writer.register_msgdef("std_msgs/msg/Float64", "float64 data\n"),

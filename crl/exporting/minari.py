@@ -8,6 +8,7 @@ metadata.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +20,17 @@ from crl.exporting.extra import ExportError
 from crl.training.data.episode import Episode, describe
 from crl.training.data.extra import library
 from crl.training.data.minari import ABOUT
+from crl.training.files.disk_errors import disk_error
 from crl.types import Array, as_array
+
+
+def needed() -> Any:
+    """The library that writes the format.
+
+    Raises:
+        CrlError: It is missing.
+    """
+    return library("minari", "minari", "minari")
 
 
 def write(episodes: Sequence[Episode], name: str, env: EnvSpec | None, description: str) -> None:
@@ -34,11 +45,14 @@ def write(episodes: Sequence[Episode], name: str, env: EnvSpec | None, descripti
     Raises:
         ExportError: Minari is missing, refuses the name, or has such a dataset.
     """
-    minari = library("minari", "minari", "minari")
+    minari = needed()
     collector = library("minari.data_collector", "minari", "minari")
+    storage = library("minari.storage.datasets_root_dir", "minari", "minari")
     task = episodes[0].task
     buffers = [collector.EpisodeBuffer(id=i, seed=each.seed, **_columns(each)) for i, each in enumerate(episodes)]
     fields = task.observation.size
+    place = storage.get_dataset_path(name)
+    there = place.exists()
     try:
         made = minari.create_dataset_from_buffers(
             name,
@@ -50,7 +64,11 @@ def write(episodes: Sequence[Episode], name: str, env: EnvSpec | None, descripti
             description=description,
         )
         made.storage.update_metadata({ABOUT: json.dumps(describe(task, episodes))})
-    except (ValueError, OSError) as error:
+    except BaseException as error:
+        if not there:
+            shutil.rmtree(place, ignore_errors=True)
+        if disk_error(error) is not None or not isinstance(error, ValueError | OSError):
+            raise
         raise ExportError(
             f"Minari does not take the dataset {name!r}: {error}",
             "give another name with --out, such as mine/slides-v0, or remove the old one: minari delete NAME",

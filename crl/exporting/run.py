@@ -20,6 +20,7 @@ from crl.exporting import dynamics, lerobot, mcap, minari
 from crl.exporting.episode import Told, play
 from crl.exporting.extra import ExportError
 from crl.exporting.policy import writing as policy
+from crl.exporting.whole import require_free, whole
 from crl.foreign.making import HERE
 from crl.reporting.replay.playing import played
 from crl.sequences import TaskEntry
@@ -46,6 +47,11 @@ class Format(Enum):
 _WRITERS: dict[Format, Callable[[dynamics.Dynamics, tuple[Tensor, Tensor], Path], float]] = {
     Format.ONNX: dynamics.to_onnx,
     Format.TORCH: dynamics.to_torch,
+}
+_NEEDED: dict[Format, Callable[[], Any]] = {
+    Format.MINARI: minari.needed,
+    Format.LEROBOT: lerobot.needed,
+    Format.MCAP: mcap.needed,
 }
 _ENDINGS = {Format.MCAP: ".mcap", Format.ONNX: ".onnx", Format.TORCH: ".pt2", Format.LEROBOT: "_lerobot"}
 
@@ -75,10 +81,9 @@ def export_model(run: LoadedRun, task: int, kind: Format, path: Path) -> str:
         raise ExportError(
             f"{run.folder.path} has no dynamics model to export", "only agents that plan on a learned model have one"
         )
-    if path.exists():
-        raise ExportError(f"{path} exists already", "give another file with --out")
-    example = dynamics.probes(spec, _seen(run, task))
-    greatest = _WRITERS[kind](dynamics.Dynamics(model), example, path)
+    with whole(path) as beside:
+        example = dynamics.probes(spec, _seen(run, task))
+        greatest = _WRITERS[kind](dynamics.Dynamics(model), example, beside)
     steps = run.config.body.stride if run.agent.kind.flies_missions else 1
     after = "" if steps == 1 else f", {steps} control steps at once"
     return (
@@ -115,9 +120,8 @@ def export_policy(run: LoadedRun, task: int, kind: Format, path: Path) -> str:
             f"{run.folder.path} decides by other means than a planner on its model",
             "only decisions of agents that plan (agent=mpc) can be exported",
         )
-    if path.exists():
-        raise ExportError(f"{path} exists already", "give another file with --out")
-    step, greatest = policy.write_policy(deciding, spec, _seen(run, task), path)
+    with whole(path) as beside:
+        step, greatest = policy.write_policy(deciding, spec, _seen(run, task), beside)
     inputs = ", ".join(["observation", "noise", *step.CARRIED])
     outputs = ", ".join(["action", *(f"next_{name}" for name in step.CARRIED)])
     return (
@@ -144,6 +148,9 @@ def export_episodes(
         CrlError: The run has not learned the task.
     """
     sequence, _ = played(run, task)
+    _NEEDED[kind]()  # before episodes are played for nothing
+    if kind is not Format.MINARI:
+        require_free(Path(out))
     episodes = play(run, task, count, told)
     named = not sequence.name.startswith(HERE)
     return write(episodes, kind, out, _spec(sequence.tasks[task]) if named else None, run.folder.path.name)

@@ -140,15 +140,22 @@ def _estimated(estimates: Mapping[str, Any]) -> list[str]:
     return [*lines, "  (estimates; brackets: 95 % intervals for the choice of tasks)"]
 
 
-def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]]) -> PlainTable:
-    """Task sequences (name, description, [(task, environment)]) with the index of every task."""
+def sequences_table(rows: Sequence[tuple[str, str, Sequence[tuple[str, str]]]], most: int | None = 20) -> PlainTable:
+    """Task sequences with the index of every task.
+
+    Args:
+        rows: Name, description, and name and environment of each task.
+        most: Tasks that are listed; of a longer sequence, only the first three and the last. ``None``: all.
+    """
     listed = []
     for name, description, tasks in rows:
         ids = ", ".join(dict.fromkeys(environment for _, environment in tasks))
-        names = "\n".join(f"{index} {task}" for index, (task, _) in enumerate(tasks))
-        listed.append((name, names, f"{description}\n{ids}" if ids else description))
+        names = [f"{index} {task}" for index, (task, _) in enumerate(tasks)]
+        if most is not None and len(names) > most:
+            names = [*names[:3], "...", names[-1], f"(crl envs {name})"]
+        listed.append((name, "\n".join(names), f"{description}\n{ids}" if ids else description))
     columns = [Column("env"), Column("tasks"), Column("description")]
-    return terminal(Table.of(columns, listed), unbroken=2, ruled=True)
+    return terminal(Table.of(columns, listed), unbroken=1, ruled=True)
 
 
 def _why(mission: Mapping[str, Any]) -> str:

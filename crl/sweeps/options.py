@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,13 @@ class Tune:
     """Seed of the sampler."""
     startup: int = 10
     """Trials drawn at random before ``tpe`` begins."""
+
+
+_WHOLE = {
+    **{field.name: f"sweep.{field.name}" for field in fields(Tune) if field.name != "seed"},
+    **{field.name: f"launcher.{field.name}" for field in fields(Local)},
+}
+"""Whole keys of the sweep's settings, for whoever leaves their beginning out; ``seed`` is one of the runs."""
 
 
 @dataclass
@@ -108,6 +115,8 @@ def read(arguments: Sequence[str]) -> Request:
                 f"{key} can't be set in a sweep: it names, places and resumes its runs itself",
                 "leave it out; sweep_dir=DIR says where the sweep goes",
             )
+        elif key in _WHOLE:
+            raise SettingsError(f"unknown key {key!r}: did you mean {_WHOLE[key]!r}?", "it is a setting of the sweep")
         else:
             request.overrides.append(override)
     if tune and request.kind != "tune":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ DISTIL = "distil"
 def derived(config: Config, root: Path, name: str, origin: Mapping[str, Any]) -> Iterator[RunFolder]:
     """Make the folder of a derived run; the settings, which make it one, are written when the block ends.
 
+    Where the block fails or is interrupted, nothing is left, and ``latest`` points where it did.
+
     Args:
         config: The new run's settings.
         root: Folder of the runs.
@@ -31,11 +34,19 @@ def derived(config: Config, root: Path, name: str, origin: Mapping[str, Any]) ->
 
     Yields:
         The folder, to be filled.
+
+    Raises:
+        RunFolderError: It can't be written.
     """
-    folder = RunFolder.create(root, name, fingerprint(config))
-    yield folder
-    folder.write_json(folder.path / ORIGIN, dict(origin))
-    folder.write_text(folder.config, to_yaml(config))
+    folder = RunFolder.create(root, name, fingerprint(config), latest=False)
+    try:
+        yield folder
+        folder.write_json(folder.path / ORIGIN, dict(origin))
+        folder.write_text(folder.config, to_yaml(config))
+    except BaseException:
+        shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+    folder.be_latest()
 
 
 def origin_of(folder: RunFolder) -> dict[str, Any]:

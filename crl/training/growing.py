@@ -22,6 +22,7 @@ from crl.sequences import TaskSequence, load_sequence
 from crl.training.deriving import derived
 from crl.training.load import LoadedRun, load_run
 from crl.training.order import step_budgets, task_order
+from crl.training.runs.folder import explain_os_error
 
 CHANGES = (
     *("name", "run_dir", "budget", "learning", "exploration", "planner", "evaluation", "checkpoint", "monitor"),
@@ -123,7 +124,15 @@ def _folder(run: LoadedRun, config: Config) -> Config:
     with derived(config, Path(config.run_dir), named or f"{old.path.name}_more", origin) as folder:
         for path in (old.metrics, old.timing):
             if path.is_file():
-                shutil.copy2(path, folder.path / path.name)
-        shutil.copytree(old.checkpoints, folder.checkpoints, dirs_exist_ok=True)
+                _copy(path, folder.path / path.name)
+        shutil.copytree(old.checkpoints, folder.checkpoints, dirs_exist_ok=True, copy_function=_copy)
     config.run_dir, config.name, config.resume = str(folder.path.parent), folder.path.name, True
     return config
+
+
+def _copy(source: str | Path, target: str | Path) -> None:
+    """Copy a file; shutil.copytree would go on with the other files of a full disk."""
+    try:
+        shutil.copy2(source, target)
+    except OSError as error:
+        raise explain_os_error(error, Path(target)) from error

@@ -23,7 +23,7 @@ from crl.sequences import SequenceError, load_sequence
 from crl.training.callbacks.base import Callback, RunStart, load_callbacks
 from crl.training.checkpoints.names import step_and_revision
 from crl.training.checkpoints.proving import prove
-from crl.training.checkpoints.store import CheckpointStore
+from crl.training.checkpoints.store import CheckpointError, CheckpointStore
 from crl.training.clock import Clock
 from crl.training.data.recorded import read_recorded
 from crl.training.deriving import distilled
@@ -39,7 +39,7 @@ from crl.training.runs.folder import RunFolder, find_unfinished, run_name
 from crl.training.runs.log import RunLog
 from crl.training.runs.presence import Presence
 from crl.training.runs.provenance import note_code
-from crl.training.runs.rescue import rescue
+from crl.training.runs.rescue import rescue, rescue_unwritten
 from crl.training.runs.results import collect_results
 from crl.training.runs.results_file import read_results
 from crl.training.runs.settings import settings_to_go_on
@@ -156,7 +156,10 @@ def _work(
         if not presence.there():
             rescue(config, loop, presence)
         with clock.phase("write"):
-            store.save(loop.state.env_steps, loop.state_dict(), loop.state.revision)
+            try:
+                store.save(loop.state.env_steps, loop.state_dict(), loop.state.revision)
+            except CheckpointError as error:
+                rescue_unwritten(config, loop, presence, error)
             keep(presence.path, loop.sequence.spec(0), loop.agent, loop.state.evaluation_steps)
             loop.log.write_timing("clock", loop.state.env_steps, clock.totals())
 
@@ -250,12 +253,17 @@ def _remove_remains(path: Path) -> None:
 
 @contextmanager
 def interrupts() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C (or SIGTERM) sets; the second one interrupts at once."""
+    """An event that the first Ctrl-C sets; the second one interrupts at once.
+
+    So do SIGTERM, and SIGHUP, which a terminal sends when it is closed; under nohup the run goes on.
+    """
     event = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield event
         return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:
+        del before[signal.SIGHUP]
 
     def note(number: int, frame: FrameType | None) -> None:
         del frame

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,7 @@ class TestNames:
         ("arguments", "message"),
         [
             (["env=dor_open"], "unknown env 'dor_open': did you mean 'door_open'?"),
+            (["env=Pendulum-v1"], "one of Gymnasium is env=gym:Pendulum-v1\n"),
             (["continual=hypercl"], "unknown continual 'hypercl': did you mean 'hypercrl'?"),
             (["planner=icme"], "unknown planner 'icme': did you mean 'icem'?"),
             (["profile=ful"], "unknown profile 'ful': did you mean 'full'?"),
@@ -86,18 +88,36 @@ class TestNames:
 
 
 class TestFullDisk:
-    def test_at_a_checkpoint(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_at_a_checkpoint(self, workplace: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        tmp_path = workplace
         config = tiny.settings(tmp_path, "checkpoint.seconds=0")
         writes = iter(range(1000))
-        full(monkeypatch, crl.training.checkpoints.store, "write_hashed", lambda *_: next(writes) == 13)
+        full(monkeypatch, crl.training.checkpoints.store, "write_hashed", lambda *_: next(writes) >= 13)
+        monkeypatch.setattr(tempfile, "gettempdir", lambda: str(tmp_path / "temporary"))
         with pytest.raises(CheckpointError, match=r"(?s)disk is full.*earlier checkpoints are intact.*resume=true"):
             train(config, tiny.quiet()[0])
         monkeypatch.undo()
+        assert not list(tmp_path.rglob("*_rescued")), "nor does half a run"
         loaded = CheckpointStore(tmp_path / "run/checkpoints").load_latest()
         assert (loaded.problems, loaded.state["run"]["episodes"]) == ([], 4)
         assert not list((tmp_path / "run/checkpoints").glob(".*")), "half a checkpoint takes the room that is missing"
         resume(tmp_path / "run")
         assert not differences(whole(tmp_path), tiny.outcome(tmp_path / "run"))
+
+    def test_what_a_checkpoint_can_not_take_is_saved_on_another_disk(
+        self, workplace: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        runs, other = workplace / "runs", workplace / "other"
+        full(monkeypatch, crl.training.checkpoints.store, "write_hashed", lambda path, *_: other not in path.parents)
+        monkeypatch.setattr(tempfile, "gettempdir", lambda: str(other))
+        with pytest.raises(CheckpointError, match=r"disk is full.*has learned is in .*run_rescued") as caught:
+            train(tiny.settings(runs, "checkpoint.seconds=0"), tiny.quiet()[0])
+        monkeypatch.undo()
+        rescued = other / "crl" / "run_rescued"
+        assert caught.value.hint == f"continue it with: crl resume {rescued}"
+        assert not (workplace / "run_rescued").exists(), "it was no help"
+        resume(rescued)
+        assert not differences(whole(workplace), tiny.outcome(rescued))
 
     def test_in_the_middle_of_a_line_of_metrics(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         config = tiny.settings(tmp_path, "checkpoint.seconds=0")

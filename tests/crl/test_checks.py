@@ -44,6 +44,8 @@ class Drift(gymnasium.Env[np.ndarray, np.ndarray]):
         return self.observation(), {}
 
     def observation(self) -> np.ndarray:
+        if self.defect == "frozen":
+            return np.zeros(2, np.float32)
         return self.state.astype(np.float64 if self.defect == "dtype" else np.float32)
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
@@ -124,6 +126,7 @@ def test_a_sound_sequence_passes_with_a_task_that_comes_again() -> None:
         ("seed", "task 0 .'a'. .*(two episodes with the seed|check_env)"),
         ("memory", "task 0 .'a'. .*(two episodes with the seed|check_env)"),
         ("constant", "the seed changes nothing"),
+        ("frozen", r"the observation is the same at all \d+ times: \[0\. 0\.\]"),
         pytest.param("nan", "may hold NaN", marks=pytest.mark.filterwarnings("ignore")),
         ("info", "info\\['is_success'\\] is None at step 1"),
         ("length", "is truncated after step 9, episode_steps is 12"),

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -197,6 +199,35 @@ class TestTrain:
         assert done.exit_code == 2
         assert done.stderr.startswith("error: out of memory: ") and "fewer planner.samples" in done.stderr
 
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (OSError(errno.ENOSPC, "full", "out/x.csv"), "error: out/x.csv: No space left on device\nmake room there"),
+            (OSError(errno.ENOSPC, "full", "here", None, "there"), "error: there: No space left on device\n"),
+            (OSError(errno.EROFS, "read", "x"), "error: x: Read-only file system\nchange the permissions (ls -l)"),
+            (OSError(errno.EIO, "broken", "x"), "error: x: Input/output error\nthe disk or the network fails"),
+            (sqlite3.OperationalError("database or disk is full"), "error: No space left on device\nmake room"),
+            (RuntimeError("I/O error: No space left on device (os error 28)"), "error: No space left on device\n"),
+        ],
+    )
+    def test_errors_of_the_disk_are_one_message(
+        self, error: Exception, said: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise error
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        done = crl("train", "env=door_open")
+        assert done.exit_code == 2
+        assert done.stderr.startswith(said)
+
+    def test_a_file_that_the_program_misses_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def train(config: Config) -> dict[str, Any]:
+            raise FileNotFoundError(errno.ENOENT, "no such file", "x")
+
+        stand_in(monkeypatch, "crl.training.runner", train=train)
+        assert isinstance(crl("train", "env=door_open").exception, FileNotFoundError)
+
     def test_a_bug_keeps_its_traceback(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def train(config: Config) -> dict[str, Any]:
             raise ZeroDivisionError
@@ -302,6 +333,23 @@ class TestEnvs:
         assert done.exit_code == 0, done.output
         for expected in ("door_open", "0 pull", "4 lever_plus", "cartpole_length", "9 length_1.3"):
             assert expected in done.output
+
+    def test_long_sequences_are_shortened_until_one_is_named(self) -> None:
+        shown = crl("envs").output
+        assert "2 length_0.562" in shown and "50 length" not in shown and "(crl envs cartpole_100)" in shown
+        done = crl("envs", "cartpole_100")
+        assert done.exit_code == 0, done.output
+        assert all(f" {index} length_" in done.output for index in range(100))
+        assert "door_open" not in done.output
+
+    def test_an_unknown_one_is_named(self) -> None:
+        done = crl("envs", "dor_open")
+        assert done.exit_code == 2
+        assert "door_open" in done.stderr and "Traceback" not in done.stderr
+
+    def test_a_narrow_terminal_shows_every_column(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(cli.out, "_width", 44)
+        assert "MuJoCo" in crl("envs", "cartpole_length").output
 
 
 class TestConfig:

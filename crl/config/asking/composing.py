@@ -16,6 +16,7 @@ With ``recipe=NAME`` NAME stands for ENV in 3 to 5; a preset for environments of
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -48,6 +49,8 @@ from crl.plugins import entry_points, is_path
 from crl.reading.yaml_text import read_yaml
 from crl.text import shown
 
+_GYMNASIUM = re.compile(r"(\w+/)?[\w:.-]+-v\d+")
+"""What an id of Gymnasium looks like."""
 MISSIONS = ("missions", "model")
 """The file with what the model of a moving body needs, whichever it is."""
 
@@ -153,10 +156,11 @@ def _refuse_unknown(chosen: Mapping[str, str]) -> None:
             raise SettingsError(f"there is no agent {name!r}: {REFUSED[name]}", f"valid: {', '.join(names(group))}")
         for each in _parts(group, name):
             if each not in names(group) and not is_path(each):
-                raise SettingsError(
-                    f"unknown {group} {shown(each)!r}{nearest(each, names(group))}",
-                    "one of your own that is not installed is named package.module:Name",
-                )
+                hint = "one of your own that is not installed is named package.module:Name"
+                if group == "env":
+                    own = shown(each) if _GYMNASIUM.fullmatch(each) else "ID"
+                    hint += f"; one of Gymnasium is env=gym:{own}"
+                raise SettingsError(f"unknown {group} {shown(each)!r}{nearest(each, names(group))}", hint)
 
 
 def given_keys(overrides: Sequence[str]) -> list[str]:

@@ -81,10 +81,10 @@ def write_policy(deciding: Deciding, task: TaskSpec, seen: Tensor, path: Path) -
     program.model.metadata_props[ABOUT] = json.dumps(_about(step, task))
     program.save(str(path), external_data=False)
     session = runtime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return step, _compared(session, names, step, seen[:DECISIONS], path)
+    return step, _compared(session, names, step, seen[:DECISIONS])
 
 
-def _compared(session: Any, names: list[str], step: PolicyStep, seen: Tensor, path: Path) -> float:
+def _compared(session: Any, names: list[str], step: PolicyStep, seen: Tensor) -> float:
     """The greatest difference between decisions of a file and of the planner, from equal noise."""
     planner, deciding = step.planner, step.deciding
     ours, theirs = torch.Generator().manual_seed(1), torch.Generator().manual_seed(1)
@@ -105,7 +105,7 @@ def _compared(session: Any, names: list[str], step: PolicyStep, seen: Tensor, pa
             planner.reset()
             expected.append(step.safe)
     planner.reset()
-    return checked(path, torch.stack(given).numpy(), torch.stack(expected).numpy(), "decide")
+    return checked(torch.stack(given).numpy(), torch.stack(expected).numpy(), "decide")
 
 
 def _about(step: PolicyStep, task: TaskSpec) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from crl.reporting.report.record import ReportedRun
 from crl.reporting.store.comparing import differing
 from crl.reporting.store.entry import Entry
 from crl.reporting.store.survey import survey
+from crl.text import counted
 from crl.training.runs.results_file import NEEDED, read_results
 
 
@@ -170,7 +171,7 @@ def _title(run: ReportedRun, several: bool, taken: Sequence[str]) -> str:
         return env
     visits, evaluation = run.results["visits"], run.results["evaluation"]
     tasks = f"{len(visits)} tasks" if len(visits) > 1 else f"only {visits[0]['task']}"
-    title = f"{env}: {tasks}, {evaluation.get('episodes')} episodes per evaluation"
+    title = f"{env}: {tasks}, {counted(evaluation.get('episodes', 0), 'episode')} per evaluation"
     if title in taken:
         title += f", order {' → '.join(str(visit['task']) for visit in visits[:5])}{' …' if len(visits) > 5 else ''}"
     return title if title not in taken else f"{title} ({len(taken) + 1})"

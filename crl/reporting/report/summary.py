@@ -16,6 +16,7 @@ from crl.reporting.pages.sequences import findings, tables
 from crl.reporting.report import lives, missions
 from crl.reporting.report.gather import Section
 from crl.reporting.statistics import Interval, interval, iqm, probability_of_improvement
+from crl.text import counted
 
 BASE = "hypercrl"
 RANDOM_EPISODES = 10
@@ -71,7 +72,8 @@ class Summary:
     def meaning(self) -> str:
         """What a score is, in a sentence."""
         evaluation = self.section.runs[0].results["evaluation"]
-        episodes = f"Each is the mean of {evaluation.get('episodes')} evaluation episodes, without noise or learning."
+        count = counted(evaluation.get("episodes", 0), "evaluation episode")
+        episodes = f"Each is the mean of {count}, without noise or learning."
         if not self.scale.normalised:
             return f"Scores are returns, as the environment pays them. {episodes}"
         return (

@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import socket
 import warnings
 from collections.abc import Collection, Iterator
@@ -48,25 +49,41 @@ class RunFolder:
     path: Path
 
     @classmethod
-    def create(cls, root: Path, name: str, fingerprint: str = "") -> RunFolder:
-        """Make a new folder under ``root`` and point ``root/latest`` to it.
+    def create(cls, root: Path, name: str, fingerprint: str = "", *, latest: bool = True) -> RunFolder:
+        """Make a new folder under ``root`` and point ``root/latest`` to it; nothing is left where that fails.
 
         Args:
             root: Folder of the runs; made if need be.
             name: Name of the run (:func:`run_name`); where it is taken, ``_2``, ``_3``, ... is appended.
             fingerprint: One line, equal for runs with equal settings, by which :func:`find_unfinished` knows them.
+            latest: Whether ``latest`` points to it at once; if not, :meth:`be_latest` says when.
 
         Raises:
             RunFolderError: The folder can't be made, because it is read-only, the disk is full, or ``root`` is a file.
         """
+        path = None
         try:
             root.mkdir(parents=True, exist_ok=True)
             path = _make_unique(root, name)
             replace_file(path / "fingerprint", fingerprint.encode() + b"\n")
-            _point_latest(root, path)
+            if latest:
+                _point_latest(root, path)
         except OSError as error:
+            if path is not None:
+                shutil.rmtree(path, ignore_errors=True)
             raise explain_os_error(error, root / name) from error
         return cls(path)
+
+    def be_latest(self) -> None:
+        """Let ``latest`` beside it point to it.
+
+        Raises:
+            RunFolderError: The folder of the runs can't be written.
+        """
+        try:
+            _point_latest(self.path.parent, self.path)
+        except OSError as error:
+            raise explain_os_error(error, self.path.parent / LATEST) from error
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
@@ -190,7 +207,7 @@ class RunFolder:
             holder = os.read(descriptor, 1000).decode(errors="replace").strip() or "unknown"
             raise RunFolderError(
                 f"{self.path} is in use: process {holder} trains in it",
-                "wait until it ends or stop it; a run without resume=true gets a folder of its own",
+                "wait until it ends or stop it; without resume=true, or with another name=, a run gets its own folder",
             ) from error
         except OSError as error:
             # Some network file systems have no locks. To refuse to train there would help nobody.

@@ -31,6 +31,8 @@ def test_unknown_launcher_names_the_nearest() -> None:
     [
         (("sweep=tun",), "did you mean 'tune'?"),
         (("launcher.worker=2",), "unknown setting launcher.worker: did you mean 'workers'?"),
+        (("seed=0,1", "workers=2"), "did you mean 'launcher.workers'?"),
+        (("trials=9",), "did you mean 'sweep.trials'?"),
         (("launcher.workers=two",), "launcher.workers cannot be 'two'"),
         (("launcher.workers=0",), "launcher.workers=0 is too small"),
         (("launcher=ray", "launcher.address=auto", "launcher.workers=2"), "is for a local instance"),

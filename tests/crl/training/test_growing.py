@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import json
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from crl.training.deriving import ORIGIN
 from crl.training.growing import grow
 from crl.training.load import load_run
 from crl.training.runner import resume, train
+from crl.training.runs.folder import RunFolderError
 from tests import tiny
 from tests.crl.states import differences
 
@@ -53,6 +57,25 @@ def test_a_finished_run_learns_another_task_and_tells_of_all(old: Path) -> None:
     }
     assert json.loads((old / "results.json").read_text()) == before, "the old run stays as it is"
     assert not differences(state, load_run(old).agent.state_dict())
+
+
+@pytest.mark.parametrize("name", ["metrics.jsonl", "manifest.json"])
+def test_a_full_disk_leaves_nothing_and_the_latest_run_stays(
+    name: str, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = shutil.copy2
+
+    def copy(source: Any, target: Any) -> Any:
+        if Path(target).name == name:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), source, None, target)
+        return real(source, target)
+
+    monkeypatch.setattr(shutil, "copy2", copy)
+    before = sorted(old.parent.iterdir())
+    with pytest.raises(RunFolderError, match=f"{name} can't be written: the disk is full"):
+        grow(old, None, [2], [])
+    assert sorted(old.parent.iterdir()) == before
+    assert (old.parent / "latest").resolve() == old
 
 
 def test_what_was_logged_before_is_in_the_new_log(old: Path) -> None:

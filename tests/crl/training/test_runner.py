@@ -15,7 +15,7 @@ from crl.config.fingerprints import digest
 from crl.errors import CrlError, Interrupted
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.load import load_run
-from crl.training.runner import resume, resume_command, train
+from crl.training.runner import interrupts, resume, resume_command, train
 from crl.training.runs import provenance
 from crl.training.runs.folder import RunFolder
 from crl.training.runs.provenance import read_code
@@ -156,10 +156,22 @@ class TestInterruption:
         interrupted(tmp_path)
         assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
 
-    def test_a_polite_kill_is_an_interruption_too(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+    def test_a_polite_kill_and_a_closed_terminal_are_interruptions_too(
+        self, number: signal.Signals, tmp_path: Path
+    ) -> None:
         with pytest.raises(Interrupted):
-            train(tiny.settings(tmp_path), Interrupting(2, [signal.SIGTERM]))
+            train(tiny.settings(tmp_path), Interrupting(2, [number]))
         assert CheckpointStore(tmp_path / "run/checkpoints").load_latest().step == 32
+
+    def test_under_nohup_a_closed_terminal_is_none(self, tmp_path: Path) -> None:
+        before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        try:
+            with interrupts() as event:
+                signal.raise_signal(signal.SIGHUP)
+            assert not event.is_set()
+        finally:
+            signal.signal(signal.SIGHUP, before)
 
     def test_the_second_one_stops_at_once(self, tmp_path: Path) -> None:
         with pytest.raises(KeyboardInterrupt):
