@@ -144,7 +144,7 @@ def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
     """An empty memory of the kind that the settings name."""
     settings = config.memory
     if settings.kind == "contexts":
-        return ContextMemory(bridge, settings.most)
+        return ContextMemory(bridge, units, settings.most)
     if settings.kind == "networks":
         return NetworkMemory(bridge, units, settings.most, lr=settings.lr, batch=settings.batch)
     if settings.kind == "heads":

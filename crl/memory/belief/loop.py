@@ -32,7 +32,7 @@ from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Regime, Standing
 from crl.memory.models.steps import Row, Steps
 from crl.memory.models.units import Units, mean_square
-from crl.memory.recall.coverage import add
+from crl.memory.recall.coverage import add, join
 from crl.memory.recall.evidence import Evidence, Seen
 from crl.memory.recall.explaining import Explaining
 from crl.memory.recall.likelihood import FIT, limit_log_likelihood, log_likelihood
@@ -218,17 +218,24 @@ class Belief:
         self._fresh()
         self._lessons.leave(since)
 
-    def _merge(self, left: int) -> None:
-        """Make a regime that is left one with what it can't be told from: the older one stays."""
-        here = self._evidence.here
-        if here is None:
-            return
-        other = twin(self.memory, left, self._bridge.base, self.units, here, self._grid)
-        if other is not None:
-            kept, gone = sorted((left, other))
-            self.memory.merge(kept, gone)
-            self._labels.gone(gone, kept)
-            self._note("merged", gone)
+    def _merge(self, left: int) -> int:
+        """Make a regime one with what it can't be told from: the older one stays; returns it."""
+        if self.memory.pools:
+            other = self.memory.alike(left)
+        else:
+            here = self._evidence.here
+            if here is None:
+                return left
+            other = twin(self.memory, left, self._bridge.base, self.units, here, self._grid)
+        if other is None:
+            return left
+        kept, gone = sorted((left, other))
+        if self.memory.pools and kept != NOMINAL:
+            join(self.memory.regimes[kept], self.memory.regimes[gone], self._bridge.base)
+        self.memory.merge(kept, gone)
+        self._labels.gone(gone, kept)
+        self._note("merged", gone)
+        return kept
 
     def _drop(self, regime: int) -> None:
         """Forget a regime that has not proved itself."""
@@ -286,8 +293,14 @@ class Belief:
         if seen is None:
             return
         known, nearest = self._explaining.recall(seen, self.opening)
+        if self.config.contested:
+            newest = seen.newest(self.config.recent)
+            known, _ = self._explaining.recall(newest, self.opening)
+            needed = known is None or self._candidate.beats(self._explaining.misfit(newest, known))
+        else:
+            needed = self._candidate.explains
         known = known if self._labels.told is None else None
-        if known is not None and len(seen.steps) >= 2 and not self._candidate.explains:
+        if known is not None and len(seen.steps) >= 2 and not needed:
             self._leave(self._changed)
             self._enter(known if known in self.memory.regimes else self._explaining.recall(seen, self.opening)[1])
             return
@@ -306,7 +319,8 @@ class Belief:
             self._note("kept", entry.index)
         if self._candidate.takes_over(kept=kept):
             self._judge_anew()
-            self._enter(entry.index)
+            known = self._merge(entry.index) if self.memory.pools and kept else entry.index
+            self._enter(known)
         elif not kept and entry.transitions >= self.config.hopeless:
             self._drop(entry.index)
             self._changed = self.now
