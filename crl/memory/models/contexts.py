@@ -60,6 +60,7 @@ class ContextMemory(Memory):
     def _open(self, index: int, neighbour: int, steps: Steps) -> None:
         self._contexts[index] = self._bridge.identify(self._bridge.base.weights, steps, self._contexts[neighbour])
         self._fitted = len(steps)
+        self._gathered.rest()
 
     def learn(self, regime: int, steps: Steps, count: int, generator: torch.Generator) -> float | None:
         """See :class:`Memory`: the context is identified again, once there are a few transitions more."""
