@@ -19,7 +19,7 @@ from crl.memory.models.units import Units, mean_square
 
 FEW = 3
 """A context is identified again after so many further transitions."""
-ALIKE = 1.0
+ALIKE = 0.25
 """Two regimes are one if one context for both changes what either predicts by no more than this: mean square in common
 units, at the inputs at which it was seen."""
 
