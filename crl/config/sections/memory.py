@@ -39,15 +39,6 @@ class BeliefConfig:
         ),
         NOT_NEGATIVE,
     )
-    contested: bool = setting(
-        False,
-        (
-            "While a regime is being opened, a known one that explains the ``recent`` newest transitions is recalled, "
-            "unless the opened one predicts them clearly better; ``false``: only one that explains all since the "
-            "change, and none once the opened one explains the newest. For bodies whose model errs for some steps "
-            "after a change."
-        ),
-    )
     again: int = setting(8, "Transitions of a visit after which a kept regime is learned on.", COUNT, unit=STEPS)
     good: float = setting(1.0, "Mean squared residual up to which a kept regime is not learned on.", NOT_NEGATIVE)
 

@@ -72,10 +72,6 @@ class Candidate:
         """Whether a regime is open that explains the newest transitions already."""
         return self.regime is not None and self.error <= FIT
 
-    def beats(self, error: float) -> bool:
-        """Whether it predicts the newest transitions clearly better than a known regime that leaves so much of them."""
-        return self.explains and error > self._config.good and self.error < self._config.gain * error
-
     def takes_over(self, *, kept: bool) -> bool:
         """Whether it predicts clearly better than the bridge, or well enough once it is kept."""
         if len(self._rivals) < self._config.recent:

@@ -293,14 +293,8 @@ class Belief:
         if seen is None:
             return
         known, nearest = self._explaining.recall(seen, self.opening)
-        if self.config.contested:
-            newest = seen.newest(self.config.recent)
-            known, _ = self._explaining.recall(newest, self.opening)
-            needed = known is None or self._candidate.beats(self._explaining.misfit(newest, known))
-        else:
-            needed = self._candidate.explains
         known = known if self._labels.told is None else None
-        if known is not None and len(seen.steps) >= 2 and not needed:
+        if known is not None and len(seen.steps) >= 2 and not self._candidate.explains:
             self._leave(self._changed)
             self._enter(known if known in self.memory.regimes else self._explaining.recall(seen, self.opening)[1])
             return

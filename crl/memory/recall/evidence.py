@@ -31,10 +31,6 @@ class Seen:
     steps: Steps
     effects: Tensor
 
-    def newest(self, count: int) -> Seen:
-        """The newest of them, at most ``count``."""
-        return Seen(self.steps[-count:], self.effects[-count:])
-
 
 class Evidence:
     """What is kept of informative transitions.

@@ -81,12 +81,6 @@ class Explaining:
     def _tolerates(self, entry: Regime, seen: Seen, predicted: Tensor) -> bool:
         return float(mean_square(self.tolerated(entry, seen, predicted))) <= FIT
 
-    def misfit(self, seen: Seen, regime: int) -> float:
-        """Mean squared residual in common units that a regime leaves of what was seen."""
-        steps = seen.steps
-        predicted = self._memory.predict(steps.observation, steps.action)[self._memory.order.index(regime)]
-        return float(mean_square(self._units.scaled(steps.change - predicted, seen.effects)))
-
     def recall(self, seen: Seen, opening: int | None) -> tuple[int | None, int]:
         """The known regime that explains what was seen, if one does, and the one that is nearest to it.
 
