@@ -220,18 +220,16 @@ class Belief:
 
     def _merge(self, left: int) -> int:
         """Make a regime one with what it can't be told from: the older one stays; returns it."""
+        here, base, other = self._evidence.here, self._bridge.base, None
         if self.memory.pools:
             other = self.memory.alike(left)
-        else:
-            here = self._evidence.here
-            if here is None:
-                return left
-            other = twin(self.memory, left, self._bridge.base, self.units, here, self._grid)
+        elif here is not None:
+            other = twin(self.memory, left, base, self.units, here, self._grid)
         if other is None:
             return left
         kept, gone = sorted((left, other))
         if self.memory.pools and kept != NOMINAL:
-            join(self.memory.regimes[kept], self.memory.regimes[gone], self._bridge.base)
+            join(self.memory.regimes[kept], self.memory.regimes[gone], base)
         self.memory.merge(kept, gone)
         self._labels.gone(gone, kept)
         self._note("merged", gone)

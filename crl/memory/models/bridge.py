@@ -15,7 +15,6 @@ from torch import Tensor
 from crl.adaptation.authority import Reach, reachable_box
 from crl.adaptation.box import Box, nearest_effect
 from crl.adaptation.calibration import Calibration
-from crl.adaptation.identification.identifier import Information
 from crl.adaptation.identification.structured import StructuredIdentifier
 from crl.adaptation.identification.transitions import Window
 from crl.adaptation.nominal_model import NominalModel, extended, replaced
@@ -83,30 +82,6 @@ class Bridge:
             window = Window.of(rows.observation, rows.action, rows.change)
             context = self._identifier(weights).identify(window, start).context[0]
         return context if bool(torch.isfinite(context).all()) else self.nominal
-
-    def informed(self, steps: Steps, start: Tensor, known: Information | None) -> tuple[Tensor, Information]:
-        """The context [C] relative to the nominal body of transitions, and of what is known of it from earlier ones.
-
-        Args:
-            steps: Transitions, at least one; all count.
-            start: Where to begin, [C]; it stays where nothing finite is found.
-            known: What earlier transitions say.
-
-        Returns:
-            The context, and what each transition says, [N, C, C] and [N, C].
-        """
-        with torch.no_grad():
-            window = Window.of(*steps.parts)
-            found = self.contexts.identify(window, start, known)
-        assert found.information is not None  # a linear fit
-        context = found.context[0]
-        return (context if bool(torch.isfinite(context).all()) else start), found.information
-
-    def pooled(self, one: Information, other: Information) -> Tensor:
-        """The context [C] relative to the nominal body that both of these make the most probable."""
-        both = one.plus(other)
-        prior = torch.diag(1 / self.contexts.prior_variance)
-        return torch.linalg.solve(both.matrix + prior, both.vector).float()
 
     def predict(self, weights: Tensor, context: Tensor, observation: Tensor, action: Tensor) -> Tensor:
         """Changes [R, N, D] under contexts [R, C] relative to one regime, of observations [N, S], actions [N, A]."""

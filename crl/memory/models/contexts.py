@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.memory.models.bridge import Bridge
-from crl.memory.models.gathered import Gathered
+from crl.adaptation.identification.gathered import Gathered
+from crl.memory.models.bridge import MOST, Bridge
 from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Regime, Standing
 from crl.memory.models.steps import Steps
@@ -39,7 +39,7 @@ class ContextMemory(Memory):
     def __init__(self, bridge: Bridge, units: Units, most: int) -> None:
         super().__init__(bridge.base.size, most)
         self._bridge, self._units = bridge, units
-        self._gathered = Gathered(bridge)
+        self._gathered = Gathered(bridge.contexts, MOST)
         self._contexts = {NOMINAL: bridge.nominal}
         self._fitted = 0
 
@@ -69,7 +69,7 @@ class ContextMemory(Memory):
             return None
         self._fitted = len(steps)
         weights = self._bridge.base.weights
-        self._contexts[regime] = self._gathered.identify(regime, steps, self._contexts[regime])
+        self._contexts[regime] = self._gathered.identify(regime, steps.parts, self._contexts[regime])
         error = self._bridge.predict(weights, self._contexts[regime].unsqueeze(0), steps.observation, steps.action)[0]
         return float(((error - steps.change) / self._bridge.base.scale).square().mean())
 
@@ -92,7 +92,7 @@ class ContextMemory(Memory):
         """The context [C] of two regimes that are one."""
         if NOMINAL in (one, other):
             return self._bridge.nominal
-        return self._bridge.pooled(self._gathered.of(one), self._gathered.of(other))
+        return self._gathered.shared(one, other)
 
     def _moved(self, regime: int, context: Tensor) -> float:
         inputs = self.regimes[regime].inputs

@@ -16,48 +16,59 @@ from torch import Tensor
 
 from crl import restoring
 from crl.adaptation.identification.identifier import Information
-from crl.memory.models.bridge import MOST, Bridge
-from crl.memory.models.steps import Steps
+from crl.adaptation.identification.structured import StructuredIdentifier
+from crl.adaptation.identification.transitions import Window
 
 LASTING = 200.0
 """Older transitions fade so that they count as no more than this number: what no context expresses goes on changing."""
 
 
 class Gathered:
-    """What is known of every regime's context, and of the one in the present visit.
+    """What is known of the contexts of several regimes, one of which is visited at a time.
 
     Args:
-        bridge: Identifies contexts.
+        identifier: Finds contexts relative to the nominal body.
+        newest: Transitions of the visit that stay as they are.
     """
 
-    def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
-        self._nothing = Information(
-            torch.zeros(bridge.contexts.size, bridge.contexts.size).double(),
-            torch.zeros(bridge.contexts.size).double(),
-            0.0,
-        )
+    def __init__(self, identifier: StructuredIdentifier, newest: int) -> None:
+        self._identifier, self._count = identifier, newest
+        size = identifier.size
+        self._nothing = Information(torch.zeros(size, size).double(), torch.zeros(size).double(), 0.0)
         self._sums: dict[int, Information] = {}
         self._newest: dict[int, Information] = {}
         self._summed = 0
 
-    def identify(self, regime: int, steps: Steps, start: Tensor) -> Tensor:
-        """The context [C] of a regime, given all transitions of the visit so far, the newest last.
+    def identify(self, regime: int, rows: tuple[Tensor, Tensor, Tensor], start: Tensor) -> Tensor:
+        """The context [C] of a regime; it stays where it was if nothing finite is found.
 
         Args:
             regime: Its number.
-            steps: Transitions of the visit; those that were given before come first.
+            rows: All transitions of the visit so far, the newest last: [N, S], [N, A] and [N, D].
             start: Where to begin, [C].
         """
-        rows, known = steps[self._summed :], self._sums.get(regime, self._nothing)
-        context, told = self._bridge.informed(rows, start, known)
-        older = max(0, len(rows) - MOST)
+        window = Window.of(*(part[self._summed :] for part in rows))
+        known = self._sums.get(regime, self._nothing)
+        with torch.no_grad():
+            found = self._identifier.identify(window, start, known)
+        told, context = found.information, found.context[0]
+        assert told is not None  # it is a linear fit
+        if not all(bool(torch.isfinite(part).all()) for part in (told.matrix, told.vector, context)):
+            return start
+        count = window.weight.shape[1]
+        older = max(0, count - self._count)
         if older:
             known = known.plus(_total(told, slice(0, older)))
             self._sums[regime] = known.faded(min(1.0, LASTING / known.steps))
             self._summed += older
-        self._newest[regime] = _total(told, slice(older, len(rows)))
+        self._newest[regime] = _total(told, slice(older, count))
         return context
+
+    def shared(self, one: int, other: int) -> Tensor:
+        """The context [C] that all that is known of two regimes makes the most probable, if they are one."""
+        both = self.of(one).plus(self.of(other))
+        prior = torch.diag(1 / self._identifier.prior_variance)
+        return torch.linalg.solve(both.matrix + prior, both.vector).float()
 
     def of(self, regime: int) -> Information:
         """All that is known of a regime's context."""

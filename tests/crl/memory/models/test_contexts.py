@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from crl.adaptation.identification.transitions import Window
 from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Standing
 from crl.memory.models.steps import Steps
@@ -62,7 +63,8 @@ def test_what_is_gathered_is_the_fit_to_all_transitions_at_once() -> None:
     memory, steps = memory_of("contexts"), drive(WORN, 90, 3)
     index = met(memory, steps[:60])
     learn(memory, index, steps[60:])
-    at_once, _ = make_bridge().informed(steps, torch.zeros(4), None)
+    with torch.no_grad():
+        at_once = make_bridge().contexts.identify(Window.of(*steps.parts)).context
     assert torch.allclose(found(memory, index), torch.eye(2) + at_once.view(2, 2), atol=0.01)
 
 
@@ -99,3 +101,16 @@ def test_a_memory_of_before_is_read_and_learns_on() -> None:
     assert torch.equal(found(other, index), found(memory, index))
     learn(other, index, drive(WORN, 40, 2))
     assert torch.allclose(found(other, index), found(memory, index), atol=0.05)
+
+
+def test_what_is_not_finite_costs_nothing_that_was_known() -> None:
+    memory = memory_of("contexts")
+    index = met(memory, drive(WORN, 40, 1))
+    before = found(memory, index)
+    steps = drive(WORN, 20, 2)
+    steps.change[5] = torch.nan
+    learn(memory, index, steps)
+    assert bool(torch.isfinite(found(memory, index)).all())
+    memory.rest()
+    learn(memory, index, straight(WORN, 30, 3))
+    assert torch.allclose(found(memory, index), before, atol=0.05)
