@@ -1,4 +1,8 @@
-"""The nominal model under remembered contexts: as good as a memory can be where contexts express the regimes."""
+"""The nominal model under remembered contexts: as good as a memory can be where contexts express the regimes.
+
+A context of the newest transitions follows what no context expresses, and forgets what they leave open: a straight way
+says nothing of how a body turns. One of all transitions does the opposite. Which is better depends on the body.
+"""
 
 from __future__ import annotations
 
@@ -25,21 +29,18 @@ units, at the inputs at which it was seen."""
 
 
 class ContextMemory(Memory):
-    """Keeps a context per regime, relative to the nominal body.
+    """Keeps a context per regime, relative to the nominal body, identified from a visit's newest transitions.
 
     Args:
         bridge: Identifies contexts and predicts under them.
-        units: Common units of residuals.
         most: See :class:`Memory`.
     """
 
     kind = "contexts"
-    pools = True
 
-    def __init__(self, bridge: Bridge, units: Units, most: int) -> None:
+    def __init__(self, bridge: Bridge, most: int) -> None:
         super().__init__(bridge.base.size, most)
-        self._bridge, self._units = bridge, units
-        self._gathered = Gathered(bridge.contexts, MOST)
+        self._bridge = bridge
         self._contexts = {NOMINAL: bridge.nominal}
         self._fitted = 0
 
@@ -60,7 +61,6 @@ class ContextMemory(Memory):
     def _open(self, index: int, neighbour: int, steps: Steps) -> None:
         self._contexts[index] = self._bridge.identify(self._bridge.base.weights, steps, self._contexts[neighbour])
         self._fitted = len(steps)
-        self._gathered.rest()
 
     def learn(self, regime: int, steps: Steps, count: int, generator: torch.Generator) -> float | None:
         """See :class:`Memory`: the context is identified again, once there are a few transitions more."""
@@ -69,9 +69,60 @@ class ContextMemory(Memory):
             return None
         self._fitted = len(steps)
         weights = self._bridge.base.weights
-        self._contexts[regime] = self._gathered.identify(regime, steps.parts, self._contexts[regime])
+        self._contexts[regime] = self._identified(regime, steps)
         error = self._bridge.predict(weights, self._contexts[regime].unsqueeze(0), steps.observation, steps.action)[0]
         return float(((error - steps.change) / self._bridge.base.scale).square().mean())
+
+    def _identified(self, regime: int, steps: Steps) -> Tensor:
+        """The context [C] of a regime, given the transitions of the visit so far."""
+        return self._bridge.identify(self._bridge.base.weights, steps, self._contexts[regime])
+
+    def _own_bytes(self, regime: int) -> int:
+        return self._contexts[regime].nbytes
+
+    def _once_bytes(self) -> int:
+        return self._bridge.base.weights.nbytes
+
+    def rest(self) -> None:
+        """See :class:`Memory`."""
+        self._fitted = 0
+
+    def _drop(self, regime: int) -> None:
+        del self._contexts[regime]
+
+    def _state(self) -> dict[str, Any]:
+        return {"contexts": {index: value.clone() for index, value in self._contexts.items()}, "fitted": self._fitted}
+
+    def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
+        contexts = restoring.tensors(state["contexts"], "contexts", self._bridge.nominal)
+        if sorted(contexts) != sorted(regimes):
+            raise restoring.UnfitStateError("contexts are of other regimes than those of the memory")
+        self._contexts = {index: contexts[index] for index in regimes}
+        self._fitted = int(state["fitted"])
+
+
+class GatheringContexts(ContextMemory):
+    """Identifies a regime's context from all its transitions, visit by visit, and tells which regimes share one.
+
+    Args:
+        bridge: Identifies contexts and predicts under them.
+        units: Common units of residuals.
+        most: See :class:`Memory`.
+    """
+
+    pools = True
+
+    def __init__(self, bridge: Bridge, units: Units, most: int) -> None:
+        super().__init__(bridge, most)
+        self._units = units
+        self._gathered = Gathered(bridge.contexts, MOST)
+
+    def _open(self, index: int, neighbour: int, steps: Steps) -> None:
+        super()._open(index, neighbour, steps)
+        self._gathered.rest()
+
+    def _identified(self, regime: int, steps: Steps) -> Tensor:
+        return self._gathered.identify(regime, steps.parts, self._contexts[regime])
 
     def alike(self, regime: int) -> int | None:
         """See :class:`Memory`: the regime with which it can share one context, given all that is known of both."""
@@ -115,28 +166,20 @@ class ContextMemory(Memory):
             self._contexts[kept] = shared
 
     def _own_bytes(self, regime: int) -> int:
-        return self._contexts[regime].nbytes + self._gathered.kept_bytes(regime)
-
-    def _once_bytes(self) -> int:
-        return self._bridge.base.weights.nbytes
+        return super()._own_bytes(regime) + self._gathered.kept_bytes(regime)
 
     def rest(self) -> None:
         """See :class:`Memory`."""
-        self._fitted = 0
+        super().rest()
         self._gathered.rest()
 
     def _drop(self, regime: int) -> None:
-        del self._contexts[regime]
+        super()._drop(regime)
         self._gathered.drop(regime)
 
     def _state(self) -> dict[str, Any]:
-        contexts = {index: value.clone() for index, value in self._contexts.items()}
-        return {"contexts": contexts, "fitted": self._fitted, "gathered": self._gathered.state_dict()}
+        return {**super()._state(), "gathered": self._gathered.state_dict()}
 
     def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
-        contexts = restoring.tensors(state["contexts"], "contexts", self._bridge.nominal)
-        if sorted(contexts) != sorted(regimes):
-            raise restoring.UnfitStateError("contexts are of other regimes than those of the memory")
-        self._contexts = {index: contexts[index] for index in regimes}
-        self._fitted = int(state["fitted"])
+        super()._load(state, regimes)
         self._gathered.load_state_dict(state.get("gathered"), list(regimes))

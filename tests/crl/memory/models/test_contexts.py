@@ -1,4 +1,4 @@
-"""A memory of contexts remembers what earlier transitions said, and merges what one context explains."""
+"""Contexts of all transitions: what earlier ones said is not forgotten, and what one context explains is one."""
 
 from __future__ import annotations
 
@@ -6,13 +6,20 @@ import pytest
 import torch
 
 from crl.adaptation.identification.transitions import Window
+from crl.memory.belief.loop import Belief
+from crl.memory.models.contexts import ContextMemory, GatheringContexts
 from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Standing
 from crl.memory.models.steps import Steps
 from crl.memory.recall.coverage import add
-from tests.crl.memory.unicycle import BOX, PERIOD, Effect, drive, gains, make_bridge, memory_of
+from tests.crl.memory.unicycle import BOX, PERIOD, Effect, drive, gains, live, make_bridge, units
 
 WORN = gains(-0.8, 0.5)
+
+
+def gathering() -> GatheringContexts:
+    """An empty memory."""
+    return GatheringContexts(make_bridge(), units(), 8)
 
 
 def straight(effect: Effect, count: int, seed: int) -> Steps:
@@ -48,7 +55,7 @@ def found(memory: Memory, index: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_straight_way_does_not_make_it_forget_how_the_body_turns(again: bool) -> None:
-    memory = memory_of("contexts")
+    memory = gathering()
     index = met(memory, drive(WORN, 30, 1))
     turns = found(memory, index)[1, 1]
     if again:
@@ -60,7 +67,7 @@ def test_a_straight_way_does_not_make_it_forget_how_the_body_turns(again: bool) 
 
 
 def test_what_is_gathered_is_the_fit_to_all_transitions_at_once() -> None:
-    memory, steps = memory_of("contexts"), drive(WORN, 90, 3)
+    memory, steps = gathering(), drive(WORN, 90, 3)
     index = met(memory, steps[:60])
     learn(memory, index, steps[60:])
     with torch.no_grad():
@@ -69,7 +76,7 @@ def test_what_is_gathered_is_the_fit_to_all_transitions_at_once() -> None:
 
 
 def test_a_regime_of_which_only_a_straight_way_was_seen_is_the_one_that_goes_as_fast() -> None:
-    memory = memory_of("contexts")
+    memory = gathering()
     one, fast = met(memory, straight(WORN, 40, 1)), met(memory, straight(gains(-0.4, 0.5), 40, 2))
     assert memory.alike(one) is None
     other = met(memory, drive(WORN, 40, 3))
@@ -81,7 +88,7 @@ def test_a_regime_of_which_only_a_straight_way_was_seen_is_the_one_that_goes_as_
 
 
 def test_regimes_that_turn_differently_stay_two_and_a_nominal_one_is_the_nominal() -> None:
-    memory = memory_of("contexts")
+    memory = gathering()
     one, other = met(memory, drive(WORN, 40, 1)), met(memory, drive(gains(-0.8, -0.5), 40, 2))
     assert memory.alike(one) is None
     assert memory.alike(other) is None
@@ -93,7 +100,7 @@ def test_regimes_that_turn_differently_stay_two_and_a_nominal_one_is_the_nominal
 
 
 def test_a_memory_of_before_is_read_and_learns_on() -> None:
-    memory, other = memory_of("contexts"), memory_of("contexts")
+    memory, other = gathering(), gathering()
     index = met(memory, drive(WORN, 40, 1))
     state = memory.state_dict()
     del state["predicts"]["gathered"]
@@ -104,7 +111,7 @@ def test_a_memory_of_before_is_read_and_learns_on() -> None:
 
 
 def test_what_is_not_finite_costs_nothing_that_was_known() -> None:
-    memory = memory_of("contexts")
+    memory = gathering()
     index = met(memory, drive(WORN, 40, 1))
     before = found(memory, index)
     steps = drive(WORN, 20, 2)
@@ -114,3 +121,24 @@ def test_what_is_not_finite_costs_nothing_that_was_known() -> None:
     memory.rest()
     learn(memory, index, straight(WORN, 30, 3))
     assert torch.allclose(found(memory, index), before, atol=0.05)
+
+
+def test_a_body_that_was_met_on_a_straight_way_first_has_one_entry() -> None:
+    belief = Belief(gathering(), make_bridge(), units(), BOX.middle)
+    live(belief, gains(1, 1), 30, 1)
+    way = straight(WORN, 60, 2)
+    for row in zip(*way.parts, strict=True):
+        belief.observe(*row)
+        belief.learn(1, torch.Generator())
+    known = belief.force.regime
+    assert known != NOMINAL
+    assert set(live(belief, gains(1, 1), 40, 3)[6:]) == {NOMINAL}
+    assert live(belief, WORN, 60, 4)[-1] == known
+    assert belief.memory.order == [NOMINAL, known]
+    assert float(found(belief.memory, known)[1, 1]) == pytest.approx(0.5, abs=0.05)
+
+
+def test_without_gathering_a_straight_way_makes_it_forget_how_the_body_turns() -> None:
+    memory = ContextMemory(make_bridge(), 8)
+    index = met(memory, drive(WORN, 30, 1).plus(straight(WORN, 60, 2)))
+    assert float(found(memory, index)[1, 1]) > 0.8
