@@ -68,7 +68,8 @@ class Gathered:
         """The context [C] that all that is known of two regimes makes the most probable, if they are one."""
         both = self.of(one).plus(self.of(other))
         prior = torch.diag(1 / self._identifier.prior_variance)
-        return torch.linalg.solve(both.matrix + prior, both.vector).float()
+        context: Tensor = torch.linalg.solve(both.matrix + prior, both.vector)
+        return context.float()
 
     def of(self, regime: int) -> Information:
         """All that is known of a regime's context."""
