@@ -16,7 +16,7 @@ import warnings
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any
 
 import gymnasium
@@ -27,7 +27,7 @@ from crl.errors import CrlError, raised
 from crl.foreign.making import HERE, lent_tasks, make_lent, make_varied, register, tasks_of
 from crl.foreign.names import ForeignError, is_foreign, parts_of
 from crl.matching import nearest
-from crl.plugins import PluginError, import_path
+from crl.plugins import PluginError, entry_points, import_path
 from crl.task_functions import TaskFunction
 from crl.types import TaskSpec
 from crl.validation import task_spec

@@ -1,7 +1,8 @@
 """Learns a hundred pole lengths in sequence with several strategies, and writes docs/results/long.json and its page.
 
 The questions: is the hundredth length still learned as fast as by a fresh model, what is forgotten on the way, and what
-is kept? `single` is the fresh model of every length. What is finished in FOLDER is not run again.
+is kept? `single` is the fresh model of every length. A finished run is evaluated on all hundred lengths. What is
+finished in FOLDER is not run again.
 
 usage: python scripts/measure_long.py FOLDER [METHOD ...] [--seeds 0] [--collect]
 """
@@ -15,10 +16,26 @@ from typing import Any
 
 from search_strategies import finished, sweep
 
+from crl.api.run import evaluate
 from crl.reporting.pages.long_page import page
 from crl.reporting.runs import RunRecord
 
-METHODS = ("single", "hypercrl", "finetune_heads", "redo", "l2_init", "continual_backprop", "coreset", "multitask")
+METHODS = (
+    "single",
+    "snapshot",
+    "hypercrl",
+    "hypercrl_chunked",
+    "finetune_heads",
+    "pnn",
+    "redo",
+    "l2_init",
+    "continual_backprop",
+    "coreset",
+    "multitask",
+)
+
+EPISODES = 2
+"""Episodes per length of the last evaluation."""
 
 
 def run(folder: Path, method: str, seeds: list[int]) -> None:
@@ -26,16 +43,26 @@ def run(folder: Path, method: str, seeds: list[int]) -> None:
     sweep(folder / method, f"continual={method}", f"seed={','.join(map(str, seeds))}", env="cartpole_100")
 
 
+def evaluated(record: RunRecord) -> dict[str, float]:
+    """Mean return of every length at the end of a run; kept in the run's folder."""
+    file = record.path / "all_tasks.json"
+    if not file.is_file():
+        rows = evaluate(record.path, EPISODES)
+        file.write_text(json.dumps({row["name"]: row["mean_return"] for row in rows}), encoding="utf-8")
+    found: dict[str, float] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
 def kept(record: RunRecord) -> dict[str, Any]:
     """What the page needs of a run."""
-    names = ("seed", "matrix_tasks", "average_return", "average_success", "forgetting_return", "cpu_seconds", "commit")
+    names = ("seed", "matrix_tasks", "cpu_seconds", "commit")
     curves: dict[str, list[float]] = {}
     for line in record.lines("episode"):
         curves.setdefault(line["task"], []).append(round(line["return"], 2))
     measured = record.results["memory"]
     return {
         **{name: record.results[name] for name in names},
-        "returns": {task["name"]: task["mean_return"] for task in record.results["tasks"]},
+        "all_tasks": evaluated(record),
         "curves": curves,
         "bytes_constant": measured.get("measured_bytes_constant"),
         "bytes_per_task": measured.get("measured_bytes_per_task"),

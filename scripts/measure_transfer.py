@@ -7,6 +7,8 @@ has reached 0.8 of that, but every arm goes on to the steps that all are compare
 docs/results/transfer.json and the page beside it; what is there is kept.
 
 usage: python scripts/measure_transfer.py RUN [--snapshots RUN] [--lengths 0.55 0.75] [--arms scratch recalled]
+
+With a run of `env=cartpole_100 "tasks=[0,1,...,28]"`, the thirtieth length is the new one.
 """
 
 from __future__ import annotations
@@ -33,14 +35,19 @@ from crl.seeding import derive
 from crl.sequences import TaskSequence, load_sequence
 from crl.training.clock import Clock
 from crl.training.load import LoadedRun, load_run
-from crl.training.playing.episode import play
+from crl.training.playing.episode import Observer, play
 from crl.training.playing.evaluation import evaluate_task
 from crl.training.playing.unlabelled import Unlabelled
 from crl.training.runs.provenance import commit
-from crl.types import LearnBudget
+from crl.types import LearnBudget, TaskSpec
+from crl_envs.many import lengths
 
-LENGTHS = (0.55, 0.75, 0.95, 1.15, 1.25)
+BETWEEN = (0.55, 0.75, 0.95, 1.15, 1.25)
 """Lengths between those of cartpole_length."""
+KNOWN = 29
+"""Lengths of cartpole_100 after which the next one is new."""
+LENGTHS = (*BETWEEN, lengths()[KNOWN])
+"""All new lengths: those between ten known ones, and the thirtieth of a hundred."""
 EVERY, MOST, EPISODES, SHARE = 100, 1400, 5, 0.8
 """Steps between evaluations and at most, episodes of each, and the share of the score that is to be reached."""
 BOUND = 0.5
@@ -51,7 +58,8 @@ ARMS = {
     "scratch": "a fresh network alone",
     "fresh": "crl learn, a fresh embedding",
     "nearest": "crl learn, from the nearest known length",
-    "recalled": "crl learn, and the nearest known length acts until the new model predicts as well (the default)",
+    "recalled": "crl learn, known lengths act beside the new model, who predicts best (the default)",
+    "alone": "crl learn as by default, but the new model alone is evaluated",
     "snapshot": "a copy of the nearest known length's own network",
     "neighbour": "the nearest known length acts, and nothing is learned",
 }
@@ -77,6 +85,23 @@ def score(run: LoadedRun, length: float) -> float:
     return float(np.mean(beside))
 
 
+def new_to(run: LoadedRun) -> tuple[float, ...]:
+    """The lengths that are measured beside a run: the thirtieth beside a run of many, else those between ten."""
+    return LENGTHS[len(BETWEEN) :] if run.config.env.name == "cartpole_100" else BETWEEN
+
+
+class Told(Observer):
+    """Says which task is in force, so that no other one acts in it."""
+
+    def __init__(self, agent: Agent, task: TaskSpec) -> None:
+        self._agent, self._task = agent, task
+
+    def begin(self, env: Any, info: Any) -> None:
+        """The task's own model acts from the first step on."""
+        del env, info
+        self._agent.tell(self._task.index)
+
+
 def beginning(arm: str, run: LoadedRun) -> tuple[Agent, Config]:
     """The agent of an arm before the new task."""
     config = deepcopy(run.config)
@@ -84,7 +109,7 @@ def beginning(arm: str, run: LoadedRun) -> tuple[Agent, Config]:
         alone = compose(["env=cartpole_length", "continual=single", f"seed={config.seed}"])
         config.continual = alone.continual
     else:
-        config.continual.start = {"snapshot": "nearest", "neighbour": "recalled"}.get(arm, arm)
+        config.continual.start = {"snapshot": "nearest", "neighbour": "recalled", "alone": "recalled"}.get(arm, arm)
     agent = make_agent(config, run.sequence.spec(0))
     if arm != "scratch":
         agent.load_state_dict(run.agent.state_dict())
@@ -98,13 +123,15 @@ def curve(arm: str, run: LoadedRun, sequence: TaskSequence, task: int, enough: f
     reached = False
     with closing(sequence.make(task)) as env:
 
-        def evaluated(observer: Unlabelled | None = None) -> float:
+        def evaluated(observer: Observer | None = None) -> float:
+            if observer is None and arm == "alone":
+                observer = Told(agent, spec)
             found, _ = evaluate_task(
                 agent, env, spec, episodes=EPISODES, seed=config.evaluation.seed, clock=clock, observer=observer
             )
             return found.mean_return
 
-        if arm in ("recalled", "neighbour"):  # how it acts before anything is learned
+        if arm in ("recalled", "alone", "neighbour"):  # how it acts before anything is learned
             found = evaluated(Unlabelled(agent, spec, agent.inference(run.tasks)))
             yield 0, found
             reached = found >= enough
@@ -134,8 +161,7 @@ def curve(arm: str, run: LoadedRun, sequence: TaskSequence, task: int, enough: f
 
 def measured(arm: str, run: LoadedRun, length: float) -> dict[str, Any]:
     """A row: what an arm returns on a length, by steps."""
-    name = f"{run.config.env.name}+{Path(__file__).stem}:NEW"
-    sequence = load_sequence(name)
+    sequence = load_sequence(f"{run.config.env.name}+{Path(__file__).stem}:NEW")
     task = len(sequence) - len(LENGTHS) + LENGTHS.index(length)
     target = SHARE * score(run, length)
     points = []
@@ -211,7 +237,8 @@ def page(rows: list[dict[str, Any]]) -> str:
             *markdown(table(rows)),
             "",
             "Where a known length acts, there is a return after 0 steps: which one is nearest is inferred from the",
-            "transitions of the episode itself.",
+            "transitions of the episode itself. Steps and shares of one arm are over those of a fresh network with the",
+            "same seed and lengths.",
             "",
             f"Written down before: `recalled` needs at most {BOUND} of a fresh network's steps. {verdict(rows)}",
             "",
@@ -224,9 +251,9 @@ def page(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Measure what is missing, and write after every row."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
-    parser.add_argument("run", type=Path, help="a finished run of cartpole_length, profile=full")
+    parser.add_argument("run", type=Path, help="a finished run of cartpole_length (profile=full) or cartpole_100")
     parser.add_argument("--snapshots", type=Path, help="the same with continual=snapshot, for the arm of that name")
-    parser.add_argument("--lengths", type=float, nargs="+", choices=LENGTHS, default=list(LENGTHS))
+    parser.add_argument("--lengths", type=float, nargs="+", choices=LENGTHS, help="default: all that are new")
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--out", type=Path, default=OUT)
     chosen = parser.parse_args()
@@ -234,7 +261,7 @@ def main() -> None:
     for arm in chosen.arms:
         path = chosen.snapshots if arm == "snapshot" else chosen.run
         run = None if path is None else load_run(path)
-        for length in chosen.lengths:
+        for length in chosen.lengths or ([] if run is None else new_to(run)):
             done = {(row["arm"], row["length"], row["seed"]) for row in rows}
             if run is None or (arm, length, run.config.seed) in done:
                 continue

@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from crl.reporting.pages import goal_lives_page, lives_page
+from crl.reporting.pages.lives import goals, waypoints
 
 
 def main() -> None:
@@ -17,7 +17,7 @@ def main() -> None:
     source = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/results/lives.json")
     target = Path(sys.argv[2]) if len(sys.argv) > 2 else source.with_suffix(".md")
     rows = json.loads(source.read_text())
-    pages = lives_page if rows[0]["waypoints"] is not None else goal_lives_page
+    pages = waypoints if rows[0]["waypoints"] is not None else goals
     text = pages.page(rows, source.stem)
     target.write_text(text, encoding="utf-8")
 

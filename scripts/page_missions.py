@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from crl.reporting.pages.mission_expectations import expectations, expectations_table
-from crl.reporting.pages.mission_tables import missions_table
+from crl.reporting.pages.missions.expectations import expectations, expectations_table
+from crl.reporting.pages.missions.tables import missions_table
 from crl.reporting.tables.kinds import Composite
 from crl.reporting.tables.markdown import block
 from crl.reporting.tables.table import Column, Table

@@ -20,7 +20,7 @@ from crl.reporting.confirmations.kind import Kind
 from crl.reporting.confirmations.missions import MISSIONS
 from crl.reporting.confirmations.sequences import SEQUENCES
 from crl.reporting.pages.baseline import random_returns
-from crl.reporting.pages.lives_page import by_arm, short_table, verdicts
+from crl.reporting.pages.lives.waypoints import by_arm, short_table, verdicts
 from crl.reporting.tables.kinds import Estimate
 from crl.reporting.tables.markdown import block
 from crl.reporting.tables.table import Column, Table

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from crl.errors import CrlError
-from crl.reporting.pages.sequence_page import sequence_page
+from crl.reporting.pages.sequences.page import sequence_page
 
 HERE = Path(__file__).resolve().parent
 

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from crl.errors import CrlError
-from crl.reporting.pages.strategies_page import strategies_page
+from crl.reporting.pages.strategies.page import strategies_page
 
 
 def main() -> None:

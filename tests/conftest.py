@@ -47,7 +47,7 @@ def ordinary_numbers() -> Iterator[None]:
     torch.set_flush_denormal(False)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def repository() -> Path:
     """Root of the checkout."""
     return ROOT

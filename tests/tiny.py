@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -215,11 +216,22 @@ def arguments(runs: Path, *overrides: str, env: str = "SLIDES", tasks: str = "[0
 
 def read_with(small: Sequence[str], *chosen: str) -> list[str]:
     """Those of some settings (``key=value``) that the components read which others choose; all, if they choose none."""
+    # Where a run lies decides nothing, and is another folder in every test.
+    return list(_read_with(tuple(small), tuple(word for word in chosen if not word.startswith(("run_dir=", "name=")))))
+
+
+@lru_cache(maxsize=1000)
+def _read_with(small: tuple[str, ...], chosen: tuple[str, ...]) -> tuple[str, ...]:
     try:
         config = compose([*small, *chosen], unread=True)
     except CrlError:  # whoever gave it looks for the error
-        return list(small)
-    return [word for word in small if not unread_of(config, given_keys([word]))]
+        return small
+    return tuple(word for word in small if not unread_of(config, _keys(word)))
+
+
+@cache
+def _keys(word: str) -> tuple[str, ...]:
+    return tuple(given_keys([word]))
 
 
 def quiet() -> tuple[Progress, io.StringIO]:
@@ -286,6 +298,7 @@ class Puppet(Agent):
         self.played = 0
         self.begun: list[tuple[str, int, bool]] = []
         self.seen: list[Transition] = []
+        self.followed: list[Transition] = []
         self.budgets: list[LearnBudget] = []
 
     def begin(self, task: TaskSpec, episode: int, explore: bool) -> None:
@@ -299,6 +312,9 @@ class Puppet(Agent):
 
     def observe(self, transition: Transition) -> None:
         self.seen.append(transition)
+
+    def follow(self, transition: Transition) -> None:
+        self.followed.append(transition)
 
     def learn(self, budget: LearnBudget) -> LearnReport:
         self.version += 1

@@ -31,6 +31,7 @@ from crl.adaptation.online_learner import Online, OnlineLearner
 from crl.adaptation.random_bodies import randomised
 from crl.adaptation.refiners.base import NoRefiner
 from crl.adaptation.refiners.making import check_refiner, make_refiner
+from crl.adaptation.step_before import StepBefore
 from crl.adaptation.tracking.disturbance import Disturbance
 from crl.config import Config
 from crl.dynamics.body import Body
@@ -123,7 +124,7 @@ class MissionAdaptation(Adaptation):
         self.disturbance = Disturbance(self.body, config.body.disturbance, task.control_period, fitted.spread)
         self._rollout: BodyRollout | None = None
         self._history: list[tuple[Tensor, Tensor]] = []  # observations and commands as the planner's model reads them
-        self._before: Tensor | None = None
+        self._before = StepBefore(self.body.changes if config.body.memory else 0)
         self.refiner.plans_with(self._predicted)
 
     def plan(self, planner: Planner, task: TaskSpec, observation: Tensor, generator: torch.Generator) -> Plan:
@@ -168,13 +169,14 @@ class MissionAdaptation(Adaptation):
         heading = self._heading(before)
         if transition.first:  # of a mission, or after a gap in it: what came before says nothing of this step
             self._history.clear()
-            self._before = None
+            self._before.change = None
         with torch.no_grad():
             change = self.body.change(before, after)
             if self.disturbance.on:
                 change = change - self.disturbance.offset(heading)
             alarms = self.refiner.regime.changes
-            seen = self._remembering(before)
+            # The first step of a mission has none before it that the model could read.
+            seen = self._before.appended(before) if self._before.complete else None
             if seen is not None:
                 self.refiner.observe(seen, executed, change)
             alarmed = self.refiner.regime.changes != alarms
@@ -183,7 +185,7 @@ class MissionAdaptation(Adaptation):
                 told, command = self._as_nominal(seen), self.refiner.nominal_command(executed)
                 residual = change - self.fitted.one_step.predict(told.unsqueeze(0), command.unsqueeze(0))[0]
                 self.disturbance.observe(residual, heading)
-            self._before = change
+            self._before.change = change
         if alarmed:
             self.online.alarm()
             self._history.clear()
@@ -199,15 +201,6 @@ class MissionAdaptation(Adaptation):
             whole = whole - self.stride * self.disturbance.offset(self._heading(start))
         mean = torch.stack([past for _, past in self._history]).mean(dim=0)
         self.online.add(self.body.encode(start), mean, whole, wait=self.refiner.tracks)
-
-    def _remembering(self, observation: Tensor) -> Tensor | None:
-        """An observation [S] with the changes of the step before, [S + D], if the model reads them.
-
-        ``None`` for the first step of a mission, which has none before it.
-        """
-        if not self.config.body.memory:
-            return observation
-        return None if self._before is None else torch.cat([observation, self._before])
 
     def _heading(self, observation: Tensor) -> Tensor:
         """The heading (rad) of an observation [S]; 0 for a body without one."""
@@ -282,7 +275,7 @@ class MissionAdaptation(Adaptation):
             "online": self.online.state_dict(),
             "disturbance": self.disturbance.state_dict(),
             "history": [[start.clone(), command.clone()] for start, command in self._history],
-            "before": None if self._before is None else self._before.clone(),
+            **self._before.state_dict(),
         }
 
     def set_episode_state(self, state: Mapping[str, Any]) -> None:
@@ -292,7 +285,7 @@ class MissionAdaptation(Adaptation):
         self.online.load_state_dict(state["online"])
         self.disturbance.load_state_dict(state["disturbance"])
         self._history = [(start, command) for start, command in state["history"]]
-        self._before = state["before"]
+        self._before.load_state_dict(state)
         self._rollout = None
 
     def state_dict(self) -> dict[str, Any]:

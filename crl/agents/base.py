@@ -95,12 +95,16 @@ class Agent(ABC):
             CrlError: It computes by itself.
         """
         del computing
-        raise CrlError("the agent computes by itself, and not together with other runs", "leave out batch=seeds")
+        raise CrlError(f"the agent computes by itself: {self.kind.alone}", "leave out batch=seeds")
 
     @property
     def actor(self) -> Agent:
         """The agent that decides: itself, or the one that it wraps."""
         return self
+
+    def follow(self, transition: Transition) -> None:
+        """Take note of what happened in an episode that nothing is learned from, for that episode alone."""
+        del transition
 
     def tell(self, task: int) -> None:
         """Say which task is in force from now on, by its index, where it may change within an episode."""

@@ -29,7 +29,6 @@ from crl.config.declared.agents import PILOT, kind_of
 from crl.continual.strategy import Storage
 from crl.dynamics.plasticity import Plasticity
 from crl.dynamics.task_model import TaskModel
-from crl.errors import CrlError
 from crl.learning.computing import Computing
 from crl.learning.knowledge import Knowledge
 from crl.learning.outcomes import Outcomes
@@ -106,7 +105,7 @@ class PlanningAgent(Agent):
         # Training episodes are there to find out what the members don't know yet, so they don't shun it.
         self.planner.pessimism = 0.0 if explore else self.config.planner.pessimism
         self._score()
-        acting = self._recalled.begin(explore=explore)
+        acting = self._recalled.begin(task.index, explore=explore)
         if explore:
             known = acting is not None or self.knowledge.learned_before(task.index)
             self.exploration.begin(task, episode, known=known)
@@ -135,6 +134,7 @@ class PlanningAgent(Agent):
 
     def tell(self, task: int) -> None:
         """Say which learned task is in force from now on; it plans on that task's model."""
+        self._recalled.rest()
         if task != self._told and not self._explore:
             self.planner.limit(self._action)
             self._in_force(task)
@@ -184,8 +184,12 @@ class PlanningAgent(Agent):
                 self.outcomes.observe(transition)
             if bool(self.task.success(transition.next_observation)):
                 self.exploration.succeeded()
-            if (acting := self._recalled.update(transition)) is not None:
-                self._in_force(acting)
+            self.follow(transition)
+
+    def follow(self, transition: Transition) -> None:
+        """Infer who acts from now on, in a task that was begun by what is known of others."""
+        if (acting := self._recalled.update(transition)) is not None:
+            self._in_force(acting)
 
     def learn(self, budget: LearnBudget) -> LearnReport:
         """Spend gradient steps on the current task, or, online, on what the present episode showed.
@@ -220,15 +224,9 @@ class PlanningAgent(Agent):
         return errors
 
     def compute_with(self, computing: Computing) -> None:
-        """Have losses and rollouts computed by another one.
-
-        Raises:
-            CrlError: It adapts to a body that changes, whose models are unrolled in another way.
-        """
-        if self.kind.flies_missions:
-            raise CrlError(
-                "runs that fly missions or live compute by themselves, and not together", "leave out batch=seeds"
-            )
+        """See :class:`Agent`; one that adapts to a body that changes unrolls its models in another way."""
+        if self.kind.alone:
+            super().compute_with(computing)  # which refuses
         self.knowledge.compute_with(computing)
 
     # ------------------------------------------------------------------ what it can tell

@@ -1,9 +1,10 @@
-"""Training episodes of a new task that are acted in by what is known of others (``continual.start=recalled``).
+"""Episodes of a new task that are acted in by what is known of others, too (``continual.start=recalled``).
 
 A task that resembles a known one needs no random episodes: the known one's model plans better. Which of the known
 tasks that is, is inferred from the newest transitions of the episode, step by step (:mod:`crl.memory.recall.labels`).
 Once the new task's own model was learned it is one of them, and acts where it predicts as well as the best of the
-others; transitions are judged before they are learned from.
+others; in training, transitions are judged before they are learned from. The same goes for episodes that nothing is
+learned from: a model that has seen little fails where the others do not (docs/results/transfer.md).
 
 A task that no known one resembles shows in its first episode: none explains enough of what happened. Then its random
 episodes follow.
@@ -34,6 +35,7 @@ class RecalledTasks:
     def __init__(self, config: Config, knowledge: Knowledge) -> None:
         self._config, self._knowledge = config, knowledge
         self._inference: TaskInference | None = None
+        self._beside: dict[int, list[int]] = {}
         self.begin_task()
 
     def begin_task(self) -> None:
@@ -49,22 +51,35 @@ class RecalledTasks:
         new = not known.learned_before(known.task) and len(known.normalisers) > 1
         return new and self._unexplained <= UNLIKE
 
-    def begin(self, *, explore: bool) -> int | None:
-        """An episode begins; returns the task to act by, ``None`` for the current one throughout.
+    def begin(self, task: int, *, explore: bool) -> int | None:
+        """An episode begins; returns the task to act by, ``None`` for its own one throughout.
 
         Args:
-            explore: Whether it is a training episode; others are never acted in by another task.
+            task: The task of the episode.
+            explore: Whether it is a training episode, of the current task.
         """
         self._inference = None
-        if not explore or not self.applies:
+        if explore:
+            self._beside.pop(task, None)
+            if self.applies:
+                self._beside[task] = self._others(task)
+        known = self._knowledge
+        others = [other for other in self._beside.get(task, ()) if known.has_learned(other)]
+        if not others:
             return None
-        known, like = self._knowledge, self._config.continual.like
-        others = [task for task in known.normalisers if task != known.task]
-        if like in others:
-            others = [like]
-        own = [known.task] if known.has_learned(known.task) else []
+        own = [task] if known.has_learned(task) else []
         self._inference = TaskInference(known, [*others, *own])
         return self._inference.believed
+
+    def _others(self, task: int) -> list[int]:
+        """The known tasks that may act in a task: all, or the one that it is said to be like."""
+        like = self._config.continual.like
+        others = [other for other in self._knowledge.normalisers if other != task]
+        return [like] if like in others else others
+
+    def rest(self) -> None:
+        """Somebody else says which task is in force, until the next episode."""
+        self._inference = None
 
     def update(self, transition: Transition) -> int | None:
         """Take note of a transition; returns the task to act by from now on, ``None`` if nothing is inferred."""
@@ -75,10 +90,14 @@ class RecalledTasks:
             self._unexplained = self._inference.unexplained
         return believed
 
-    def state_dict(self) -> dict[str, float]:
-        """What the first episode of the current task showed."""
-        return {"unexplained": self._unexplained}
+    def state_dict(self) -> dict[str, Any]:
+        """What the first episode of the current task showed, and who acts in which task."""
+        return {
+            "unexplained": self._unexplained,
+            "beside": {task: list(others) for task, others in self._beside.items()},
+        }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned; states of before tasks were recalled have nothing."""
         self._unexplained = float(state.get("unexplained", 0.0))
+        self._beside = {int(task): list(others) for task, others in state.get("beside", {}).items()}

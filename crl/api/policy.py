@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from crl.agents.base import Agent
-from crl.types import Array, TaskSpec
+from crl.types import Array, TaskSpec, Transition
 
 
 class Policy:
@@ -28,10 +29,14 @@ class Policy:
     def reset(self) -> None:
         """Begin an episode: a planner forgets its last plan."""
         self._episode += 1
+        self._before: tuple[Array, Array] | None = None
+        self._steps = 0
         self._agent.begin(self.task, self._episode, explore=False)
 
     def act(self, observation: NDArray[Any]) -> Array:
         """The action [A] for an observation [S].
+
+        The action returned before is taken as executed: an agent may read from it what its body does.
 
         Raises:
             ValueError: The observation has another shape.
@@ -41,7 +46,15 @@ class Policy:
             raise ValueError(
                 f"an observation of {self.task.name!r} has shape ({self.task.observation.size},), not {seen.shape}"
             )
-        return self._agent.act(seen).action.copy()
+        if self._before is not None:
+            observation, sent = self._before
+            first = self._steps == 1
+            self._agent.follow(
+                Transition(self.task.index, observation, sent, sent, sent, math.nan, seen, first=first, last=False)
+            )
+        action = self._agent.act(seen).action.copy()
+        self._before, self._steps = (seen.copy(), action), self._steps + 1
+        return action.copy()
 
     def predict(
         self,

@@ -7,6 +7,8 @@ from dataclasses import fields, is_dataclass
 from typing import Any, get_type_hints
 
 from crl.config.declared.agents import FROZEN, MPC, kind_of
+from crl.config.declared.components import HYPERNETWORK
+from crl.config.declared.compositions import BY_PIECES, strategy_settings
 from crl.config.ranges import Meaning, Range, meaning_of
 from crl.config.schema import Config
 from crl.config.types import kinds
@@ -47,6 +49,14 @@ def _is_folder_name(name: str) -> bool:
 def _weights(hidden: Sequence[int], members: int = 1) -> int:
     """Weights between hidden layers: more than those of the whole network there can't be many, nor fewer."""
     return members * sum(before * after for before, after in zip(hidden, hidden[1:], strict=False))
+
+
+def _whole(config: Config) -> bool:
+    """Whether a full hypernetwork makes the weights; some strategies make them by pieces, and others have none."""
+    first = config.continual.name.partition("+")[0]
+    read = strategy_settings(first)
+    has_one = read is None or HYPERNETWORK in read or config.memory.kind == "hypercrl"
+    return has_one and first not in BY_PIECES and config.dynamics.hypernetwork.kind == "full"
 
 
 def _generated(config: Config) -> int:
@@ -142,7 +152,7 @@ RULES: tuple[_Rule, ...] = (
     (
         f"dynamics.hypernetwork.hidden and dynamics.hidden must not ask for more than {MOST_WEIGHTS:,} weights "
         "(kind=chunked asks for fewer)",
-        lambda c: c.dynamics.hypernetwork.kind != "full" or _generated(c) <= MOST_WEIGHTS,
+        lambda c: _generated(c) <= MOST_WEIGHTS or not _whole(c),
     ),
     (
         f"agent.hidden must not ask for more than {MOST_WEIGHTS:,} weights",

@@ -20,12 +20,12 @@ from crl.config import Config
 from crl.continual.averages.average import AveragePart
 from crl.continual.gradients.gradient import Gradient
 from crl.continual.memories.memory import Replaying
+from crl.continual.networks.watching import WatchedNetwork
 from crl.continual.optimiser import Adam, Average
 from crl.continual.part import Boundary, Host, Part
 from crl.continual.penalties.penalty import Penalty
 from crl.continual.schedules.schedule import Schedule
 from crl.continual.strategy import Labels, Storage, Strategy
-from crl.continual.watching import WatchedNetwork
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
 from crl.errors import CrlError
+from crl.plugins import entry_points
 from crl.safety.limits import Limits
 from crl.types import ActionSpec, ObservationField, TaskSpec
 

@@ -17,6 +17,7 @@ from crl import restoring
 from crl.adaptation.base import Adaptation, Belief
 from crl.adaptation.fitted import measured_fields
 from crl.adaptation.refiners.base import NoRefiner
+from crl.adaptation.step_before import StepBefore
 from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.buffer import Buffer
@@ -81,7 +82,7 @@ class LifelongAdaptation(Adaptation):
     def begin(self, model: TaskModel, task: TaskSpec, episode: int) -> None:
         """An episode begins: what is remembered and believed stays."""
         assert self.known is not None
-        self.known.before = None
+        self.known.before.change = None
         self.refiner.begin()
 
     def plan(self, planner: Planner, task: TaskSpec, observation: Tensor, generator: torch.Generator) -> Plan:
@@ -128,13 +129,12 @@ class LifelongAdaptation(Adaptation):
     # ------------------------------------------------------------------ persistence
     def episode_state(self) -> dict[str, Any]:
         """The change of the step before."""
-        before = None if self.known is None else self.known.before
-        return {"before": None if before is None else before.clone()}
+        return StepBefore(0).state_dict() if self.known is None else self.known.before.state_dict()
 
     def set_episode_state(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`episode_state` returned."""
         assert self.known is not None
-        self.known.before = state.get("before")  # states of before bodies with a memory have none
+        self.known.before.load_state_dict(state)
 
     def remembered(self) -> dict[str, Any] | None:
         """All of it: a memory can't be read without what it stands on."""

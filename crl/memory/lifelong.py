@@ -11,6 +11,7 @@ from torch import Tensor
 
 from crl.adaptation.authority import reachable_spec
 from crl.adaptation.nominal_model import replaced
+from crl.adaptation.step_before import StepBefore
 from crl.config.sections.memory import MemoryConfig
 from crl.dynamics.body import Body
 from crl.dynamics.task_model import TaskModel
@@ -37,7 +38,7 @@ class Lifelong:
         hold: Control steps for which plans hold an action.
 
     Attributes:
-        before: Change of the step before, [D]; ``None``: there was none. A body may need it to be read.
+        before: The change of the step before; a body may need it to be read.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class Lifelong:
     ) -> None:
         self.settings, self.memory = settings, memory
         self._body, self._hold = body, hold
-        self.before: Tensor | None = None
+        self.before = StepBefore(body.remembered)
         self._bridge, self._model, self._action, self._generator = bridge, model, action, generator
         self.belief = Belief(memory, bridge, units, bridge.box.middle, settings.belief)
 
@@ -62,7 +63,7 @@ class Lifelong:
         """What the planner unrolls: the model of the regime in force, within what a bridge leaves of its commands."""
         force = self.belief.force
         rollout = BodyRollout(self._body, self._model, self.memory.weights(force.regime))
-        rollout.hold, rollout.before = self._hold, self.before
+        rollout.hold, rollout.before = self._hold, self.before.change
         if force.context is not None:
             rollout.reach = self._bridge.reach(force.context)
         return rollout
@@ -95,23 +96,17 @@ class Lifelong:
         before, after = torch.from_numpy(transition.observation), torch.from_numpy(transition.next_observation)
         executed = torch.from_numpy(transition.executed)
         if transition.first:
-            self.before = None
+            self.before.change = None
         with torch.no_grad():
             change = self._body.change(before, after)
-            if self.before is not None or not self._body.remembered:
-                self.belief.observe(self._read(before), executed, change)
-            self.before = change
-
-    def _read(self, observation: Tensor) -> Tensor:
-        """An observation [S] with what the step before changed, if the model reads that, [S + D]."""
-        if not self._body.remembered:
-            return observation
-        before = observation.new_zeros(self._body.changes) if self.before is None else self.before
-        return torch.cat([observation, before])
+            if self.before.complete:
+                self.belief.observe(self.before.appended(before), executed, change)
+            self.before.change = change
 
     def predict(self, observation: Array, executed: Array) -> Tensor:
         """The change [D] that is expected now of an executed action [A] at an observation [S]."""
-        return self.belief.predict(self._read(torch.from_numpy(observation)), torch.from_numpy(executed))
+        read = self.before.appended(torch.from_numpy(observation))
+        return self.belief.predict(read, torch.from_numpy(executed))
 
     def learn(self, steps: int) -> float | None:
         """Take so many learning steps in the background; returns the loss, ``None`` if nothing is being learned."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from crl.config import Config
-from crl.config.declared.agents import MPC, kind_of
+from crl.config.declared.agents import kind_of
 from crl.errors import SettingsError
 from crl.sweeps.options import Request
 from crl.sweeps.points.point import Point
@@ -38,19 +38,16 @@ def refuse_alone(configs: Sequence[Config]) -> None:
     """
     for config in configs:
         reason = _why_alone(config)
-        if reason is not None:
+        if reason:
             raise SettingsError(f"batch=seeds can't do {config.method}: {reason}", HINT)
 
 
-def _why_alone(config: Config) -> str | None:
-    kind = kind_of(config)
-    if kind.flies_missions or config.life.steps is not None:
-        return "runs that fly missions or live plan on a moving body's model, which is unrolled by itself"
-    if kind != MPC:
-        return f"agent={config.agent.name} does not plan on a learned model (agent=mpc does)"
-    if config.planner.deadline > 0:
+def _why_alone(config: Config) -> str:
+    """Why a run can't be in a batch; empty: it can."""
+    alone = kind_of(config).alone
+    if not alone and config.planner.deadline > 0:
         return "with planner.deadline a plan depends on the time that it takes, and runs wait for each other here"
-    return None
+    return alone
 
 
 def by_seed(points: Sequence[Point]) -> list[list[Point]]:

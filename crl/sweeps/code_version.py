@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
-from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 
+from crl.plugins import entry_points
 from crl.version import __version__
 
 PACKAGES = ("crl", "crl_envs")

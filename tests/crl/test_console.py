@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from crl.cli import _show_warning, app
 from crl.console import PlainConsole, PlainTable
 from crl.errors import CrlError
-from crl.reporting.pages.mission_tables import missions_table
+from crl.reporting.pages.missions.tables import missions_table
 from crl.reporting.run_summary import results_table, sequences_table
 from crl.reporting.store import show
 from crl.reporting.store.survey import survey

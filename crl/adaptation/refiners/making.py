@@ -30,7 +30,7 @@ TRACKING: Mapping[str, type[TrackingRefiner]] = {
     "replan": ReplanRefiner,
     "context": ContextRefiner,
 }
-"""Refiners that follow the regime, by ``refiner.kind``."""
+"""Refiners that follow the regime: the class of each of :data:`~crl.config.declared.components.FOLLOWING`."""
 COMPENSATING: Mapping[str, type[CompensatingRefiner]] = {"l1": L1Refiner, "indi": IndiRefiner}
 """Classical adaptive control, by ``refiner.kind``."""
 

@@ -57,8 +57,8 @@ def eval_missions(settings: Words = None, trust: Trust = False) -> None:
         raise SettingsError("eval-missions needs env=...", "for instance env=ugv_mission or env=quadrotor_mission")
     from crl.config.asking.composing import compose, given_keys
     from crl.config.reading import refuse_unread, unread_of
-    from crl.reporting.pages.mission_plots import path_plot
-    from crl.reporting.pages.mission_tables import missions_table, summarise_missions
+    from crl.reporting.pages.missions.plots import path_plot
+    from crl.reporting.pages.missions.tables import missions_table, summarise_missions
     from crl.reporting.tables.markdown import markdown
     from crl.reporting.tables.terminal import terminal
     from crl.sequences import load_sequence

@@ -18,7 +18,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
-from importlib.metadata import entry_points
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -44,7 +44,7 @@ from crl.errors import SettingsError
 from crl.foreign.names import is_foreign, recipe_of
 from crl.made_by import of_another_version
 from crl.matching import nearest
-from crl.plugins import is_path
+from crl.plugins import entry_points, is_path
 from crl.reading.yaml_text import read_yaml
 from crl.text import shown
 
@@ -194,7 +194,7 @@ def to_plain(config: Config) -> dict[str, Any]:
 
 def to_yaml(config: Config) -> str:
     """The configuration as YAML text."""
-    return OmegaConf.to_yaml(OmegaConf.structured(config))
+    return OmegaConf.to_yaml(OmegaConf.create(to_plain(config)))  # its types are checked: a structured one costs twice
 
 
 def load_yaml(path: Path) -> Config:
@@ -231,14 +231,19 @@ def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
                 f"{path}: {key} refers to something else, {str(value)[:80]!r}", "write the value itself"
             )
     try:
-        return _finish(
-            cast(DictConfig, OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.create(written)))
-        ), written
+        return _finish(cast(DictConfig, OmegaConf.merge(_schema(), OmegaConf.create(written)))), written
     except SettingsError as error:
         raise SettingsError(f"{path}: {first_line(error)}") from error
     except OmegaConfBaseException as error:
         where = f"{error.full_key}: " if error.full_key else ""
         raise SettingsError(f"{path}: {where}{first_line(error)}") from error
+
+
+@cache
+def _schema() -> DictConfig:
+    """All settings with their types and defaults; what is merged onto it leaves it as it is."""
+    schema: DictConfig = OmegaConf.structured(Config)
+    return schema
 
 
 def fingerprint(config: Config) -> str:

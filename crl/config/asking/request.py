@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from crl.config.asking.overrides import at_home, how_to_quote, parse_override
 from crl.config.asking.values import FREE, resolved
 from crl.config.declared.compositions import config_dir
-from crl.config.limits import leaves
+from crl.config.reading import defaults
 from crl.config.renamed import RENAMED
 from crl.config.schema import Config
 from crl.config.types import kinds
@@ -70,7 +70,7 @@ class Request:
 
 def keys() -> list[str]:
     """Every key that a user may set."""
-    return sorted({key for key, _ in leaves(Config())} | {"tasks", "steps", "data", RECIPE, VARY, *GROUPS})
+    return sorted({*defaults()} | {"tasks", "steps", "data", RECIPE, VARY, *GROUPS})
 
 
 def read_request(overrides: Sequence[str]) -> Request:
@@ -165,4 +165,4 @@ def suggest(key: str) -> str:
 
 def known_key(key: str) -> bool:
     """Whether there is a setting of that dotted key."""
-    return key in {known for known, _ in leaves(Config())} or key.startswith(FREE)
+    return key in defaults() or key.startswith(FREE)

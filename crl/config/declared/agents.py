@@ -27,6 +27,7 @@ class AgentKind:
         name: What ``results.json`` and citations call it.
         components: Groups of settings whose choice is a part of it, such as ``planner``.
         flies_missions: Whether it learns the nominal body and then flies missions, instead of learning task by task.
+        alone: Why runs of it can't learn and plan together in one process; empty: they can.
         settings: What it reads itself, beside what its components and every run read: dotted keys, or beginnings of
             such. ``None``: it does not say, and so may read everything.
     """
@@ -34,6 +35,7 @@ class AgentKind:
     name: str
     components: tuple[str, ...] = ()
     flies_missions: bool = False
+    alone: str = "it does not plan on a learned model (agent=mpc does)"
     settings: tuple[str, ...] | None = None
 
     def method(self, agent: str, continual: str, refiner: str) -> str:
@@ -48,6 +50,7 @@ EXPLORATION = ("exploration.random_episodes", "exploration.noise", "exploration.
 MPC = AgentKind(
     "mpc",
     ("continual", "planner"),
+    alone="",
     settings=(
         *EXPLORATION,
         "exploration.handover",
@@ -75,6 +78,7 @@ PILOT = AgentKind(
     "mpc",
     ("continual", "planner", "refiner"),
     flies_missions=True,
+    alone="it flies missions or lives on a moving body's model, which is unrolled by itself",
     settings=(*(MPC.settings or ()), "body", "missions", "flow.identification.measured"),
 )
 """The same agent with a refiner: it learns a moving body and flies missions."""

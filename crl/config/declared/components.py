@@ -13,6 +13,8 @@ from typing import Any
 
 Settings = tuple[str, ...]
 
+HYPERNETWORK = "dynamics.hypernetwork"
+"""What every strategy reads that has a hypernetwork."""
 _STRATEGY = ("continual.options", "learning.lr", "learning.clip", "learning.average")
 _START = ("continual.start", "continual.like")
 _REPLAY = ("continual.memory", "continual.replay_weight", "learning.batch")
@@ -28,7 +30,7 @@ GENERATORS: Mapping[str, Settings] = {
             "continual.beta",
             "continual.lookahead",
             "continual.protect",
-            "dynamics.hypernetwork",
+            HYPERNETWORK,
         ),
     ),
     "pnn": _STRATEGY,
@@ -98,9 +100,11 @@ REFINERS = (
     "lifelong",
 )  # fmt: skip
 """Names of refiners that are made by their settings, not by a class of their own."""
+FOLLOWING = ("flow", "inverse", "box", "replan", "context")
+"""Values of ``refiner.kind`` that look for regimes and follow the one in force."""
 _REFINER = ("refiner.kind", "refiner.clipped", "refiner.online", "refiner.randomised", "refiner.authority")
 _LIFELONG = ("refiner.kind", "refiner.clipped", "memory", "flow.identification", "flow.tracking.false_alarms")
-_HYPER = ("dynamics.hypernetwork", "learning.clip", "continual.protect")
+_HYPER = (HYPERNETWORK, "learning.clip", "continual.protect")
 _SIMULATED = ("flow.identification.structure", "flow.simulation")
 _TRACKING = ("flow.tracking", "flow.field.hidden")
 _STRUCTURED = ("flow.identification",)
@@ -137,7 +141,7 @@ def refiner_settings(setting: Callable[[str], Any]) -> Settings:
         read += ["flow.field.box_scale"]
     if kind in ("l1", "indi"):
         read += ["refiner.filter", "flow.tracking.max_correction"]
-    if kind not in ("flow", "inverse", "box", "replan", "context"):  # looks for no regimes
+    if kind not in FOLLOWING:
         return tuple(read)
     read += ["refiner.identifier"]
     if kind == "flow":

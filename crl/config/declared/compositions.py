@@ -20,6 +20,8 @@ from crl.plugins import is_path
 PACKAGE = "crl.continual."
 CHUNKED = "hypercrl_chunked"
 """A generator that reads what the one that it derives from reads."""
+BY_PIECES = (CHUNKED, "hypercrl_recurrent")
+"""Strategies whose hypernetwork makes the weights piece after piece, whatever ``dynamics.hypernetwork.kind`` says."""
 
 
 def config_dir() -> Path:

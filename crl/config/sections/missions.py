@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from crl.config.declared.components import FOLLOWING
 from crl.config.ranges import CEILING, COUNT, FEW, NOT_NEGATIVE, POSITIVE, ROWS, SHARE, Range, setting
 
 
@@ -67,7 +68,7 @@ class RefinerConfig:
             "``lifelong``: regimes are remembered, recalled and learned (``memory``). ``oracle``: told what the body "
             "makes of its commands, which no robot is."
         ),
-        choices=("none", "flow", "inverse", "box", "replan", "context", "l1", "indi", "lifelong", "oracle"),
+        choices=("none", *FOLLOWING, "l1", "indi", "lifelong", "oracle"),
     )
     identifier: str = setting(
         "structured",
@@ -99,7 +100,7 @@ class RefinerConfig:
     @property
     def identifies(self) -> bool:
         """Whether the refiner looks for regimes, and so needs an identifier and a calibration."""
-        return self.kind in ("flow", "inverse", "box", "replan", "context")
+        return self.kind in FOLLOWING
 
     @property
     def contextual(self) -> bool:

@@ -19,8 +19,8 @@ from torch import Tensor
 from crl import restoring
 from crl.config.declared.components import GENERATORS
 from crl.continual import options
-from crl.continual.connections import drawn, erdos_renyi, matrices
 from crl.continual.generators.owned import Owned
+from crl.continual.networks.connections import drawn, erdos_renyi, matrices
 from crl.dynamics.windows import Windows
 from crl.errors import SettingsError
 

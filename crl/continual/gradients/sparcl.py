@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.continual.connections import drawn, matrices
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.gradients.gradient import Gradient
+from crl.continual.networks.connections import drawn, matrices
 from crl.continual.part import Host
 
 

@@ -1,7 +1,7 @@
 """Elastic weight consolidation: Kirkpatrick et al., PNAS 2017 (arXiv 1612.00796), equation 3.
 
 The loss of the current task gets the penalty ewc_lambda / 2 * sum_j sum_i F_ji (theta_i - theta*_ji)^2 over the
-finished tasks j, with the diagonal Fisher information F_j at the end of task j (:mod:`crl.continual.fisher`).
+finished tasks j, with the diagonal Fisher information F_j at the end of task j (:mod:`crl.continual.penalties.fisher`).
 Deviations: only the trunk is penalised where tasks have heads of their own; the sum over tasks is folded into two
 vectors when a task begins, so a step costs the same for any number of tasks.
 """
@@ -16,9 +16,9 @@ from torch import Tensor
 
 from crl import restoring
 from crl.config.declared.components import PARTS
-from crl.continual.fisher import diagonal_fisher
 from crl.continual.generators.shared import SharedNetwork
 from crl.continual.part import Boundary
+from crl.continual.penalties.fisher import diagonal_fisher
 from crl.continual.penalties.penalty import Penalty
 from crl.dynamics.windows import Windows
 

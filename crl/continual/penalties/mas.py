@@ -15,9 +15,9 @@ import torch
 from torch import Tensor
 
 from crl.config.declared.components import PARTS
-from crl.continual.fisher import CHUNK
 from crl.continual.part import Boundary
 from crl.continual.penalties.anchored import Anchored
+from crl.continual.penalties.fisher import CHUNK
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
 

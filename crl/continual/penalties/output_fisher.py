@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from crl.config.declared.components import PARTS
-from crl.continual.fisher import diagonal_fisher
 from crl.continual.part import Boundary
+from crl.continual.penalties.fisher import diagonal_fisher
 from crl.continual.penalties.weighting import Weighting
 from crl.dynamics.windows import Windows
 

@@ -18,6 +18,8 @@ TEN = 10
 """Tasks that are taken together."""
 AS_FAST = 0.95
 """Share of a fresh model's training return that counts as learning as fast."""
+WORSE = 0.8
+"""Share of a fresh model's return below which a task counts as forgotten."""
 
 Run = Mapping[str, Any]
 
@@ -39,22 +41,39 @@ def speeds(run: Run, fresh: Sequence[Run]) -> list[float]:
     return shares
 
 
+def retention(runs: Sequence[Run], fresh: Sequence[Run] | None) -> list[float | None]:
+    """How well all tasks are done at the end of the sequence, as a mean over a strategy's runs.
+
+    Args:
+        runs: Runs with ``all_tasks``: mean return of every task at the end, in the order in which they were learned.
+        fresh: Runs with a model of its own for each task.
+
+    Returns:
+        Mean return over all tasks; over the ten that were learned first; the first as a share of the fresh models';
+        the number of tasks that return less than ``WORSE`` of what their fresh model does.
+    """
+    ends = [[run["all_tasks"][name] for name in run["curves"]] for run in runs]
+    all_tasks, first = (float(np.mean([np.mean(end[:count]) for end in ends])) for count in (None, TEN))
+    if fresh is None:
+        return [all_tasks, first, None, None]
+    reference = {name: float(np.mean([run["all_tasks"][name] for run in fresh])) for name in runs[0]["curves"]}
+    worse = [sum(run["all_tasks"][name] < WORSE * each for name, each in reference.items()) for run in runs]
+    return [all_tasks, first, all_tasks / float(np.mean(list(reference.values()))), float(np.mean(worse))]
+
+
 def table(found: Mapping[str, Sequence[Run]]) -> Table:
     """A row per strategy."""
     count, share = Number(",.0f"), Number(".2f")
     columns = [
         *(Column("strategy", Text(Style.CODE)), Column("seeds", Number("d"))),
         *(Column("speed, first ten", share), Column("speed, tasks 41 to 50", share), Column("speed, last ten", share)),
-        *(Column("mean return at the end", Number(".1f")), Column("success", share)),
+        *(Column("return at the end", Number(".1f")), Column("the same, first ten", Number(".1f"))),
+        *(Column("share of a fresh model's", share), Column("lengths below 0.8 of it", Number(".0f"))),
         *(Column("bytes, constant", count), Column("bytes per task", count), Column("CPU", count, "s")),
     ]
     rows = []
     for name, runs in found.items():
         shares = np.array([speeds(run, found[REFERENCE]) for run in runs]).mean(axis=0) if REFERENCE in found else None
-        means = {
-            key: float(np.mean([run[key] for run in runs]))
-            for key in ("average_return", "average_success", "cpu_seconds")
-        }
         held = [
             float(np.mean(values)) if (values := [run[key] for run in runs if run[key] is not None]) else None
             for key in ("bytes_constant", "bytes_per_task")
@@ -62,8 +81,8 @@ def table(found: Mapping[str, Sequence[Run]]) -> Table:
         speed = (
             [None] * 3 if shares is None else [float(shares[0]), float(shares[len(shares) // 2 - 1]), float(shares[-1])]
         )
-        returned = [means["average_return"], means["average_success"]]
-        rows.append([name, len(runs), *speed, *returned, *held, means["cpu_seconds"]])
+        seconds = float(np.mean([run["cpu_seconds"] for run in runs]))
+        rows.append([name, len(runs), *speed, *retention(runs, found.get(REFERENCE)), *held, seconds])
     return Table.of(columns, rows)
 
 
@@ -99,8 +118,9 @@ def page(found: Mapping[str, Sequence[Run]]) -> str:
         f"continual=STRATEGY` (quick profile). Runs: commit {', '.join(commits)}. Page: commit {commit()}.",
         "",
         "*Speed*: mean return of the training episodes of ten tasks, as a share of that of `single`, which learns each "
-        "length with a fresh model. *Mean return* and *success* are those of the last evaluation, of a few tasks that "
-        "were drawn, the same for all.",
+        "length with a fresh model. *Return at the end*: all hundred lengths after the last one was learned, two "
+        "episodes each; *the same, first ten*: those learned first. *Lengths below 0.8 of it*: how many return less "
+        "than 0.8 of what their fresh model returns.",
         "",
         *markdown(table(found)),
         "",

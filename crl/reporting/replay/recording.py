@@ -8,13 +8,13 @@ has ``fits(path)``, ``salvage(path, out)`` and ``read(path, robot, odom, cmd_vel
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
 from crl.errors import CrlError
+from crl.plugins import entry_points
 from crl.reporting.replay.recorded_episode import Moment, RecordedEpisode
 from crl.types import Decision, TaskSpec, Transition
 from crl.validation import task_spec

@@ -202,6 +202,10 @@ class WatchedAgent(Agent):
         """The inner agent's."""
         return self._inner.milliseconds
 
+    def follow(self, transition: Transition) -> None:
+        """The inner agent's."""
+        self._inner.follow(transition)
+
     def tell(self, task: int) -> None:
         """The inner agent's."""
         self._inner.tell(task)

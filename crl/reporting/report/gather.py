@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from crl.reporting.measures import complete
-from crl.reporting.pages.sequence_tables import ORDER
+from crl.reporting.pages.sequences.tables import ORDER
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.store.comparing import differing
 from crl.reporting.store.entry import Entry

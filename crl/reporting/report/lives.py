@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from crl.reporting.pages.sequence_findings import of_seeds
+from crl.reporting.pages.sequences.findings import of_seeds
 from crl.reporting.report.fact import Fact, alone
 from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun

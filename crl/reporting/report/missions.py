@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from crl.reporting.pages.mission_tables import missions_table, summarise_missions
+from crl.reporting.pages.missions.tables import missions_table, summarise_missions
 from crl.reporting.report.gather import Section
 from crl.reporting.report.record import ReportedRun
 from crl.reporting.statistics import Interval, interval

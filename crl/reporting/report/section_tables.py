@@ -1,4 +1,4 @@
-"""The tables of a section, for every format; :mod:`crl.reporting.pages.sequence_tables` makes most of them."""
+"""The tables of a section, for every format; :mod:`crl.reporting.pages.sequences.tables` makes most of them."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from crl.reporting.pages import sequence_tables as tables
 from crl.reporting.pages.parts import time_table
+from crl.reporting.pages.sequences import tables
 from crl.reporting.report import lives, missions
 from crl.reporting.report.runs_table import runs_table
 from crl.reporting.report.summary import Summary

@@ -11,9 +11,8 @@ import numpy as np
 from crl.errors import CrlError
 from crl.plugins import is_path
 from crl.reporting.measures import REFERENCE, Measures, Scale, finals, gather, measure, scale
-from crl.reporting.pages import sequence_findings as findings
-from crl.reporting.pages import sequence_tables as tables
 from crl.reporting.pages.baseline import random_returns
+from crl.reporting.pages.sequences import findings, tables
 from crl.reporting.report import lives, missions
 from crl.reporting.report.gather import Section
 from crl.reporting.statistics import Interval, interval, iqm, probability_of_improvement

@@ -26,6 +26,7 @@ from crl.reading.json_text import deeper
 from crl.reading.plain import open_plain, require_plain
 from crl.training.checkpoints.format import (
     DEPTH,
+    StoredArray,
     UnsupportedStateError,
     decode,
     encode,
@@ -35,7 +36,7 @@ from crl.training.checkpoints.format import (
 )
 from crl.training.checkpoints.manifest import ARRAYS, MANIFEST, TREE, ManifestError, read_manifest, write_manifest
 from crl.training.checkpoints.names import FORMAT, checkpoint_folders, step_and_revision
-from crl.training.checkpoints.parts import Parts, Unchanged
+from crl.training.checkpoints.parts import Parts, Place, Unchanged, placed
 from crl.training.files.durable import NO_PERMISSION, NO_SPACE, fsync_folder, write_hashed
 from crl.version import __version__
 
@@ -148,7 +149,7 @@ class CheckpointStore:
                 f"checkpoint of step {step} not written: the state is nested too deeply to be read again",
                 "have state_dict() return flatter dicts and lists",
             ) from error
-        changed, kept, digests = self._before.split(arrays)
+        changed, still = self._before.split(arrays)
         files: dict[str, Parts] = {
             ARRAYS: safetensors_parts(changed),
             TREE: [json.dumps(tree, allow_nan=False, separators=(",", ":")).encode()],
@@ -157,10 +158,10 @@ class CheckpointStore:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._remove_leftovers()
-            path = self._write(step, files, kept, revision)
+            path, kept = self._write(step, files, still, revision)
         except OSError as error:
             raise self._explain(error, step, needed) from error
-        self._before = Unchanged(path, digests)
+        self._before = Unchanged(path, {**placed(changed, files[ARRAYS]), **kept})
         self._prune(path)
         return path
 
@@ -220,13 +221,15 @@ class CheckpointStore:
             state = MIGRATIONS[older](state)
         return LoadedCheckpoint(manifest["step"], state, [], path)
 
-    def _write(self, step: int, files: Mapping[str, Parts], kept: Mapping[str, Parts], revision: int | None) -> Path:
-        """Write or link beside, flush, rename, flush."""
+    def _write(
+        self, step: int, files: Mapping[str, Parts], still: Sequence[StoredArray], revision: int | None
+    ) -> tuple[Path, dict[str, Place]]:
+        """Write or link beside, flush, rename, flush; returns the folder, and where arrays that did not change are."""
         name = self._name(step, revision)
         beside = self.folder / f"{_WRITING}{name}-{os.getpid()}"
         try:
             beside.mkdir()
-            linked, written = self._before.put(beside, kept)
+            linked, places, written = self._before.put(beside, still)
             records = {file: write_hashed(beside / file, parts) for file, parts in files.items()}
             sealed = write_hashed(beside / MANIFEST, [write_manifest(step, {**records, **linked})])
             self.written = written + sum(record.size for record in (*records.values(), sealed))
@@ -238,7 +241,7 @@ class CheckpointStore:
             shutil.rmtree(beside, ignore_errors=True)
             raise
         fsync_folder(self.folder)
-        return self.folder / name
+        return self.folder / name, places
 
     def _name(self, step: int, revision: int | None) -> str:
         taken = {step_and_revision(path)[1]: path for path in self.list() if step_and_revision(path)[0] == step}

@@ -16,7 +16,6 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +23,7 @@ import numpy as np
 from crl.agents.base import Agent
 from crl.config import Config
 from crl.errors import CrlError
+from crl.plugins import entry_points
 from crl.sequences import TaskSequence
 from crl.types import LearnBudget, LearnReport, TaskSpec, Told, Transition, as_array, untold
 

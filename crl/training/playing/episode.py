@@ -114,7 +114,7 @@ def play(
     is such a fault, too.
 
     Args:
-        agent: Who acts; it observes the transitions if ``explore`` or ``online``.
+        agent: Who acts; it observes the transitions if ``explore`` or ``online``, else it follows them.
         env: The task's environment, as its sequence makes it.
         task: The task.
         episode: Number of the episode, for the agent's randomness.
@@ -158,7 +158,9 @@ def play(
         done = bool(ended or left <= 0 or result.steps >= most or following.ends())
         transition = step.transition(task, first=result.steps == 1, last=done)
         try:
-            if (explore or online) and not following.withholds:
+            if not (explore or online):
+                agent.follow(transition)
+            elif not following.withholds:
                 show(agent, transition, learns=online)
         except TaskFunctionFailed as error:
             result.fault = error.message

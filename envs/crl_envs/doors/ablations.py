@@ -1,7 +1,7 @@
-"""The doors of `env=door_open` with one thing changed: what each part of the recipe is worth.
+"""The doors of `env=door_open` with one thing changed: a part of the recipe, or the height.
 
 As in `crl train env=crl_envs.doors.ablations:NO_SCRIPT recipe=door_open`. ``scripts/measure_door_ablations.py`` runs
-all of them.
+those that lack a part, ``scripts/measure_higher_doors.py`` the higher ones.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from typing import Any
 from crl_envs.sequences import DOORS
 
 
-def _doors(name: str, description: str, env: str = "crl/DoorOpen-v0", **changed: Any) -> dict[str, Any]:
-    tasks = [{"name": door, "id": env, "kwargs": {"door": door, **changed}} for door in DOORS]
+def _doors(
+    name: str, description: str, env: str = "crl/DoorOpen-v0", suffix: str = "", **changed: Any
+) -> dict[str, Any]:
+    tasks = [{"name": f"{door}{suffix}", "id": env, "kwargs": {"door": door, **changed}} for door in DOORS]
     return {"name": name, "description": description, "tasks": tasks}
 
 
@@ -21,3 +23,4 @@ NO_HOLDING = _doors("door_open_no_holding", "five doors; the reward does not pay
 POSE = _doors(
     "door_open_pose", "five doors; joints and a pose are seen, a whole twist is commanded", "crl/DoorOpenPose-v0"
 )
+HIGHER = _doors("door_open_higher", "five doors, 3 cm higher than those of door_open", suffix="_higher", raised=0.03)

@@ -23,6 +23,7 @@ _OPEN = 2 * door_arm.FINGER_OPEN
 _START = (-0.16, 0.0, 0.0)  # m, hand relative to the grasp site
 _SPREAD = (0.02, 0.015, 0.015)  # m, either side
 _ROLL_SPREAD = 0.15  # rad, either side
+_RAISED = 0.1  # m, up or down
 
 
 class DoorOpenEnv(MujocoTaskEnv):
@@ -74,18 +75,26 @@ class DoorOpenEnv(MujocoTaskEnv):
         door: Which door.
         script: Whether random episodes follow a script that brings the hand to the handle and closes it.
         holding: Whether the reward pays for holding the handle; without, it pays for turning it alone.
+        raised: How much higher the door and its handle are than usual, m (-0.1 to 0.1).
         **render: ``render_mode``, ``width``, ``height``, ``camera`` of :class:`MujocoTaskEnv`.
+
+    Raises:
+        ValueError: If there is no such door, or it is raised or lowered by more than 0.1 m.
     """
 
     _TWIST = False  # whether all three rotations are commanded
     _COMMANDS = 5
 
-    def __init__(self, door: Door = "pull", *, script: bool = True, holding: bool = True, **render: Any) -> None:
+    def __init__(
+        self, door: Door = "pull", *, script: bool = True, holding: bool = True, raised: float = 0.0, **render: Any
+    ) -> None:
         if door not in door_model.HANDLES:
             raise ValueError(f"door={door!r} is not offered: use one of {', '.join(get_args(Door))}")
+        if not abs(raised) <= _RAISED:
+            raise ValueError(f"raised={raised!r} is out of the arm's reach: use -{_RAISED} to {_RAISED} m")
         self.handle = door_model.HANDLES[door]
         self._script, self._holding = script, holding
-        model = door_model.compile_model(door, twist=self._TWIST)
+        model = door_model.compile_model(door, twist=self._TWIST, raised=raised)
         super().__init__(
             model,
             self._describe(door),

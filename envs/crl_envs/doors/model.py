@@ -78,7 +78,7 @@ def _handle_geoms(handle: Handle) -> str:
     return f'<geom name="handle" {metal} type="capsule" fromto="0 0 -.12 0 0 .12" size="{radius}" mass=".4"/>{mounts}'
 
 
-def _latch(handle: Handle) -> tuple[str, str, str]:
+def _latch(handle: Handle, height: float) -> tuple[str, str, str]:
     """Handle's joint, latch arm (both in the handle's body) and strike plate (in the frame)."""
     if handle.direction == 0:
         return "", "", ""
@@ -97,15 +97,16 @@ def _latch(handle: Handle) -> tuple[str, str, str]:
     half = _PLATE_INNER * math.tan(LATCH_ANGLE) - _LATCH_HALF / math.cos(LATCH_ANGLE) - 0.001
     back = DOOR_FRONT + DOOR_THICKNESS + 0.0017  # 0.3 mm of play
     plate = (
-        f'<geom name="strike_plate" class="frame" type="box" pos="{back - 0.018} {-_PLATE_INNER - 0.033} {HANDLE_HEIGHT}" '
+        f'<geom name="strike_plate" class="frame" type="box" pos="{back - 0.018} {-_PLATE_INNER - 0.033} {height}" '
         f'size=".018 .033 {half}" conaffinity="3" rgba=".72 .73 .76 1" material="metal"/>'
     )
     return joint, arm, plate
 
 
-def mjcf(handle: Handle, twist: bool = False) -> str:
-    """The whole scene as MJCF; ``twist`` as in :func:`crl_envs.doors.arm.actuators`."""
-    joint, arm, plate = _latch(handle)
+def mjcf(handle: Handle, twist: bool = False, raised: float = 0.0) -> str:
+    """The whole scene as MJCF; ``twist`` as in :func:`crl_envs.doors.arm.actuators`, the door ``raised`` by so many m."""
+    height = HANDLE_HEIGHT + raised
+    joint, arm, plate = _latch(handle, height)
     middle = DOOR_FRONT + DOOR_THICKNESS / 2
     grasp_y, grasp_z = handle.grasp
     return f"""
@@ -148,7 +149,7 @@ def mjcf(handle: Handle, twist: bool = False) -> str:
     <geom name="wall_left" class="frame" type="box" pos="{middle} {HINGE_Y + 0.305} 1" size="{DOOR_THICKNESS / 2} .3 1"/>
     {plate}
     {door_arm.body(handle.home_roll)}
-    <body name="door" pos="{middle} {HINGE_Y} {HANDLE_HEIGHT}">
+    <body name="door" pos="{middle} {HINGE_Y} {height}">
       <joint name="door" axis="0 0 -1" range="0 1.57" damping="1.0" solreflimit="0.0067 1"/>
       <geom name="door" class="frame" type="box" pos="0 {-DOOR_WIDTH / 2} 0" size="{DOOR_THICKNESS / 2} {DOOR_WIDTH / 2} .98"
             mass="6" rgba=".52 .34 .2 1" material="wood"/>
@@ -166,6 +167,6 @@ def mjcf(handle: Handle, twist: bool = False) -> str:
 """
 
 
-def compile_model(door: str, twist: bool = False) -> mujoco.MjModel:
+def compile_model(door: str, twist: bool = False, raised: float = 0.0) -> mujoco.MjModel:
     """Compile the scene of one of the doors of :data:`HANDLES`."""
-    return mujoco.MjModel.from_xml_string(mjcf(HANDLES[door], twist))
+    return mujoco.MjModel.from_xml_string(mjcf(HANDLES[door], twist, raised))

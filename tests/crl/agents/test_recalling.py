@@ -121,3 +121,34 @@ def test_a_run_learns_a_task_by_recall_from_its_first_episode_on(
     learned = [line["steps"] for line in tiny.lines(Path(results["run"]), "learning") if line["task"] == "slide_2"]
     assert learned[0] == run.config.learning.initial_steps
     assert len(learned) == 3, "after each of two episodes, and at the end"
+
+
+def test_known_tasks_act_beside_the_new_one_in_evaluations_too(run: LoadedRun) -> None:
+    agent = agent_of(run, "recalled")
+    show(agent, run, 14, like=1)
+    agent.learn(LearnBudget(2, closing=True))
+    again = make_agent(agent.config, run.sequence.spec(0))
+    assert isinstance(again, PlanningAgent)
+    again.load_state_dict(agent.state_dict())
+    env = run.sequence.make(1)
+    for one in (agent, again):
+        one.begin(run.sequence.spec(NEW), 0, False)
+        assert one._told == NEW
+        rows, observation = len(one.knowledge.buffer), np.asarray(env.reset(seed=2)[0], np.float32)
+        one.knowledge.normalisers[NEW].changes.mean.add_(100.0)  # its own model is far off
+        one.begin(run.sequence.spec(NEW), 0, False)
+        for at in range(14):
+            action = np.float32([np.sin(at)])
+            after = np.asarray(env.step(action)[0], np.float32)
+            one.follow(Transition(NEW, observation, action, action, action, 0.0, after, at == 0, False))
+            observation = after
+        assert one._told == 1
+        assert len(one.knowledge.buffer) == rows  # nothing is kept to learn from
+
+
+def test_a_task_begun_afresh_acts_alone(run: LoadedRun) -> None:
+    agent = agent_of(run, "nearest")
+    show(agent, run, 14, like=1)
+    agent.learn(LearnBudget(2, closing=True))
+    agent.begin(run.sequence.spec(NEW), 0, False)
+    assert agent._recalled._inference is None

@@ -177,9 +177,9 @@ def _interrupting(units: int) -> Any:
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        (("env=cartpole_length", "agent=sb3_sac"), "agent=sb3_sac does not plan on a learned model"),
-        (("env=cartpole_length", "agent=random"), "agent=random does not plan"),
-        (("env=ugv_mission", "refiner=afm"), "fly missions or live"),
+        (("env=cartpole_length", "agent=sb3_sac"), "sb3_sac: it does not plan on a learned model"),
+        (("env=cartpole_length", "agent=random"), "random: it does not plan"),
+        (("env=ugv_mission", "refiner=afm"), "flies missions or lives"),
         (("env=cartpole_length", "planner.deadline=0.02"), "planner.deadline"),
         (("env=cartpole_length", "launcher=ray"), "use launcher=local"),
         (("env=cartpole_length", "launcher=slurm"), "use launcher=local"),

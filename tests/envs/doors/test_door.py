@@ -57,6 +57,24 @@ def drive(env: DoorOpenEnv, actions: Iterable[object]) -> tuple[np.ndarray, floa
     return np.array(seen), deepest, touched
 
 
+def test_a_raised_door_is_higher_and_begins_alike() -> None:
+    usual, raised = DoorOpenEnv("lever_minus"), DoorOpenEnv("lever_minus", raised=0.03)
+    first, second = usual.reset(seed=3)[0], raised.reset(seed=3)[0]
+    assert first == pytest.approx(second, abs=1e-5)  # seen from the grasp
+    for body in ("door", "handle"):
+        usual_height, height = (float(env.data.body(body).xpos[2]) for env in (usual, raised))
+        assert height - usual_height == pytest.approx(0.03)
+    plate = [float(env.data.geom("strike_plate").xpos[2]) for env in (usual, raised)]
+    assert plate[1] - plate[0] == pytest.approx(0.03)  # the latch still meets it
+    assert not np.allclose(usual.data.qpos[:7], raised.data.qpos[:7], atol=1e-3)  # another pose of the arm
+
+
+@pytest.mark.parametrize("raised", [0.2, -0.11, float("nan")])
+def test_a_door_out_of_reach_is_refused(raised: float) -> None:
+    with pytest.raises(ValueError, match=r"use -0\.1 to 0\.1 m"):
+        DoorOpenEnv("pull", raised=raised)
+
+
 # ---------------------------------------------------------------------- the mechanism
 @pytest.mark.parametrize("door", LATCHED)
 def test_latch_holds_the_closed_door(door: str) -> None:

@@ -2,10 +2,11 @@
 
 A task has all embeddings within interval_radius of e_t, number by number. Interval arithmetic takes them through the
 hypernetwork, and then, with the intervals of weights that come out, through the target network: whatever embedding of
-the interval is used, its weights and predictions lie within (:mod:`crl.dynamics.intervals`). The loss of the task gets
-interval_strength * E r^2, r being the half widths of the predictions' intervals; the worst squared error within is at
-most 2 (L + E r^2), since (|y - c| + r)^2 <= 2 (y - c)^2 + 2 r^2. What is generated for other tasks is held with its
-half widths: R = beta / n sum_j (||w_j - w*_j||^2 + ||r_j - r*_j||^2), which holds both ends of the intervals.
+the interval is used, its weights and predictions lie within (:mod:`crl.continual.generators.hyper.intervals`). The
+loss of the task gets interval_strength * E r^2, r being the half widths of the predictions' intervals; the worst
+squared error within is at most 2 (L + E r^2), since (|y - c| + r)^2 <= 2 (y - c)^2 + 2 r^2. What is generated for
+other tasks is held with its half widths: R = beta / n sum_j (||w_j - w*_j||^2 + ||r_j - r*_j||^2), which holds both
+ends of the intervals.
 Deviations: that bound in place of the worst case itself, because the strategy is not shown targets; r is fixed, and not
 shrunk as tasks come; there is no universal embedding, since bodies contradict each other on the same inputs, and no
 single network serves two of them as one serves the classes of all tasks.
@@ -22,11 +23,11 @@ from torch import Tensor
 from crl.config import Config
 from crl.config.declared.components import GENERATORS
 from crl.continual import options
+from crl.continual.generators.hyper.intervals import Interval, generated, predicted
 from crl.continual.generators.hypercrl import HyperCRL
+from crl.continual.networks.watching import WatchedNetwork
 from crl.continual.strategy import Loss
-from crl.continual.watching import WatchedNetwork
 from crl.dynamics.hypernetwork import FullHypernetwork
-from crl.dynamics.intervals import Interval, generated, predicted
 from crl.dynamics.network import TargetNetwork
 from crl.errors import SettingsError
 

@@ -13,7 +13,9 @@ from crl.adaptation.box import Box
 from crl.adaptation.flow_matching.action_flow import ActionFlow
 from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.adaptation.refiners.flow import FlowRefiner
+from crl.adaptation.refiners.making import TRACKING
 from crl.adaptation.refiners.oracle import OracleRefiner
+from crl.config.declared.components import FOLLOWING
 from crl.errors import CrlError
 from crl.types import Array
 from tests.crl.adaptation import bodies
@@ -185,3 +187,7 @@ def test_no_refiner_does_nothing() -> None:
     observe(ours, (-1, 1))
     assert all(np.array_equal(ours.refine(plan), plan) for plan in PLANS)
     assert ours.authority() == unicycle.ACTION
+
+
+def test_every_kind_that_follows_the_regime_has_a_class() -> None:
+    assert tuple(TRACKING) == FOLLOWING

@@ -75,6 +75,27 @@ def test_one_clear_line(override: str, expected: str, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize(
+    ("strategy", "whole"),
+    [
+        ("hypercrl", True),
+        ("[hypercrl,coreset]", True),
+        ("hyperinterval", True),
+        ("tests.tiny:Own", True),
+        ("hypercrl_recurrent", False),
+        ("hypercrl_chunked", False),
+        ("ewc", False),
+    ],
+)
+def test_only_a_full_hypernetwork_is_as_large_as_one(strategy: str, whole: bool) -> None:
+    asked = [f"continual={strategy}", "dynamics.hypernetwork.hidden=[30000]", "dynamics.hidden=[900,900]"]
+    if whole:
+        with pytest.raises(SettingsError, match="kind=chunked asks for fewer"):
+            compose(asked, unread=True)
+    else:
+        compose(asked, unread=True)
+
+
+@pytest.mark.parametrize(
     ("override", "key", "value"),
     [
         ("steps=1e3", "budget.steps", [1000]),

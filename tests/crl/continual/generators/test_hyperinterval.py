@@ -7,7 +7,7 @@ import torch
 
 from crl.checks.regression import rows_of
 from crl.continual.generators.hyper.hyperinterval import HyperInterval
-from crl.dynamics.intervals import predicted
+from crl.continual.generators.hyper.intervals import predicted
 from crl.errors import SettingsError
 from tests.crl.continual.trials import error, learn, strategy_of
 

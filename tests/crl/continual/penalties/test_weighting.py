@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from crl.checks.regression import loss_on, rows_of
-from crl.continual.fisher import diagonal_fisher
 from crl.continual.generators.hypercrl import HyperCRL
+from crl.continual.penalties.fisher import diagonal_fisher
 from crl.continual.penalties.output_path import OutputPath
 from crl.continual.penalties.si import XI
 from crl.continual.penalties.weighting import Weighting

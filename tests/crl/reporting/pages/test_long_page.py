@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.pages.long_page import page, speeds
+from crl.reporting.pages.long_page import page, retention, speeds
 
 
 def run(first: float, last: float, tasks: int = 20) -> dict[str, Any]:
@@ -14,7 +14,8 @@ def run(first: float, last: float, tasks: int = 20) -> dict[str, Any]:
     curves = {
         f"length_{at}": [0.5 * (first if at < 10 else last), 1.5 * (first if at < 10 else last)] for at in range(tasks)
     }
-    about = {"seed": 0, "average_return": last, "average_success": 0.5, "cpu_seconds": 60.0, "commit": "abc1234"}
+    ends = {name: first if at < 10 else last for at, name in enumerate(curves)}
+    about = {"seed": 0, "all_tasks": ends, "cpu_seconds": 60.0, "commit": "abc1234"}
     return {"curves": curves, **about, "bytes_constant": 1000.0, "bytes_per_task": None}
 
 
@@ -32,3 +33,10 @@ def test_the_page_names_who_is_as_fast_as_a_fresh_model_in_the_end() -> None:
 
 def test_without_fresh_models_there_are_no_speeds() -> None:
     assert "Slower" not in page({"hypercrl": [run(120, 96)]})
+
+
+def test_retention_counts_tasks_that_return_less_than_their_fresh_model() -> None:
+    fresh = [run(100, 100), run(100, 60)]
+    assert retention([run(70, 40)], fresh) == pytest.approx([55, 70, 55 / 90, 20])
+    assert retention([run(81, 63)], fresh) == pytest.approx([72, 81, 72 / 90, 10])
+    assert retention([run(81, 63)], None)[2:] == [None, None]

@@ -73,6 +73,32 @@ def test_what_changes_again_goes_back_to_the_others(tmp_path: Path) -> None:
     assert len(kept(path)) == 1, "the moving one, which stood still for once"
 
 
+def test_one_number_that_changes_is_seen_wherever_it_is(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    numbers = np.zeros(5 * COUNT, np.float32)
+    store.save(0, {"numbers": numbers})
+    for step, at in enumerate((0, COUNT - 1, COUNT, 5 * COUNT - 1), 1):
+        assert len(kept(store.save(2 * step, {"numbers": numbers}))) == 1
+        numbers[at] = step
+        path = store.save(2 * step + 1, {"numbers": numbers})
+        assert not kept(path)
+        assert np.array_equal(store.load(path).state["numbers"], numbers)
+
+
+def test_a_zero_that_changes_its_sign_has_changed(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    store.save(0, {"numbers": np.zeros(COUNT, np.float32)})
+    path = store.save(1, {"numbers": -np.zeros(COUNT, np.float32)})
+    assert np.signbit(store.load(path).state["numbers"]).all()
+
+
+def test_the_same_bytes_in_another_shape_are_read_in_it(tmp_path: Path) -> None:
+    store = CheckpointStore(tmp_path)
+    for shape in ((COUNT,), (COUNT,), (2, COUNT // 2), (2, COUNT // 2)):
+        path = store.save(len(store.list()), {"numbers": torch.ones(shape)})
+        assert store.load(path).state["numbers"].shape == shape
+
+
 def test_another_process_begins_with_everything(tmp_path: Path) -> None:
     for step in range(3):
         path = CheckpointStore(tmp_path).save(step, state(1, 1))
@@ -105,9 +131,11 @@ def test_a_damaged_file_is_named_and_never_linked_again(tmp_path: Path, damage: 
     assert file.name in loaded.problems[0]
     if damage != "a byte":  # what is told without reading everything
         assert any(file.name in finding.what for finding in of_files(tmp_path, "finished", {}, {}))
-    third = store.save(2, state(2, 2))
+    third, fourth = (store.save(step, state(step, step)) for step in (2, 3))
+    assert not kept(third), "it is written with what changed"
     holds(store, third, state(2, 2))
-    assert kept(third)[0].name == file.name
+    assert kept(fourth)[0].name == file.name
+    holds(store, fourth, state(3, 3))
 
 
 def test_a_save_that_fails_leaves_what_is_known_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,7 +86,7 @@ def test_a_bridge_turns_the_command_before_too(fitted: Path) -> None:
     with torch.no_grad():
         found = known.rollout()(known.perceived(observation), planned.view(1, 1, -1))[0, 1]
         as_it_is = known.rollout()(observation, planned.view(1, 1, -1))[0, 1]
-        weights, now = known.memory.weights(NOMINAL), known._read(observation)
+        weights, now = known.memory.weights(NOMINAL), known.before.appended(observation)
         for _ in range(2):  # plans hold a command for two steps
             change = known._bridge.predict(weights, context.unsqueeze(0), now.unsqueeze(0), command.unsqueeze(0))[0, 0]
             now = torch.cat([known._body.apply(now, change, command), change])

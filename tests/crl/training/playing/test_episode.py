@@ -36,6 +36,7 @@ def test_the_agent_sees_every_step_in_order() -> None:
     result = once(agent, observer=Watcher(watched))
     assert agent.begun == [("slide_0", 7, True)]
     assert agent.seen == watched
+    assert agent.followed == []
     assert result.steps == len(watched) == EPISODE_STEPS == len(result.decision_ms)
     assert result.total == pytest.approx(sum(step.reward for step in watched))
     assert [step.first for step in watched] == [True] + [False] * (EPISODE_STEPS - 1)
@@ -57,11 +58,12 @@ def test_an_end_is_told_from_a_cut() -> None:
     assert (timed.seen[-1].last, timed.seen[-1].terminated) == (True, False), "a time limit"
 
 
-def test_an_episode_that_is_no_training_is_watched_but_not_observed() -> None:
+def test_an_episode_that_is_no_training_is_followed_but_not_observed() -> None:
     agent, watched = Puppet(), list[Transition]()
     once(agent, explore=False, observer=Watcher(watched))
     assert agent.begun == [("slide_0", 7, False)]
     assert len(watched) == EPISODE_STEPS
+    assert agent.followed == watched
     assert agent.seen == []
 
 

@@ -41,16 +41,30 @@ def forget_module(monkeypatch: pytest.MonkeyPatch) -> None:
     Path("executed").unlink(missing_ok=True)
 
 
+@pytest.fixture(scope="module")
+def own_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of an environment in the folder where it was started, as this user made it."""
+    place = tmp_path_factory.mktemp("own")
+    (place / f"{MODULE}.py").write_text(CODE)
+    given = [item for item in tiny.arguments(place / "runs", tasks="[0]") if not item.startswith("env=")]
+    with pytest.MonkeyPatch.context() as here:
+        here.chdir(place)
+        here.syspath_prepend(str(place))
+        done = CliRunner().invoke(app, ["train", f"env={MODULE}:SLIDES", *given])
+    assert done.exit_code == 0, done.output
+    return place / "runs" / "run"
+
+
 @pytest.fixture
-def folder(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run of an environment in the current folder, as this user made it; the module is not loaded."""
+def folder(workplace: Path, own_run: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run of an environment in the current folder, as this user made it just now; the module is not loaded."""
     (workplace / f"{MODULE}.py").write_text(CODE)
     monkeypatch.syspath_prepend(str(workplace))
-    given = [item for item in tiny.arguments(workplace / "runs", tasks="[0]") if not item.startswith("env=")]
-    done = CliRunner().invoke(app, ["train", f"env={MODULE}:SLIDES", *given])
-    assert done.exit_code == 0, done.output
+    run = Path(shutil.copytree(own_run, workplace / "runs" / "run"))
+    for path in run.glob("events.out.tfevents.*"):
+        path.rename(run / f"events.out.tfevents.{int(time.time()):010d}.{socket.gethostname()}.1.0")
     forget_module(monkeypatch)
-    return workplace / "runs" / "run"
+    return run
 
 
 def crl(*arguments: str) -> tuple[int, str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from crl.continual.watching import WatchedNetwork
+from crl.continual.networks.watching import WatchedNetwork
 from crl.dynamics.task_model import TaskModel
 from crl.dynamics.windows import Windows
 from crl.errors import CrlError

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from matplotlib import pyplot as plt
 
-from crl.reporting.pages import mission_plots
-from tests.crl.reporting.pages.test_mission_tables import record
+from crl.reporting.pages.missions import plots
+from tests.crl.reporting.pages.missions.test_tables import record
 
 POINTS = np.array([[0, 0], [4, 0], [4, 3]], np.float32)
 
@@ -34,7 +34,7 @@ def test_a_picture_comes_out(tmp_path: Path) -> None:
         saved(tmp_path, record("none", completed=False, reached=2, steps_to_identify=None, fault_went=None)),
     ]
     for ending in ("png", "svg"):
-        mission_plots.path_plot(records, tmp_path, tmp_path / f"paths.{ending}")
+        plots.path_plot(records, tmp_path, tmp_path / f"paths.{ending}")
     assert (tmp_path / "paths.png").read_bytes().startswith(b"\x89PNG")
     picture = plt.imread(tmp_path / "paths.png")
     assert min(picture.shape[:2]) > 300
@@ -53,7 +53,7 @@ def test_what_is_drawn_is_what_happened(tmp_path: Path, flying: bool) -> None:
         np.savez_compressed(file, path=high[0], waypoints=high[1])
     path = np.load(tmp_path / "missions/afm/bend/flip-0.npz")["path"]
     figure, axis = plt.subplots()
-    mission_plots._draw(axis, made, tmp_path)
+    plots._draw(axis, made, tmp_path)
     lines: dict[str, Any] = {str(line.get_label()): line.get_xydata() for line in axis.get_lines()}
     plt.close(figure)
     np.testing.assert_allclose(lines["planned"], POINTS)
@@ -69,7 +69,7 @@ def test_what_is_drawn_is_what_happened(tmp_path: Path, flying: bool) -> None:
 def test_a_mission_without_a_fault_shows_none(tmp_path: Path) -> None:
     made = saved(tmp_path, record(fault={}, fault_came=None, fault_went=None, steps_to_identify=None))
     figure, axis = plt.subplots()
-    mission_plots._draw(axis, made, tmp_path)
+    plots._draw(axis, made, tmp_path)
     labels = {str(line.get_label()) for line in axis.get_lines()}
     plt.close(figure)
     assert labels == {"planned", "flown, before the fault"}

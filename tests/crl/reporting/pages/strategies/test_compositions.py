@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from crl.reporting.pages.compositions_section import section, table
-from crl.reporting.pages.strategies_page import kept
+from crl.reporting.pages.strategies.compositions import section, table
+from crl.reporting.pages.strategies.page import kept
 
 ZERO = {"a": 0.0, "b": 0.0}
 

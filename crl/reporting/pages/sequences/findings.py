@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from crl.reporting.measures import Measures, Scale, finals, gather
-from crl.reporting.pages.sequence_tables import Comparison, Measured
+from crl.reporting.pages.sequences.tables import Comparison, Measured
 from crl.reporting.runs import Groups
 from crl.reporting.statistics import interval, t_interval
 from crl.text import counted

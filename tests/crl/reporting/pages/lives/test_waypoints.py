@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.pages import lives_page
 from crl.reporting.pages.labels import evaluated
+from crl.reporting.pages.lives import waypoints
 
-RESULTS = Path(__file__).resolve().parents[4] / "docs" / "results"
+RESULTS = Path(__file__).resolve().parents[5] / "docs" / "results"
 
 
 def life(arm: str, seed: int, **changed: Any) -> dict[str, Any]:
@@ -39,8 +39,8 @@ def life(arm: str, seed: int, **changed: Any) -> dict[str, Any]:
 
 def failed(**changed: Any) -> list[str]:
     """Criteria that a life of the default memory fails."""
-    lives = lives_page.by_arm([life("oracle", 1), life("networks", 1, **changed)])
-    return [row[0] for row in lives_page.verdicts(lives, "networks").rows if row[-1] == "fail"]
+    lives = waypoints.by_arm([life("oracle", 1), life("networks", 1, **changed)])
+    return [row[0] for row in waypoints.verdicts(lives, "networks").rows if row[-1] == "fail"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_run_without_labels_must_return_as_much_and_be_right(inferred: float, 
     assert row[-2] == verdict
 
 
-@pytest.mark.parametrize(("name", "made"), [("lives", lives_page.page), ("labels", evaluated.page)])
+@pytest.mark.parametrize(("name", "made"), [("lives", waypoints.page), ("labels", evaluated.page)])
 def test_the_page_is_that_of_its_results(name: str, made: Any) -> None:
     rows = json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     assert made(rows) == (RESULTS / f"{name}.md").read_text(encoding="utf-8")
@@ -88,7 +88,7 @@ def test_the_page_is_that_of_its_results(name: str, made: Any) -> None:
 @pytest.mark.parametrize(("env", "median", "verdict"), [("quadrotor_life", 15, "pass"), ("husky_life", 3.5, "fail")])
 def test_each_body_has_its_default_memory_and_its_bounds(env: str, median: float, verdict: str) -> None:
     slow = life("contexts", 1, env=env, returns={"median": median, "p90": 9.0})
-    text = lives_page.page([life("oracle", 1, env=env), slow], env)
+    text = waypoints.page([life("oracle", 1, env=env), slow], env)
     assert "a context per regime (the default)" in text
     (line,) = (
         one for one in text.splitlines() if "in force, median |" in one and "bound" not in one and "CPU" not in one

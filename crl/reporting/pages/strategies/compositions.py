@@ -12,7 +12,7 @@ import numpy as np
 
 from crl.reporting.measures import REFERENCE, comparable, finals, gather, measure, scale
 from crl.reporting.pages.parts import commits
-from crl.reporting.pages.sequence_tables import estimate
+from crl.reporting.pages.sequences.tables import estimate
 from crl.reporting.runs import Groups
 from crl.reporting.statistics import Interval, paired_difference
 from crl.reporting.tables.kind import Style

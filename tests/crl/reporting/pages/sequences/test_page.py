@@ -11,9 +11,9 @@ import pytest
 
 from crl.errors import CrlError
 from crl.reporting.measures import Measures
-from crl.reporting.pages.sequence_findings import differences
-from crl.reporting.pages.sequence_page import sequence_page
-from crl.reporting.pages.sequence_tables import ORDER, compare, ordered
+from crl.reporting.pages.sequences.findings import differences
+from crl.reporting.pages.sequences.page import sequence_page
+from crl.reporting.pages.sequences.tables import ORDER, compare, ordered
 from tests.crl.reporting.folders import SEQUENCE, TASKS, leave, plastic
 
 pytest.importorskip("matplotlib")

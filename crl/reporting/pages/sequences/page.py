@@ -10,11 +10,10 @@ from pathlib import Path
 
 from crl.errors import CrlError
 from crl.reporting.measures import REFERENCE, Scale, comparable, measure, scale
-from crl.reporting.pages import sequence_findings as findings
-from crl.reporting.pages import sequence_tables as tables
 from crl.reporting.pages.baseline import random_returns
 from crl.reporting.pages.parts import provenance, time_table, write_page
-from crl.reporting.pages.sequence_plots import curves_figure, matrices_figure, scores_figure
+from crl.reporting.pages.sequences import findings, tables
+from crl.reporting.pages.sequences.plots import curves_figure, matrices_figure, scores_figure
 from crl.reporting.runs import Groups, RunRecord, by_strategy, run_folders
 from crl.reporting.tables.markdown import markdown
 from crl.sequences import TaskSequence, load_sequence

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from crl.reporting.pages.mission_tables import missions_table, summarise_missions
+from crl.reporting.pages.missions.tables import missions_table, summarise_missions
 from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.terminal import terminal
 

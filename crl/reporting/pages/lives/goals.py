@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from statistics import fmean
 from typing import Any
 
-from crl.reporting.pages.lives_page import Life, alarms, by_arm, entries, mean, verdicts
+from crl.reporting.pages.lives.waypoints import Life, alarms, by_arm, entries, mean, verdicts
 from crl.reporting.tables.kinds import Estimate, Number
 from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.table import Column, Table

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.pages import goal_lives_page
-from crl.reporting.pages.lives_page import by_arm, verdicts
+from crl.reporting.pages.lives import goals
+from crl.reporting.pages.lives.waypoints import by_arm, verdicts
 
 
 def life(arm: str, **changed: Any) -> dict[str, Any]:
@@ -41,9 +41,7 @@ def life(arm: str, **changed: Any) -> dict[str, Any]:
 def failed(**changed: Any) -> list[str]:
     """Criteria that a life of the default memory fails."""
     lives = by_arm([life("oracle"), life("heads", **changed)])
-    return [
-        row[0] for row in verdicts(lives, goal_lives_page.DEFAULT, goal_lives_page.CRITERIA).rows if row[-1] == "fail"
-    ]
+    return [row[0] for row in verdicts(lives, goals.DEFAULT, goals.CRITERIA).rows if row[-1] == "fail"]
 
 
 @pytest.mark.parametrize(
@@ -69,13 +67,13 @@ def test_a_life_of_before_visits_were_judged_is_judged_by_own_entries() -> None:
     old = life("heads")
     del old["served"]
     lives = by_arm([life("oracle"), old])
-    assert [
-        row[0] for row in verdicts(lives, goal_lives_page.DEFAULT, goal_lives_page.CRITERIA).rows if row[-1] == "fail"
-    ] == ["returns recalled"]
+    assert [row[0] for row in verdicts(lives, goals.DEFAULT, goals.CRITERIA).rows if row[-1] == "fail"] == [
+        "returns recalled"
+    ]
 
 
 def test_a_page_names_its_body_and_says_what_was_learned() -> None:
-    text = goal_lives_page.page([life("oracle", reward=1.0), life("heads", reward=0.95)])
+    text = goals.page([life("oracle", reward=1.0), life("heads", reward=0.95)])
     assert "A cart keeps a pole up" in text
     row = next(line for line in text.splitlines() if "(the default)" in line)
     assert [cell.strip() for cell in row.strip("|").split("|")][3] == "0.950"
@@ -85,11 +83,11 @@ def test_a_page_names_its_body_and_says_what_was_learned() -> None:
 
 def test_a_memory_that_is_told_stands_in_for_an_oracle() -> None:
     lives = by_arm([life("told"), life("heads")])
-    assert goal_lives_page.reference(lives) == lives["told"]
+    assert goals.reference(lives) == lives["told"]
 
 
 @pytest.mark.parametrize("name", ["cartpole_life", "cartpole_life_200"])
 def test_the_page_is_that_of_its_data(name: str) -> None:
-    results = Path(__file__).resolve().parents[4] / "docs" / "results"
+    results = Path(__file__).resolve().parents[5] / "docs" / "results"
     rows = json.loads((results / f"{name}.json").read_text())
-    assert (results / f"{name}.md").read_text() == goal_lives_page.page(rows, name)
+    assert (results / f"{name}.md").read_text() == goals.page(rows, name)

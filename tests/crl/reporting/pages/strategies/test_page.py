@@ -10,10 +10,10 @@ import pytest
 
 from crl.config.declared.compositions import compositions
 from crl.reporting.measures import comparable, scale
-from crl.reporting.pages.strategies_page import kept, kind_of, search_table, strategies_page, table
+from crl.reporting.pages.strategies.page import kept, kind_of, search_table, strategies_page, table
 from crl.reporting.tables.markdown import markdown
 
-RESULTS = Path(__file__).resolve().parents[4] / "docs" / "results"
+RESULTS = Path(__file__).resolve().parents[5] / "docs" / "results"
 
 
 def test_scores_and_forgetting_are_those_of_the_page_of_ten_lengths() -> None:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from crl.config import HypernetworkConfig
+from crl.continual.generators.hyper.intervals import activated, generated, predicted
 from crl.dynamics.hypernetwork import FullHypernetwork
-from crl.dynamics.intervals import activated, generated, predicted
 from crl.dynamics.network import ACTIVATIONS, TargetNetwork
 
 SLACK = 1e-5

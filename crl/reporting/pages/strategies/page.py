@@ -12,9 +12,9 @@ import numpy as np
 
 from crl.config.declared.compositions import compositions, elements
 from crl.reporting.measures import REFERENCE, Measures, Scale, comparable, finals, gather, measure, scale
-from crl.reporting.pages.compositions_section import section
 from crl.reporting.pages.parts import commits
-from crl.reporting.pages.sequence_tables import estimate, ordered
+from crl.reporting.pages.sequences.tables import estimate, ordered
+from crl.reporting.pages.strategies.compositions import section
 from crl.reporting.runs import Groups, RunRecord
 from crl.reporting.tables.kind import Style
 from crl.reporting.tables.kinds import Estimate, Number, Text, YesNo

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from crl.reporting.pages.mission_expectations import expectations, expectations_table
+from crl.reporting.pages.missions.expectations import expectations, expectations_table
 from crl.reporting.tables.markdown import markdown
-from tests.crl.reporting.pages.test_mission_tables import record
+from tests.crl.reporting.pages.missions.test_tables import record
 
 
 def flown(group: str, method: str, *, seeds: int = 3, **changes: Any) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from crl.continual.fisher import CHUNK, diagonal_fisher
+from crl.continual.penalties.fisher import CHUNK, diagonal_fisher
 from crl.dynamics.network import TargetNetwork
 
 

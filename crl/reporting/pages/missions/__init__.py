@@ -1,0 +1,1 @@
+"""Tables and plots of missions, and what they were expected to show."""

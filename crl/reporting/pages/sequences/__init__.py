@@ -1,0 +1,1 @@
+"""The page of a task sequence: its tables, plots and findings."""
