@@ -21,7 +21,7 @@ from crl.errors import CrlError
 from crl.memory.lifelong import Lifelong
 from crl.memory.models.base_model import BaseModel
 from crl.memory.models.bridge import Bridge
-from crl.memory.models.contexts import ContextMemory
+from crl.memory.models.contexts import ContextMemory, GatheringContexts
 from crl.memory.models.heads import HeadMemory
 from crl.memory.models.hypercrl import HyperMemory
 from crl.memory.models.memory import Memory
@@ -144,6 +144,8 @@ def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
     """An empty memory of the kind that the settings name."""
     settings = config.memory
     if settings.kind == "contexts":
+        if settings.gathered:
+            return GatheringContexts(bridge, units, settings.most)
         return ContextMemory(bridge, settings.most)
     if settings.kind == "networks":
         return NetworkMemory(bridge, units, settings.most, lr=settings.lr, batch=settings.batch)

@@ -47,6 +47,9 @@ class StructuredIdentifier(Identifier):
         box: The action box.
         nominal: The nominal model.
         calibration: Distribution of its residuals.
+
+    Attributes:
+        prior_variance: Variances that the elements of a context have a priori, float64 [C].
     """
 
     def __init__(self, config: IdentificationConfig, box: Box, nominal: NominalModel, calibration: Calibration) -> None:
@@ -59,7 +62,7 @@ class StructuredIdentifier(Identifier):
         self.fed_back = self.responses.sharing
         self.affine = True
         slow = torch.ones(self.responses.size, dtype=torch.float64)
-        self._variance = torch.cat([self.channels.prior_std(config), config.prior_response * slow]).square()
+        self.prior_variance = torch.cat([self.channels.prior_std(config), config.prior_response * slow]).square()
         self._penalties = torch.cat([self.channels.penalties(config), RESPONSE / 2 * slow]).numpy()
         self._box = box
         self._model = nominal
@@ -79,7 +82,7 @@ class StructuredIdentifier(Identifier):
         if start is not None:
             found = found + start.double()
         best, least = found, torch.full((count,), torch.inf, dtype=torch.float64)
-        variance = self._variance.expand_as(found)
+        variance = self.prior_variance.expand_as(found)
         for iteration in range(ITERATIONS + 1):
             matrix, target = equations(found)
             rows = Information(matrix.mT @ matrix, (matrix.mT @ target.unsqueeze(-1)).squeeze(-1), 1.0)
@@ -87,7 +90,7 @@ class StructuredIdentifier(Identifier):
             right = before.vector + rows.vector.view(count, -1, self.size).sum(dim=1)
             square = target.square().view(count, -1).sum(dim=-1)
             fitted = (found * ((gram @ found.unsqueeze(-1)).squeeze(-1) - 2 * right)).sum(dim=-1)
-            cost = square + fitted + (found.square() / self._variance).sum(dim=-1)
+            cost = square + fitted + (found.square() / self.prior_variance).sum(dim=-1)
             better = cost < least
             best = torch.where(better.unsqueeze(-1), found, best)
             least = torch.where(better, cost, least)
@@ -98,8 +101,8 @@ class StructuredIdentifier(Identifier):
                 best = solved  # so near that the equations still hold
                 break
             found = solved
-        deviates = (variance < self._variance).double()
-        explained = 1 - variance / self._variance
+        deviates = (variance < self.prior_variance).double()
+        explained = 1 - variance / self.prior_variance
         confidence = ((deviates * explained).sum(dim=-1) / deviates.sum(dim=-1).clamp_min(1)).float()
         return Estimate(best.float(), confidence, rows)
 
@@ -143,7 +146,7 @@ class StructuredIdentifier(Identifier):
         for one, of, rows in zip(gram, right, steps, strict=True):
             seen = max(2.0, float(rows) * len(self._calibration.mean))
             penalty = self._penalties * math.log(seen)
-            results.append(select(one.numpy(), of.numpy(), self._variance.numpy(), penalty))
+            results.append(select(one.numpy(), of.numpy(), self.prior_variance.numpy(), penalty))
         found, variance = (torch.from_numpy(np.stack(part)) for part in zip(*results, strict=True))
         return found, variance
 

@@ -83,6 +83,14 @@ class MemoryConfig:
         "Transitions kept of a regime, from which its last layer is solved for again (``heads``); 0: the layer itself.",
         WHOLE,
     )
+    gathered: bool = setting(
+        False,
+        (
+            "A context is identified from all transitions of a regime, visit by visit, and tells which regimes are one "
+            "(``contexts``); ``false``: from the newest transitions of a visit. For bodies that say little of a "
+            "channel for long, such as a vehicle that mostly drives straight."
+        ),
+    )
     lr_hyper: float = setting(1e-3, "Learning rate of the hypernetwork and of its embeddings (``hypercrl``).", POSITIVE)
     batch: int = setting(64, "Transitions per learning step.", BATCH)
     beta: float = setting(5.0, "Weight of what protects the other regimes (``hypercrl``).", NOT_NEGATIVE)

@@ -27,6 +27,7 @@ class Lessons:
         self._waiting: deque[tuple[int, Row]] = deque()
         self._learned: deque[Row] = deque(maxlen=config.learned)
         self._rehearsed: Steps | None = None
+        self._again = False
 
     def add(self, now: int, row: Row) -> None:
         """Take note of a transition, which has to wait."""
@@ -51,13 +52,19 @@ class Lessons:
 
     def begin(self) -> None:
         """A visit begins: nothing is learned from yet."""
-        self._rehearsed = None
+        self._rehearsed, self._again = None, False
         self._learned.clear()
 
     def rehearse(self, entry: Regime, memory: Memory) -> None:
-        """A kept regime is learned on together with what it says of the inputs at which it was seen."""
+        """A kept regime is learned on together with what it says of the inputs at which it was seen.
+
+        A memory that :attr:`~crl.memory.models.memory.Memory.pools` knows that without a rehearsal.
+        """
         inputs = entry.inputs
-        if entry.standing is Standing.KEPT and inputs is not None and not self._learned:
+        if entry.standing is not Standing.KEPT or inputs is None or self._learned:
+            return
+        self._again = True
+        if not memory.pools:
             predicted = memory.predict(*inputs)[memory.order.index(entry.index)]
             self._rehearsed = Steps(*inputs, predicted)
 
@@ -71,11 +78,9 @@ class Lessons:
         if not self._learned:
             return None
         steps = Steps.stacked(self._learned)
-        if self._rehearsed is None:
-            return steps
-        if len(steps) < self._config.again or error <= self._config.good:
+        if self._again and (len(steps) < self._config.again or error <= self._config.good):
             return None
-        return self._rehearsed.plus(steps)
+        return steps if self._rehearsed is None else self._rehearsed.plus(steps)
 
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -83,6 +88,7 @@ class Lessons:
             "waiting": [[step, copied(row)] for step, row in self._waiting],
             "learned": [copied(row) for row in self._learned],
             "rehearsed": None if self._rehearsed is None else copied(self._rehearsed.parts),
+            "again": self._again,
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -91,3 +97,4 @@ class Lessons:
         self._learned = deque((copied(row) for row in state["learned"]), self._config.learned)
         kept = state["rehearsed"]
         self._rehearsed = None if kept is None else Steps(*copied(kept))
+        self._again = bool(state.get("again", kept is not None))  # states of before rehearsed whatever was kept

@@ -32,7 +32,7 @@ from crl.memory.models.memory import NOMINAL, Memory
 from crl.memory.models.regime import Regime, Standing
 from crl.memory.models.steps import Row, Steps
 from crl.memory.models.units import Units, mean_square
-from crl.memory.recall.coverage import add
+from crl.memory.recall.coverage import add, join
 from crl.memory.recall.evidence import Evidence, Seen
 from crl.memory.recall.explaining import Explaining
 from crl.memory.recall.likelihood import FIT, limit_log_likelihood, log_likelihood
@@ -218,17 +218,22 @@ class Belief:
         self._fresh()
         self._lessons.leave(since)
 
-    def _merge(self, left: int) -> None:
-        """Make a regime that is left one with what it can't be told from: the older one stays."""
-        here = self._evidence.here
-        if here is None:
-            return
-        other = twin(self.memory, left, self._bridge.base, self.units, here, self._grid)
-        if other is not None:
-            kept, gone = sorted((left, other))
-            self.memory.merge(kept, gone)
-            self._labels.gone(gone, kept)
-            self._note("merged", gone)
+    def _merge(self, left: int) -> int:
+        """Make a regime one with what it can't be told from: the older one stays; returns it."""
+        here, base, other = self._evidence.here, self._bridge.base, None
+        if self.memory.pools:
+            other = self.memory.alike(left)
+        elif here is not None:
+            other = twin(self.memory, left, base, self.units, here, self._grid)
+        if other is None:
+            return left
+        kept, gone = sorted((left, other))
+        if self.memory.pools and kept != NOMINAL:
+            join(self.memory.regimes[kept], self.memory.regimes[gone], base)
+        self.memory.merge(kept, gone)
+        self._labels.gone(gone, kept)
+        self._note("merged", gone)
+        return kept
 
     def _drop(self, regime: int) -> None:
         """Forget a regime that has not proved itself."""
@@ -306,7 +311,8 @@ class Belief:
             self._note("kept", entry.index)
         if self._candidate.takes_over(kept=kept):
             self._judge_anew()
-            self._enter(entry.index)
+            known = self._merge(entry.index) if self.memory.pools and kept else entry.index
+            self._enter(known)
         elif not kept and entry.transitions >= self.config.hopeless:
             self._drop(entry.index)
             self._changed = self.now

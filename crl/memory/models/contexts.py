@@ -1,7 +1,12 @@
-"""The nominal model under remembered contexts: as good as a memory can be where contexts express the regimes."""
+"""The nominal model under remembered contexts: as good as a memory can be where contexts express the regimes.
+
+A context of the newest transitions follows what no context expresses, and forgets what they leave open: a straight way
+says nothing of how a body turns. One of all transitions does the opposite. Which is better depends on the body.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,17 +14,22 @@ import torch
 from torch import Tensor
 
 from crl import restoring
-from crl.memory.models.bridge import Bridge
+from crl.adaptation.identification.gathered import Gathered
+from crl.memory.models.bridge import MOST, Bridge
 from crl.memory.models.memory import NOMINAL, Memory
-from crl.memory.models.regime import Regime
+from crl.memory.models.regime import Regime, Standing
 from crl.memory.models.steps import Steps
+from crl.memory.models.units import Units, mean_square
 
 FEW = 3
 """A context is identified again after so many further transitions."""
+ALIKE = 0.25
+"""Two regimes are one if one context for both changes what either predicts by no more than this: mean square in common
+units, at the inputs at which it was seen."""
 
 
 class ContextMemory(Memory):
-    """Keeps a context per regime, relative to the nominal body.
+    """Keeps a context per regime, relative to the nominal body, identified from a visit's newest transitions.
 
     Args:
         bridge: Identifies contexts and predicts under them.
@@ -59,9 +69,13 @@ class ContextMemory(Memory):
             return None
         self._fitted = len(steps)
         weights = self._bridge.base.weights
-        self._contexts[regime] = self._bridge.identify(weights, steps, self._contexts[regime])
+        self._contexts[regime] = self._identified(regime, steps)
         error = self._bridge.predict(weights, self._contexts[regime].unsqueeze(0), steps.observation, steps.action)[0]
         return float(((error - steps.change) / self._bridge.base.scale).square().mean())
+
+    def _identified(self, regime: int, steps: Steps) -> Tensor:
+        """The context [C] of a regime, given the transitions of the visit so far."""
+        return self._bridge.identify(self._bridge.base.weights, steps, self._contexts[regime])
 
     def _own_bytes(self, regime: int) -> int:
         return self._contexts[regime].nbytes
@@ -85,3 +99,87 @@ class ContextMemory(Memory):
             raise restoring.UnfitStateError("contexts are of other regimes than those of the memory")
         self._contexts = {index: contexts[index] for index in regimes}
         self._fitted = int(state["fitted"])
+
+
+class GatheringContexts(ContextMemory):
+    """Identifies a regime's context from all its transitions, visit by visit, and tells which regimes share one.
+
+    Args:
+        bridge: Identifies contexts and predicts under them.
+        units: Common units of residuals.
+        most: See :class:`Memory`.
+    """
+
+    pools = True
+
+    def __init__(self, bridge: Bridge, units: Units, most: int) -> None:
+        super().__init__(bridge, most)
+        self._units = units
+        self._gathered = Gathered(bridge.contexts, MOST)
+
+    def _open(self, index: int, neighbour: int, steps: Steps) -> None:
+        super()._open(index, neighbour, steps)
+        self._gathered.rest()
+
+    def _identified(self, regime: int, steps: Steps) -> Tensor:
+        return self._gathered.identify(regime, steps.parts, self._contexts[regime])
+
+    def alike(self, regime: int) -> int | None:
+        """See :class:`Memory`: the regime with which it can share one context, given all that is known of both."""
+        found = {
+            entry.index: self._bent(regime, entry.index)
+            for entry in self.regimes.values()
+            if entry.index != regime and entry.standing is Standing.KEPT
+        }
+        nearest = min(found, key=lambda index: found[index], default=None)
+        return nearest if nearest is not None and found[nearest] <= ALIKE else None
+
+    def _bent(self, one: int, other: int) -> float:
+        """How far one context for two regimes changes what either predicts where it was seen."""
+        shared = self._shared(one, other)
+        return max(self._moved(index, shared) for index in (one, other) if index != NOMINAL)
+
+    def _shared(self, one: int, other: int) -> Tensor:
+        """The context [C] of two regimes that are one."""
+        if NOMINAL in (one, other):
+            return self._bridge.nominal
+        return self._gathered.shared(one, other)
+
+    def _moved(self, regime: int, context: Tensor) -> float:
+        inputs = self.regimes[regime].inputs
+        if inputs is None or not bool(torch.isfinite(context).all()):
+            return math.inf
+        observation, action = inputs
+        weights, both = self._bridge.base.weights, torch.stack([self._contexts[regime], context])
+        own, moved = self._bridge.predict(weights, both, observation, action)
+        idle = self._bridge.box.middle.expand_as(action)
+        effect = own - self._bridge.predict(weights, self._bridge.nominal.unsqueeze(0), observation, idle)[0]
+        return float(mean_square(self._units.scaled(moved - own, effect)))
+
+    def _pool(self, kept: int, gone: int) -> None:
+        """See :class:`Memory`: the context is that of both, but for the nominal regime's, which stays."""
+        if kept == NOMINAL:
+            return
+        shared = self._shared(kept, gone)
+        self._gathered.pool(kept, gone, self._fitted)
+        if bool(torch.isfinite(shared).all()):
+            self._contexts[kept] = shared
+
+    def _own_bytes(self, regime: int) -> int:
+        return super()._own_bytes(regime) + self._gathered.kept_bytes(regime)
+
+    def rest(self) -> None:
+        """See :class:`Memory`."""
+        super().rest()
+        self._gathered.rest()
+
+    def _drop(self, regime: int) -> None:
+        super()._drop(regime)
+        self._gathered.drop(regime)
+
+    def _state(self) -> dict[str, Any]:
+        return {**super()._state(), "gathered": self._gathered.state_dict()}
+
+    def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
+        super()._load(state, regimes)
+        self._gathered.load_state_dict(state.get("gathered"), list(regimes))

@@ -31,6 +31,8 @@ class Memory(ABC):
         kind: Name of this kind of memory.
         widest: Common units up to which a regime's own deviation counts where it is in force: what errs more explains
             nothing. Less where :meth:`doubt` says how far a model may err.
+        pools: Whether it gathers what all transitions of a regime say, visit by visit. It then tells itself which
+            regimes are one (:meth:`alike`), and needs no rehearsal of what it knows.
         regimes: The regimes by number, the nominal one first.
 
     Raises:
@@ -39,6 +41,7 @@ class Memory(ABC):
 
     kind: ClassVar[str]
     widest: ClassVar[float] = 3.0
+    pools: ClassVar[bool] = False
 
     def __init__(self, size: int, most: int) -> None:
         if most < 2:
@@ -144,7 +147,19 @@ class Memory(ABC):
         one.transitions += other.transitions
         one.first, one.last = min(one.first, other.first), max(one.last, other.last)
         one.name = one.name or other.name
+        self._pool(kept, gone)
         self.drop(gone)
+
+    def _pool(self, kept: int, gone: int) -> None:
+        """Learn from how a regime is predicted that is about to go, for the one into which it is merged."""
+
+    def alike(self, regime: int) -> int | None:
+        """A kept regime that may be the same as one by all that is known of both, the nearest; ``None``: there is none.
+
+        Only a memory that :attr:`pools` finds any.
+        """
+        del regime
+        return None
 
     def name(self, regime: int, name: str) -> None:
         """Give a regime a name ("worn left wheel").

@@ -32,6 +32,16 @@ def add(regime: Regime, base: BaseModel, observation: Tensor, action: Tensor) ->
         regime.seen = (torch.cat([inputs[0], row[0]]), torch.cat([inputs[1], row[1]]))
 
 
+def join(regime: Regime, other: Regime, base: BaseModel) -> None:
+    """Let a regime have the inputs of both, in turn, as long as there is room."""
+    both = [entry.inputs for entry in (regime, other)]
+    regime.seen = None
+    for at in range(MOST):
+        for inputs in both:
+            if inputs is not None and at < len(inputs[1]):
+                add(regime, base, inputs[0][at], inputs[1][at])
+
+
 def widening(memory: Memory, regime: Regime, base: BaseModel, observation: Tensor, action: Tensor) -> Tensor:
     """What to add to the deviations of residuals, [N, D], at inputs [N, S] and [N, A]; 0 for a regime without any."""
     inputs = regime.inputs

@@ -6,7 +6,7 @@ import torch
 
 from crl.memory.models.memory import NOMINAL
 from crl.memory.models.regime import Regime
-from crl.memory.recall.coverage import MOST, SPACING, WIDER, add, distance, widening
+from crl.memory.recall.coverage import MOST, SPACING, WIDER, add, distance, join, widening
 from tests.crl.memory.unicycle import BOX, TASK, drive, gains, make_bridge, memory_of
 
 HERE = torch.zeros(TASK.observation.size)
@@ -50,3 +50,16 @@ def test_inputs_are_restored() -> None:
     again = Regime.from_state(regime.state_dict(), 3)
     assert again.seen is not None
     assert torch.equal(again.seen[1], BOX.high.unsqueeze(0))
+
+
+def test_a_regime_has_the_inputs_of_both_in_turn() -> None:
+    one, other, base = Regime(1, 3), Regime(2, 3), make_bridge().base
+    for share in (-1.0, 0.0, 1.0):
+        add(one, base, HERE, BOX.middle + share * BOX.half)
+    turned = torch.tensor([1.0, -1.0])
+    for share in (-1.0, 0.0, 1.0):
+        add(other, base, HERE, BOX.middle + share * BOX.half * turned)
+    join(one, other, base)
+    assert one.seen is not None
+    assert len(one.seen[1]) == 5  # the middle is one input
+    assert torch.equal(one.seen[1][1], BOX.middle - BOX.half * turned)  # the other's first comes second
