@@ -72,6 +72,7 @@ class BudgetConfig:
             "Return from which a training or validation episode counts as a success towards mastery, for tasks that "
             "define no success. ``null``: none does."
         ),
+        Range(-1e12, 1e12),
     )
     carry: bool = setting(False, "What a task leaves of its steps may be spent by the tasks after it.")
     after_success: int = setting(
