@@ -194,6 +194,24 @@ def verdict(rows: list[dict[str, Any]]) -> str:
     return f"It needs {found:.2f}: **{'pass' if found <= BOUND else 'fail'}**."
 
 
+def added(rows: list[dict[str, Any]]) -> list[str]:
+    """Whether learning adds anything to what a known neighbour does, on the seeds and lengths that have both."""
+    last = max(COMPARED)
+    learned, acts = (
+        {(row["seed"], row["length"]): dict(map(tuple, row["returns"])) for row in rows if row["arm"] == arm}
+        for arm in ("recalled", "neighbour")
+    )
+    gains = [learned[at][last] - acts[at][0] for at in learned if at in acts and last in learned[at]]
+    if not gains:
+        return []
+    found = interval(np.array(gains))
+    return [
+        f"The trivial rival is a neighbour that acts and never learns. After {last} steps the return of the "
+        f"default minus that of the rival is {found.value:.1f} [{found.low:.1f}, {found.high:.1f}].",
+        "",
+    ]
+
+
 def estimated(returns: list[float]) -> Interval | None:
     """Their mean with its interval; ``None`` without any."""
     return interval(np.array(returns)) if returns else None
@@ -240,6 +258,7 @@ def page(rows: list[dict[str, Any]]) -> str:
             "transitions of the episode itself. Steps and shares of one arm are over those of a fresh network with the",
             "same seed and lengths.",
             "",
+            *added(rows),
             f"Written down before: `recalled` needs at most {BOUND} of a fresh network's steps. {verdict(rows)}",
             "",
             "Made by `python scripts/measure_transfer.py RUN --snapshots RUN`.",
