@@ -24,6 +24,7 @@ METHODS = (
     "single",
     "snapshot",
     "hypercrl",
+    "hypercrl_recalled",
     "hypercrl_chunked",
     "finetune_heads",
     "pnn",
@@ -34,13 +35,18 @@ METHODS = (
     "multitask",
 )
 
+SETTINGS = {"hypercrl_recalled": ("continual=hypercrl", "continual.start=recalled")}
+"""Arms that are no strategy of that name."""
+
 EPISODES = 2
 """Episodes per length of the last evaluation."""
+REMARKS = Path(__file__).resolve().parent / "remarks" / "long.md"
 
 
 def run(folder: Path, method: str, seeds: list[int]) -> None:
     """Run one strategy, one seed after the other."""
-    sweep(folder / method, f"continual={method}", f"seed={','.join(map(str, seeds))}", env="cartpole_100")
+    settings = SETTINGS.get(method, (f"continual={method}",))
+    sweep(folder / method, *settings, f"seed={','.join(map(str, seeds))}", env="cartpole_100")
 
 
 def evaluated(record: RunRecord) -> dict[str, float]:
@@ -84,8 +90,9 @@ def main() -> None:
     for method in METHODS:
         if runs := finished(chosen.folder / method):
             found[method] = [kept(run) for run in runs]
+    remarks = REMARKS.read_text(encoding="utf-8") if REMARKS.is_file() else ""
     chosen.out.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
-    chosen.out.with_suffix(".md").write_text(page(found), encoding="utf-8")
+    chosen.out.with_suffix(".md").write_text(page(found, remarks), encoding="utf-8")
 
 
 if __name__ == "__main__":

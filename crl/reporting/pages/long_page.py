@@ -104,11 +104,12 @@ def findings(found: Mapping[str, Sequence[Run]]) -> list[str]:
     ]
 
 
-def page(found: Mapping[str, Sequence[Run]]) -> str:
+def page(found: Mapping[str, Sequence[Run]], remarks: str = "") -> str:
     """The page in Markdown.
 
     Args:
         found: Runs by strategy, as ``scripts/measure_long.py`` collects them.
+        remarks: What is to be said beside the figures, in Markdown.
     """
     commits = sorted({str(run["commit"]) for runs in found.values() for run in runs})
     lines = [
@@ -125,5 +126,7 @@ def page(found: Mapping[str, Sequence[Run]]) -> str:
         *markdown(table(found)),
         "",
         *findings(found),
+        "",
+        remarks,
     ]
     return "\n".join(lines).rstrip() + "\n"
