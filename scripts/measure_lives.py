@@ -25,6 +25,7 @@ ARMS = {
     "networks": ("refiner=lifelong", "memory.kind=networks"),
     "heads": ("refiner=lifelong", "memory.kind=heads"),
     "contexts": ("refiner=lifelong", "memory.kind=contexts"),
+    "contexts_newest": ("refiner=lifelong", "memory.kind=contexts", "memory.gathered=false"),
     "afm": ("refiner=afm",),
     "online": ("refiner=none",),
 }

@@ -29,6 +29,7 @@ ARMS = {
     "hypercrl": "lifelong, a context and an embedding per regime",
     "told": "lifelong, told the regime at every step",
     "contexts": "lifelong, a context per regime",
+    "contexts_newest": "lifelong, a context per regime from its newest transitions (memory.gathered=false)",
     "afm": "action flow matching, no memory",
     "online": "online learning alone",
 }
@@ -99,7 +100,7 @@ def table(lives: dict[str, dict[int, Life]], default: str = "networks") -> Table
             continue
         mine = [life for life, _ in every]
         found = [life["returns"] for life in mine if life["returns"]["median"] is not None]
-        remembers = arm in ("networks", "heads", "hypercrl", "told", "contexts")
+        remembers = arm in ("networks", "heads", "hypercrl", "told", "contexts", "contexts_newest")
         rows.append(
             (
                 *(about, len(mine), mean([life["waypoints"] for life in mine])),
