@@ -17,10 +17,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from measure_transfer import estimated
 
 from crl.reporting.runs import read_run
-from crl.reporting.statistics import Interval, interval
 from crl.reporting.tables.kinds import Estimate, Number
 from crl.reporting.tables.markdown import markdown
 from crl.reporting.tables.table import Column, Table
@@ -106,11 +105,6 @@ def share(rows: list[dict[str, Any]], arm: str) -> float | None:
     alone = {row["seed"]: row["steps"] for row in rows if row["arm"] == "scratch"}
     mine = [row for row in rows if row["arm"] == arm and row["seed"] in alone]
     return sum(row["steps"] for row in mine) / sum(alone[row["seed"]] for row in mine) if mine else None
-
-
-def estimated(found: list[float]) -> Interval | None:
-    """Their mean with its interval; ``None`` without any."""
-    return interval(np.array(found, dtype=float)) if found else None
 
 
 def table(rows: list[dict[str, Any]]) -> Table:

@@ -90,7 +90,7 @@ def main() -> None:
     for method in METHODS:
         if runs := finished(chosen.folder / method):
             found[method] = [kept(run) for run in runs]
-    remarks = REMARKS.read_text(encoding="utf-8") if REMARKS.is_file() else ""
+    remarks = REMARKS.read_text(encoding="utf-8")
     chosen.out.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
     chosen.out.with_suffix(".md").write_text(page(found, remarks), encoding="utf-8")
 
