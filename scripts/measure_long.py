@@ -2,7 +2,7 @@
 
 The questions: is the hundredth length still learned as fast as by a fresh model, what is forgotten on the way, and what
 is kept? `single` is the fresh model of every length. A finished run is evaluated on all hundred lengths. What is
-finished in FOLDER is not run again.
+finished in FOLDER is not run again. Rows of the page whose runs are not in FOLDER stay as they are.
 
 usage: python scripts/measure_long.py FOLDER [METHOD ...] [--seeds 0] [--collect]
 """
@@ -40,6 +40,7 @@ SETTINGS = {"hypercrl_recalled": ("continual=hypercrl", "continual.start=recalle
 
 EPISODES = 2
 """Episodes per length of the last evaluation."""
+Row = dict[str, Any]
 REMARKS = Path(__file__).resolve().parent / "remarks" / "long.md"
 
 
@@ -59,7 +60,7 @@ def evaluated(record: RunRecord) -> dict[str, float]:
     return found
 
 
-def kept(record: RunRecord) -> dict[str, Any]:
+def kept(record: RunRecord) -> Row:
     """What the page needs of a run."""
     names = ("seed", "matrix_tasks", "cpu_seconds", "commit")
     curves: dict[str, list[float]] = {}
@@ -75,6 +76,16 @@ def kept(record: RunRecord) -> dict[str, Any]:
     }
 
 
+def merged(before: dict[str, list[Row]], new: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """Rows by strategy and seed, in the order of ``METHODS``: new ones, and those before that have no new one."""
+    found = {}
+    for method in METHODS:
+        rows = {row["seed"]: row for row in (*before.get(method, ()), *new.get(method, ()))}
+        if rows:
+            found[method] = [rows[seed] for seed in sorted(rows)]
+    return found
+
+
 def main() -> None:
     """Run what is missing, collect, and write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
@@ -86,10 +97,8 @@ def main() -> None:
     chosen = parser.parse_args()
     for method in () if chosen.collect else chosen.methods:
         run(chosen.folder, method, chosen.seeds)
-    found: dict[str, Any] = {}
-    for method in METHODS:
-        if runs := finished(chosen.folder / method):
-            found[method] = [kept(run) for run in runs]
+    before = json.loads(chosen.out.read_text(encoding="utf-8")) if chosen.out.is_file() else {}
+    found = merged(before, {method: [kept(run) for run in finished(chosen.folder / method)] for method in METHODS})
     remarks = REMARKS.read_text(encoding="utf-8")
     chosen.out.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
     chosen.out.with_suffix(".md").write_text(page(found, remarks), encoding="utf-8")
