@@ -21,7 +21,8 @@ def level(name: str, runs: Sequence[Measures], scale: Scale) -> str:
     """What a strategy reaches and loses."""
     unit = " of `single`'s score" if scale.normalised else " return"
     lost = gather(runs, "forgetting")
-    end = f", and lost {_mean(lost)} on the earlier ones since it learned them" if lost.size else ""
+    change, shown = ("lost", lost) if lost.sum() >= 0 else ("gained", -lost)
+    end = f", and {change} {_mean(shown)} on the earlier ones since it learned them" if lost.size else ""
     return f"`{name}` ends at {_mean(finals(runs))}{unit}, on average over all tasks ({_seeds(len(runs))}){end}."
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from crl.errors import CrlError
-from crl.reporting.measures import Measures
-from crl.reporting.pages.sequences.findings import differences
+from crl.reporting.measures import Measures, Scale
+from crl.reporting.pages.sequences.findings import differences, level
 from crl.reporting.pages.sequences.page import sequence_page
 from crl.reporting.pages.sequences.tables import ORDER, compare, ordered
 from tests.crl.reporting.folders import SEQUENCE, TASKS, leave, plastic
@@ -263,3 +263,9 @@ def test_the_script(
 def test_the_script_names_what_made_the_runs(name: str, repository: Path) -> None:
     found = runpy.run_path(str(repository / "scripts/page_sequence.py"))["command"](name)
     assert found == f"scripts/reproduce_{name.removesuffix('_held_out')}.sh"
+
+
+@pytest.mark.parametrize(("forgetting", "said"), [(0.25, "lost 0.250"), (0.0, "lost 0.000"), (-0.25, "gained 0.250")])
+def test_less_than_no_forgetting_is_a_gain(forgetting: float, said: str) -> None:
+    runs = [Measures(0, (1.0,), None, (), (), (), {"forgetting": forgetting})]  # type: ignore[arg-type]
+    assert f"and {said} on the earlier ones" in level("ours", runs, Scale(("task",), (0,), {"task": 0.0}, {"task": 1.0}, True, {}))
