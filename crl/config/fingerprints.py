@@ -29,7 +29,6 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("continual", "parts"): [],
     ("continual", "labels"): "told",
     ("continual", "revisits"): True,
-    ("continual", "beta_growth"): 0.0,
     ("continual", "start"): "fresh",
     ("continual", "like"): None,
     ("learning", "every"): 0,

@@ -157,7 +157,7 @@ def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
         config,
         dynamics=replace(config.dynamics, hypernetwork=hyper),
         learning=learning,
-        continual=replace(config.continual, name="hypercrl", beta=settings.beta, beta_growth=0.0, lookahead=False),
+        continual=replace(config.continual, name="hypercrl", beta=settings.beta, lookahead=False),
     )
     generator = torch_generator(config.seed, "memory-hypercrl")
     return HyperMemory(bridge, units, settings.most, own, generator, batch=settings.batch)

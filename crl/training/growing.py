@@ -26,16 +26,7 @@ from crl.training.runs.folder import explain_os_error
 
 CHANGES = (
     *("name", "run_dir", "budget", "learning", "exploration", "planner", "evaluation", "checkpoint", "monitor"),
-    *(
-        "continual.start",
-        "continual.like",
-        "continual.beta",
-        "continual.beta_growth",
-        "continual.protect",
-        "videos",
-        "callbacks",
-        "threads",
-    ),
+    *("continual.start", "continual.like", "continual.beta", "continual.protect", "videos", "callbacks", "threads"),
 )
 """Settings that new tasks may have of their own: none of them decides what the learned state means."""
 START = "continual.start"

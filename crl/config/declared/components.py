@@ -28,7 +28,6 @@ GENERATORS: Mapping[str, Settings] = {
             *_START,
             "learning.lr_embedding",
             "continual.beta",
-            "continual.beta_growth",
             "continual.lookahead",
             "continual.protect",
             HYPERNETWORK,

@@ -173,14 +173,6 @@ class ContinualConfig:
         ),
     )
     beta: float = setting(0.05, "Strength of the output regulariser (HyperCRL).", NOT_NEGATIVE)
-    beta_growth: float = setting(
-        0.0,
-        (
-            "Exponent with which beta grows beyond ten earlier tasks (HyperCRL): beta * (n / 10) ** beta_growth. The "
-            "regulariser is a mean over earlier tasks: with 1 each of many keeps the weight it has among ten."
-        ),
-        Range(0, most=10),
-    )
     lookahead: bool = setting(
         False, "Regularise at the parameters that the task step would give (published; costs 40 %, no measured gain)."
     )

@@ -15,8 +15,6 @@ penalties or memories): it costs the same for any n, and makes no weights of oth
 bounds the cost from the start: every step draws m of the n other tasks without replacement and takes beta / m times the
 sum over them. Its expectation is R (von Oswald et al. 2020, section 3, suggest it). The targets w*_j are computed from
 Theta*, at the task's begin for the full sum and at every step for drawn tasks.
-R is a mean, so each of many tasks weighs little, and what they lose task by task adds up. Beyond ``FEW`` earlier tasks
-beta grows as (n / FEW)^``continual.beta_growth``: with 1 each keeps the weight that it has among ten.
 Deviations: the look-ahead is an option (off: no measured gain for 40 % of the step); plans may use an exponential
 average of (Theta, e_t), and the average becomes Theta when the task ends.
 """
@@ -39,9 +37,6 @@ from crl.continual.strategy import Loss, Storage
 from crl.dynamics.hypernetwork import make_hypernetwork
 from crl.dynamics.network import TargetNetwork
 from crl.dynamics.windows import Windows
-
-FEW = 10
-"""Earlier tasks up to which the weight of R is ``continual.beta``."""
 
 
 class HyperCRL(Composable):
@@ -105,12 +100,6 @@ class HyperCRL(Composable):
         """The tasks that are protected: all that have begun but the current one, in the order of the rows of R."""
         return [index for index in self.embeddings if index != self.task]
 
-    @property
-    def beta(self) -> float:
-        """Weight of R among the present number of earlier tasks."""
-        settings = self.config.continual
-        return settings.beta * max(1.0, len(self.others()) / FEW) ** settings.beta_growth
-
     def _protect(self) -> None:
         """Protect all other tasks, until :meth:`_draw` draws some."""
         self.protected = self.others()
@@ -137,7 +126,7 @@ class HyperCRL(Composable):
 
     def _draw(self) -> Tensor | None:
         """Embeddings [m, N] of the tasks that this step protects; ``None`` if there are none."""
-        if self._others is None or self.beta == 0:
+        if self._others is None or self.config.continual.beta == 0:
             return None
         if not self._draws():
             return self._others
@@ -219,12 +208,12 @@ class HyperCRL(Composable):
     def _summed(self, parameters: Mapping[str, Tensor]) -> Tensor:
         """R without the weights that it compares."""
         assert self._distance is not None
-        return self.beta / len(self.protected) * self._distance(parameters)
+        return self.config.continual.beta / len(self.protected) * self._distance(parameters)
 
     def retention(self, weights: Tensor) -> Tensor:
         """R, and what the memories replay, for the generated weights [n, P] of the tasks in :attr:`protected`."""
         assert self._targets is not None
-        total = self.beta / len(weights) * self.importance(weights - self._targets)
+        total = self.config.continual.beta / len(weights) * self.importance(weights - self._targets)
         self._generated = weights
         for part in self.memories:
             loss = part.replay()

@@ -83,5 +83,5 @@ class HyperInterval(HyperCRL):
         _, now = self.weights_within(self.parameters, embeddings)
         with torch.no_grad():
             _, then = self.weights_within(self._anchor, embeddings)
-        held = self.beta / len(weights) * self.importance(now - then)
+        held = self.config.continual.beta / len(weights) * self.importance(now - then)
         return super().retention(weights) + held

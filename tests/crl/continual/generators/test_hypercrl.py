@@ -441,23 +441,3 @@ def test_a_class_with_a_distance_of_its_own_keeps_it() -> None:
         crl.begin_task(task)
     assert crl._distance is None
     assert crl._targets is not None
-
-
-def after_many(earlier: int, **changes: object) -> HyperCRL:
-    """A strategy after a few steps on a task that has so many earlier ones."""
-    crl = strategy(settings(**changes))
-    for task in range(earlier + 1):
-        crl.begin_task(task)
-    for at in range(3):
-        crl.step(task_loss(earlier, at))
-    return crl
-
-
-@pytest.mark.parametrize(("earlier", "growth", "factor"), [(10, 2.0, 1.0), (13, 1.0, 1.3), (13, 2.0, 1.3**2)])
-@pytest.mark.parametrize("protect", [0, 4])
-def test_beyond_ten_earlier_tasks_beta_grows(earlier: int, growth: float, factor: float, protect: int) -> None:
-    grown = after_many(earlier, beta=0.5, beta_growth=growth, protect=protect)
-    assert grown.beta == 0.5 * factor
-    same, mean = (after_many(earlier, beta=beta, protect=protect) for beta in (0.5 * factor, 0.5))
-    assert not differences(grown.parameters, same.parameters)
-    assert bool(differences(grown.parameters, mean.parameters)) == (factor != 1.0)
