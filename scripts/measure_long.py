@@ -24,6 +24,7 @@ METHODS = (
     "single",
     "snapshot",
     "hypercrl",
+    "hypercrl_beta25",
     "hypercrl_recalled",
     "hypercrl_chunked",
     "finetune_heads",
@@ -35,7 +36,10 @@ METHODS = (
     "multitask",
 )
 
-SETTINGS = {"hypercrl_recalled": ("continual=hypercrl", "continual.start=recalled")}
+SETTINGS = {
+    "hypercrl_beta25": ("continual=hypercrl", "continual.beta=25"),
+    "hypercrl_recalled": ("continual=hypercrl", "continual.start=recalled"),
+}
 """Arms that are no strategy of that name."""
 
 EPISODES = 2
