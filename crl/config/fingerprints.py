@@ -50,6 +50,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("memory", "resolution"): 0.02,
     ("memory", "belief.forgiven"): None,
     ("memory", "inputs"): 0,
+    ("memory", "halved"): False,
     ("memory", "gathered"): False,
     ("dynamics", "kernel"): "auto",
     ("dynamics", "precision"): "float32",

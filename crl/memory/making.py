@@ -150,7 +150,9 @@ def make_memory(config: Config, bridge: Bridge, units: Units) -> Memory:
     if settings.kind == "networks":
         return NetworkMemory(bridge, units, settings.most, lr=settings.lr, batch=settings.batch)
     if settings.kind == "heads":
-        return HeadMemory(bridge, units, settings.most, spread=settings.spread, inputs=settings.inputs)
+        return HeadMemory(
+            bridge, units, settings.most, spread=settings.spread, inputs=settings.inputs, halved=settings.halved
+        )
     hyper = replace(config.dynamics.hypernetwork, kind="full", embedding=settings.embedding, init="base")
     learning = replace(config.learning, lr=settings.lr_hyper, lr_embedding=settings.lr_hyper, average=0.0)
     own = replace(

@@ -83,6 +83,13 @@ class MemoryConfig:
         "Transitions kept of a regime, from which its last layer is solved for again (``heads``); 0: the layer itself.",
         WHOLE,
     )
+    halved: bool = setting(
+        False,
+        (
+            "Round the last layer of a regime that was left, and the inputs at which it was seen, to numbers of 16 "
+            "bits (``heads``). A few transitions always are."
+        ),
+    )
     gathered: bool = setting(
         False,
         (

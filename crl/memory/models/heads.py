@@ -6,9 +6,10 @@ common unit as their deviation. So the best weights are the solution of linear e
 learning rate has to fit: a regime whose changes are nearly those of the nominal body, differently mixed and scaled, is
 known after a few transitions. What the features do not span is never learned.
 
-Where bytes are few, what is kept of a regime that is left is a few transitions (:mod:`crl.memory.models.summary`), from
-which its last layer is solved for again. Eight of them take an eighth of the bytes of the layer and of all inputs at
-which it was seen; some lives do worse with them (docs/decisions/017-memory-of-regimes.md).
+What is kept of a regime that is left can be rounded to 16 bits: the layer as its difference from the nominal one. That
+halves its bytes. Where bytes are fewer, it is a few transitions (:mod:`crl.memory.models.summary`), from which its last
+layer is solved for again. Eight of them take an eighth of the bytes of the layer and of all inputs at which it was
+seen; some lives do worse with them (docs/decisions/017-memory-of-regimes.md).
 """
 
 from __future__ import annotations
@@ -38,17 +39,22 @@ class HeadMemory(UnderContexts):
         most: See :class:`Memory`.
         spread: Deviation of the prior of every weight, in units of normalised changes.
         inputs: Transitions that are kept of a regime; 0: its last layer is kept, and all inputs at which it was seen.
+        halved: Whether layers and inputs that are kept are rounded to 16 bits once their regime is left. A few
+            transitions always are.
     """
 
     kind = "heads"
     widest = 1.7
 
-    def __init__(self, bridge: Bridge, units: Units, most: int, *, spread: float, inputs: int) -> None:
+    def __init__(
+        self, bridge: Bridge, units: Units, most: int, *, spread: float, inputs: int, halved: bool = False
+    ) -> None:
         base = bridge.base
         self._trunk, nominal = base.weights.split([base.network.size - base.network.head_size, base.network.head_size])
-        self._outputs: dict[int, Tensor] = {}  # of regimes that were left: of the inputs at which they were seen
+        # Of regimes that were left, in 16 bits: outputs [n, D] of a few inputs, or the layer's difference [P].
+        self._small: dict[int, Tensor] = {}
         super().__init__(bridge, units, most, nominal)
-        self._spread, self._inputs = spread, inputs
+        self._spread, self._inputs, self._halved = spread, inputs, halved
         self._ridge = (units.unit / base.scale / spread).square().double()
         self._prior = nominal
 
@@ -110,75 +116,90 @@ class HeadMemory(UnderContexts):
 
     # ------------------------------------------------------------------ what is kept
     def _set(self, index: int, kept: Tensor) -> None:
-        self._outputs.pop(index, None)
+        self._small.pop(index, None)
         super()._set(index, kept)
 
     def rest(self) -> None:
-        """See :class:`Memory`: what was learned or seen of a regime is made a few transitions."""
+        """See :class:`Memory`: what was learned or seen of a regime is made small, if it is to be."""
         for entry in self.regimes.values():
             if entry.seen is not None and self._at_work(entry.index):
                 self._summarise(entry)
         super().rest()
 
     def _at_work(self, regime: int) -> bool:
-        return self._inputs > 0 and not self._summarised(regime)
+        return (self._inputs > 0 or self._halved) and not self._summarised(regime)
 
     def _summarised(self, regime: int) -> bool:
         seen = self.regimes[regime].seen
-        return regime in self._outputs and seen is not None and seen[0].dtype is torch.float16
+        return regime in self._small and seen is not None and seen[0].dtype is torch.float16
 
     def _summarise(self, entry: Regime) -> None:
         inputs = entry.inputs
         assert inputs is not None
+        difference = self._kept[entry.index] - self._kept[NOMINAL]
+        if self._inputs == 0:
+            entry.seen = (halved(inputs[0]), halved(inputs[1]))
+            self._recover(entry.index, halved(difference))
+            return
         every = self._seen_features(entry.index, inputs)
         rows = most_telling(every, float(self._ridge.mean()), self._inputs)
         entry.seen = (halved(inputs[0][rows]), halved(inputs[1][rows]))
         few = self._seen_features(entry.index, entry.inputs)
-        layer = (self._kept[entry.index] - self._kept[NOMINAL]).view(every.shape[1], -1).double()
-        self._recover(entry.index, few, halved(outputs(every, few, layer, self._ridge)))
+        layer = difference.view(every.shape[1], -1).double()
+        self._recover(entry.index, halved(outputs(every, few, layer, self._ridge)), few)
 
-    def _recover(self, regime: int, few: Tensor, told: Tensor) -> None:
-        """Let a regime have the last layer that a few transitions say."""
-        layer = solved(few, told.double(), self._ridge).float().flatten()
+    def _recover(self, regime: int, small: Tensor, few: Tensor | None = None) -> None:
+        """Let a regime have the last layer that is kept as its difference, or that a few transitions say."""
+        layer = small.float() if few is None else solved(few, small.double(), self._ridge).float().flatten()
         self._set(regime, self._kept[NOMINAL] + layer)
-        self._outputs[regime] = told
+        self._small[regime] = small
 
     def _seen_features(self, regime: int, inputs: tuple[Tensor, Tensor] | None) -> Tensor:
         assert inputs is not None
         return self._features(self._relative.inner(regime, Steps(*inputs, inputs[1].new_zeros(0, self.size))))
 
     def _own_bytes(self, regime: int) -> int:
-        kept = self._outputs if self._summarised(regime) else self._kept
+        kept = self._small if self._summarised(regime) else self._kept
         return kept[regime].nbytes + self._relative.kept_bytes(regime)
 
     def _drop(self, regime: int) -> None:
-        self._outputs.pop(regime, None)
+        self._small.pop(regime, None)
         super()._drop(regime)
 
     def _state(self) -> dict[str, Any]:
-        """Last layers as they are of what is at work, and the outputs of what is kept; inputs are in the entries."""
-        made = {index: told.clone() for index, told in self._outputs.items() if self._summarised(index)}
-        layers = {index: layer.clone() for index, layer in self._kept.items() if index not in made}
-        learning = {"regime": self._learning, "prior": self._prior.clone()}
-        return {"heads": layers, "outputs": made, "relative": self._relative.state_dict(), "learning": learning}
+        """Last layers as they are of what is at work, and what is kept in 16 bits; inputs are in the entries."""
+        small = {index: value.clone() for index, value in self._small.items() if self._summarised(index)}
+        return {
+            "heads": {index: layer.clone() for index, layer in self._kept.items() if index not in small},
+            "outputs": {index: value for index, value in small.items() if value.ndim == 2},
+            "differences": {index: value for index, value in small.items() if value.ndim == 1},
+            "relative": self._relative.state_dict(),
+            "learning": {"regime": self._learning, "prior": self._prior.clone()},
+        }
 
     def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
         like = torch.zeros(0, dtype=torch.float16)
-        saved = state.get("outputs", {})  # memories of before outputs were kept have layers alone
+        # Memories of before anything was kept in 16 bits have layers alone.
         told = {
             index: restoring.tensor(value, f"outputs[{index!r}]", like, (None, self.size))
-            for index, value in saved.items()
+            for index, value in state.get("outputs", {}).items()
         }
-        layers = self._read_kept(state, [index for index in regimes if index not in told], "heads", "last layers")
+        differences = restoring.tensors(state.get("differences", {}), "differences", self._kept[NOMINAL].half())
+        whole = [index for index in regimes if index not in told and index not in differences]
+        layers = self._read_kept(state, whole, "heads", "last layers")
         self._load_contexts(state, list(regimes))
-        self._outputs.clear()
+        self._small.clear()
         for index, layer in layers.items():
             self._set(index, layer)
         for index, value in told.items():
             inputs = regimes[index].inputs if index in regimes else None
             if inputs is None or len(inputs[1]) != len(value):
                 raise restoring.UnfitStateError("outputs are of other inputs than those of the memory")
-            self._recover(index, self._seen_features(index, inputs), value)
+            self._recover(index, value, self._seen_features(index, inputs))
+        for index, value in differences.items():
+            if index not in regimes:
+                raise restoring.UnfitStateError("differences are of other regimes than those of the memory")
+            self._recover(index, value)
         with restoring.part("learning"):
             self._learning = int(state["learning"]["regime"])
             self._prior = restoring.tensor(state["learning"]["prior"], "prior", self._kept[NOMINAL])

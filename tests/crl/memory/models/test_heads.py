@@ -130,12 +130,44 @@ def test_with_no_transitions_the_layer_itself_is_kept() -> None:
     assert other.kept_bytes()["prediction"] < kept["prediction"]
 
 
-def test_what_is_used_of_a_regime_that_was_left_is_what_was_kept() -> None:
+def test_a_layer_rounded_to_sixteen_bits_predicts_the_same_to_a_thousandth() -> None:
     heads, index = learned()
+    heads._inputs, heads._halved = 0, True
+    later = drive(squared, 64, 3)
+    known, nominal = predicted(heads, index, later), predicted(heads, 0, later)
+    seen = len(heads.regimes[index].seen[1])  # type: ignore[index]
+    assert heads.kept_bytes()["per_regime"] == 0  # at work
+    heads.rest()
+    after = predicted(heads, index, later)
+    assert not torch.equal(after, known)
+    assert float((after - known).abs().max()) < 1e-3 * float((known - nominal).abs().max())
+    assert torch.equal(predicted(heads, 0, later), nominal)
+    kept = heads.kept_bytes()
+    assert kept["prediction"] == 2 * heads.base.network.head_size + 4 * len(make_bridge().nominal)
+    assert kept["record"] == 2 * seen * (heads.base.reads + 2) + 4 * heads.base.size + 20
+    heads.rest()
+    assert torch.equal(predicted(heads, index, later), after)  # nothing wears away by resting again
+
+
+def test_differences_of_unknown_regimes_are_refused() -> None:
+    heads, index = learned()
+    heads._inputs, heads._halved = 0, True
+    heads.rest()
+    state = heads.state_dict()
+    state["predicts"]["differences"][index + 5] = state["predicts"]["differences"][index]
+    with pytest.raises(UnfitStateError, match="other regimes"):
+        memory().load_state_dict(state)
+
+
+@pytest.mark.parametrize("inputs", [INPUTS, 0])
+def test_what_is_used_of_a_regime_that_was_left_is_what_was_kept(inputs: int) -> None:
+    heads, index = learned()
+    heads._inputs, heads._halved = inputs, True
     heads.rest()
     add(heads.regimes[index], heads.base, torch.zeros(heads.base.reads), 0.3 * torch.ones(2))
     for _ in range(2):  # once with an input seen since, once without
         other, later = memory(), drive(squared, 20, 7)
+        other._inputs, other._halved = inputs, True
         other.load_state_dict(heads.state_dict())
         assert torch.equal(other.weights(index), heads.weights(index))
         assert other.kept_bytes() == heads.kept_bytes()
