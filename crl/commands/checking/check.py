@@ -32,11 +32,13 @@ def check(
 
     Every task is played for some seconds: spaces, seeds, episodes, ends, rewards over batches, and whether the tasks
     differ at all. The list says what is good (ok), what could be better (--), which promise is broken (!), and what
-    makes learning impossible (NO). The exit code is 1 if a promise is broken.
+    makes learning impossible (NO). It also says if plans look less than half a second ahead. The exit code is 1 if a
+    promise is broken.
     """
     given = settings or []
     if not any(setting.startswith(("env=", "env.name=")) for setting in given):
         raise CrlError("crl check needs the task sequence to try", "name it: crl check env=cartpole_length")
+    from crl.checks.foresight import foresight
     from crl.checks.task_sequence import examine_task_sequence
     from crl.config.asking.composing import compose
     from crl.sequences import load_sequence
@@ -46,10 +48,16 @@ def check(
     sequence = load_sequence(config.env.name)
     tasks = None if config.env.tasks is None else task_order(config, sequence)
     findings: list[Finding] = []
-    for finding in examine_task_sequence(sequence, tasks=tasks, steps=steps, seed=seed):
+
+    def found(finding: Finding) -> None:
         if not as_json:
             _show(finding, findings[-1] if findings else None)
         findings.append(finding)
+
+    for finding in examine_task_sequence(sequence, tasks=tasks, steps=steps, seed=seed):
+        found(finding)
+    if all(finding.state != "broken" for finding in findings) and (short := foresight(config, sequence)) is not None:
+        found(short)
     bad = [finding for finding in findings if finding.bad]
     if as_json:
         typer.echo(json.dumps({"sound": not bad, "findings": [finding.plain() for finding in findings]}, indent=2))

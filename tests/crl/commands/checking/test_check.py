@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from typer.testing import CliRunner
 
 from crl.cli import app
@@ -44,6 +45,23 @@ def test_json() -> None:
     told = json.loads(shown)
     assert (code, told["sound"]) == (0, True)
     assert {"where", "promise", "state", "said", "hint"} == set(told["findings"][0])
+
+
+def test_short_plans_are_said_in_seconds_and_break_no_promise() -> None:
+    code, shown, _ = run("env=tests.tiny:SLIDES", "tasks=[0]", "planner.horizon=3")
+    assert code == 0
+    assert "plans for the sequence 'slides'" in shown
+    assert "--  foresight: they look 0.3 s ahead: 3 steps of 100 ms" in shown
+    assert "planner.horizon=10" in shown
+
+
+@pytest.mark.parametrize(
+    "settings", [["planner.horizon=5"], ["planner.horizon=3", "learning.value_discount=0.98"], ["agent=random"]]
+)
+def test_plans_that_see_enough_or_are_not_made_need_no_note(settings: list[str]) -> None:
+    code, shown, _ = run("env=tests.tiny:SLIDES", "tasks=[0]", *settings)
+    assert code == 0
+    assert "foresight" not in shown
 
 
 def test_it_wants_to_know_what_to_try() -> None:
