@@ -25,7 +25,6 @@ ARMS = {
     "networks": ("refiner=lifelong", "memory.kind=networks"),
     "heads": ("refiner=lifelong", "memory.kind=heads"),
     "heads_halved": ("refiner=lifelong", "memory.kind=heads", "memory.halved=true"),
-    "heads_whole": ("refiner=lifelong", "memory.kind=heads", "memory.halved=false"),
     "contexts": ("refiner=lifelong", "memory.kind=contexts"),
     "contexts_newest": ("refiner=lifelong", "memory.kind=contexts", "memory.gathered=false"),
     "afm": ("refiner=afm",),

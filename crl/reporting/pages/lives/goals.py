@@ -20,6 +20,7 @@ ARMS = {
     "oracle": "oracle: told how the body moves at every step",
     "told": "lifelong, told the regime at every step",
     "heads": "lifelong, a context and a last layer per regime (the default)",
+    "heads_halved": "the same, in 16 bits (memory.halved=true)",
     "networks": "lifelong, a context and a network per regime",
     "hypercrl": "lifelong, a context and an embedding per regime",
     "contexts": "lifelong, a context per regime",
@@ -69,7 +70,8 @@ def table(lives: dict[str, dict[int, Life]]) -> Table:
         *(Column("in force, median", Number(".1f"), "steps"), Column("90 %", Number(".0f"), "steps")),
         *(Column("entries per regime", Number(".2f")), Column("false alarms", Number(".2f"), "per 10,000")),
         *(Column("learned after, median", Number(".0f"), "steps"), Column("longest", Number("d"), "steps")),
-        *(Column("belief", Number(".1f"), "ms"), Column("bytes per regime", Number(",.0f"))),
+        *(Column("belief", Number(".1f"), "ms"), Column("bytes per entry", Number(",.0f"))),
+        Column("per regime met", Number(",.0f")),
     )
     best, rows = reference(lives), []
     for arm, about in ARMS.items():
@@ -91,6 +93,7 @@ def table(lives: dict[str, dict[int, Life]]) -> Table:
                 *(_median(steps), max(steps, default=None)),
                 _mean([life["ms"]["identify"]["median"] for life in remembers]),
                 _mean([life["bytes"]["per_regime"] for life in remembers]),
+                _mean([life["bytes"]["per_regime"] * entries(life) for life in remembers]),
             )
         )
     return Table.of(columns, rows)
