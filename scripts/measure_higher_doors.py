@@ -39,7 +39,7 @@ BOUND = 0.6
 """Greatest share of a fresh network's steps, written down before."""
 ARMS = {
     "scratch": "a fresh network alone",
-    "recalled": "`crl learn`: the nearest known door acts until the new model predicts as well (the default)",
+    "recalled": "`crl learn`: known doors act, beside the new model once it predicts as well (the default)",
     "nearest": "`crl learn continual.start=nearest`: a copy of the nearest known door's embedding",
     "fresh": "`crl learn continual.start=fresh`: a fresh embedding",
     "neighbour": "the nearest known door acts, and nothing is learned",

@@ -151,7 +151,8 @@ class Value:
         self._range = torch.stack(
             [torch.minimum(self._range[0], steps.reward.min()), torch.maximum(self._range[1], steps.reward.max())]
         )
-        seen, box = ahead(steps, self.discount), _box(steps.after)
+        seen = ahead(steps, self.discount)
+        box = _box(steps.after) if self._caution > 0 else None
         for parameter in self.parameters.values():
             parameter.requires_grad_()
         for _ in range(count):
@@ -162,7 +163,7 @@ class Value:
                 target = (1 - self.discount) * seen.total[index] + seen.weight[index] * later
             apart = (self._raw(self.parameters, steps.before[index]) - target) / self._spread()
             loss = apart.square().mean(dim=-1).sum()
-            if self._caution > 0:
+            if box is not None:
                 loss = loss + self._caution * self._above_worst(box, batch, generator)
             optimiser.zero()
             loss.backward()

@@ -21,7 +21,7 @@ def level(name: str, runs: Sequence[Measures], scale: Scale) -> str:
     """What a strategy reaches and loses."""
     unit = " of `single`'s score" if scale.normalised else " return"
     lost = gather(runs, "forgetting")
-    end = f", and lost {_mean(lost)} on the earlier ones since it learned them" if lost.size else ""
+    end = f", and {_lost_or_gained(lost)} on the earlier ones since it learned them" if lost.size else ""
     return f"`{name}` ends at {_mean(finals(runs))}{unit}, on average over all tasks ({_seeds(len(runs))}){end}."
 
 
@@ -184,6 +184,11 @@ def time_spent(groups: Groups) -> str:
 def _mean(values: NDArray[np.float64]) -> str:
     """Mean with its interval over seeds."""
     return interval(values, whole_runs=True).format(3)
+
+
+def _lost_or_gained(lost: NDArray[np.float64]) -> str:
+    """A loss that is negative in the digits shown is called a gain."""
+    return f"gained {_mean(-lost)}" if round(float(lost.mean()), 3) < 0 else f"lost {_mean(lost)}"
 
 
 def _seeds(count: int) -> str:

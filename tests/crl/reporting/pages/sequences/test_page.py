@@ -7,11 +7,12 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from crl.errors import CrlError
 from crl.reporting.measures import Measures
-from crl.reporting.pages.sequences.findings import differences
+from crl.reporting.pages.sequences.findings import _lost_or_gained, differences
 from crl.reporting.pages.sequences.page import sequence_page
 from crl.reporting.pages.sequences.tables import ORDER, compare, ordered
 from tests.crl.reporting.folders import SEQUENCE, TASKS, leave, plastic
@@ -46,6 +47,14 @@ def make(root: Path) -> Path:
         leave(runs, "single", seed, bytes_per_task=1000, revisits_data=False)
     leave(runs, "sb3_sac", 0, level=-6.0, kept=0.7)
     return root
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [([0.02], "lost 0.020"), ([-0.02], "gained 0.020"), ([0.0], "lost 0.000"), ([-0.0001], "lost 0.000")],
+)
+def test_a_loss_below_zero_is_called_a_gain(lost: list[float], said: str) -> None:
+    assert _lost_or_gained(np.array(lost)) == said
 
 
 @pytest.fixture
