@@ -34,11 +34,13 @@ class Deciding:
         planner: The planner, told of the task.
         model: The model that it plans on.
         reward: The reward that it plans by.
+        beside: Other tasks whose models act in the task, too, wherever they predict better.
     """
 
     planner: Planner
     model: Model
     reward: Reward
+    beside: tuple[int, ...] = ()
 
 
 class Agent(ABC):

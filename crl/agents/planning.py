@@ -291,7 +291,7 @@ class PlanningAgent(Agent):
         if self._adapting:
             return None
         model = self.knowledge.rollout(task.index, apart=self.planner.pessimism > 0)
-        return Deciding(self.planner, model, self._reward)
+        return Deciding(self.planner, model, self._reward, tuple(self._recalled.beside(task.index)))
 
     def task_model_of(self, task: int) -> TaskModel:
         """The dynamics of a task that has begun."""

@@ -63,13 +63,16 @@ class RecalledTasks:
             self._beside.pop(task, None)
             if self.applies:
                 self._beside[task] = self._others(task)
-        known = self._knowledge
-        others = [other for other in self._beside.get(task, ()) if known.has_learned(other)]
+        known, others = self._knowledge, self.beside(task)
         if not others:
             return None
         own = [task] if known.has_learned(task) else []
         self._inference = TaskInference(known, [*others, *own])
         return self._inference.believed
+
+    def beside(self, task: int) -> list[int]:
+        """The learned tasks whose models may act in episodes of a task, beside its own."""
+        return [other for other in self._beside.get(task, ()) if self._knowledge.has_learned(other)]
 
     def _others(self, task: int) -> list[int]:
         """The known tasks that may act in a task: all, or the one that it is said to be like."""

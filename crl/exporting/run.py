@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from enum import Enum
 from pathlib import Path
@@ -124,9 +124,21 @@ def export_policy(run: LoadedRun, task: int, kind: Format, path: Path) -> str:
         step, greatest = policy.write_policy(deciding, spec, _seen(run, task), beside)
     inputs = ", ".join(["observation", "noise", *step.CARRIED])
     outputs = ", ".join(["action", *(f"next_{name}" for name in step.CARRIED)])
+    names = [run.sequence.tasks[one].name for one in deciding.beside]
     return (
         f"{path}: {inputs} -> {outputs}; equal to {step.config.name} within {greatest:.1e} on {policy.DECISIONS} "
-        "decisions"
+        f"decisions{_alone(spec.name, names)}"
+    )
+
+
+def _alone(task: str, beside: Sequence[str]) -> str:
+    """What to say of a file of one model where the run lets models of other tasks act, too."""
+    if not beside:
+        return ""
+    return (
+        f"\nwarning: the file decides by the model of {task} alone. In the run, models of {', '.join(beside)} act in "
+        f"{task}, too, where they predict better (continual.start=recalled). So results of the run do not hold for the "
+        "file: evaluate it before you use it, or act with crl.load(RUN).policy(TASK), which does as the run does"
     )
 
 

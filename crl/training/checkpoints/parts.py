@@ -94,6 +94,10 @@ class Unchanged:
             places[one.name] = Place(name, _size(parts[:-1]))
         return records, places, written
 
+    def size(self, still: Iterable[StoredArray]) -> int:
+        """Bytes that :meth:`put` writes on a disk that can link: arrays that have no file of their own yet."""
+        return sum(_size(safetensors_parts([one])) for one in still if self.places[one.name].file == ARRAYS)
+
     def _holds(self, one: StoredArray) -> bool:
         """Whether the checkpoint before has this array; its own file must be whole, since it would be linked."""
         place = self.places.get(one.name)

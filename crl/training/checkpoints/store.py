@@ -154,7 +154,7 @@ class CheckpointStore:
             ARRAYS: safetensors_parts(changed),
             TREE: [json.dumps(tree, allow_nan=False, separators=(",", ":")).encode()],
         }
-        needed = sum(memoryview(part).nbytes for parts in files.values() for part in parts)
+        needed = sum(memoryview(part).nbytes for parts in files.values() for part in parts) + self._before.size(still)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._remove_leftovers()

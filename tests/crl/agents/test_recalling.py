@@ -144,6 +144,9 @@ def test_known_tasks_act_beside_the_new_one_in_evaluations_too(run: LoadedRun) -
             observation = after
         assert one._told == 1
         assert len(one.knowledge.buffer) == rows  # nothing is kept to learn from
+        decided = one.deciding(run.sequence.spec(NEW))
+        assert decided is not None
+        assert decided.beside == (0, 1), "whoever takes the decision elsewhere must hear of it"
 
 
 def test_a_task_begun_afresh_acts_alone(run: LoadedRun) -> None:
@@ -152,3 +155,6 @@ def test_a_task_begun_afresh_acts_alone(run: LoadedRun) -> None:
     agent.learn(LearnBudget(2, closing=True))
     agent.begin(run.sequence.spec(NEW), 0, False)
     assert agent._recalled._inference is None
+    decided = agent.deciding(run.sequence.spec(NEW))
+    assert decided is not None
+    assert decided.beside == ()

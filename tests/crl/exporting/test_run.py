@@ -13,7 +13,7 @@ import crl
 from crl.cli import app
 from crl.errors import CrlError
 from crl.exporting.dynamics import PROBES
-from crl.exporting.run import Format, default_name
+from crl.exporting.run import Format, _alone, default_name
 from crl.training.data.extra import library
 from tests import tiny
 
@@ -100,3 +100,11 @@ def test_what_can_not_be_exported_is_named(run: Path, tmp_path: Path) -> None:
 def test_names_without_out() -> None:
     assert default_name(Format.ONNX, "door s0", "task1") == "door-s0_task1.onnx"
     assert default_name(Format.MINARI, "door_s0", "task1") == "crl/door_s0_task1-v0"
+
+
+def test_a_decision_that_leaves_out_known_tasks_says_so() -> None:
+    assert _alone("slide_2", []) == ""
+    said = _alone("slide_2", ["slide_0", "slide_1"])
+    assert "warning" in said
+    assert "slide_0, slide_1 act in slide_2" in said
+    assert "crl.load(RUN).policy(TASK)" in said

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from crl.continual.optimiser import Adam
+from crl.learning import value as value_module
 from crl.learning.value import Steps, Value, ahead
 
 PLACES, DISCOUNT = 5, 0.8
@@ -87,6 +88,18 @@ def test_caution_pulls_down_what_was_not_seen_and_not_what_was() -> None:
     assert (far > 0.8 * best).all()
     assert (seen_too > 0.6 * best).all()
     assert (feared < 0.4 * best).all()
+
+
+def test_no_box_is_made_without_caution(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    box = value_module._box
+    monkeypatch.setattr(value_module, "_box", lambda features: made.append(len(features)) or box(features))
+    steps = Steps(torch.zeros(2, 1), torch.ones(2), torch.ones(2, 1), torch.zeros(2, dtype=torch.bool))
+    for caution in (0.0, 0.1):
+        value = Value(1, DISCOUNT, torch.device("cpu"), caution=caution)
+        value.start(torch.Generator().manual_seed(0))
+        value.fit(steps, 1, 4, Adam(value.parameters, 3e-3, 5.0), torch.Generator().manual_seed(1))
+    assert made == [2]
 
 
 @pytest.mark.parametrize("members", [1, 2])

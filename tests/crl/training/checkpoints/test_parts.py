@@ -54,6 +54,26 @@ def test_what_did_not_change_is_written_once_more_and_then_linked(tmp_path: Path
         assert 3 * LARGE < size < 3 * LARGE + 3000
 
 
+def test_a_full_disk_is_told_all_that_a_checkpoint_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrays that did not change are written once more, to a file of their own; from then on they are linked."""
+
+    def full(*args: Any, **named: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    store = CheckpointStore(tmp_path, keep=3)
+    store.save(1, state(1, 1))
+    told = []
+    for step in (2, 3):
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "fsync", full)
+            with pytest.raises(CheckpointError) as caught:
+                store.save(step, state(step, step))
+        told.append(int(str(caught.value).split("needs ")[1].split(" bytes")[0].replace(",", "")))
+        store.save(step, state(step, step))
+    assert 3 * LARGE < told[0] < 3 * LARGE + 3000
+    assert LARGE < told[1] < LARGE + 3000
+
+
 def test_a_checkpoint_needs_no_other_one(tmp_path: Path) -> None:
     store = CheckpointStore(tmp_path, keep=1)
     for step in range(4):
