@@ -268,4 +268,6 @@ def test_the_script_names_what_made_the_runs(name: str, repository: Path) -> Non
 @pytest.mark.parametrize(("forgetting", "said"), [(0.25, "lost 0.250"), (0.0, "lost 0.000"), (-0.25, "gained 0.250")])
 def test_less_than_no_forgetting_is_a_gain(forgetting: float, said: str) -> None:
     runs = [Measures(0, (1.0,), None, (), (), (), {"forgetting": forgetting})]  # type: ignore[arg-type]
-    assert f"and {said} on the earlier ones" in level("ours", runs, Scale(("task",), (0,), {"task": 0.0}, {"task": 1.0}, True, {}))
+    assert f"and {said} on the earlier ones" in level(
+        "ours", runs, Scale(("task",), (0,), {"task": 0.0}, {"task": 1.0}, True, {})
+    )
