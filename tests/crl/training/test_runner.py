@@ -160,8 +160,12 @@ class TestInterruption:
     def test_a_polite_kill_and_a_closed_terminal_are_interruptions_too(
         self, number: signal.Signals, tmp_path: Path
     ) -> None:
-        with pytest.raises(Interrupted):
-            train(tiny.settings(tmp_path), Interrupting(2, [number]))
+        before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests themselves may run under nohup
+        try:
+            with pytest.raises(Interrupted):
+                train(tiny.settings(tmp_path), Interrupting(2, [number]))
+        finally:
+            signal.signal(signal.SIGHUP, before)
         assert CheckpointStore(tmp_path / "run/checkpoints").load_latest().step == 32
 
     def test_under_nohup_a_closed_terminal_is_none(self, tmp_path: Path) -> None:
