@@ -19,8 +19,8 @@ from crl.noise import coloured_noise
 from crl_envs.continual_world import EPISODE_STEPS, ContinualWorldEnv
 
 Rows = NDArray[np.float64]
-NOW, BEFORE, REST = slice(0, 18), slice(18, 36), slice(36, 40)
-"""Where the observation has the present, the same one step before, and goal and success."""
+NOW, CHANGE, REST = slice(0, 18), slice(18, 36), slice(36, 40)
+"""Where the observation has the present, its change in the last step, and goal and success."""
 PAST = 3
 """Earlier actions that one of the inputs has."""
 
@@ -43,11 +43,11 @@ def collect(episodes: int, seed: int) -> tuple[Mapping[str, Rows], Rows]:
             observation = after
     env.close()
     state, action, history, pull = (np.asarray(rows, np.float64) for rows in (seen, done, past, ahead))
-    told = np.concatenate([state, action], axis=1)
-    differences = np.concatenate([state[:, NOW], state[:, NOW] - state[:, BEFORE], state[:, REST], action], axis=1)
+    differences = np.concatenate([state, action], axis=1)
+    before = np.concatenate([state[:, NOW], state[:, NOW] - state[:, CHANGE], state[:, REST], action], axis=1)
     inputs = {
-        "the observation as it is": told,
-        "differences in place of the values before": differences,
+        "Meta-World's observation, with the values one step before": before,
+        "changes in place of the values before": differences,
         "these, and three earlier actions": np.concatenate([differences, history], axis=1),
         "these, and the way from the hand to the body that pulls it": np.concatenate([differences, pull], axis=1),
     }

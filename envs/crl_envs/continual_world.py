@@ -33,6 +33,8 @@ EPISODE_STEPS = 200
 """Actions per episode, as in Continual World; Meta-World's own limit is 500."""
 SOLVED = 39
 """Index of the observation's element that Meta-World does not have."""
+PRESENT, BEFORE = slice(0, 18), slice(18, 36)
+"""Where Meta-World has what is seen now, and what was seen one step before."""
 WELD = (0.0, 0.0, 0.0, 0.0, 0.0, 0.0, -1.0, 0.0, 0.0, 0.0, 5.0)
 """What Meta-World sets of a weld between the mocap body and the hand: anchor, relative pose and torque scale."""
 
@@ -46,6 +48,8 @@ class ContinualWorldEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]])
     force of the gripper.
 
     Observation (float32 [40]): Meta-World's 39 numbers with the goal shown, and whether the episode was solved so far.
+    Meta-World has the values of one step before in place of the changes. Those are the same information, but a model
+    reads a speed of millimetres a step badly from two positions that vary by centimetres (docs/results).
 
     ===== ================== ==== =================================================================
     index name               unit meaning
@@ -54,7 +58,7 @@ class ContinualWorldEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]])
     3     gripper            1    distance of the fingers, 1 is 0.1 m
     4-10  object_...         m, 1 position (3) and orientation (quaternion, 4) of the object
     11-17 second_...         m, 1 likewise of a second one; zeros where there is none
-    18-35 before_...              all of these, one step before
+    18-35 change_...              how all of these have changed in the last step
     36-38 goal_(x, y, z)     m    where to
     39    solved             1    0, or 1 once the task was solved in this episode
     ===== ================== ==== =================================================================
@@ -107,6 +111,10 @@ class ContinualWorldEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]])
         super().reset(seed=seed)
         self.world.seed(int(self.np_random.integers(2**31)))
         seen, _ = self.world.reset()
+        # Some tasks move their object after the positions of bodies were computed: the first observation is of before.
+        mujoco.mj_forward(self.world.model, self.world.data)
+        now = self.world._get_curr_obs_combined_no_goal()
+        seen[PRESENT], seen[BEFORE], self.world._prev_obs = now, now, now.copy()
         self._steps, self._solved = 0, False
         return self._observed(seen), {"is_success": False}
 
@@ -131,7 +139,9 @@ class ContinualWorldEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]])
         return observation[..., SOLVED] > 0.5
 
     def _observed(self, seen: NDArray[np.float64]) -> NDArray[np.float32]:
-        return np.append(seen, float(self._solved)).astype(np.float32)
+        told = np.append(seen, float(self._solved))
+        told[BEFORE] = told[PRESENT] - told[BEFORE]
+        return told.astype(np.float32)
 
 
 def _on_current_mujoco(kind: type[Any]) -> type[Any]:
@@ -160,8 +170,11 @@ def describe(name: str, period: float, episode_steps: int) -> contract.Plain:
     pose = [("x", "m"), ("y", "m"), ("z", "m"), *((f"q{part}", "1") for part in "wxyz")]
     now = [("hand_x", "m"), ("hand_y", "m"), ("hand_z", "m"), ("gripper", "1")]
     now += [(f"{thing}_{part}", unit) for thing in ("object", "second") for part, unit in pose]
-    named = [*now, *((f"before_{part}", unit) for part, unit in now), *((f"goal_{axis}", "m") for axis in "xyz")]
-    fields = [field(part, unit, scale_floor=1e-3) for part, unit in named]
+    fields = [
+        *(field(part, unit, scale_floor=1e-3) for part, unit in now),
+        *(field(f"change_{part}", unit, scale_floor=1e-4) for part, unit in now),
+        *(field(f"goal_{axis}", "m", scale_floor=1e-3) for axis in "xyz"),
+    ]
     return {
         "name": name,
         "control_period": period,
