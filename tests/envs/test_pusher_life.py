@@ -96,3 +96,34 @@ def test_it_goes_on_to_the_bit() -> None:
         assert mine[1:4] == theirs[1:4]
         if mine[2]:
             assert np.array_equal(one.reset()[0], other.reset()[0])
+
+
+def moved(env: PusherLifeEnv, beyond: float, beside: float) -> None:
+    """Put block and fingertip somewhere relative to the goal, at rest."""
+    env._data.qvel[:] = 0
+    env._data.qpos[2:5] = env._goal[0] + beyond, env._goal[1] + beside, 0.0
+    env._data.qpos[0:2] = env._data.qpos[2:4] - np.array([0.2, 0.0])
+
+
+def test_a_block_that_was_lost_beyond_its_goal_has_a_goal_ahead_again() -> None:
+    env, still = PusherLifeEnv(regimes=1), np.zeros(2, np.float32)
+    env.reset(seed=0)
+    moved(env, ESCAPED + 0.01, 0.0)
+    assert env.step(still)[4]["crash"] == "lost"
+    again, _ = env.reset()
+    assert again[2] > 0  # before, it was still beyond, and lost at every step
+    for _ in range(5):
+        assert not env.step(still)[2]
+
+
+def test_a_goal_that_is_replaced_in_time_loses_no_block() -> None:
+    for seed in range(8):
+        env, still = PusherLifeEnv(regimes=1), np.zeros(2, np.float32)
+        env.reset(seed=seed)
+        for side in (-1, 1):
+            moved(env, -0.05, side * (ESCAPED - 0.01))
+            env._wait = 1
+            for _ in range(3):
+                _, reward, terminated, _, _ = env.step(still)
+                assert not terminated
+                assert reward > -1

@@ -33,7 +33,7 @@ AHEAD, ASIDE = (0.10, 0.20), 0.03
 REACHED = 0.025
 """A goal is reached, and replaced, within this distance (m) of the block's middle."""
 PATIENCE = 80
-"""Steps until a goal that was not reached is replaced."""
+"""Least steps until a goal that was not reached is replaced."""
 ESCAPED, TURNED = 0.12, 0.8
 """A block that is so far beside its goal (m), so far beyond it, or turned so far (rad) is lost."""
 LOSS = 4.0
@@ -49,10 +49,11 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
     fingertip, all in axes of the table. Neither densities nor friction are part of it.
 
     A goal lies 0.1 to 0.2 m further in x than the last one, up to 0.03 m beside it. It is replaced once the block is
-    within 2.5 cm, or after 80 steps. The reward of a step is the mean over the block's corners of ``1 - tanh(10 d)``, d
-    their distances from those of the goal (m), less ``0.05 |action|``. A block more than 12 cm beside or beyond its
-    goal, or turned by more than 0.8 rad, is lost: that costs 4, it is a crash, and it is put back straight, the
-    fingertip behind it.
+    within 2.5 cm, or after 80 steps, as soon as the block is at most 9 cm beside it. The reward of a step is the mean
+    over the block's corners of ``1 - tanh(10 d)``, d their distances from those of the goal (m), less
+    ``0.05 |action|``. A block more than 12 cm beside or beyond its goal, or turned by more than 0.8 rad, is lost: that
+    costs 4, it is a crash, and it is put back straight, the fingertip behind it. Where it was lost beyond its goal, the
+    next goal that lies ahead takes its place.
 
     Args:
         regimes: Number of regimes, the nominal one among them.
@@ -92,6 +93,9 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
         return BlockRegime(**plain)
 
     def _set_up(self, *, first: bool) -> None:
+        if not first:
+            while self._goal[0] <= self._data.qpos[2]:  # it was lost beyond its goal
+                self._next_goal()
         place = np.zeros(2) if first else np.array([self._data.qpos[2], self._goal[1]])
         mujoco.mj_resetData(self._model, self._data)
         behind = SIDE / 2 + TIP_RADIUS + self.np_random.uniform(*GAP)
@@ -117,7 +121,8 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
             return "turned"
         if abs(gap[1]) > ESCAPED or gap[0] < -ESCAPED:
             return "lost"
-        if math.hypot(*gap) < REACHED or self._wait <= 0:
+        # The next goal may lie on the other side: a block that is nearly lost is not lost by it.
+        if math.hypot(*gap) < REACHED or (self._wait <= 0 and abs(gap[1]) <= ESCAPED - ASIDE):
             self._next_goal()
         return None
 
