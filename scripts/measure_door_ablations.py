@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from search_strategies import finished, sweep
+from search_strategies import finished, merged, sweep
 from torch import Tensor
 
 from crl.config.asking.composing import compose
@@ -126,10 +126,11 @@ def main() -> None:
 
 
 def collect(folder: Path, out: Path) -> None:
-    """Write what there is."""
-    found: dict[str, list[dict[str, Any]]] = {name: [kept(run) for run in finished(folder / name)] for name in SETTINGS}
-    found[SIMULATOR] = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{SIMULATOR}_*.json"))]
-    found = {name: runs for name, runs in found.items() if runs}
+    """Write what there is; rows whose runs are gone stay."""
+    new: dict[str, list[dict[str, Any]]] = {name: [kept(run) for run in finished(folder / name)] for name in SETTINGS}
+    new[SIMULATOR] = [json.loads(path.read_text()) for path in sorted(folder.glob(f"{SIMULATOR}_*.json"))]
+    before = json.loads(out.read_text(encoding="utf-8")) if out.is_file() else {}
+    found = merged(new, before, new)
     out.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
     remarks = REMARKS.read_text(encoding="utf-8") if REMARKS.is_file() else ""
     out.with_suffix(".md").write_text(page(found, remarks), encoding="utf-8")

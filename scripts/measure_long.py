@@ -14,7 +14,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from search_strategies import finished, sweep
+from search_strategies import finished, merged, sweep
 
 from crl.api.run import evaluate
 from crl.reporting.pages.long_page import page
@@ -80,16 +80,6 @@ def kept(record: RunRecord) -> Row:
     }
 
 
-def merged(before: dict[str, list[Row]], new: dict[str, list[Row]]) -> dict[str, list[Row]]:
-    """Rows by strategy and seed, in the order of ``METHODS``: new ones, and those before that have no new one."""
-    found = {}
-    for method in METHODS:
-        rows = {row["seed"]: row for row in (*before.get(method, ()), *new.get(method, ()))}
-        if rows:
-            found[method] = [rows[seed] for seed in sorted(rows)]
-    return found
-
-
 def main() -> None:
     """Run what is missing, collect, and write the page."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
@@ -102,7 +92,8 @@ def main() -> None:
     for method in () if chosen.collect else chosen.methods:
         run(chosen.folder, method, chosen.seeds)
     before = json.loads(chosen.out.read_text(encoding="utf-8")) if chosen.out.is_file() else {}
-    found = merged(before, {method: [kept(run) for run in finished(chosen.folder / method)] for method in METHODS})
+    new = {method: [kept(run) for run in finished(chosen.folder / method)] for method in METHODS}
+    found = merged(METHODS, before, new)
     remarks = REMARKS.read_text(encoding="utf-8")
     chosen.out.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
     chosen.out.with_suffix(".md").write_text(page(found, remarks), encoding="utf-8")

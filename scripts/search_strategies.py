@@ -14,11 +14,13 @@ import argparse
 import json
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from crl.reporting.runs import RunRecord, read_run, run_folders
 
+Row = dict[str, Any]
 DEVELOPMENT = 100
 """Seed of the searches; no final run has it."""
 SEARCH = (
@@ -88,6 +90,16 @@ def sweep(folder: Path, *settings: str, env: str = "cartpole_length") -> list[Ru
 def finished(folder: Path) -> list[RunRecord]:
     """The finished runs of a sweep, by name."""
     return [read_run(path) for path in run_folders(folder / "runs") if (path / "results.json").is_file()]
+
+
+def merged(names: Iterable[str], before: Mapping[str, list[Row]], new: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
+    """Rows of a page by name and seed, in the order of the names: new ones, and those of before without a new one."""
+    found = {}
+    for name in names:
+        rows = {row["seed"]: row for row in (*before.get(name, ()), *new.get(name, ()))}
+        if rows:
+            found[name] = [rows[seed] for seed in sorted(rows)]
+    return found
 
 
 def value_of(run: RunRecord, key: str) -> Any:
