@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from crl_envs.lives.pusher_life import ESCAPED, LOSS, REACHED, PusherLifeEnv
+from crl_envs.lives.pusher_life import AHEAD, ESCAPED, LOSS, REACHED, PusherLifeEnv
 from crl_envs.lives.regimes.blocks import DENSITIES, FRICTIONS, NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.pusher import TABLE_FRICTION, pusher_model
 
@@ -127,3 +127,11 @@ def test_a_goal_that_is_replaced_in_time_loses_no_block() -> None:
                 _, reward, terminated, _, _ = env.step(still)
                 assert not terminated
                 assert reward > -1
+
+
+def test_a_goal_never_runs_away_from_a_block_that_stays() -> None:
+    env, still = PusherLifeEnv(regimes=1), np.zeros(2, np.float32)
+    env.reset(seed=0)
+    for _ in range(400):
+        observation = env.step(still)[0]
+        assert observation[2] <= AHEAD[1]  # before, it was 1.5 m away by now, where the reward tells nothing

@@ -33,7 +33,7 @@ AHEAD, ASIDE = (0.10, 0.20), 0.03
 REACHED = 0.025
 """A goal is reached, and replaced, within this distance (m) of the block's middle."""
 PATIENCE = 80
-"""Least steps until a goal that was not reached is replaced."""
+"""Steps until a goal that was not reached is replaced."""
 ESCAPED, TURNED = 0.12, 0.8
 """A block that is so far beside its goal (m), so far beyond it, or turned so far (rad) is lost."""
 LOSS = 4.0
@@ -49,11 +49,11 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
     fingertip, all in axes of the table. Neither densities nor friction are part of it.
 
     A goal lies 0.1 to 0.2 m further in x than the last one, up to 0.03 m beside it. It is replaced once the block is
-    within 2.5 cm, or after 80 steps, as soon as the block is at most 9 cm beside it. The reward of a step is the mean
-    over the block's corners of ``1 - tanh(10 d)``, d their distances from those of the goal (m), less
+    within 2.5 cm. After 80 steps another one takes its place, as far from where the block is by then. The reward of a
+    step is the mean over the block's corners of ``1 - tanh(10 d)``, d their distances from those of the goal (m), less
     ``0.05 |action|``. A block more than 12 cm beside or beyond its goal, or turned by more than 0.8 rad, is lost: that
-    costs 4, it is a crash, and it is put back straight, the fingertip behind it. Where it was lost beyond its goal, the
-    next goal that lies ahead takes its place.
+    costs 4, it is a crash, and it is put back straight, the fingertip behind it. Where it was lost beyond its goal, it
+    gets another one ahead.
 
     Args:
         regimes: Number of regimes, the nominal one among them.
@@ -93,9 +93,8 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
         return BlockRegime(**plain)
 
     def _set_up(self, *, first: bool) -> None:
-        if not first:
-            while self._goal[0] <= self._data.qpos[2]:  # it was lost beyond its goal
-                self._next_goal()
+        if not first and self._goal[0] <= self._data.qpos[2]:  # it was lost beyond its goal
+            self._next_goal(np.array([self._data.qpos[2], self._goal[1]]))
         place = np.zeros(2) if first else np.array([self._data.qpos[2], self._goal[1]])
         mujoco.mj_resetData(self._model, self._data)
         behind = SIDE / 2 + TIP_RADIUS + self.np_random.uniform(*GAP)
@@ -103,12 +102,11 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
         self._data.qpos[2:5] = place[0], place[1], self.np_random.uniform(-0.05, 0.05)
         mujoco.mj_forward(self._model, self._data)
         if first:
-            self._goal = np.zeros(2)
-            self._next_goal()
+            self._next_goal(place)
 
-    def _next_goal(self) -> None:
+    def _next_goal(self, start: NDArray[np.float64]) -> None:
         way = np.array([self._places.uniform(*AHEAD), self._places.uniform(-ASIDE, ASIDE)])
-        self._goal = self._goal + way
+        self._goal = start + way
         self._wait = PATIENCE
 
     def _move(self, action: NDArray[np.float64], regime: BlockRegime) -> str | None:
@@ -121,9 +119,10 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
             return "turned"
         if abs(gap[1]) > ESCAPED or gap[0] < -ESCAPED:
             return "lost"
-        # The next goal may lie on the other side: a block that is nearly lost is not lost by it.
-        if math.hypot(*gap) < REACHED or (self._wait <= 0 and abs(gap[1]) <= ESCAPED - ASIDE):
-            self._next_goal()
+        if math.hypot(*gap) < REACHED:
+            self._next_goal(self._goal)
+        elif self._wait <= 0:  # from the block on: goals that went on without it would be out of sight of the reward
+            self._next_goal(self._data.qpos[2:4].copy())
         return None
 
     def _turn(self) -> float:
