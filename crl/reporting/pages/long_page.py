@@ -24,6 +24,11 @@ WORSE = 0.8
 Run = Mapping[str, Any]
 
 
+def paired(run: Run, fresh: Sequence[Run]) -> Sequence[Run]:
+    """The fresh models of a run's own seed; all of them, if there are none of that seed."""
+    return [each for each in fresh if each.get("seed") == run.get("seed")] or fresh
+
+
 def speeds(run: Run, fresh: Sequence[Run]) -> list[float]:
     """Training return as a share of a fresh model's, for each ten tasks in the order of the sequence.
 
@@ -36,7 +41,8 @@ def speeds(run: Run, fresh: Sequence[Run]) -> list[float]:
     for first in range(0, len(names), TEN):
         tasks = names[first : first + TEN]
         own = sum(float(np.mean(run["curves"][task])) for task in tasks)
-        reference = np.mean([sum(float(np.mean(each["curves"][task])) for task in tasks) for each in fresh])
+        totals = [sum(float(np.mean(each["curves"][task])) for task in tasks) for each in paired(run, fresh)]
+        reference = np.mean(totals)
         shares.append(own / float(reference))
     return shares
 
@@ -56,9 +62,14 @@ def retention(runs: Sequence[Run], fresh: Sequence[Run] | None) -> list[float | 
     all_tasks, first = (float(np.mean([np.mean(end[:count]) for end in ends])) for count in (None, TEN))
     if fresh is None:
         return [all_tasks, first, None, None]
-    reference = {name: float(np.mean([run["all_tasks"][name] for run in fresh])) for name in runs[0]["curves"]}
-    worse = [sum(run["all_tasks"][name] < WORSE * each for name, each in reference.items()) for run in runs]
-    return [all_tasks, first, all_tasks / float(np.mean(list(reference.values()))), float(np.mean(worse))]
+    shares, worse = [], []
+    for run in runs:
+        alone = paired(run, fresh)
+        reference = {name: float(np.mean([each["all_tasks"][name] for each in alone])) for name in run["curves"]}
+        mine = {name: run["all_tasks"][name] for name in reference}
+        shares.append(sum(mine.values()) / sum(reference.values()))
+        worse.append(sum(mine[name] < WORSE * each for name, each in reference.items()))
+    return [all_tasks, first, float(np.mean(shares)), float(np.mean(worse))]
 
 
 def table(found: Mapping[str, Sequence[Run]]) -> Table:

@@ -40,3 +40,13 @@ def test_retention_counts_tasks_that_return_less_than_their_fresh_model() -> Non
     assert retention([run(70, 40)], fresh) == pytest.approx([55, 70, 55 / 90, 20])
     assert retention([run(81, 63)], fresh) == pytest.approx([72, 81, 72 / 90, 10])
     assert retention([run(81, 63)], None)[2:] == [None, None]
+
+
+def test_a_run_is_compared_with_the_fresh_models_of_its_own_seed() -> None:
+    run = {"seed": 1, "curves": {"a": [2.0]}, "all_tasks": {"a": 2.0}}
+    fresh = [
+        {"seed": seed, "curves": {"a": [value]}, "all_tasks": {"a": value}} for seed, value in ((0, 8.0), (1, 4.0))
+    ]
+    assert speeds(run, fresh) == [0.5]
+    assert retention([run], fresh)[2:] == [0.5, 1.0]
+    assert speeds({**run, "seed": 2}, fresh) == [2.0 / 6.0]  # there are none of its own
