@@ -2,10 +2,12 @@
 
 First every method meets four pole lengths with its default, one development seed and a small budget. The search has the
 same size for all: five values, the same four lengths. The value with the highest mean return after the last of them is
-taken. What is finished in FOLDER is not run again, and what was stopped goes on, so the same command resumes; METHODS
-and --seeds may grow from call to call.
+taken, and ten lengths are learned with it: with the same small budget, or with --full with the full one. What is
+finished in FOLDER is not run again, and what was stopped goes on, so the same command resumes; METHODS and --seeds may
+grow from call to call. Rows of the JSON file whose runs are not in FOLDER stay as they are.
 
-usage: python scripts/search_strategies.py FOLDER [METHOD ...] [--seeds 0 1 2] [--defaults | --search | --collect]
+usage: python scripts/search_strategies.py FOLDER [METHOD ...] [--seeds 541 542 543]
+           [--defaults | --search | --full | --collect]
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from typing import Any
 from crl.reporting.runs import RunRecord, read_run, run_folders
 
 Row = dict[str, Any]
+KINDS = {"defaults": "defaults", "ten": "ten", "runs": "final"}
+"""Folder of each kind of run in the JSON file: four lengths by default, ten with the small budget and with the full."""
 DEVELOPMENT = 100
 """Seed of the searches; no final run has it."""
 SEARCH = (
@@ -31,6 +35,8 @@ SEARCH = (
     "planner.rounds=1",
 )
 """Settings of a run on four lengths, those of decision 010: about a tenth of a final run's cost."""
+TEN = (f"tasks=[{','.join(map(str, range(10)))}]", *SEARCH[1:3], "evaluation.episodes=5", *SEARCH[4:])
+"""Settings of a run on all ten lengths with the search's budget: half a minute to a minute."""
 SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "clonex": ("continual.replay_weight", (0.1, 0.3, 1, 3, 10)),
@@ -76,8 +82,8 @@ STRENGTHS: dict[str, tuple[str, tuple[float, ...]]] = {
     "selected": ("continual.options.selected_gate", (0, 0.03, 0.1, 0.3, 1)),
 }
 """The setting of each method that is searched, and its five values. A-GEM has no strength: its memory is searched."""
-CONTROLS = ("single", "finetune_heads", "hypercrl", "coreset")
-"""Run with the others and not searched: the reference of learning speed, heads alone, and two rivals."""
+CONTROLS = ("single", "snapshot", "finetune", "finetune_heads", "hypercrl", "coreset", "multitask")
+"""Run with the others and not searched: the reference of learning speed, the trivial rivals, and methods of old."""
 
 
 def sweep(folder: Path, *settings: str, env: str = "cartpole_length") -> list[RunRecord]:
@@ -128,7 +134,7 @@ def searched(folder: Path, method: str) -> list[dict[str, Any]]:
 
 def best(rows: list[dict[str, Any]]) -> float:
     """The value of the highest return."""
-    return max(rows, key=lambda row: row["return"])["value"]
+    return float(max(rows, key=lambda row: row["return"])["value"])
 
 
 def final(run: RunRecord) -> dict[str, Any]:
@@ -138,17 +144,41 @@ def final(run: RunRecord) -> dict[str, Any]:
 
 
 def collect(folder: Path, out: Path) -> None:
-    """Write all that there is."""
+    """Write all that there is: what is finished in a folder, and what the file has already.
+
+    Args:
+        folder: Folder of the runs.
+        out: The JSON file. Its rows stay where the folder has no run of the same method and seed.
+    """
+    before = json.loads(out.read_text(encoding="utf-8"))["methods"] if out.is_file() else {}
     methods: dict[str, Any] = {}
     for method in (*CONTROLS, *STRENGTHS):
-        runs = [final(run) for run in finished(folder / "final" / method)]
-        four = [final(run) for run in finished(folder / "defaults" / method)]
-        rows = searched(folder, method) if method in STRENGTHS else []
-        if runs or rows or four:
-            key = STRENGTHS[method][0] if method in STRENGTHS else None
-            methods[method] = {"setting": key, "defaults": four, "search": rows, "runs": runs}
-    about = {"search_settings": SEARCH, "development_seed": DEVELOPMENT, "methods": methods}
+        old = before.get(method, {})
+        found: dict[str, Any] = {"setting": STRENGTHS[method][0] if method in STRENGTHS else None}
+        for kind, where in KINDS.items():
+            new = [final(run) for run in finished(folder / where / method)]
+            found[kind] = merged([method], {method: old.get(kind, [])}, {method: new}).get(method, [])
+        found["search"] = (searched(folder, method) if method in STRENGTHS else []) or old.get("search", [])
+        if any(found[kind] for kind in (*KINDS, "search")):
+            methods[method] = found
+    about = {"search_settings": SEARCH, "ten_settings": TEN, "development_seed": DEVELOPMENT, "methods": methods}
     out.write_text(json.dumps(about, separators=(",", ":")).replace('{"setting"', '\n{"setting"') + "\n")
+
+
+def strength(folder: Path, out: Path, method: str) -> list[str]:
+    """The setting that a method's search took: of this folder, or else of the JSON file; none for what has no search.
+
+    Raises:
+        LookupError: If the method's search is not finished.
+    """
+    if method not in STRENGTHS:
+        return []
+    rows = searched(folder, method)
+    if not rows and out.is_file():
+        rows = json.loads(out.read_text(encoding="utf-8"))["methods"].get(method, {}).get("search", [])
+    if not rows:
+        raise LookupError(f"{method}: no run of the search is finished")
+    return [f"{STRENGTHS[method][0]}={best(rows):g}"]
 
 
 def main() -> None:
@@ -156,35 +186,41 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", 1)[0])
     parser.add_argument("folder", type=Path)
     parser.add_argument("methods", nargs="*", default=[*CONTROLS, *STRENGTHS], help="all by default")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="seeds of the final runs (default: 0)")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[541], help="seeds of the runs on ten lengths")
     parser.add_argument("--out", type=Path, default=Path("docs/results/strategies.json"))
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--defaults", action="store_true", help="four lengths with each method's default, and no more")
-    what.add_argument("--search", action="store_true", help="search alone, without final runs")
+    what.add_argument("--search", action="store_true", help="search alone, without runs on ten lengths")
+    what.add_argument("--full", action="store_true", help="ten lengths with the full budget, by what was found before")
     what.add_argument("--collect", action="store_true", help="run nothing, and collect what is finished")
     chosen = parser.parse_args()
     if unknown := set(chosen.methods) - {*CONTROLS, *STRENGTHS}:
         parser.error(f"no method is called {', '.join(sorted(unknown))}: add it to STRENGTHS")
-    seeds = f"seed={','.join(map(str, chosen.seeds))}"
     for method in () if chosen.collect else chosen.methods:
-        sweep(chosen.folder / "defaults" / method, f"continual={method}", f"seed={DEVELOPMENT}", *SEARCH)
-        collect(chosen.folder, chosen.out)
-        setting = []
-        if chosen.defaults:
-            continue
-        if method in STRENGTHS:
-            key, values = STRENGTHS[method]
-            tried = f"{key}={','.join(f'{value:g}' for value in values)}"
-            where = chosen.folder / "search" / method
-            sweep(where, f"continual={method}", tried, f"seed={DEVELOPMENT}", *SEARCH)
-            if not (rows := searched(chosen.folder, method)):
-                print(f"{method}: no run of the search is finished", file=sys.stderr)
-                continue
-            setting = [f"{key}={best(rows):g}"]
-        if not chosen.search:
-            sweep(chosen.folder / "final" / method, "profile=full", f"continual={method}", seeds, *setting)
+        method_runs(chosen, method)
         collect(chosen.folder, chosen.out)
     collect(chosen.folder, chosen.out)
+
+
+def method_runs(chosen: argparse.Namespace, method: str) -> None:
+    """All runs of a method that are asked for and missing."""
+    if chosen.defaults:
+        sweep(chosen.folder / "defaults" / method, f"continual={method}", f"seed={DEVELOPMENT}", *SEARCH)
+        return
+    if method in STRENGTHS and not chosen.full:
+        key, values = STRENGTHS[method]
+        tried = f"{key}={','.join(f'{value:g}' for value in values)}"
+        sweep(chosen.folder / "search" / method, f"continual={method}", tried, f"seed={DEVELOPMENT}", *SEARCH)
+    if chosen.search:
+        return
+    try:
+        setting = strength(chosen.folder, chosen.out, method)
+    except LookupError as error:
+        print(error, file=sys.stderr)
+        return
+    kind, budget = ("final", ("profile=full",)) if chosen.full else ("ten", TEN)
+    seeds = f"seed={','.join(map(str, chosen.seeds))}"
+    sweep(chosen.folder / kind / method, f"continual={method}", seeds, *budget, *setting)
 
 
 if __name__ == "__main__":

@@ -134,7 +134,8 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
     singles = groups[REFERENCE]
     curved = [run for run in singles if run.results.get("episodes")]
     four = {name: kept(found["defaults"]) for name, found in new["methods"].items() if found["defaults"]}
-    lacking = [name for name in compositions() if name not in ten]
+    small = {name: kept(found["ten"]) for name, found in new["methods"].items() if found.get("ten")}
+    lacking = [name for name in compositions() if name not in ten and name not in small]
     without = [name for name in lacking if name not in four]
     lines = [
         "# All retention strategies on pole lengths",
@@ -167,8 +168,14 @@ def strategies_page(target: Path, *, remarks: Path) -> Path:
         lines += ["", f"No run on ten lengths yet: {_listed(lacking)}.", ""]
     if without:
         lines += [f"Of these, no run on four lengths either: {_listed(without)}.", ""]
+    if small:
+        about = f"{counted(sum(map(len, small.values())), 'run')}, each method with the strength that its search took "
+        about += "(below). The controls and rivals have their defaults"
+        lines += _small("Ten lengths, small budget", about, small, zero, new["ten_settings"])
     if four:
-        lines += _four(four, zero, new)
+        about = f"One run each with the defaults, seed {new['development_seed']}"
+        lines += _small("Four lengths, small budget", about, four, zero, new["search_settings"])
+        lines += ["", "One seed of a small budget shows no order among methods that are near each other."]
     composed = target / "compositions.json"
     if composed.is_file():
         by_hand = json.loads(composed.read_text(encoding="utf-8"))
@@ -185,18 +192,16 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names)
 
 
-def _four(four: Groups, zero: Mapping[str, float], new: Mapping[str, Any]) -> list[str]:
-    """The section of the runs on four lengths."""
-    groups, problems = comparable(four)
+def _small(title: str, about: str, runs: Groups, zero: Mapping[str, float], settings: Sequence[str]) -> list[str]:
+    """A section of runs with the small budget of the searches."""
+    groups, problems = comparable(runs)
     singles = list(groups.get(REFERENCE, ()))
-    runs = [run for each in groups.values() for run in each]
+    made = [run for each in groups.values() for run in each]
     return [
         "",
-        "## Four lengths, small budget",
+        f"## {title}",
         "",
-        f"One run each with the defaults, seed {new['development_seed']}, {commits(runs)}: "
-        f"`{' '.join(new['search_settings'])}`. One seed of a small budget shows no order among methods that are near "
-        "each other.",
+        f"{about}, {commits(made)}: `crl train env=cartpole_length {' '.join(settings)}`.",
         "",
         *markdown(table(groups, scale(groups, zero, singles), singles)),
         *(f"- {problem}" for problem in problems),
