@@ -20,7 +20,7 @@ PERIOD = 0.05
 Env = gymnasium.Env[Any, Any]
 
 
-def describe(env: Env, name: str) -> dict[str, Any]:
+def describe(env: Env, name: str, repeat: int = 1) -> dict[str, Any]:
     """The description of a task, as an environment of one's own gives it (docs/how-to/own_environment.md).
 
     The reward and the end of an episode are said to be learned, since nobody gives them as functions.
@@ -28,6 +28,7 @@ def describe(env: Env, name: str) -> dict[str, Any]:
     Args:
         env: The environment, with a flat observation of numbers.
         name: Name of the task.
+        repeat: How often each action is repeated.
 
     Raises:
         ForeignError: The observation is a picture or holds things that are no numbers, or actions can not be
@@ -39,8 +40,8 @@ def describe(env: Env, name: str) -> dict[str, Any]:
     middle = np.clip(np.zeros_like(low), low, high)
     return {
         "name": name,
-        "control_period": _period(env),
-        "episode_steps": _episode_steps(env),
+        "control_period": repeat * _period(env),
+        "episode_steps": math.ceil(_episode_steps(env) / repeat),
         "observation": _observation(env),
         "action": [
             {"name": f"action_{i}", "unit": "1", "low": float(low[i]), "high": float(high[i])} for i in range(len(low))

@@ -22,6 +22,8 @@ NAMESPACES = "crl.namespaces"
 """Entry points by a namespace of Gymnasium's ids: functions without arguments that register its environments."""
 BODY = ("body", "joint", "geom", "actuator", "option")
 """First parts of the paths of what a simulated body has: ``body.pole.mass``."""
+REPEAT = "action.repeat"
+"""What varies how often each action is repeated."""
 HERE = "python:"
 """Beginning of the names of sequences that exist in this process alone."""
 
@@ -52,30 +54,47 @@ def make_varied(env_id: str, arguments: Mapping[str, Any], name: str, render_mod
 
     Args:
         env_id: Id in Gymnasium's registry.
-        arguments: Arguments of its constructor; those with a dot are paths in its simulated body.
+        arguments: Arguments of its constructor; those with a dot are paths in its simulated body, and
+            ``action.repeat`` is the number of steps that each action is kept for.
         name: Name of the task.
         render_mode: ``None`` or ``"rgb_array"``.
 
     Raises:
-        ForeignError: It can't be a task, or its body has no such part.
+        ForeignError: It can't be a task, or its body has no such part, or its actions can't be repeated.
     """
     body = {key: value for key, value in arguments.items() if key.partition(".")[0] in BODY and "." in key}
-    options = {key: value for key, value in arguments.items() if key not in body}
+    options = {key: value for key, value in arguments.items() if key not in body and key != REPEAT}
     if render_mode is not None:
         options["render_mode"] = render_mode
     env = gymnasium.make(env_id, disable_env_checker=True, **options)
     try:
         for path, value in body.items():
             load_plugin(VARIATIONS, "mujoco", "way to vary a body")(env, path, value)
-        return described(env, name)
+        return described(env, name, arguments.get(REPEAT))
     except BaseException:
         env.close()
         raise
 
 
-def described(env: Env, name: str) -> Env:
-    """The environment with a description around it, unless it or one of its wrappers has one."""
-    return env if env.has_wrapper_attr("task") and env.has_wrapper_attr("reward") else Described(env, name)
+def described(env: Env, name: str, repeat: int | None = None) -> Env:
+    """The environment with a description around it, unless it or one of its wrappers has one.
+
+    Args:
+        env: The environment.
+        name: Name of the task.
+        repeat: Steps that each action is kept for; ``None``: not asked for.
+
+    Raises:
+        ForeignError: It can't be a task; or it describes itself, and its actions are to be repeated.
+    """
+    if not (env.has_wrapper_attr("task") and env.has_wrapper_attr("reward")):
+        return Described(env, name, 1 if repeat is None else repeat)
+    if repeat is not None:
+        raise ForeignError(
+            f"{REPEAT}={repeat}: this environment describes its task itself, with a control period",
+            "repeat the action in its step(), and give the longer period",
+        )
+    return env
 
 
 def lend(given: Sequence[Given]) -> str:

@@ -160,6 +160,41 @@ def test_paths_that_lead_nowhere_are_refused(path: str) -> None:
         load_sequence(with_variations("gym:InvertedPendulum-v5", {path: [1]})).spec(0)
 
 
+def test_an_action_is_repeated_and_what_it_pays_is_added_up() -> None:
+    plain, repeated = (
+        load_sequence(name).make(0) for name in ("gym:tests/Goal-v0", 'gym:tests/Goal-v0?{"action.repeat":3}')
+    )
+    plain.reset(seed=3)
+    repeated.reset(seed=3)
+    action = np.array([-1.0])
+    for _ in range(5):  # 16 steps of an episode are five of three, and one more
+        steps = [plain.step(action) for _ in range(3)]
+        seen, reward, terminated, truncated, _ = repeated.step(action)
+        np.testing.assert_array_equal(seen, steps[-1][0])
+        assert reward == pytest.approx(sum(step[1] for step in steps))
+        assert not (terminated or truncated)
+    assert repeated.step(action)[3]
+    specs = [load_sequence(name).spec(0) for name in ("gym:tests/Goal-v0", 'gym:tests/Goal-v0?{"action.repeat":3}')]
+    assert [(round(spec.control_period, 6), spec.episode_steps) for spec in specs] == [(0.1, 16), (0.3, 6)]
+
+
+def test_a_repeated_action_ends_with_the_episode() -> None:
+    env = load_sequence('gym:tests/Goal-v0?{"action.repeat":40}').make(0)
+    env.reset(seed=3)
+    goal = env.unwrapped
+    assert isinstance(goal, Goal)
+    goal.at, goal.goal = np.array([-0.6]), np.array([0.6])
+    _, reward, terminated, truncated, _ = env.step(np.array([1.0]))
+    assert terminated and not truncated and goal.steps == 4
+    assert reward == pytest.approx(-0.9 - 0.6 - 0.3)
+
+
+@pytest.mark.parametrize("repeat", ["0", "-2", "1.5", "true", '"two"'])
+def test_an_action_is_repeated_a_whole_number_of_times(repeat: str) -> None:
+    with pytest.raises(CrlError, match="whole number"):
+        load_sequence(f'gym:tests/Goal-v0?{{"action.repeat":{repeat}}}').make(0)
+
+
 def test_a_heavier_pole_falls_otherwise() -> None:
     made = [load_sequence(POLES).make(index) for index in (0, 1)]
     for env in made:
