@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium
@@ -19,6 +19,7 @@ from crl.adaptation.identification.simulator import ChannelRegimes
 from crl.adaptation.nominal_model import NominalModel
 from crl.adaptation.refiners.making import TRACKING
 from crl.adaptation.refiners.tracking import TrackingRefiner
+from crl.api.given import Step, arrays, numbers, stepped, whole
 from crl.api.overrides import overrides
 from crl.api.spaces import action_spec
 from crl.config import Config
@@ -27,7 +28,6 @@ from crl.dynamics.features import FeatureMap
 from crl.errors import SettingsError
 from crl.types import Array, ObservationField, ObservationSpec, Told, untold
 
-Step = Callable[[Tensor, Tensor], Tensor]
 METHODS = ("afm", "afm_learned", "inverse", "box")
 LEAST_SCALE = 1e-6
 """Deviation of an element that never changes."""
@@ -70,7 +70,8 @@ def adapt(
     Raises:
         SettingsError: A setting or the method is unknown or out of range.
         CrlError: There are fewer than 100 transitions, or residuals are not finite.
-        ValueError: A shape is wrong, or the action space is not a finite box with one dimension.
+        ValueError: A shape is wrong, also that of what the model returns; something is no number or no function; or
+            the action space is not a finite box with one dimension.
 
     Source: Murillo-Gonzalez and Liu, *Action Flow Matching for Continual Robot Learning*, RSS 2025.
     """
@@ -78,7 +79,7 @@ def adapt(
     spec = action_spec(action_space)
     seen, executed, after = _checked(data, spec.size)
     features = _features(seen.shape[1], angles)
-    nominal = NominalModel(_changes(model, features))
+    nominal = NominalModel(_changes(stepped(model), features))
     residuals = features.change(seen, after)
     scale = residuals.std(dim=0).clamp_min(LEAST_SCALE)
     with torch.no_grad():
@@ -124,9 +125,9 @@ class ActionRefiner:
         """The action [A] to send in place of a planned one [A]: the same one while the body is as its model.
 
         Raises:
-            ValueError: The action has another shape.
+            ValueError: The action has another shape, or is not finite: then send what is safe.
         """
-        return self._refiner.refine(self._row("an action", action, self._refiner.action.size))
+        return self._refiner.refine(self._row("an action", action, self._refiner.action.size, finite=True))
 
     def observe(self, observation: NDArray[Any], executed: NDArray[Any], next_observation: NDArray[Any]) -> None:
         """Take note of one step: observation [S], the action that was really sent [A], and the next observation [S].
@@ -158,16 +159,16 @@ class ActionRefiner:
         """The command [A] that the body is believed to make of an action [A].
 
         Raises:
-            ValueError: The action has another shape.
+            ValueError: The action has another shape, or is not finite.
         """
-        sent = torch.from_numpy(self._row("an action", action, self._refiner.action.size))
+        sent = torch.from_numpy(self._row("an action", action, self._refiner.action.size, finite=True))
         with torch.no_grad():
             command: Array = self._refiner.nominal_command(sent).numpy().astype(np.float32)
         return command
 
     @staticmethod
-    def _row(what: str, values: NDArray[Any], size: int) -> Array:
-        row = np.array(values, np.float32)  # a copy: who gave it may use it again
+    def _row(what: str, values: NDArray[Any], size: int, *, finite: bool = False) -> Array:
+        row = numbers(what, values, finite=finite)  # a copy: who gave it may use it again
         if row.shape != (size,):
             raise ValueError(f"{what} has the shape ({size},), not {row.shape}")
         return row
@@ -180,8 +181,9 @@ def _config(method: str, seed: int, settings: Mapping[str, Any]) -> Config:
 
 
 def _features(size: int, angles: Sequence[int]) -> FeatureMap:
+    angles = [whole("an index among the angles", index, least=-size) for index in angles]
     if not all(0 <= index < size for index in angles):
-        raise ValueError(f"angles are {list(angles)}: give indices from 0 to {size - 1}")
+        raise ValueError(f"angles are {angles}: give indices from 0 to {size - 1}")
     fields = (ObservationField(str(i), "1", "angle" if i in angles else "linear") for i in range(size))
     return FeatureMap(ObservationSpec(tuple(fields)))
 
@@ -196,8 +198,8 @@ def _changes(model: Step, features: FeatureMap) -> Step:
 
 
 def _checked(data: tuple[NDArray[Any], NDArray[Any], NDArray[Any]], actions: int) -> tuple[Tensor, Tensor, Tensor]:
-    seen, executed, after = (torch.from_numpy(np.array(part, np.float32)) for part in data)
-    if seen.ndim != 2 or after.shape != seen.shape or executed.shape != (len(seen), actions):
+    seen, executed, after = arrays(("observations", "actions", "next observations"), data)
+    if seen.ndim != 2 or not seen.shape[1] or after.shape != seen.shape or executed.shape != (len(seen), actions):
         raise ValueError(
             f"data are observations (N, S), actions (N, {actions}) and next observations (N, S), "
             f"not {tuple(seen.shape)}, {tuple(executed.shape)} and {tuple(after.shape)}"

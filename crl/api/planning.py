@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import gymnasium
@@ -10,13 +9,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from crl.api.given import Step, function, numbers, shape_of, stepped, whole
 from crl.api.overrides import overrides
 from crl.api.spaces import action_spec
 from crl.config.asking.composing import compose
 from crl.planning.planner import make_planner
 from crl.types import Array, Reward
 
-Step = Callable[[Tensor, Tensor], Tensor]
+MOST_SEED = 2**31 - 1
 
 
 def plan(
@@ -38,7 +38,7 @@ def plan(
         observation: Where to begin, [S].
         action_space: Finite range of the actions.
         planner: ``icem``, ``cem``, ``mppi``, ``random_shooting``, or ``package.module:Name``.
-        seed: Seed of the samples.
+        seed: Seed of the samples, from 0 to 2**31 - 1.
         settings: The planner's settings, such as ``samples=128, horizon=20``.
 
     Returns:
@@ -47,17 +47,19 @@ def plan(
     Raises:
         SettingsError: A setting is unknown or out of range.
         PlanningFailed: No sampled sequence has a finite return.
-        ValueError: The action space is not a finite box with one dimension, or the model or the reward returns
-            something of another shape.
+        ValueError: The action space is not a finite box with one dimension, the observation or the seed is no such
+            thing, or the model or the reward is no function or returns something of another shape.
     """
     spec = action_spec(action_space)
     config = compose(overrides({"planner": planner, **{f"planner.{key}": value for key, value in settings.items()}}))
     made = make_planner(config.planner, spec)
-    start = torch.as_tensor(observation, dtype=torch.float32)
-    if start.ndim != 1:
+    start = torch.from_numpy(numbers("an observation", observation))
+    if start.ndim != 1 or not len(start):
         raise ValueError(f"an observation has one dimension, not the shape {tuple(start.shape)}")
+    function("reward", reward)
+    samples = torch.Generator().manual_seed(whole("seed", seed, most=MOST_SEED))
     with torch.inference_mode():
-        found = made.plan(_unrolled(model), _judged(reward), start, torch.Generator().manual_seed(seed))
+        found = made.plan(_unrolled(stepped(model)), _judged(reward), start, samples)
     result: Array = found.actions.numpy().copy()
     return result
 
@@ -67,17 +69,11 @@ def _judged(reward: Reward) -> Reward:
 
     def judge(observation: Any, action: Any, after: Any) -> Any:
         paid, steps = reward(observation, action, after), after.shape[:-1]
-        if not isinstance(paid, Tensor) or paid.shape != steps:
-            raise ValueError(f"reward must return a tensor of shape {tuple(steps)}, not {_shape(paid)}")
+        if not isinstance(paid, Tensor) or paid.shape != steps or paid.is_complex():
+            raise ValueError(f"reward must return a real tensor of shape {tuple(steps)}, not {shape_of(paid)}")
         return paid
 
     return judge
-
-
-def _shape(value: object) -> str:
-    if isinstance(value, Tensor):
-        return f"a tensor of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
 
 
 def _unrolled(model: Step) -> Step:
@@ -86,10 +82,7 @@ def _unrolled(model: Step) -> Step:
     def rollout(observation: Tensor, actions: Tensor) -> Tensor:
         states = [observation.expand(len(actions), -1)]
         for step in range(actions.shape[1]):
-            after = model(states[-1], actions[:, step])
-            if not isinstance(after, Tensor) or after.shape != states[-1].shape:
-                raise ValueError(f"model must return {_shape(states[-1])}, not {_shape(after)}")
-            states.append(after)
+            states.append(model(states[-1], actions[:, step]))
         return torch.stack(states, dim=1)
 
     return rollout

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, SupportsIndex
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from crl.api.given import arrays, numbers, whole
 from crl.api.overrides import overrides
 from crl.config import Config
 from crl.config.asking.composing import compose
@@ -32,7 +33,7 @@ def strategy(
     *,
     inputs: int,
     outputs: int,
-    hidden: Sequence[int] = (64, 64),
+    hidden: Sequence[int] | int = (64, 64),
     seed: int = 0,
     settings: dict[str, Any] | None = None,
 ) -> TaskRegression:
@@ -48,9 +49,12 @@ def strategy(
 
     Raises:
         SettingsError: A setting is unknown or out of range.
+        ValueError: ``inputs`` or ``outputs`` is no whole number of at least 1.
     """
-    given = {"continual": name, "dynamics.hidden": list(hidden), "seed": seed, **(settings or {})}
-    return TaskRegression(compose(overrides(given)), inputs, outputs)
+    sizes = whole("inputs", inputs, least=1), whole("outputs", outputs, least=1)
+    layers = hidden if isinstance(hidden, int) else list(hidden)  # one layer may be a number, as in a setting
+    given = {"continual": name, "dynamics.hidden": layers, "seed": seed, **(settings or {})}
+    return TaskRegression(compose(overrides(given)), *sizes)
 
 
 class TaskRegression:
@@ -81,7 +85,7 @@ class TaskRegression:
         """Tasks that were begun, in their order."""
         return list(self._normalisers)
 
-    def fit(self, task: int, data: tuple[NDArray[Any], NDArray[Any]], steps: int = 1000) -> float:
+    def fit(self, task: SupportsIndex, data: tuple[NDArray[Any], NDArray[Any]], steps: SupportsIndex = 1000) -> float:
         """Learn a task; when another one begins, this one counts as finished.
 
         Args:
@@ -93,23 +97,23 @@ class TaskRegression:
             Mean squared error over the data after learning, in the units of y.
 
         Raises:
-            ValueError: The data have another shape, or hold a number that is not finite; or a number is negative.
+            ValueError: The data have another shape, or hold a number that is not finite; or ``task`` or ``steps`` is
+                no whole number, or negative. Nothing was begun then.
         """
         x, y = self._checked(data)
-        if task < 0 or steps < 0:
-            raise ValueError(f"task is {task} and steps is {steps}: neither can be negative")
-        if task != self._current:
+        number, count = whole("task", task), whole("steps", steps)
+        if number != self._current:
             self.finish()
-            self._begin(task, x, y)
+            self._begin(number, x, y)
         rows = Windows(x, x.new_empty(1, len(x), 0), y.unsqueeze(0))
         self._rows = rows
-        members = self.strategy.network_of(task).ensemble
+        members = self.strategy.network_of(number).ensemble
         final = self.config.learning.lr_final
-        for step in range(steps):
-            self.strategy.scale_lr(1 - (1 - final) * step / steps)
+        for step in range(count):
+            self.strategy.scale_lr(1 - (1 - final) * step / count)
             drawn = rows.draw(self.config.learning.batch * members, self._batches)
-            self.strategy.step(self._loss(task, drawn))
-        return float(np.square(self.predict(task, x.numpy()) - y.numpy()).mean())
+            self.strategy.step(self._loss(number, drawn))
+        return float(np.square(self.predict(number, x.numpy()) - y.numpy()).mean())
 
     def finish(self) -> None:
         """Finish the current task: from now on it is protected."""
@@ -117,22 +121,23 @@ class TaskRegression:
             self.strategy.end_task(self._rows)
         self._current = self._rows = None
 
-    def predict(self, task: int, x: NDArray[Any]) -> Array:
+    def predict(self, task: SupportsIndex, x: NDArray[Any]) -> Array:
         """Predictions [N, outputs] of a task for x [N, inputs] (mean over the ensemble).
 
         Raises:
             CrlError: The task was not learned.
-            ValueError: x has another shape.
+            ValueError: x has another shape or is no numbers, or the task is no whole number.
         """
-        if task not in self._normalisers:
-            raise CrlError(f"task {task} was not learned", f"learned so far: {self.tasks or 'none'}")
-        of_x, of_y = self._normalisers[task]
-        given = torch.as_tensor(x, dtype=torch.float32)
+        number = whole("task", task)
+        if number not in self._normalisers:
+            raise CrlError(f"task {number} was not learned", f"learned so far: {self.tasks or 'none'}")
+        of_x, of_y = self._normalisers[number]
+        given = torch.from_numpy(numbers("x", x))
         if given.ndim != 2 or given.shape[1] != self._sizes[0]:
             raise ValueError(f"x is (N, {self._sizes[0]}), not {tuple(given.shape)}")
         read = (given - of_x.mean) / of_x.std
         with torch.inference_mode():
-            out = self.strategy.network_of(task).forward(self.strategy.weights(task), read.unsqueeze(0))
+            out = self.strategy.network_of(number).forward(self.strategy.weights(number), read.unsqueeze(0))
             found: Array = (out.mean(dim=0) * of_y.std + of_y.mean).numpy()
         return found
 
@@ -180,7 +185,7 @@ class TaskRegression:
         self.strategy.begin_task(task)
 
     def _checked(self, data: tuple[NDArray[Any], NDArray[Any]]) -> tuple[Tensor, Tensor]:
-        x, y = (torch.as_tensor(np.asarray(part), dtype=torch.float32) for part in data)
+        x, y = arrays(("x", "y"), data)
         inputs, outputs = self._sizes
         if x.ndim != 2 or y.ndim != 2 or x.shape[1] != inputs or y.shape != (len(x), outputs) or not len(x):
             raise ValueError(

@@ -315,7 +315,9 @@ class Belief:
             self._enter(known)
         elif not kept and entry.transitions >= self.config.hopeless:
             self._drop(entry.index)
+            self.memory.rest()
             self._changed = self.now
+            self.phase = Phase.BRIDGED
             self._fresh()
 
     def _open(self, nearest: int, steps: Steps) -> None:

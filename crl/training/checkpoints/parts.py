@@ -43,10 +43,12 @@ class Unchanged:
     Attributes:
         folder: The folder of that checkpoint.
         places: Where in it each large array is, by the array's name.
+        links: Whether the disk linked when it was last asked to.
     """
 
     folder: Path | None = None
     places: Mapping[str, Place] = field(default_factory=dict)
+    links: bool = True
 
     def split(self, arrays: Iterable[StoredArray]) -> tuple[list[StoredArray], list[StoredArray]]:
         """Tell what changed from what did not.
@@ -95,8 +97,9 @@ class Unchanged:
         return records, places, written
 
     def size(self, still: Iterable[StoredArray]) -> int:
-        """Bytes that :meth:`put` writes on a disk that can link: arrays that have no file of their own yet."""
-        return sum(_size(safetensors_parts([one])) for one in still if self.places[one.name].file == ARRAYS)
+        """Bytes that :meth:`put` writes: arrays that have no file of their own yet, and all if the disk can't link."""
+        written = (one for one in still if not self.links or self.places[one.name].file == ARRAYS)
+        return sum(_size(safetensors_parts([one])) for one in written)
 
     def _holds(self, one: StoredArray) -> bool:
         """Whether the checkpoint before has this array; its own file must be whole, since it would be linked."""
@@ -119,9 +122,10 @@ class Unchanged:
             return False
         try:
             os.link(self.folder / name, folder / name)
+            self.links = True
         except OSError:
-            return False
-        return True
+            self.links = False
+        return self.links
 
 
 def placed(arrays: Iterable[StoredArray], parts: Parts) -> dict[str, Place]:

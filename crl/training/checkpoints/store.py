@@ -154,14 +154,14 @@ class CheckpointStore:
             ARRAYS: safetensors_parts(changed),
             TREE: [json.dumps(tree, allow_nan=False, separators=(",", ":")).encode()],
         }
-        needed = sum(memoryview(part).nbytes for parts in files.values() for part in parts) + self._before.size(still)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._remove_leftovers()
             path, kept = self._write(step, files, still, revision)
         except OSError as error:
-            raise self._explain(error, step, needed) from error
-        self._before = Unchanged(path, {**placed(changed, files[ARRAYS]), **kept})
+            needed = sum(memoryview(part).nbytes for parts in files.values() for part in parts)
+            raise self._explain(error, step, needed + self._before.size(still)) from error
+        self._before = Unchanged(path, {**placed(changed, files[ARRAYS]), **kept}, self._before.links)
         self._prune(path)
         return path
 

@@ -115,3 +115,34 @@ def test_bad_input_is_named() -> None:
         refiner.observe(np.zeros(2), np.zeros(2), np.zeros(3))
     refiner.observe(np.full(3, np.nan), np.zeros(2), np.zeros(3))
     assert not refiner.active
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"model": None}, "model must be a function"),
+        ({"model": lambda o, a: o[:1]}, "model must return a tensor of shape"),
+        ({"model": lambda o, a: o[:, :1]}, "model must return a tensor of shape"),
+        ({"model": lambda o, a: o.numpy()}, "not a ndarray"),
+        ({"data": None}, "3 arrays: observations, actions, next observations"),
+        ({"data": (np.zeros((120, 3)), np.zeros((120, 2)))}, "3 arrays"),
+        ({"data": (np.zeros((120, 0)), np.zeros((120, 2)), np.zeros((120, 0)))}, r"observations \(N, S\)"),
+        ({"data": ("a", "b", "c")}, "observations must be real numbers"),
+        ({"angles": [0.5]}, "an index among the angles must be a whole number"),
+        ({"angles": ["0"]}, "an index among the angles must be a whole number"),
+        ({"action_space": gymnasium.spaces.Box(-1.0, 1.0, (0,))}, "an element or more"),
+    ],
+)
+def test_what_does_not_fit_is_named_before_anything_is_fitted(wrong: dict[str, Any], said: str) -> None:
+    given = {"model": model, "data": drive(120, (1.0, 1.0), 0), "action_space": SPACE, "method": "box", **wrong}
+    with pytest.raises(ValueError, match=said):
+        crl.adapt(**given)
+
+
+def test_an_action_that_is_not_finite_is_never_passed_on() -> None:
+    refiner = crl.adapt(model, drive(120, (1.0, 1.0), 0), SPACE, method="box", angles=[2])
+    for ask in (refiner.refine, refiner.effective):
+        for wrong in ([np.nan, 0.0], [0.0, np.inf], [None, 0.0]):
+            with pytest.raises(ValueError, match="an action must be"):
+                ask(wrong)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(refiner.refine(np.array([0.5, 0.0])), np.array([0.5, 0.0], np.float32))

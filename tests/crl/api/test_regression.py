@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -70,9 +72,9 @@ def test_bad_data_are_named() -> None:
         learner.fit(0, (x[:0], y[:0]))
     with pytest.raises(ValueError, match="not finite"):
         learner.fit(0, (x, y * np.nan))
-    with pytest.raises(ValueError, match="neither can be negative"):
+    with pytest.raises(ValueError, match="task is -1"):
         learner.fit(-1, (x, y))
-    with pytest.raises(ValueError, match="neither can be negative"):
+    with pytest.raises(ValueError, match="steps is -1"):
         learner.fit(0, (x, y), steps=-1)
     learner.fit(0, (x.tolist(), y.tolist()), steps=1)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"x is \(N, 2\), not \(4, 1\)"):
@@ -81,3 +83,51 @@ def test_bad_data_are_named() -> None:
         learner.predict(3, x)
     with pytest.raises(CrlError, match="did you mean 'hypercrl'"):
         crl.strategy("hypercrll", inputs=2, outputs=2)
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 2.5, "2", None])
+@pytest.mark.parametrize("size", ["inputs", "outputs"])
+def test_sizes_are_whole_numbers_of_at_least_one(size: str, wrong: Any) -> None:
+    with pytest.raises(ValueError, match=f"{size} "):
+        crl.strategy("finetune", **{"inputs": 2, "outputs": 2, size: wrong})
+
+
+def test_one_hidden_layer_may_be_a_number() -> None:
+    assert crl.strategy("finetune", inputs=2, outputs=2, hidden=8).config.dynamics.hidden == [8]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"task": 1.5}, "task must be a whole number"),
+        ({"task": "1"}, "task must be a whole number"),
+        ({"task": None}, "task must be a whole number"),
+        ({"steps": 2.5}, "steps must be a whole number"),
+        ({"steps": None}, "steps must be a whole number"),
+        ({"data": None}, "2 arrays: x, y"),
+        ({"data": np.zeros((4, 2))}, "2 arrays: x, y"),
+        ({"data": (np.full((4, 2), None), np.zeros((4, 2)))}, "x must be real numbers"),
+        ({"data": (np.zeros((4, 2)), np.full((4, 2), 1j))}, "y must be real numbers"),
+        ({"data": ([[0.0, 1.0], [1.0]], np.zeros((2, 2)))}, "x can't be read as an array"),
+    ],
+)
+def test_what_is_refused_leaves_everything_as_it_was(wrong: dict[str, Any], said: str) -> None:
+    learner, spared = (crl.strategy("hypercrl", inputs=2, outputs=2) for _ in range(2))
+    for one in (learner, spared):
+        one.fit(0, data(0), steps=1)
+    with pytest.raises(ValueError, match=said):
+        learner.fit(**{"task": 1, "data": data(1), "steps": 1, **wrong})
+    assert learner.tasks == [0]
+    for one in (learner, spared):
+        one.fit(0, data(0), steps=2)
+    found, wanted = (one.predict(0, data(0)[0]) for one in (learner, spared))
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("name", ["hypercrl", "ewc", "pnn"])
+def test_tasks_may_be_numbers_of_numpy(name: str) -> None:
+    learner = crl.strategy(name, inputs=2, outputs=2)
+    for task in np.arange(2):
+        learner.fit(task, data(int(task)), steps=np.int64(1))
+    assert [type(task) for task in learner.tasks] == [int, int]
+    assert learner.predict(np.int64(1), np.zeros((1, 2))).shape == (1, 2)

@@ -12,6 +12,7 @@ from crl.memory.models.memory import NOMINAL
 from crl.memory.models.regime import Standing
 from crl.memory.recall.phase import Phase
 from tests.crl.memory.unicycle import BOX, belief_of, drive, error, gains, live, squared
+from tests.crl.states import differences
 
 EACH = pytest.mark.parametrize("kind", KINDS)
 NOMINAL_BODY, FLIPPED = gains(1, 1), gains(1, -1)
@@ -153,3 +154,27 @@ def test_the_transition_of_two_regimes_is_left_out_where_the_command_before_is_r
         found.append(error(belief, FLIPPED, 3))
         assert belief.alarms == 1
     assert found[1] < 0.05 < found[0]
+
+
+@pytest.mark.parametrize("learning", [0, 4])
+@EACH
+def test_a_hopeless_regime_that_is_dropped_while_it_is_open_leaves_nothing(kind: str, learning: int) -> None:
+    belief = belief_of(kind)
+    live(belief, NOMINAL_BODY, 30, 1)
+    generator = torch.Generator().manual_seed(2)
+    steps = drive(FLIPPED, 200, 2)
+    for observation, action in zip(steps.observation, steps.action, strict=True):
+        opened = belief.opening
+        belief.observe(observation, action, 0.3 * torch.randn(3, generator=generator))
+        if belief.events[-1][1] == "dropped" and belief.events[-1][0] == belief.now and belief.phase is not Phase.KNOWN:
+            break
+        belief.learn(learning, generator)
+    else:
+        raise AssertionError("no regime was dropped while it was open")
+    assert opened is not None
+    assert belief.opening is None
+    assert belief.phase is Phase.BRIDGED
+    assert belief.memory.order == [NOMINAL]
+    left = belief.memory.state_dict()
+    belief.memory.rest()
+    assert not differences(left, belief.memory.state_dict())

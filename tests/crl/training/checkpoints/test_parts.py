@@ -137,6 +137,28 @@ def test_a_disk_without_links_gets_the_file_again(tmp_path: Path, monkeypatch: p
     holds(store, paths[2], state(1, 2))
 
 
+def test_a_full_disk_without_links_is_told_all_that_a_checkpoint_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What would be linked elsewhere is written again, so it counts."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    def full(*_: Any) -> Any:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "link", refuse)
+    store = CheckpointStore(tmp_path, keep=3)
+    for step in range(3):
+        store.save(step, state(1, step))
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(CheckpointError) as caught:
+        store.save(3, state(1, 3))
+    told = int(str(caught.value).split("needs ")[1].split(" bytes")[0].replace(",", ""))
+    assert 3 * LARGE < told < 3 * LARGE + 3000
+
+
 @pytest.mark.parametrize("damage", ["a byte", "cut", "gone"])
 def test_a_damaged_file_is_named_and_never_linked_again(tmp_path: Path, damage: str) -> None:
     store = CheckpointStore(tmp_path / "checkpoints", keep=3)
