@@ -3,6 +3,9 @@
 What is finished in FOLDER is not lived again, and a life that was stopped goes on; so the same command resumes. Lives
 of other seeds stay in the JSON file.
 
+The arm "still" is no robot: it gives the safe action at every step, in the regimes and with the goals of the seed's
+life. What another arm has beyond its reward was earned.
+
 usage: python scripts/measure_lives.py FOLDER OUT.json --seeds 11 12 13 --fit 0 --steps 3000 [--arms oracle networks]
        [--env cartpole_life] [--regimes 200]
 """
@@ -13,10 +16,20 @@ import argparse
 import json
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from crl.adaptation.base import Belief
+from crl.config.asking.composing import compose
+from crl.sequences import load_sequence
+from crl.training.lives.record import LifeRecord, LivedStep
 from crl.training.lives.searching import searched
+from crl.training.lives.stage import life_sequence
+from crl.training.runs.provenance import commit
 
 ARMS = {
     "oracle": ("refiner=oracle",),
@@ -32,11 +45,40 @@ ARMS = {
 }
 """Who lives: an oracle, a memory that is told the regime, the memories, identification without a memory, and online
 learning alone."""
+STILL = "still"
 KEPT = (
     *("seed", "steps", "waypoints", "cross_track", "right", "reward", "visits", "returns", "returned", "recalled"),
     *("recalls", "false_alarms", "unchanged", "crashes", "known", "by_regime", "ms", "goal_distance", "learning"),
     *("bytes", "served", "serves"),
 )
+
+
+def stood_still(env: str, seed: int, steps: int, regimes: int | None = None) -> dict[str, Any]:
+    """A life in which every action is the safe one: a row without what only an agent has.
+
+    Args:
+        env: Name of the sequence.
+        seed: Seed of the life.
+        steps: Its steps.
+        regimes: Number of regimes, if not the sequence's.
+    """
+    settings = [f"env={env}", f"seed={seed}", *([] if regimes is None else [f"life.regimes={regimes}"])]
+    lived = life_sequence(load_sequence(env), compose(settings))
+    action = np.array(lived.spec(0).safe_action, dtype=np.float32)
+    record, begun = LifeRecord(), time.process_time()
+    with closing(lived.make(0).env) as body:
+        body.reset(seed=seed)
+        for _ in range(steps):
+            _, reward, ended, _, info = body.step(action)
+            regime, name = int(info["regime"]), str(info["regime_name"])
+            record.step(LivedStep(regime, name, False, float(reward), float(info["beside"]), Belief()))
+            if ended:
+                body.reset()
+    results = record.results(info.get("reached"), info["crashes"])
+    row = {key: results[key] for key in ("waypoints", "cross_track", "reward", "visits", "crashes", "goal_distance")}
+    returns = {"median": None, "p90": None}
+    about = {"env": env, "arm": STILL, "commit": commit(), "command": "safe action at every step"}
+    return {**about, "cpu_seconds": time.process_time() - begun, "seed": seed, "steps": steps, **row, "returns": returns}
 
 
 def command(words: list[str]) -> list[str]:
@@ -60,17 +102,21 @@ def main() -> None:
     parser.add_argument("--fit", type=int, required=True, help="seed of the run that learns the nominal body")
     parser.add_argument("--steps", type=int, required=True)
     parser.add_argument("--regimes", type=int, help="number of regimes, if not the sequence's")
-    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--arms", nargs="+", choices=[*ARMS, STILL], default=list(ARMS))
     chosen = parser.parse_args()
     fit = chosen.folder / f"fit_{chosen.fit}"
     common = [f"env={chosen.env}", f"run_dir={chosen.folder}"]
-    if finished(fit) is None:
+    if finished(fit) is None and set(chosen.arms) != {STILL}:
         learn = [*common, "refiner=lifelong", "life.steps=1", f"seed={chosen.fit}", f"name={fit.name}"]
         subprocess.run(command(learn), check=True)
     rows: list[dict[str, Any]] = json.loads(chosen.out.read_text()) if chosen.out.is_file() else []
     for seed in chosen.seeds:
         for arm in chosen.arms:
             rows = [row for row in rows if (row["arm"], row["seed"], row["steps"]) != (arm, seed, chosen.steps)]
+            if arm == STILL:
+                rows.append(stood_still(chosen.env, seed, chosen.steps, chosen.regimes))
+                chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
+                continue
             folder = chosen.folder / f"{arm}_{seed}_{chosen.steps}"
             given = [*common, *ARMS[arm], f"life.steps={chosen.steps}", f"seed={seed}", f"life.run={fit}"]
             if chosen.regimes is not None:

@@ -41,7 +41,7 @@ class Body:
         angles: Which elements of the velocities and the state are angles.
         scale_floor: Smallest deviation of interest of every change, [D].
         feature_floor: Smallest deviation of every feature, [F].
-        event: By how much a change element changes in an event, [D]: never, for a body.
+        event: From which change on an element makes a transition an event, [D]; infinite where its field says none.
         where: Where in an observation the field of a name begins.
         layout: ``None``: whole observations move by their roles, which the compiled kernel does not know.
 
@@ -96,7 +96,8 @@ class Body:
         self.context = context
         self.features = self.state_features + self.commands + self.remembered + context
         self.feature_floor = torch.full((self.features,), 1e-6)
-        self.event = torch.full((self.changes,), math.inf)
+        told = [fields[at].event for at in [*self.position, *turn, *self.state]]
+        self.event = torch.tensor([math.inf if event is None else event for event in told])
         speeds = where.get("velocity", [])
         # Two vectors of a change have a direction on the map: the displacement and the change of the velocity.
         first = self.dimensions + len(turn)

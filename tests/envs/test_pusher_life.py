@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from crl_envs.lives.pusher_life import AHEAD, ESCAPED, LOSS, REACHED, PusherLifeEnv
+from crl_envs.lives.pusher_life import AHEAD, ESCAPED, LOSS, PATIENCE, PusherLifeEnv
 from crl_envs.lives.regimes.blocks import DENSITIES, FRICTIONS, NOMINAL, BlockBody, BlockRegime, draw_blocks
 from crl_envs.pusher import TABLE_FRICTION, pusher_model
 
@@ -62,7 +62,29 @@ def test_goals_go_on_and_observations_say_where_they_are() -> None:
             observation, _ = env.reset()
         goals.add((round(float(sum(observation[0:4:2])), 3), round(float(sum(observation[1:4:2])), 3)))
     assert len(goals) >= 3
-    assert REACHED < ESCAPED
+
+
+def test_a_goal_stays_when_its_block_is_there() -> None:
+    env, still = PusherLifeEnv(regimes=1), np.zeros(2, np.float32)
+    env.reset(seed=0)
+    moved(env, 0.0, 0.0)
+    waited = env._wait
+    assert PATIENCE[0] <= waited <= PATIENCE[1]
+    rewards = [env.step(still)[1] for _ in range(waited - 1)]
+    assert min(rewards) > 0.95  # before, the next goal was 10 cm and more away at once, and the reward below 0.3
+    observation, _, _, _, _ = env.step(still)
+    assert AHEAD[0] <= observation[2] <= AHEAD[1]
+
+
+def test_goals_come_at_the_same_steps_whether_or_not_the_block_is_there() -> None:
+    still, pushing = PusherLifeEnv(regimes=1), PusherLifeEnv(regimes=1)
+    still.reset(seed=2)
+    pushing.reset(seed=2)
+    for _ in range(40):
+        still.step(np.zeros(2, np.float32))
+        if pushing.step(np.array([0.6, 0.0], np.float32))[2]:
+            pushing.reset()
+        assert still._wait == pushing._wait
 
 
 def test_a_lost_block_is_a_crash_and_is_put_back() -> None:

@@ -29,11 +29,9 @@ from crl_envs.pusher import (
 FAR = 1e5
 """The fingertip may go this far (m): the table has no end."""
 AHEAD, ASIDE = (0.10, 0.20), 0.03
-"""How far ahead of the last goal the next one is (m), and how far beside it at most."""
-REACHED = 0.025
-"""A goal is reached, and replaced, within this distance (m) of the block's middle."""
-PATIENCE = 80
-"""Steps until a goal that was not reached is replaced."""
+"""How far ahead of the block its next goal is (m), and how far beside it at most."""
+PATIENCE = (25, 40)
+"""Least and greatest number of steps until the next goal. The heaviest block needs about 25 for the longest way."""
 ESCAPED, TURNED = 0.12, 0.8
 """A block that is so far beside its goal (m), so far beyond it, or turned so far (rad) is lost."""
 LOSS = 4.0
@@ -48,9 +46,10 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
     (m), way to its goal (m), its turn (rad), the fingertip from the block's middle (m), and the velocities of block and
     fingertip, all in axes of the table. Neither densities nor friction are part of it.
 
-    A goal lies 0.1 to 0.2 m further in x than the last one, up to 0.03 m beside it. It is replaced once the block is
-    within 2.5 cm. After 80 steps another one takes its place, as far from where the block is by then. The reward of a
-    step is the mean over the block's corners of ``1 - tanh(10 d)``, d their distances from those of the goal (m), less
+    A goal lies 0.1 to 0.2 m ahead of the block in x, up to 0.03 m beside it. After 25 to 40 steps another one takes its
+    place, whether the block is there or not: a robot that is there sooner has the reward for longer. (A goal that was
+    replaced once it was reached took the reward away, and to stop short of it paid more.) The reward of a step is
+    the mean over the block's corners of ``1 - tanh(10 d)``, d their distances from those of the goal (m), less
     ``0.05 |action|``. A block more than 12 cm beside or beyond its goal, or turned by more than 0.8 rad, is lost: that
     costs 4, it is a crash, and it is put back straight, the fingertip behind it. Where it was lost beyond its goal, it
     gets another one ahead.
@@ -84,7 +83,7 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
         speed, step = SPEED, SPEED * TIME_STEP * SUBSTEPS
         self.full_change = np.array([step, step, 0.2, step, step, speed, speed, 2.0, speed, speed])
         self._goal = np.zeros(2)
-        self._wait = PATIENCE
+        self._wait = PATIENCE[1]
 
     def _draw(self, rng: np.random.Generator) -> list[BlockRegime]:
         return draw_blocks(self.stream.count, rng)
@@ -107,7 +106,7 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
     def _next_goal(self, start: NDArray[np.float64]) -> None:
         way = np.array([self._places.uniform(*AHEAD), self._places.uniform(-ASIDE, ASIDE)])
         self._goal = start + way
-        self._wait = PATIENCE
+        self._wait = int(self._places.integers(PATIENCE[0], PATIENCE[1] + 1))
 
     def _move(self, action: NDArray[np.float64], regime: BlockRegime) -> str | None:
         self._body.become(regime)
@@ -119,9 +118,7 @@ class PusherLifeEnv(LifeEnv[BlockRegime]):
             return "turned"
         if abs(gap[1]) > ESCAPED or gap[0] < -ESCAPED:
             return "lost"
-        if math.hypot(*gap) < REACHED:
-            self._next_goal(self._goal)
-        elif self._wait <= 0:  # from the block on: goals that went on without it would be out of sight of the reward
+        if self._wait <= 0:  # from the block on: goals that went on without it would be out of sight of the reward
             self._next_goal(self._data.qpos[2:4].copy())
         return None
 
@@ -169,7 +166,7 @@ def describe(episode_steps: int) -> contract.Plain:
         "control_period": TIME_STEP * SUBSTEPS,
         "episode_steps": episode_steps,
         "observation": [
-            field("block_x", "m", scale_floor=0.002, role="position"),
+            field("block_x", "m", scale_floor=0.002, role="position", event=0.001),
             field("block_y", "m", scale_floor=0.002, role="position"),
             field("goal_x", "m", role="goal"),
             field("goal_y", "m", role="goal"),

@@ -181,3 +181,12 @@ def test_a_body_on_a_rail_moves_along_it_and_its_goal_the_other_way() -> None:
     torch.testing.assert_close(change, torch.tensor([0.25, 0.1, -0.1]))
     torch.testing.assert_close(body.apply(before, change, torch.zeros(1)), after)
     torch.testing.assert_close(body.encode(before), torch.tensor([0.2, 0.1]))  # not where it is, nor where it heads
+
+
+def test_events_are_those_of_the_fields() -> None:
+    spec = ObservationSpec(
+        (field("x", "position", event=0.001), field("goal", "goal", event=0.5), field("rate", "state", event=2.0))
+    )
+    assert Body(spec, PUSH).event.tolist() == pytest.approx([0.001, 2.0])
+    plain = ObservationSpec((field("x", "position"), field("goal", "goal"), field("rate", "state")))
+    assert Body(plain, PUSH).event.tolist() == [math.inf, math.inf]
