@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from crl.processes.child import LOOK, NICE
+
 if TYPE_CHECKING:
     import torch
 
@@ -30,14 +32,10 @@ if TYPE_CHECKING:
     from crl.dynamics.rows import Rows
     from crl.dynamics.task_model import TaskModel
 
-NICE = 10
-"""Lower priority: learning takes what driving leaves, a tenth of a processor at least."""
 EVERY = 10
 """Gradient steps after which weights are published, at the latest."""
 SECONDS = 0.1
 """Seconds after which they are."""
-LOOK = 0.2
-"""Seconds between two looks at whether the parent lives, when there is nothing to do."""
 
 
 class Learner:
