@@ -209,7 +209,7 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
     config, task = config_of(contents), task_of(contents)
     with fitting(folder):
         agent, made = restored(config, task, state_of(contents))
-        adaptation = cast("MissionAdaptation", made)  # a memory of regimes learns in the pilot's own process
+        adaptation = cast("MissionAdaptation", made)  # a memory of regimes has a process of its own
         assert adaptation.fitted is not None
         model = adaptation.fitted.mission_model(agent.knowledge.task_model(task.index))
     shared = SharedWeights(memory, len(model.weights))
