@@ -25,9 +25,5 @@ class Helper:
         """What went wrong since this was asked last, in sentences."""
         return []
 
-    def status(self) -> dict[str, int]:
-        """What was counted, for diagnostics."""
-        return {}
-
     def close(self) -> None:
         """End the process; a second call does nothing."""

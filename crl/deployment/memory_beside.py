@@ -164,7 +164,7 @@ class MemoryBeside(Beside):
     # ------------------------------------------------------------------ what is told
     def status(self) -> dict[str, Any]:
         """``regime`` (``nominal``, ``known``, ``bridging`` or ``new``), its number and name, and the memory's state."""
-        told = self._agent.belief()
+        told, counts = self._agent.belief(), self._adaptation.helper.counts
         said = {Phase.BRIDGED.value: "bridging", Phase.OPENING.value: "new"}
         known = "known" if told.regime else "nominal"
         return {
@@ -172,7 +172,10 @@ class MemoryBeside(Beside):
             "regime_number": told.regime,
             "regime_name": told.name or "",
             "regimes_known": told.regimes,
-            **self._adaptation.helper.status(),
+            "learner_restarts": counts["learner_restarts"],
+            "lessons_taken": counts["lessons_taken"],
+            "lessons_outdated": counts["lessons_outdated"],
+            "lessons_not_finite": counts["lessons_not_finite"],
             "memory_saves": self._saves,
             "memory_trouble": "; ".join([*self.problems, *([self._trouble] if self._trouble else [])]),
         }

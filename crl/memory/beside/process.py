@@ -212,7 +212,3 @@ class ProcessLearner(Learner, Helper):
         """What went wrong since this was asked last."""
         news, self._news = self._news, []
         return news
-
-    def status(self) -> dict[str, int]:
-        """Results taken and dropped, and restarts."""
-        return dict(self.counts)

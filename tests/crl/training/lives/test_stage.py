@@ -90,7 +90,7 @@ def test_a_life_whose_memory_is_learned_by_another_process(tmp_path: Path, monke
     record = lived(settings(tmp_path, "memory.learner=process"))
     assert record["steps"] == 150
     (helper,) = helpers
-    assert helper.status()["lessons_taken"] > 10
+    assert helper.counts["lessons_taken"] > 10
     assert helper.pid is not None
     assert ended(helper.pid)
 
