@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crl.adaptation.helper import Helper
 from crl.adaptation.refiners.base import NoRefiner, Refiner
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.features import Features
@@ -52,6 +53,7 @@ class Adaptation(ABC):
         stride: Control steps that a model has to predict at once.
         ready: Whether it can adapt: it was fitted.
         refiner: What refines planned actions now.
+        helper: What is done by a process of its own, once that is started.
     """
 
     features: Features | None = None
@@ -61,6 +63,7 @@ class Adaptation(ABC):
 
     def __init__(self, action: ActionSpec) -> None:
         self.refiner: Refiner = NoRefiner(action)
+        self.helper: Helper = Helper()
 
     # ------------------------------------------------------------------ before
     def training_rows(self, buffer: Buffer) -> Buffer | None:

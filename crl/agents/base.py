@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from crl.adaptation.base import Belief
+from crl.adaptation.helper import Helper
 from crl.adaptation.refiners.base import Refiner
 from crl.config.declared.agents import AgentKind
 from crl.continual.strategy import Storage
@@ -214,6 +215,11 @@ class Agent(ABC):
     def refiner(self) -> Refiner | None:
         """What refines planned actions in the present mission; ``None`` for an agent that refines none."""
         return None
+
+    @property
+    def helper(self) -> Helper:
+        """What it has done by a process of its own, once that is started; one that does nothing by default."""
+        return Helper()
 
     @property
     def milliseconds(self) -> Mapping[str, list[float]]:

@@ -18,6 +18,7 @@ import torch
 
 from crl import restoring
 from crl.adaptation.base import Adaptation, Belief
+from crl.adaptation.helper import Helper
 from crl.adaptation.refiners.base import Refiner
 from crl.agents.base import Agent, Deciding
 from crl.agents.exploration import Exploration
@@ -36,16 +37,7 @@ from crl.memory.recall.episodes import EpisodeJudge
 from crl.memory.recall.labels import TaskInference
 from crl.planning.planner import Model, Plan, Planner, PlanningFailed
 from crl.seeding import torch_generator
-from crl.types import (
-    ActionSpec,
-    Array,
-    Decision,
-    LearnBudget,
-    LearnReport,
-    TaskSpec,
-    Transition,
-    as_array,
-)
+from crl.types import ActionSpec, Array, Decision, LearnBudget, LearnReport, TaskSpec, Transition, as_array
 
 PHASES = ("plan", "identify", "refine", "learn")
 
@@ -234,6 +226,11 @@ class PlanningAgent(Agent):
     def refiner(self) -> Refiner:
         """What refines planned actions now."""
         return self.adaptation.refiner
+
+    @property
+    def helper(self) -> Helper:
+        """What learns a memory of regimes."""
+        return self.adaptation.helper
 
     def inference(self, tasks: Sequence[int]) -> TaskInference:
         """What infers which of its tasks is in force."""

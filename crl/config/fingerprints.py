@@ -52,6 +52,7 @@ ADDED: Mapping[tuple[str, str], Any] = {
     ("memory", "inputs"): 0,
     ("memory", "halved"): False,
     ("memory", "gathered"): False,
+    ("memory", "learner"): "inline",
     ("dynamics", "kernel"): "auto",
     ("dynamics", "precision"): "float32",
 }

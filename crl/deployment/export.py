@@ -23,8 +23,8 @@ from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.task_model import TaskModel
 from crl.errors import CrlError
+from crl.reading.states import encode, safetensors_parts
 from crl.sequences import TaskEntry
-from crl.training.checkpoints.format import encode, safetensors_parts
 from crl.training.load import LoadedRun, load_run
 from crl.version import __version__
 

@@ -20,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from crl.processes.child import LOOK, NICE
+
 if TYPE_CHECKING:
     import torch
 
@@ -30,14 +32,10 @@ if TYPE_CHECKING:
     from crl.dynamics.rows import Rows
     from crl.dynamics.task_model import TaskModel
 
-NICE = 10
-"""Lower priority: learning takes what driving leaves, a tenth of a processor at least."""
 EVERY = 10
 """Gradient steps after which weights are published, at the latest."""
 SECONDS = 0.1
 """Seconds after which they are."""
-LOOK = 0.2
-"""Seconds between two looks at whether the parent lives, when there is nothing to do."""
 
 
 class Learner:
@@ -211,7 +209,7 @@ def make_learner(folder: Path, seal: str, memory: int, seed: int) -> Learner:
     config, task = config_of(contents), task_of(contents)
     with fitting(folder):
         agent, made = restored(config, task, state_of(contents))
-        adaptation = cast("MissionAdaptation", made)  # a memory of regimes learns in the pilot's own process
+        adaptation = cast("MissionAdaptation", made)  # a memory of regimes has a process of its own
         assert adaptation.fitted is not None
         model = adaptation.fitted.mission_model(agent.knowledge.task_model(task.index))
     shared = SharedWeights(memory, len(model.weights))

@@ -20,9 +20,8 @@ from crl.deployment.robots import RobotDescription, RobotKit, check_robot, robot
 from crl.errors import CrlError
 from crl.memory.adapting import LifelongAdaptation
 from crl.reading.json_text import parse_json
+from crl.reading.states import FORMAT_ERRORS, decode, read_safetensors, read_tree
 from crl.sequences import load_sequence
-from crl.training.checkpoints.format import decode, read_safetensors, read_tree
-from crl.training.checkpoints.store import FORMAT_ERRORS
 from crl.types import Reward, Success, TaskSpec, Terminated
 from crl.validation import task_spec
 

@@ -1,7 +1,8 @@
 """A memory of regimes on a robot: it goes on after a reboot, grows while the robot drives, and is kept on disk.
 
-Learning takes place in the driving process, some gradient steps after each decision (``memory.steps``). Writing does
-not: a thread writes a copy, and a save is complete or not there at all (:mod:`crl.training.lives.storage`).
+Learning takes place in the driving process, some gradient steps after each decision (``memory.steps``), or in another
+one (:mod:`crl.memory.beside`). A thread writes copies, and a save is complete or not there at all
+(:mod:`crl.training.lives.storage`).
 """
 
 from __future__ import annotations
@@ -39,10 +40,11 @@ class MemoryBeside(Beside):
         adaptation: Its memory.
         task: What is observed and done.
         folder: Where the memory is kept.
+        process: Whether another process learns.
         clock: Steady clock (s).
 
     Attributes:
-        problems: What was wrong with the newest saves, if anything.
+        problems: What was wrong with the newest saves and with that process, if anything.
     """
 
     def __init__(
@@ -51,10 +53,11 @@ class MemoryBeside(Beside):
         adaptation: LifelongAdaptation,
         task: TaskSpec,
         folder: Path,
+        process: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._agent, self._adaptation, self._clock = agent, adaptation, clock
-        self._folder = folder
+        self._folder, self._process = folder, process
         self._store = MemoryFolder(folder, robot_of(task))
         self._exported = deepcopy(agent.remembered())
         self._steps = 0
@@ -79,11 +82,18 @@ class MemoryBeside(Beside):
     # ------------------------------------------------------------------ what a pilot asks
     @property
     def alive(self) -> bool:
-        """Always: it is here."""
-        return True
+        """Whether learning goes on, here or in another process."""
+        return self._adaptation.helper.alive
+
+    @property
+    def pid(self) -> int | None:  # type: ignore[override]
+        """See :class:`~crl.deployment.beside.Beside`."""
+        return self._adaptation.helper.pid
 
     def start(self) -> None:
-        """Nothing to start."""
+        """Start the process that learns, if there is to be one."""
+        if self._process:
+            self._adaptation.helper.start()
 
     def begin(self, mission: int) -> None:
         """What is remembered and believed stays."""
@@ -93,6 +103,7 @@ class MemoryBeside(Beside):
 
     def observed(self) -> None:
         """Save now and then."""
+        self.problems += self._adaptation.helper.news()
         self._steps += 1
         if self._clock() - self._saved >= SECONDS and not self._writing:
             self._save()
@@ -153,7 +164,7 @@ class MemoryBeside(Beside):
     # ------------------------------------------------------------------ what is told
     def status(self) -> dict[str, Any]:
         """``regime`` (``nominal``, ``known``, ``bridging`` or ``new``), its number and name, and the memory's state."""
-        told = self._agent.belief()
+        told, counts = self._agent.belief(), self._adaptation.helper.counts
         said = {Phase.BRIDGED.value: "bridging", Phase.OPENING.value: "new"}
         known = "known" if told.regime else "nominal"
         return {
@@ -161,12 +172,17 @@ class MemoryBeside(Beside):
             "regime_number": told.regime,
             "regime_name": told.name or "",
             "regimes_known": told.regimes,
+            "learner_restarts": counts["learner_restarts"],
+            "lessons_taken": counts["lessons_taken"],
+            "lessons_outdated": counts["lessons_outdated"],
+            "lessons_not_finite": counts["lessons_not_finite"],
             "memory_saves": self._saves,
             "memory_trouble": "; ".join([*self.problems, *([self._trouble] if self._trouble else [])]),
         }
 
     def close(self) -> None:
-        """Save what there is, and wait for it."""
+        """End the process that learns; save what there is, and wait for it."""
+        self._adaptation.helper.close()
         if self._writer is not None:
             self._writer.join()
         state = self._agent.remembered()

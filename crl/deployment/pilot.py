@@ -2,7 +2,7 @@
 
 Everything here is quick and waits for nothing: planning, identification and refinement happen in the caller's thread.
 What learns is beside it (:mod:`crl.deployment.beside`): a process whose weights are taken over between two decisions,
-or a memory of regimes that takes some gradient steps after each decision.
+or a memory of regimes that takes some gradient steps after each decision, or has a process take them.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 
 from crl.adaptation.mission import MissionAdaptation
+from crl.config.sections.memory import LEARNERS
 from crl.deployment.beside import Beside, ProcessBeside
 from crl.deployment.load import Deployment
 from crl.deployment.memory_beside import MemoryBeside, folder_of
+from crl.errors import CrlError
 from crl.memory.adapting import LifelongAdaptation
 from crl.safety.departure import Departure
 from crl.seeding import derive
@@ -43,9 +45,11 @@ class Pilot:
             by default.
         memory: Folder of a memory of regimes; beside the deployment by default. It is read and written only where the
             run had one (``refiner=lifelong``).
+        memory_learner: Where that memory is learned: ``inline`` (in this process) or ``process`` (in another one, at a
+            lower priority); as the run's settings say by default.
 
     Raises:
-        CrlError: The memory in the folder is of another robot or version, or can't be read.
+        CrlError: There is no such place, or the memory in the folder is of another robot or version, or can't be read.
     """
 
     def __init__(
@@ -56,6 +60,7 @@ class Pilot:
         seed: int = 0,
         learner_rate: float | None = None,
         memory: Path | None = None,
+        memory_learner: str | None = None,
     ) -> None:
         # What PyTorch keeps globally: one thread, and no denormal numbers, as in training.
         torch.set_num_threads(1)
@@ -66,7 +71,11 @@ class Pilot:
         self.beside: Beside
         if deployment.config.refiner.kind == "lifelong":
             known = cast(LifelongAdaptation, self.adaptation)
-            self.beside = MemoryBeside(self.agent, known, deployment.task, memory or folder_of(deployment.folder))
+            learner = memory_learner or deployment.config.memory.learner
+            if learner not in LEARNERS:
+                raise CrlError(f"memory_learner is {learner!r}", f"give one of {', '.join(LEARNERS)}")
+            folder, process = memory or folder_of(deployment.folder), learner == "process"
+            self.beside = MemoryBeside(self.agent, known, deployment.task, folder, process)
         else:
             self.beside = ProcessBeside(deployment, self.agent, cast(MissionAdaptation, self.adaptation), rate, seed)
         task = deployment.task
@@ -195,7 +204,8 @@ class Pilot:
 
         With a memory of regimes, ``regime`` is ``nominal``, ``known``, ``bridging`` (a context is applied until more is
         known) or ``new`` (one is being learned), with ``regime_number``, ``regime_name`` and ``regimes_known``;
-        ``memory_saves`` and ``memory_trouble`` are about the folder.
+        ``memory_saves`` and ``memory_trouble`` are about the folder and about the process that learns, if there is one;
+        ``lessons_taken``, ``lessons_outdated``, ``lessons_not_finite`` and ``learner_restarts`` count its results.
         """
         refiner = self.adaptation.refiner
         regime, changes, delay = "unwatched", 0, 0

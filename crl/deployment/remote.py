@@ -7,11 +7,7 @@ last good weights drive on.
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +19,9 @@ from crl.deployment.frames import ADD, ALARM, BEGIN, PAUSE, FrameSender
 from crl.deployment.shared_weights import SharedWeights
 from crl.dynamics.rows import Rows
 from crl.dynamics.task_model import TaskModel
+from crl.processes.child import ChildProcess
 
 MODULE = "crl.deployment.learner"
-THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-LONG = 5.0
-"""Seconds that a killed process may take to be gone."""
 
 
 class LearnerProcess:
@@ -47,57 +41,35 @@ class LearnerProcess:
         self, folder: Path, seal: str, *, weights: int, numbers: int, rate: float, seed: int, gently: bool = False
     ) -> None:
         self.shared, descriptor = SharedWeights.create(weights)
-        near, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         arguments = {
-            "folder": str(folder.resolve()),
+            "folder": folder.resolve(),
             "seal": seal,
-            "frames": far.fileno(),
             "memory": descriptor,
             "rate": rate,
             "seed": seed,
-            "parent": os.getpid(),
         }
-        words = [word for name, value in arguments.items() for word in (f"--{name}", str(value))]
-        words += ["--gently"] if gently else []
         try:
-            # -P: nothing of the folder that the robot was started in is imported.
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", MODULE, *words],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(far.fileno(), descriptor),
-                env={**os.environ, **dict.fromkeys(THREADS, "1")},
-                # A Ctrl-C is for the parent, which ends its learner. Not a session of its own: the scheduler may share
-                # the processor out among sessions, and a lower priority would mean nothing.
-                process_group=0,
-            )
+            self._child = ChildProcess(MODULE, arguments, ("--gently",) if gently else (), (descriptor,))
         except BaseException:
-            near.close()
             self.shared.close()
             raise
         finally:
-            far.close()
             os.close(descriptor)
-        self._near = near
-        self.sender = FrameSender(near, numbers)
+        self.sender = FrameSender(self._child.end, numbers)
 
     @property
     def pid(self) -> int:
         """Its process id."""
-        return self._process.pid
+        return self._child.pid
 
     @property
     def alive(self) -> bool:
         """Whether it lives."""
-        return self._process.poll() is None
+        return self._child.alive
 
     def close(self) -> None:
         """End it at once: it holds nothing that would be lost. A second call does nothing."""
-        self._near.close()
-        with suppress(ProcessLookupError):
-            self._process.kill()
-        with suppress(subprocess.TimeoutExpired):
-            self._process.wait(LONG)
+        self._child.close()
         self.shared.close()
 
 

@@ -22,8 +22,11 @@ from crl.config import Config
 from crl.dynamics.body import Body
 from crl.dynamics.buffer import Buffer
 from crl.dynamics.task_model import TaskModel
+from crl.memory.beside.letters import Foundation
+from crl.memory.beside.process import ProcessLearner
 from crl.memory.lifelong import Lifelong
 from crl.memory.making import Ground, fit_ground, make_lifelong, read_body
+from crl.memory.models.memory import Memory
 from crl.memory.recall.phase import Phase
 from crl.memory.refiner import LifelongRefiner
 from crl.planning.body_rollout import BodyRollout
@@ -44,6 +47,7 @@ class LifelongAdaptation(Adaptation):
 
     Attributes:
         known: Memory and belief; ``None`` before the closing session.
+        helper: Learns the memory: in this process, or in another one once it is started.
     """
 
     def __init__(self, config: Config, observation: ObservationSpec, action: ActionSpec) -> None:
@@ -54,6 +58,14 @@ class LifelongAdaptation(Adaptation):
         self._ground: Ground | None = None
         self._measured = measured_fields(config, self.body, action)
         self._config, self._observation, self._action = config, observation, action
+        self.helper: ProcessLearner = ProcessLearner(self._stands)
+
+    def _stands(self) -> tuple[Memory, Foundation] | None:
+        """The memory, and what it is made from."""
+        if self.known is None or self._ground is None:
+            return None
+        ground = Foundation(self._config, self._observation, self._action, self._measured, self._ground)
+        return self.known.memory, ground
 
     def unroll(self, model: TaskModel) -> BodyRollout:
         """A body is unrolled by its own, faster way."""
@@ -75,6 +87,7 @@ class LifelongAdaptation(Adaptation):
         self._ground = ground
         read = read_body(self._config, self._observation, self._action)
         self.known = make_lifelong(self._config, ground, read, self._action, self._measured)
+        self.known.learner = self.helper
         self.refiner = LifelongRefiner(self._action, self.known)
         return self.known
 

@@ -15,6 +15,7 @@ from crl.adaptation.step_before import StepBefore
 from crl.config.sections.memory import MemoryConfig
 from crl.dynamics.body import Body
 from crl.dynamics.task_model import TaskModel
+from crl.memory.belief.learner import INLINE, Learner
 from crl.memory.belief.loop import Belief
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import Memory
@@ -39,6 +40,7 @@ class Lifelong:
 
     Attributes:
         before: The change of the step before; a body may need it to be read.
+        learner: Who takes the learning steps; can be set.
     """
 
     def __init__(
@@ -54,6 +56,7 @@ class Lifelong:
         hold: int = 1,
     ) -> None:
         self.settings, self.memory = settings, memory
+        self.learner: Learner = INLINE
         self._body, self._hold = body, hold
         self.before = StepBefore(body.remembered)
         self._bridge, self._model, self._action, self._generator = bridge, model, action, generator
@@ -109,8 +112,8 @@ class Lifelong:
         return self.belief.predict(read, torch.from_numpy(executed))
 
     def learn(self, steps: int) -> float | None:
-        """Take so many learning steps in the background; returns the loss, ``None`` if nothing is being learned."""
-        return self.belief.learn(steps, self._generator)
+        """Have so many learning steps taken; returns the newest loss, ``None`` if nothing was learned."""
+        return self.belief.learn(steps, self._generator, self.learner)
 
     def state_dict(self) -> dict[str, Any]:
         """All that is remembered and believed, as plain data."""

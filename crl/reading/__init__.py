@@ -1,1 +1,1 @@
-"""Reading what somebody else may have written or damaged: plain files only, of bounded size, depth and time."""
+"""Reading what somebody else may have written or damaged: plain files of bounded size, depth and time, and states."""

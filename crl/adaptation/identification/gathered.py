@@ -105,11 +105,32 @@ class Gathered:
 
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
-        return {
-            "sums": {index: dataclasses.asdict(known) for index, known in self._sums.items()},
-            "newest": {index: dataclasses.asdict(known) for index, known in self._newest.items()},
-            "summed": self._summed,
+        return self._told(list({**self._sums, **self._newest}))
+
+    def lesson(self, regime: int) -> dict[str, Any]:
+        """What identification reads and changes of a regime, as plain data."""
+        return self._told([regime])
+
+    def take_lesson(self, regime: int, state: Mapping[str, Any]) -> None:
+        """Know of a regime what :meth:`lesson` returned, and of others what was known before.
+
+        Raises:
+            UnfitStateError: It is of another structure of contexts, or of another regime.
+        """
+        with restoring.part("gathered"):
+            sums, newest = self._read(state["sums"], [regime]), self._read(state["newest"], [regime])
+        self.drop(regime)
+        self._sums |= sums
+        self._newest |= newest
+        self._summed = int(state["summed"])
+
+    def _told(self, regimes: Sequence[int]) -> dict[str, Any]:
+        kept = {"sums": self._sums, "newest": self._newest}
+        told = {
+            name: {index: dataclasses.asdict(known[index]) for index in regimes if index in known}
+            for name, known in kept.items()
         }
+        return {**told, "summed": self._summed}
 
     def load_state_dict(self, state: Mapping[str, Any] | None, regimes: Sequence[int]) -> None:
         """Restore what :meth:`state_dict` returned, for regimes of these numbers; ``None``: nothing is known.

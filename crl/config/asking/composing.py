@@ -196,6 +196,15 @@ def to_plain(config: Config) -> dict[str, Any]:
     return asdict(config)
 
 
+def from_plain(plain: Mapping[str, Any]) -> Config:
+    """The configuration that :func:`to_plain` returned as plain values.
+
+    Raises:
+        SettingsError: A setting is not known, or its value is not allowed.
+    """
+    return _finish(cast(DictConfig, OmegaConf.merge(_schema(), OmegaConf.create(dict(plain)))))
+
+
 def to_yaml(config: Config) -> str:
     """The configuration as YAML text."""
     return OmegaConf.to_yaml(OmegaConf.create(to_plain(config)))  # its types are checked: a structured one costs twice
@@ -235,7 +244,7 @@ def read_yaml_settings(path: Path) -> tuple[Config, dict[str, Any]]:
                 f"{path}: {key} refers to something else, {str(value)[:80]!r}", "write the value itself"
             )
     try:
-        return _finish(cast(DictConfig, OmegaConf.merge(_schema(), OmegaConf.create(written)))), written
+        return from_plain(written), written
     except SettingsError as error:
         raise SettingsError(f"{path}: {first_line(error)}") from error
     except OmegaConfBaseException as error:

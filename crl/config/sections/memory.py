@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 from crl.config.ranges import BATCH, COUNT, NOT_NEGATIVE, POSITIVE, SHARE, WHOLE, WIDTH, Range, setting
 
+LEARNERS = ("inline", "process")
+"""Where a memory may be learned."""
 KINDS = ("contexts", "networks", "heads", "hypercrl")
 """Kinds of memory."""
 STEPS = "informative control steps"
@@ -74,6 +76,15 @@ class MemoryConfig:
     )
     base_steps: int = setting(3000, "Gradient steps on the nominal body, in the closing session.", COUNT)
     steps: int = setting(4, "Learning steps per control step.", Range(0, most=1e4))
+    learner: str = setting(
+        "inline",
+        (
+            "``inline``: learning steps are taken in the process that decides, after each decision; ``process``: by a "
+            "process beside it, at a lower priority, in lives and on robots (missions in simulation stay inline). "
+            "Results then depend on the computer, and a life that goes on is not the same to the bit."
+        ),
+        choices=LEARNERS,
+    )
     lr: float = setting(1e-2, "Learning rate of a network (``networks``).", POSITIVE)
     spread: float = setting(
         0.15, "Deviation by which a regime's last layer is expected to differ (``heads``).", POSITIVE

@@ -26,6 +26,7 @@ from torch import Tensor
 from crl.config.sections.memory import BeliefConfig
 from crl.memory.belief.candidate import Candidate, proves_itself
 from crl.memory.belief.labels import Labels
+from crl.memory.belief.learner import INLINE, Learner
 from crl.memory.belief.lessons import Lessons
 from crl.memory.models.bridge import Bridge
 from crl.memory.models.memory import NOMINAL, Memory
@@ -68,9 +69,8 @@ class Belief:
         self._grid = dense_grid(bridge.box)
         self._limit = limit_log_likelihood(memory.size)
         self.watch = Watch()
-        self.now = 0
+        self.now = self.alarms = 0
         self.phase = Phase.KNOWN
-        self.alarms = 0
         self.events: deque[tuple[int, str, int]] = deque(maxlen=1000)
         self._evidence = Evidence(self.config)
         self._candidate = Candidate(memory, self.config)
@@ -344,21 +344,23 @@ class Belief:
 
     def _cover(self, row: Row) -> None:
         """Note where the regime that is being learned was seen."""
-        regime = self.opening if self.opening is not None else self.force.regime
-        if regime != NOMINAL and (self.opening is not None or self.phase is Phase.KNOWN):
+        regime = self._learned()
+        if regime is not None:
             add(self.memory.regimes[regime], self._bridge.base, row[0], row[1])
 
-    def learn(self, count: int, generator: torch.Generator) -> float | None:
-        """Take learning steps on the regime that is being learned; returns the loss, ``None`` if there is nothing."""
-        regime = self.opening if self.opening is not None else self.force.regime
-        if regime == NOMINAL or (self.opening is None and self.phase is not Phase.KNOWN):
-            return None
-        steps = self._lessons.steps(self._error())
-        if steps is None:
-            return None
-        loss = self.memory.learn(regime, steps, count, generator)
-        if self.phase is Phase.KNOWN and self.force.regime == regime:
-            self.force = InForce(regime, self.memory.context(regime))
+    def _learned(self) -> int | None:
+        """The regime that is being learned, if one is."""
+        regime = self.force.regime if self.opening is None and self.phase is Phase.KNOWN else self.opening
+        return None if regime == NOMINAL else regime
+
+    def learn(self, count: int, generator: torch.Generator, learner: Learner = INLINE) -> float | None:
+        """Have learning steps taken on what is being learned; returns the loss, ``None`` if nothing was learned yet."""
+        loss, regime, count = learner.collect(self.memory), self._learned(), learner.ready(count)
+        if regime is not None and count and (steps := self._lessons.steps(self._error())) is not None:
+            now = learner.learn(self.memory, regime, steps, count, generator)
+            loss = loss if now is None else now
+        if self.phase is Phase.KNOWN:
+            self.force = InForce(self.force.regime, self.memory.context(self.force.regime))
         return loss
 
     def predict(self, observation: Tensor, action: Tensor) -> Tensor:
@@ -389,8 +391,7 @@ class Belief:
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Restore what :meth:`state_dict` returned; the memory is restored already."""
         self.watch.load_state_dict(state["watch"])
-        self.now, self._changed = int(state["now"]), int(state["changed"])
-        self.alarms = int(state["alarms"])
+        self.now, self._changed, self.alarms = (int(state[key]) for key in ("now", "changed", "alarms"))
         self.phase = Phase(state["phase"])
         regime, context = state["force"]
         self.force = InForce(int(regime), None if context is None else context.clone())

@@ -37,6 +37,7 @@ class ContextMemory(Memory):
     """
 
     kind = "contexts"
+    elsewhere = True
 
     def __init__(self, bridge: Bridge, most: int) -> None:
         super().__init__(bridge.base.size, most)
@@ -77,6 +78,15 @@ class ContextMemory(Memory):
         """The context [C] of a regime, given the transitions of the visit so far."""
         return self._bridge.identify(self._bridge.base.weights, steps, self._contexts[regime])
 
+    def lesson(self, regime: int) -> dict[str, Any]:
+        """See :class:`Memory`."""
+        return {"context": self._contexts[regime].clone(), "fitted": self._fitted}
+
+    def take_lesson(self, regime: int, state: Mapping[str, Any]) -> None:
+        """See :class:`Memory`."""
+        self._contexts[regime] = restoring.tensor(state["context"], "context", self._bridge.nominal)
+        self._fitted = int(state["fitted"])
+
     def _own_bytes(self, regime: int) -> int:
         return self._contexts[regime].nbytes
 
@@ -85,6 +95,7 @@ class ContextMemory(Memory):
 
     def rest(self) -> None:
         """See :class:`Memory`."""
+        super().rest()
         self._fitted = 0
 
     def _drop(self, regime: int) -> None:
@@ -164,6 +175,15 @@ class GatheringContexts(ContextMemory):
         self._gathered.pool(kept, gone, self._fitted)
         if bool(torch.isfinite(shared).all()):
             self._contexts[kept] = shared
+
+    def lesson(self, regime: int) -> dict[str, Any]:
+        """See :class:`Memory`."""
+        return {**super().lesson(regime), "gathered": self._gathered.lesson(regime)}
+
+    def take_lesson(self, regime: int, state: Mapping[str, Any]) -> None:
+        """See :class:`Memory`."""
+        super().take_lesson(regime, state)
+        self._gathered.take_lesson(regime, state["gathered"])
 
     def _own_bytes(self, regime: int) -> int:
         return super()._own_bytes(regime) + self._gathered.kept_bytes(regime)

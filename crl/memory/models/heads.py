@@ -44,6 +44,7 @@ class HeadMemory(UnderContexts):
     """
 
     kind = "heads"
+    elsewhere = True
     widest = 1.7
 
     def __init__(
@@ -174,8 +175,15 @@ class HeadMemory(UnderContexts):
             "outputs": {index: value for index, value in small.items() if value.ndim == 2},
             "differences": {index: value for index, value in small.items() if value.ndim == 1},
             "relative": self._relative.state_dict(),
-            "learning": {"regime": self._learning, "prior": self._prior.clone()},
+            "learning": self._learning_state(),
         }
+
+    def _learning_state(self) -> dict[str, Any]:
+        return {"regime": self._learning, "prior": self._prior.clone()}
+
+    def _load_learning(self, state: Mapping[str, Any]) -> None:
+        self._learning = int(state["regime"])
+        self._prior = restoring.tensor(state["prior"], "prior", self._kept[NOMINAL])
 
     def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
         like = torch.zeros(0, dtype=torch.float16)
@@ -201,5 +209,4 @@ class HeadMemory(UnderContexts):
                 raise restoring.UnfitStateError("differences are of other regimes than those of the memory")
             self._recover(index, value)
         with restoring.part("learning"):
-            self._learning = int(state["learning"]["regime"])
-            self._prior = restoring.tensor(state["learning"]["prior"], "prior", self._kept[NOMINAL])
+            self._load_learning(state["learning"])

@@ -33,6 +33,8 @@ class Memory(ABC):
             nothing. Less where :meth:`doubt` says how far a model may err.
         pools: Whether it gathers what all transitions of a regime say, visit by visit. It then tells itself which
             regimes are one (:meth:`alike`), and needs no rehearsal of what it knows.
+        elsewhere: Whether :meth:`learn` may run on another memory of the kind, to which :meth:`lesson` was given.
+        revision: Counts what changes it otherwise than by learning: what was learned elsewhere before is out of date.
         regimes: The regimes by number, the nominal one first.
 
     Raises:
@@ -42,6 +44,7 @@ class Memory(ABC):
     kind: ClassVar[str]
     widest: ClassVar[float] = 3.0
     pools: ClassVar[bool] = False
+    elsewhere: ClassVar[bool] = False
 
     def __init__(self, size: int, most: int) -> None:
         if most < 2:
@@ -49,6 +52,7 @@ class Memory(ABC):
         self.size, self.most = size, most
         self.regimes = {NOMINAL: Regime(NOMINAL, size, name="nominal", standing=Standing.KEPT)}
         self.opened = 0
+        self.revision = 0
 
     @property
     def order(self) -> list[int]:
@@ -90,6 +94,7 @@ class Memory(ABC):
         """
         gone = self._room((*held, neighbour))
         self.opened += 1
+        self.revision += 1
         index = self.opened
         self.regimes[index] = Regime(index, self.size, first=now, last=now)
         self._open(index, neighbour, steps)
@@ -116,8 +121,31 @@ class Memory(ABC):
         The nominal regime is never learned.
         """
 
+    def lesson(self, regime: int) -> dict[str, Any]:
+        """All that :meth:`learn` reads and changes of a regime, as plain data, beside entries of regimes.
+
+        Raises:
+            CrlError: This kind of memory learns nowhere else (:attr:`elsewhere`).
+        """
+        del regime
+        raise CrlError(f"a memory of the kind {self.kind!r} learns in its own process", "set memory.learner=inline")
+
+    def take_lesson(self, regime: int, state: Mapping[str, Any]) -> None:
+        """Make a regime what :meth:`lesson` of another memory of the kind returned, to the bit.
+
+        Args:
+            regime: Its number, which both know.
+            state: What was returned.
+
+        Raises:
+            CrlError: This kind of memory learns nowhere else, or the state does not fit.
+        """
+        del regime, state
+        raise CrlError(f"a memory of the kind {self.kind!r} learns in its own process", "set memory.learner=inline")
+
     def rest(self) -> None:
         """The regime that was being learned is over: forget what only its learning needed."""
+        self.revision += 1
 
     def drop(self, regime: int) -> None:
         """Forget a regime.
@@ -126,6 +154,7 @@ class Memory(ABC):
             CrlError: It is the nominal one, or not known.
         """
         self._known(regime)
+        self.revision += 1
         del self.regimes[regime]
         self._drop(regime)
 
@@ -239,6 +268,7 @@ class Memory(ABC):
                 f"set memory.most={len(entries)} or more",
             )
         known = {entry.index: entry for entry in entries}
+        self.revision += 1
         self._load(state["predicts"], known)
         self.regimes = known
         self.opened = int(state["opened"])

@@ -37,6 +37,7 @@ class NetworkMemory(UnderContexts):
     """
 
     kind = "networks"
+    elsewhere = True
 
     def __init__(self, bridge: Bridge, units: Units, most: int, *, lr: float = 2e-3, batch: int = 64) -> None:
         super().__init__(bridge, units, most, bridge.base.weights)
@@ -70,23 +71,30 @@ class NetworkMemory(UnderContexts):
         self._set(regime, average)
         return total / count
 
-    def _state(self) -> dict[str, Any]:
+    def _learning_state(self) -> dict[str, Any]:
         learning: dict[str, Any] = {"regime": self._learning}
         if self._learning != NOMINAL:
             moments = self._optimiser.state.get(self._moving, {})
             learning["moments"] = {key: value.clone() for key, value in moments.items()}
             learning |= {"moving": self._moving.detach().clone(), "taken": self._taken}
-        return {**self._shared_state("weights"), "learning": learning}
+        return learning
+
+    def _load_learning(self, state: Mapping[str, Any]) -> None:
+        self._learning = int(state["regime"])
+        if self._learning == NOMINAL:
+            return
+        moving = restoring.tensor(state["moving"], "moving", self.base.weights)
+        self._moving = moving.clone().requires_grad_(True)
+        self._taken = int(state["taken"])
+        self._optimiser = torch.optim.Adam([self._moving], lr=self._lr)
+        moments = {key: value.clone() for key, value in state["moments"].items()}
+        if moments:
+            self._optimiser.state[self._moving] = moments
+
+    def _state(self) -> dict[str, Any]:
+        return {**self._shared_state("weights"), "learning": self._learning_state()}
 
     def _load(self, state: Mapping[str, Any], regimes: Mapping[int, Regime]) -> None:
         self._load_shared(state, list(regimes), "weights", "weights")
         with restoring.part("learning"):
-            self._learning = int(state["learning"]["regime"])
-            if self._learning != NOMINAL:
-                moving = restoring.tensor(state["learning"]["moving"], "moving", self.base.weights)
-                self._moving = moving.clone().requires_grad_(True)
-                self._taken = int(state["learning"]["taken"])
-                self._optimiser = torch.optim.Adam([self._moving], lr=self._lr)
-                moments = {key: value.clone() for key, value in state["learning"]["moments"].items()}
-                if moments:
-                    self._optimiser.state[self._moving] = moments
+            self._load_learning(state["learning"])

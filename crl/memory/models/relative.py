@@ -120,6 +120,23 @@ class RelativeContexts:
         self._contexts.pop(regime, None)
         self._turned.pop(regime, None)
 
+    def lesson(self, regime: int) -> dict[str, Any]:
+        """What learning reads and changes of a regime's context, as plain data."""
+        context = self._contexts.get(regime)
+        return {"context": None if context is None else context.clone(), "fitted": self._fitted}
+
+    def take_lesson(self, regime: int, state: Mapping[str, Any]) -> None:
+        """Make a regime's context what :meth:`lesson` returned.
+
+        Raises:
+            UnfitStateError: It is of another structure of contexts.
+        """
+        if state["context"] is None:
+            self.drop(regime)
+        else:
+            self._set(regime, restoring.tensor(state["context"], "context", self._bridge.nominal))
+        self._fitted = int(state["fitted"])
+
     def state_dict(self) -> dict[str, Any]:
         """All of it as plain data."""
         return {"contexts": {index: value.clone() for index, value in self._contexts.items()}, "fitted": self._fitted}

@@ -71,6 +71,31 @@ class UnderContexts(Memory):
             self._learning = NOMINAL
         return not self._relative.misfit(self._weights[regime], steps) <= GOOD  # a misfit of NaN is learned from
 
+    def lesson(self, regime: int) -> dict[str, Any]:
+        """See :class:`Memory`."""
+        return {
+            "kept": self._kept[regime].clone(),
+            "relative": self._relative.lesson(regime),
+            "learning": self._learning_state(),
+        }
+
+    def take_lesson(self, regime: int, state: Mapping[str, Any]) -> None:
+        """See :class:`Memory`."""
+        kept = restoring.tensor(state["kept"], "kept", self._kept[NOMINAL])
+        with restoring.part("relative"):
+            self._relative.take_lesson(regime, state["relative"])
+        self._set(regime, kept)
+        with restoring.part("learning"):
+            self._load_learning(state["learning"])
+
+    @abstractmethod
+    def _learning_state(self) -> dict[str, Any]:
+        """What lasts as long as a regime goes on being learned, as plain data."""
+
+    @abstractmethod
+    def _load_learning(self, state: Mapping[str, Any]) -> None:
+        """Restore what :meth:`_learning_state` returned."""
+
     def _own_bytes(self, regime: int) -> int:
         return self._kept[regime].nbytes + self._relative.kept_bytes(regime)
 
@@ -79,6 +104,7 @@ class UnderContexts(Memory):
 
     def rest(self) -> None:
         """See :class:`Memory`."""
+        super().rest()
         self._learning = NOMINAL
         self._relative.rest()
 

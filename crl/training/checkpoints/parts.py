@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from crl.reading.plain import open_plain
-from crl.training.checkpoints.format import StoredArray, safetensors_parts
+from crl.reading.states import StoredArray, safetensors_parts
 from crl.training.checkpoints.manifest import ARRAYS, KEPT
 from crl.training.files.durable import CHUNK, FileRecord, write_hashed
 
@@ -133,7 +133,7 @@ def placed(arrays: Iterable[StoredArray], parts: Parts) -> dict[str, Place]:
 
     Args:
         arrays: The arrays.
-        parts: Content of the file, by :func:`~crl.training.checkpoints.format.safetensors_parts`.
+        parts: Content of the file, by :func:`~crl.reading.states.safetensors_parts`.
     """
     starts: dict[int, int] = {}
     at = 0

@@ -1,7 +1,7 @@
 """Checkpoints that survive a kill, a full disk and a flipped byte.
 
 A checkpoint is a folder ``step_000012345`` with ``arrays.safetensors``, ``state.json`` (see
-:mod:`crl.training.checkpoints.format`), files of large arrays that did not change since the checkpoint before
+:mod:`crl.reading.states`), files of large arrays that did not change since the checkpoint before
 (:mod:`crl.training.checkpoints.parts`) and ``manifest.json``: format version, step, package version, and size and
 SHA-256 of the other files. It is written under a temporary name in the same folder, flushed, renamed and flushed again;
 only then are older ones removed. A process killed at any instant leaves every earlier checkpoint as it was.
@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import shutil
-import struct
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -24,8 +23,9 @@ from typing import Any, TypeVar
 from crl.errors import CrlError
 from crl.reading.json_text import deeper
 from crl.reading.plain import open_plain, require_plain
-from crl.training.checkpoints.format import (
+from crl.reading.states import (
     DEPTH,
+    FORMAT_ERRORS,
     StoredArray,
     UnsupportedStateError,
     decode,
@@ -48,8 +48,6 @@ MIGRATIONS: dict[int, Callable[[State], State]] = {
 }
 """From each older format version, the function that makes its state one of the next version."""
 
-FORMAT_ERRORS = (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError, struct.error)
-"""What reading files or states raises that do not follow the format."""
 _WRITING, _REMOVING = ".writing-", ".removing-"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,9 @@ def check_life(config: Config, sequence: TaskSequence) -> None:
 def begin(config: Config, sequence: TaskSequence, loop: TrainingLoop) -> None:
     """Take over what ``life.run`` has learned."""
     run = _learned(config, sequence.spec(0))
-    same = all(getattr(run.config, section) == getattr(config, section) for section in FITTED_BY)
+    # Where a memory is learned decides nothing of what is fitted.
+    alike = replace(run.config, memory=replace(run.config.memory, learner=config.memory.learner))
+    same = all(getattr(alike, section) == getattr(config, section) for section in FITTED_BY)
     loop.adopt(run.agent.state_dict(), whole=same)
 
 

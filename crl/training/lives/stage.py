@@ -17,6 +17,7 @@ import gymnasium
 import numpy as np
 import torch
 
+from crl.adaptation.helper import Helper
 from crl.agents.base import Agent
 from crl.config import Config
 from crl.dynamics.body import Body
@@ -89,6 +90,7 @@ class LifeStage:
         self._first = True
         self._info: dict[str, Any] = {}
         self._agent: Agent | None = None
+        self._helper = Helper()
 
     def left(self) -> int:
         """Steps that have not been lived yet."""
@@ -104,6 +106,7 @@ class LifeStage:
         if self._env is None and agent.actor.refiner is not None:
             agent.actor.refiner.forget_labels()
         _, task = self._begun(agent)
+        self._have_help(agent)
         count = min(STRETCH, self.left())
         wall = CommandFilter(task.action, task.safe_action)
         body = Body(task.observation, task.action)
@@ -111,6 +114,8 @@ class LifeStage:
             self._step(agent, task, wall, body, clock)
             if at % SHOWN == 0:
                 progress.count(self.stage())
+        for problem in self._helper.news():
+            progress.message(problem)
         state.evaluation_steps += count
         now = self._counted()
         told = {key: now[key] for key in LOGGED}
@@ -120,6 +125,12 @@ class LifeStage:
             state.env_steps,
             {**told, "believed": believed.regime, "phase": believed.phase, "known": believed.regimes},
         )
+
+    def _have_help(self, agent: Agent) -> None:
+        """Have the memory learned by another process, if the settings say so."""
+        if self._config.memory.learner == "process" and self._helper is not agent.actor.helper:
+            self._helper = agent.actor.helper
+            self._helper.start()
 
     def _begun(self, agent: Agent) -> tuple[gymnasium.Env[Any, Any], TaskSpec]:
         """The life's environment, and its task; the life begins if it has not."""
@@ -198,7 +209,8 @@ class LifeStage:
         return {**record, **about, "bytes": held, "ms": ms}
 
     def close(self) -> None:
-        """Close the environment."""
+        """Close the environment, and end what helped."""
+        self._helper.close()
         if self._env is not None:
             self._env.close()
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from crl.errors import CrlError
 from crl.training.runner import train
 from tests import tiny_missions
 from tests.crl.deployment.conftest import ROBOT
-from tests.crl.deployment.driving import Drive, piloting, unicycle, wait
+from tests.crl.deployment.driving import Drive, ended, piloting, unicycle, wait
 
 QUICK = ("memory.kind=networks", "memory.base_steps=600", "memory.hidden=[24]", "missions.seeds=0")
 
@@ -130,6 +132,30 @@ def test_a_disk_that_is_full_is_said_and_the_robot_drives_on(deployment: Path, m
         drive = Drive(pilot, env)
         drive.until(lambda: "No space left" in pilot.status()["memory_trouble"])
         assert np.isfinite(drive.step()).all()
+
+
+@pytest.mark.slow
+def test_the_memory_can_be_learned_by_another_process(deployment: Path) -> None:
+    with piloting(deployment, learn=True, memory_learner="process") as pilot, unicycle(deployment) as env:
+        first = pilot.learner_pid
+        assert first is not None
+        drive = Drive(pilot, env)
+        drive.until(lambda: pilot.status()["lessons_taken"] > 3, pause=0.01)
+        os.kill(first, signal.SIGKILL)
+        drive.until(lambda: pilot.learner_pid != first, pause=0.01)
+        assert "started again" in pilot.status()["memory_trouble"]
+        taken = pilot.status()["lessons_taken"]
+        drive.until(lambda: pilot.status()["lessons_taken"] > taken, pause=0.01)
+        second = pilot.learner_pid
+        assert second is not None
+    assert ended(second)
+    with piloting(deployment, learn=False) as again:
+        assert again.status()["regimes_known"] == 2
+
+
+def test_a_place_to_learn_that_there_is_not_is_named(deployment: Path) -> None:
+    with pytest.raises(CrlError, match="memory_learner is 'cloud'"):
+        Pilot(load_deployment(deployment), learn=True, memory_learner="cloud")
 
 
 class TestNames:

@@ -15,7 +15,7 @@ import torch
 from crl.deployment.files import CONFIG, FILES, MANIFEST, ROBOT, STATE, TASK, WEIGHTS, DeploymentError
 from crl.deployment.load import load_deployment
 from crl.errors import CrlError
-from crl.training.checkpoints.format import decode, encode, read_safetensors, read_tree, safetensors_parts
+from crl.reading.states import decode, encode, read_safetensors, read_tree, safetensors_parts
 
 
 def seal(folder: Path, change: Callable[[dict[str, Any]], None] = lambda manifest: None) -> None:

@@ -45,6 +45,9 @@ PARAMETERS = (
         "learner_rate", -1.0, "gradient steps per second; 0: as many as possible; -1: the deployment's own", -1.0, 1e5
     ),
     Parameter("memory", "", "folder of the memory of regimes, if the run has one; empty: DEPLOYMENT_memory"),
+    Parameter(
+        "memory_learner", "", "where that memory is learned, inline or process; empty: as the run's settings say"
+    ),
     Parameter("seed", 0, "of the planner's random numbers", 0, MANY),
     Parameter("enable_stamped_cmd_vel", True, "cmd_vel is a TwistStamped; otherwise a Twist"),
 )

@@ -25,7 +25,14 @@ def make_driver(wanted: dict[str, Any]) -> tuple[RobotSpec, Driver]:
         deployment = load_deployment(Path(folder), robot or None)
         rate = None if wanted["learner_rate"] < 0 else wanted["learner_rate"]
         memory = Path(wanted["memory"]) if wanted["memory"] else None
-        pilot = Pilot(deployment, learn=wanted["learn"], seed=wanted["seed"], learner_rate=rate, memory=memory)
+        pilot = Pilot(
+            deployment,
+            learn=wanted["learn"],
+            seed=wanted["seed"],
+            learner_rate=rate,
+            memory=memory,
+            memory_learner=wanted["memory_learner"] or None,
+        )
         return deployment.robot, pilot
     if not wanted["follower"]:
         raise CrlError(

@@ -16,9 +16,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from crl.training.checkpoints.format import decode, read_safetensors
+from crl.reading.states import FORMAT_ERRORS, decode, read_safetensors
 from crl.training.checkpoints.manifest import ARRAYS, MANIFEST, TREE, seal
-from crl.training.checkpoints.store import FORMAT_ERRORS, CheckpointError, CheckpointStore, DamagedCheckpointError
+from crl.training.checkpoints.store import CheckpointError, CheckpointStore, DamagedCheckpointError
 
 FILES = (ARRAYS, TREE, MANIFEST)
 

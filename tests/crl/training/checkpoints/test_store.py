@@ -23,10 +23,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from crl.training.checkpoints import format as checkpoint_format
+from crl.reading import states as checkpoint_format
+from crl.reading.states import decode, encode, read_safetensors, safetensors_parts
 from crl.training.checkpoints import manifest as checkpoint_manifest
 from crl.training.checkpoints import store as checkpoint
-from crl.training.checkpoints.format import decode, encode, read_safetensors, safetensors_parts
 from crl.training.checkpoints.store import (
     CheckpointError,
     CheckpointStore,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import select
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from crl.config import Config
 from crl.config.asking.composing import compose
 from crl.errors import CrlError
+from crl.memory.beside import process
 from crl.sequences import load_sequence
 from crl.training.checkpoints.store import CheckpointStore
 from crl.training.lives import stage
@@ -19,6 +21,8 @@ from crl.training.lives.beginning import check_life
 from crl.training.lives.storage import MemoryFolder, robot_of
 from crl.training.runner import resume, train
 from tests import tiny, tiny_missions
+from tests.crl.deployment.driving import ended
+from tests.crl.memory.beside.standing import Stand
 from tests.crl.training.checkpoints.test_store import same
 
 LIFE: dict[str, Any] = {
@@ -66,6 +70,41 @@ def test_every_refiner_lives(tmp_path: Path, refiner: str) -> None:
     assert (tmp_path / "run" / "memory").exists() == (refiner == "lifelong")
     if refiner == "oracle":
         assert record["right"] > 0.9
+
+
+@pytest.mark.slow
+def test_a_life_whose_memory_is_learned_by_another_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It lives at its own pace: here it waits after each step, so that there are results."""
+    helpers: list[Any] = []
+    step = stage.LifeStage._step
+
+    def stepped(self: Any, agent: Any, *arguments: Any) -> None:
+        step(self, agent, *arguments)
+        helper = agent.actor.helper
+        if not helpers:
+            helpers.append(helper)
+        if helper._under_way is not None:
+            select.select([helper._child.end], [], [], 60.0)
+
+    monkeypatch.setattr(stage.LifeStage, "_step", stepped)
+    record = lived(settings(tmp_path, "memory.learner=process"))
+    assert record["steps"] == 150
+    (helper,) = helpers
+    assert helper.counts["lessons_taken"] > 10
+    assert helper.pid is not None
+    assert ended(helper.pid)
+
+
+def test_what_goes_wrong_in_the_other_process_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every process is dead when it is looked at."""
+    monkeypatch.setattr(process, "ChildProcess", Stand)
+    monkeypatch.setattr(Stand, "alive", property(lambda self: False, lambda self, value: None), raising=False)
+    config = settings(tmp_path, "memory.learner=process")
+    progress, output = tiny.quiet()
+    assert train(config, progress)["life"]["steps"] == 150
+    assert "it is started again (1)" in output.getvalue()
+    assert "nothing is learned any more" in output.getvalue()
+    assert all(stand.closed for stand in Stand.made)
 
 
 class Killed(Exception):

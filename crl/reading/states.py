@@ -74,6 +74,8 @@ TORCH: Mapping[str, torch.dtype] = {
 SCALARS = frozenset(SAFETENSORS) - {"bfloat16", "float8_e4m3fn", "float8_e5m2"}
 """Dtypes that numpy has."""
 
+FORMAT_ERRORS = (KeyError, ValueError, TypeError, RuntimeError, AttributeError, IndexError, OverflowError, struct.error)
+"""What reading files or states raises that do not follow the format."""
 
 SMALL = 512
 """Most bytes of an array that may be packed."""
