@@ -78,7 +78,14 @@ def stood_still(env: str, seed: int, steps: int, regimes: int | None = None) -> 
     row = {key: results[key] for key in ("waypoints", "cross_track", "reward", "visits", "crashes", "goal_distance")}
     returns = {"median": None, "p90": None}
     about = {"env": env, "arm": STILL, "commit": commit(), "command": "safe action at every step"}
-    return {**about, "cpu_seconds": time.process_time() - begun, "seed": seed, "steps": steps, **row, "returns": returns}
+    return {
+        **about,
+        "cpu_seconds": time.process_time() - begun,
+        "seed": seed,
+        "steps": steps,
+        **row,
+        "returns": returns,
+    }
 
 
 def command(words: list[str]) -> list[str]:

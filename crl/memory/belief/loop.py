@@ -335,9 +335,8 @@ class Belief:
     # ------------------------------------------------------------------ learning
     def _release(self) -> None:
         """Hand transitions to learning that are old enough and not suspected."""
-        since = self.watch.since if self.phase is Phase.KNOWN else None
         until = self.now - self.config.withheld
-        if since is not None:
+        if self.phase is Phase.KNOWN and (since := self.watch.since) is not None:
             until = min(until, since - 1)
         for row in self._lessons.release(until, self._changed):
             self._cover(row)
@@ -373,13 +372,12 @@ class Belief:
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that decides what is believed next, as plain data; the memory is saved beside it."""
-        context = self.force.context
         return {
             "watch": self.watch.state_dict(),
             "now": self.now,
             "alarms": self.alarms,
             "phase": self.phase.value,
-            "force": [self.force.regime, None if context is None else context.clone()],
+            "force": [self.force.regime, None if self.force.context is None else self.force.context.clone()],
             "changed": self._changed,
             "events": [list(event) for event in self.events],
             "labels": self._labels.state_dict(),
