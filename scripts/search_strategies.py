@@ -140,7 +140,8 @@ def best(rows: list[dict[str, Any]]) -> float:
 def final(run: RunRecord) -> dict[str, Any]:
     """What the page needs of a run: its results, and its training episodes as [steps, return, success]."""
     lines = [[line["task"], line["steps"], line["return"], line["success"]] for line in run.lines("episode")]
-    return {**run.results, "options": value_of(run, "continual.options"), "episodes": lines}
+    where = "/".join(run.path.parts[-5:])  # below the folder of all runs, whose place says nothing
+    return {**run.results, "run": where, "options": value_of(run, "continual.options"), "episodes": lines}
 
 
 def collect(folder: Path, out: Path) -> None:
