@@ -63,10 +63,10 @@ def stood_still(env: str, seed: int, steps: int, regimes: int | None = None) -> 
         regimes: Number of regimes, if not the sequence's.
     """
     settings = [f"env={env}", f"seed={seed}", *([] if regimes is None else [f"life.regimes={regimes}"])]
-    lived = life_sequence(load_sequence(env), compose(settings))
-    action = np.array(lived.spec(0).safe_action, dtype=np.float32)
+    sequence = life_sequence(load_sequence(env), compose(settings))
+    action = np.array(sequence.spec(0).safe_action, dtype=np.float32)
     record, begun = LifeRecord(), time.process_time()
-    with closing(lived.make(0).env) as body:
+    with closing(sequence.make(0).env) as body:
         body.reset(seed=seed)
         for _ in range(steps):
             _, reward, ended, _, info = body.step(action)
@@ -75,17 +75,53 @@ def stood_still(env: str, seed: int, steps: int, regimes: int | None = None) -> 
             if ended:
                 body.reset()
     results = record.results(info.get("reached"), info["crashes"])
-    row = {key: results[key] for key in ("waypoints", "cross_track", "reward", "visits", "crashes", "goal_distance")}
-    returns = {"median": None, "p90": None}
-    about = {"env": env, "arm": STILL, "commit": commit(), "command": "safe action at every step"}
     return {
-        **about,
+        "env": env,
+        "arm": STILL,
+        "commit": commit(),
+        "command": "safe action at every step",
         "cpu_seconds": time.process_time() - begun,
         "seed": seed,
         "steps": steps,
-        **row,
-        "returns": returns,
+        **{key: results[key] for key in ("waypoints", "cross_track", "reward", "visits", "crashes", "goal_distance")},
+        "returns": {"median": None, "p90": None},
     }
+
+
+def lived(chosen: argparse.Namespace, arm: str, seed: int, fit: Path) -> dict[str, Any]:
+    """The row of an agent's life, which is lived if it is not finished.
+
+    Args:
+        chosen: What was asked for.
+        arm: Who lives.
+        seed: Seed of the life.
+        fit: Run that learned the nominal body.
+    """
+    folder = chosen.folder / f"{arm}_{seed}_{chosen.steps}"
+    given = [*common(chosen), *ARMS[arm], f"life.steps={chosen.steps}", f"seed={seed}", f"life.run={fit}"]
+    if chosen.regimes is not None:
+        given += [f"life.regimes={chosen.regimes}"]
+        given += [f"memory.most={2 * chosen.regimes}"] if "refiner=lifelong" in ARMS[arm] else []
+    words = command([*given, f"name={folder.name}"])
+    if finished(folder) is None:
+        subprocess.run(words, check=True)
+    found = finished(folder)
+    assert found is not None
+    life = {key: found["life"][key] for key in KEPT if key in found["life"]}
+    life["reach"] = searched(found["life"]["timeline"], chosen.steps)  # lives of before do not have it
+    about = {
+        "env": chosen.env,
+        "arm": arm,
+        "fit": chosen.fit,
+        "commit": found["commit"],
+        "command": " ".join(["crl", *words[3:]]),
+    }
+    return {**about, "cpu_seconds": found["cpu_seconds"], **life}
+
+
+def common(chosen: argparse.Namespace) -> list[str]:
+    """Settings that all runs share."""
+    return [f"env={chosen.env}", f"run_dir={chosen.folder}"]
 
 
 def command(words: list[str]) -> list[str]:
@@ -112,38 +148,18 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", choices=[*ARMS, STILL], default=list(ARMS))
     chosen = parser.parse_args()
     fit = chosen.folder / f"fit_{chosen.fit}"
-    common = [f"env={chosen.env}", f"run_dir={chosen.folder}"]
     if finished(fit) is None and set(chosen.arms) != {STILL}:
-        learn = [*common, "refiner=lifelong", "life.steps=1", f"seed={chosen.fit}", f"name={fit.name}"]
+        learn = [*common(chosen), "refiner=lifelong", "life.steps=1", f"seed={chosen.fit}", f"name={fit.name}"]
         subprocess.run(command(learn), check=True)
     rows: list[dict[str, Any]] = json.loads(chosen.out.read_text()) if chosen.out.is_file() else []
     for seed in chosen.seeds:
         for arm in chosen.arms:
             rows = [row for row in rows if (row["arm"], row["seed"], row["steps"]) != (arm, seed, chosen.steps)]
             if arm == STILL:
-                rows.append(stood_still(chosen.env, seed, chosen.steps, chosen.regimes))
-                chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
-                continue
-            folder = chosen.folder / f"{arm}_{seed}_{chosen.steps}"
-            given = [*common, *ARMS[arm], f"life.steps={chosen.steps}", f"seed={seed}", f"life.run={fit}"]
-            if chosen.regimes is not None:
-                given += [f"life.regimes={chosen.regimes}"]
-                given += [f"memory.most={2 * chosen.regimes}"] if "refiner=lifelong" in ARMS[arm] else []
-            words = command([*given, f"name={folder.name}"])
-            if finished(folder) is None:
-                subprocess.run(words, check=True)
-            found = finished(folder)
-            assert found is not None
-            life = {key: found["life"][key] for key in KEPT if key in found["life"]}
-            life["reach"] = searched(found["life"]["timeline"], chosen.steps)  # lives of before do not have it
-            about = {
-                "env": chosen.env,
-                "arm": arm,
-                "fit": chosen.fit,
-                "commit": found["commit"],
-                "command": " ".join(["crl", *words[3:]]),
-            }
-            rows.append({**about, "cpu_seconds": found["cpu_seconds"], **life})
+                row = stood_still(chosen.env, seed, chosen.steps, chosen.regimes)
+            else:
+                row = lived(chosen, arm, seed, fit)
+            rows.append(row)
             chosen.out.write_text(json.dumps(rows, indent=1) + "\n")
 
 

@@ -100,12 +100,14 @@ def finished(folder: Path) -> list[RunRecord]:
 
 def merged(names: Iterable[str], before: Mapping[str, list[Row]], new: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
     """Rows of a page by name and seed, in the order of the names: new ones, and those of before without a new one."""
-    found = {}
-    for name in names:
-        rows = {row["seed"]: row for row in (*before.get(name, ()), *new.get(name, ()))}
-        if rows:
-            found[name] = [rows[seed] for seed in sorted(rows)]
-    return found
+    found = {name: by_seed(before.get(name, ()), new.get(name, ())) for name in names}
+    return {name: rows for name, rows in found.items() if rows}
+
+
+def by_seed(before: Iterable[Row], new: Iterable[Row]) -> list[Row]:
+    """Rows in the order of their seeds; a new one replaces that of the same seed."""
+    rows = {row["seed"]: row for row in (*before, *new)}
+    return [rows[seed] for seed in sorted(rows)]
 
 
 def value_of(run: RunRecord, key: str) -> Any:
@@ -158,7 +160,7 @@ def collect(folder: Path, out: Path) -> None:
         found: dict[str, Any] = {"setting": STRENGTHS[method][0] if method in STRENGTHS else None}
         for kind, where in KINDS.items():
             new = [final(run) for run in finished(folder / where / method)]
-            found[kind] = merged([method], {method: old.get(kind, [])}, {method: new}).get(method, [])
+            found[kind] = by_seed(old.get(kind, ()), new)
         found["search"] = (searched(folder, method) if method in STRENGTHS else []) or old.get("search", [])
         if any(found[kind] for kind in (*KINDS, "search")):
             methods[method] = found
@@ -197,10 +199,12 @@ def main() -> None:
     chosen = parser.parse_args()
     if unknown := set(chosen.methods) - {*CONTROLS, *STRENGTHS}:
         parser.error(f"no method is called {', '.join(sorted(unknown))}: add it to STRENGTHS")
-    for method in () if chosen.collect else chosen.methods:
+    if chosen.collect:
+        collect(chosen.folder, chosen.out)
+        return
+    for method in chosen.methods:
         method_runs(chosen, method)
         collect(chosen.folder, chosen.out)
-    collect(chosen.folder, chosen.out)
 
 
 def method_runs(chosen: argparse.Namespace, method: str) -> None:

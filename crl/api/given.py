@@ -116,6 +116,6 @@ def stepped(model: Step) -> Step:
 
 def shape_of(value: object) -> str:
     """What something is, with the shape of a tensor."""
-    if isinstance(value, torch.Tensor):
+    if isinstance(value, Tensor):
         return f"a tensor of shape {tuple(value.shape)}"
     return f"a {type(value).__name__}"

@@ -93,9 +93,7 @@ class ProcessLearner(Learner, Helper):
             raise CrlError("there is no memory to learn yet", "let the closing session take place first")
         self._memory, foundation = stands
         if not self._memory.elsewhere:
-            raise CrlError(
-                f"a memory of the kind {self._memory.kind!r} learns in its own process", "set memory.learner=inline"
-            )
+            raise self._memory.refusal()
         self._child = ChildProcess(MODULE)
         self.pid = self._child.pid
         self._child.end.setblocking(False)

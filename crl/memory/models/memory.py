@@ -121,6 +121,10 @@ class Memory(ABC):
         The nominal regime is never learned.
         """
 
+    def refusal(self) -> CrlError:
+        """The error for a kind that learns nowhere else (:attr:`elsewhere`)."""
+        return CrlError(f"a memory of the kind {self.kind!r} learns in its own process", "set memory.learner=inline")
+
     def lesson(self, regime: int) -> dict[str, Any]:
         """All that :meth:`learn` reads and changes of a regime, as plain data, beside entries of regimes.
 
@@ -128,7 +132,7 @@ class Memory(ABC):
             CrlError: This kind of memory learns nowhere else (:attr:`elsewhere`).
         """
         del regime
-        raise CrlError(f"a memory of the kind {self.kind!r} learns in its own process", "set memory.learner=inline")
+        raise self.refusal()
 
     def take_lesson(self, regime: int, state: Mapping[str, Any]) -> None:
         """Make a regime what :meth:`lesson` of another memory of the kind returned, to the bit.
@@ -141,7 +145,7 @@ class Memory(ABC):
             CrlError: This kind of memory learns nowhere else, or the state does not fit.
         """
         del regime, state
-        raise CrlError(f"a memory of the kind {self.kind!r} learns in its own process", "set memory.learner=inline")
+        raise self.refusal()
 
     def rest(self) -> None:
         """The regime that was being learned is over: forget what only its learning needed."""
